@@ -1,0 +1,1 @@
+"""The two services and the command that starts them."""

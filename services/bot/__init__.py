@@ -1,0 +1,1 @@
+"""Takes ideas in from Telegram and carries pictures home."""

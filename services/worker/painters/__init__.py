@@ -1,0 +1,5 @@
+"""Painters: what turns a prompt into an image. One module a HuggingFace wire shape, one interface."""
+
+from services.worker.painters.painter import Brief, Painter, Painting, Target
+
+__all__ = ["Brief", "Painter", "Painting", "Target"]

@@ -1,0 +1,62 @@
+"""The interface of all painters, and the values that pass through it."""
+
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from shared.jobs import Image
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Who paints what.
+
+    Attributes:
+        model: HuggingFace model id, ``org/name``.
+        provider: The provider's name in the router's path, such as ``fal-ai``.
+        provider_id: The provider's own name for the model (``fal-ai/flux/dev``).
+    """
+
+    model: str
+    provider: str
+    provider_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Brief:
+    """What shall be painted. Holds only what the target's model can take.
+
+    Attributes:
+        width, height: Pixels.
+        seed: 0 to 2**32 - 1.
+    """
+
+    prompt: str
+    negative: str | None = None
+    width: int | None = None
+    height: int | None = None
+    seed: int | None = None
+    steps: int | None = None
+    guidance: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Painting:
+    """What a provider delivered: an inspected image and what it said beside it."""
+
+    image: Image
+    seed: int | None = None
+    request_id: str | None = None
+
+
+class Painter(Protocol):
+    """Speaks one provider's language.
+
+    Both methods raise the errors of ``shared.errors``; ``StillPainting`` says that the order is in the provider's
+    queue and carries the handle for ``look``.
+    """
+
+    def paint(self, target: Target, brief: Brief, *, seconds: float) -> Painting:
+        """Order a picture; answers within so many seconds, whatever the network does."""
+
+    def look(self, target: Target, handle: dict[str, Any], *, seconds: float) -> Painting:
+        """See whether an order is done, and fetch it."""

@@ -1,0 +1,1 @@
+"""What the bot and the worker both need: settings, nouns, errors, the store, the queue."""

@@ -1,0 +1,199 @@
+"""Errors, sorted by who can mend them.
+
+ImagineError
+├─ UserError        the user can: told why in their language, never retried
+│    EmptyIdea · IdeaTooLong · NoWordsInIdea · IdeaRefused · PictureRefused
+├─ TransientError   time can: retried, the user just waits; may carry retry_after
+│    ServiceBusy · ServiceUnreachable · ModelLoading · StillPainting · BadPicture · StoreAway
+├─ ElsewhereError   another provider or model can: tried at once, the user reads which one painted
+│    ModelNotServed · NoCredit · ModelGated · RequestRefused
+└─ PermanentError   only the owner or we can: not retried, logged as an error, the user gets an apology
+     BadCredentials · QuotaExhausted · UnexpectedAnswer · NoPainterLeft · OutOfTime · WorkerLost
+
+Each class carries a ``reason``: the key of the sentence that a person reads. The message in ``str(error)`` is
+for the log alone: it holds no words of the user, no key and no token.
+"""
+
+from typing import Any, ClassVar
+
+
+class ImagineError(Exception):
+    """Whatever keeps an idea from becoming a picture."""
+
+    reason: ClassVar[str] = "unexpected"
+
+
+class UserError(ImagineError):
+    """The user can mend it."""
+
+    reason = "unexpected"
+
+
+class EmptyIdea(UserError):
+    """Nothing but white space was given."""
+
+    reason = "empty_idea"
+
+
+class NoWordsInIdea(UserError):
+    """The idea holds control characters or punctuation alone, nothing that could be painted."""
+
+    reason = "no_words_in_idea"
+
+
+class IdeaTooLong(UserError):
+    """The idea has more characters than we take."""
+
+    reason = "idea_too_long"
+
+
+class IdeaRefused(UserError):
+    """Gemini would not write a prompt for this idea."""
+
+    reason = "idea_refused"
+
+
+class PictureRefused(UserError):
+    """A painter's moderation refused the prompt or hid the picture."""
+
+    reason = "picture_refused"
+
+
+class TransientError(ImagineError):
+    """Time can mend it.
+
+    Attributes:
+        retry_after: Seconds until another try makes sense, as the service said it; None where it said nothing.
+    """
+
+    reason = "service_busy"
+
+    def __init__(self, message: str = "", *, retry_after: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class ServiceBusy(TransientError):
+    """Overloaded or rate limited (429, 5xx)."""
+
+    reason = "service_busy"
+
+
+class ServiceUnreachable(TransientError):
+    """No answer, or one that broke off: connection refused or dropped, time-out."""
+
+    reason = "service_unreachable"
+
+
+class ModelLoading(TransientError):
+    """A cold start: the model is being loaded; ``retry_after`` is the service's estimate in seconds."""
+
+    reason = "model_loading"
+
+
+class StillPainting(TransientError):
+    """A provider has the order in its own queue; ask again with ``handle``.
+
+    Attributes:
+        handle: JSON by which the painter finds the order again, also in another process.
+        position: Place in the provider's queue, counted from 1; None when it is being painted or unknown.
+    """
+
+    reason = "service_busy"
+
+    def __init__(self, handle: dict[str, Any], *, retry_after: float, position: int | None = None) -> None:
+        super().__init__("the provider is still painting", retry_after=retry_after)
+        self.handle = handle
+        self.position = position
+
+
+class BadPicture(TransientError):
+    """What came is not a picture we may show: not an image, truncated, black. Another seed may help.
+
+    Attributes:
+        flaw: One word for the record: ``not_an_image``, ``truncated``, ``too_large``, ``black``, ``uniform``.
+    """
+
+    reason = "bad_picture"
+
+    def __init__(self, flaw: str, message: str = "") -> None:
+        super().__init__(message or flaw)
+        self.flaw = flaw
+
+
+class StoreAway(TransientError):
+    """The database or the image store does not answer."""
+
+    reason = "service_unreachable"
+
+
+class ElsewhereError(ImagineError):
+    """Another provider or another model can."""
+
+    reason = "model_not_served"
+
+
+class ModelNotServed(ElsewhereError):
+    """This provider does not serve this model (400, 404, 410)."""
+
+    reason = "model_not_served"
+
+
+class NoCredit(ElsewhereError):
+    """The account has no credit left at this provider (402)."""
+
+    reason = "no_credit"
+
+
+class ModelGated(ElsewhereError):
+    """The model's licence has not been accepted by the token's account (403)."""
+
+    reason = "model_gated"
+
+
+class RequestRefused(ElsewhereError):
+    """The provider did not understand a parameter (400, 413, 422)."""
+
+    reason = "request_refused"
+
+
+class PermanentError(ImagineError):
+    """Only the owner or we can mend it."""
+
+    reason = "unexpected"
+
+
+class BadCredentials(PermanentError):
+    """A key or token was refused (401, Gemini's 400 API_KEY_INVALID, a missing permission)."""
+
+    reason = "bad_credentials"
+
+
+class QuotaExhausted(PermanentError):
+    """Gemini's quota of the day is used up; it comes back at midnight Pacific time."""
+
+    reason = "quota_exhausted"
+
+
+class UnexpectedAnswer(PermanentError):
+    """A service answered something nobody documented."""
+
+    reason = "unexpected"
+
+
+class NoPainterLeft(PermanentError):
+    """Every provider of every model in the fallback order was tried in vain."""
+
+    reason = "no_painter_left"
+
+
+class OutOfTime(PermanentError):
+    """The job's deadline passed."""
+
+    reason = "out_of_time"
+
+
+class WorkerLost(PermanentError):
+    """The job was taken along by dying workers too often."""
+
+    reason = "worker_lost"

@@ -1,0 +1,189 @@
+"""The nouns: what travels from an idea to a photo. Frozen values, no behaviour but derivation."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+
+class State(StrEnum):
+    """Where a job stands. ``queued`` → ``working`` ⇄ ``waiting`` → ``finished`` | ``failed`` | ``cancelled``."""
+
+    QUEUED = "queued"
+    WORKING = "working"
+    WAITING = "waiting"
+    FINISHED = "finished"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+ENDED = frozenset({State.FINISHED, State.FAILED, State.CANCELLED})
+
+
+class Stage(StrEnum):
+    """What people are told about a job under way; the state decides, the stage explains."""
+
+    QUEUED = "queued"
+    WRITING = "writing"
+    PAINTING = "painting"
+    WAKING = "waking"
+    RETRYING = "retrying"
+    SENDING = "sending"
+
+
+@dataclass(frozen=True, slots=True)
+class Sender:
+    """The Telegram user who asked."""
+
+    id: int
+    language: str = "en"  # IETF tag as Telegram gives it, e.g. "pt-br"
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """The message that asked, so that the answer finds its chat, topic and bubble."""
+
+    bot_id: int
+    chat_id: int
+    message_id: int
+    topic_id: int | None = None
+    private: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Parameters:
+    """What a request may fix about its picture; None leaves the choice to the model.
+
+    Attributes:
+        model: HuggingFace model id ``org/name``.
+        seed: 0 to 2**32 - 1.
+        width, height: Pixels; rounded to what the model can.
+        steps: Denoising steps.
+        guidance: Guidance scale.
+    """
+
+    model: str | None = None
+    seed: int | None = None
+    width: int | None = None
+    height: int | None = None
+    steps: int | None = None
+    guidance: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """An idea with its parameters."""
+
+    idea: str
+    parameters: Parameters = field(default_factory=Parameters)
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """What Gemini made of an idea.
+
+    Attributes:
+        text: English, within the target model's token limit.
+        negative: What should not be seen; empty where nothing should be said.
+        title: A few words in the idea's language, for the caption.
+        language: IETF tag of the idea's language.
+        model: The chat model that wrote it; None when these are the user's own words.
+    """
+
+    text: str
+    negative: str = ""
+    title: str = ""
+    language: str = "en"
+    model: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """A picture's bytes, and their media type as the bytes themselves tell it (``image/jpeg``)."""
+
+    data: bytes = field(repr=False)
+    media_type: str
+    width: int
+    height: int
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One call to a service on a job's behalf, for the record.
+
+    Attributes:
+        step: ``prompt`` or ``image``.
+        service: ``gemini``, or the HuggingFace provider, such as ``fal-ai``.
+        status: HTTP status; None when no answer came.
+        request_id: The service's own id for the call.
+        duration_ms: Milliseconds.
+        outcome: ``ok``, or the reason of the error that came of it.
+        detail: What the log may know, without the user's words.
+    """
+
+    step: str
+    service: str
+    model: str
+    duration_ms: int
+    outcome: str = "ok"
+    status: int | None = None
+    request_id: str | None = None
+    detail: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """What a picture was made with: enough to make it again.
+
+    Attributes:
+        provider: The HuggingFace provider that painted.
+        seed: The seed that was sent, or the one that the provider told; None when the model takes none.
+    """
+
+    model: str
+    provider: str
+    prompt: str
+    negative: str = ""
+    seed: int | None = None
+    width: int | None = None
+    height: int | None = None
+    steps: int | None = None
+    guidance: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One picture on its way. The record of it is the row this was read from.
+
+    Attributes:
+        number: Place among the pictures of one message, from 0.
+        claims: How often a worker took the job, this time included.
+        failures: Failed tries of the present step; starts again with each step that is done.
+        not_before: While waiting: when the next try is due.
+        deadline: When we give up.
+        handle: A provider's order that is still being painted (``StillPainting.handle``).
+        reason: Why it failed: an error's ``reason``.
+    """
+
+    id: int
+    address: Address
+    sender: Sender
+    number: int
+    request: Request
+    state: State
+    stage: Stage
+    created_at: datetime
+    deadline: datetime
+    claims: int = 0
+    failures: int = 0
+    not_before: datetime | None = None
+    prompt: Prompt | None = None
+    recipe: Recipe | None = None
+    handle: dict[str, Any] | None = None
+    image_key: str | None = None
+    media_type: str | None = None
+    reason: str | None = None
+    status_message_id: int | None = None
+    started_at: datetime | None = None
+    ended_at: datetime | None = None
+    sending_since: datetime | None = None
