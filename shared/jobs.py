@@ -153,16 +153,20 @@ class Recipe:
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One picture on its way. The record of it is the row this was read from.
+    """One picture on its way, as its row was when it was read.
 
     Attributes:
         number: Place among the pictures of one message, from 0.
+        deadline: When we give up; counted from the first claim, None before it.
         claims: How often a worker took the job, this time included.
         failures: Failed tries of the present step; starts again with each step that is done.
         not_before: While waiting: when the next try is due.
-        deadline: When we give up.
+        estimate_s: While waiting: how many seconds the service said it would take.
         handle: A provider's order that is still being painted (``StillPainting.handle``).
-        reason: Why it failed: an error's ``reason``.
+        reason: Why it waits or failed: an error's ``reason``.
+        worker: Who holds the lease.
+        status_shown: What the status message says at present.
+        sending_since: A delivery was begun then, and nobody wrote down how it ended.
     """
 
     id: int
@@ -173,17 +177,21 @@ class Job:
     state: State
     stage: Stage
     created_at: datetime
-    deadline: datetime
+    deadline: datetime | None = None
     claims: int = 0
     failures: int = 0
     not_before: datetime | None = None
+    estimate_s: float | None = None
     prompt: Prompt | None = None
     recipe: Recipe | None = None
     handle: dict[str, Any] | None = None
     image_key: str | None = None
     media_type: str | None = None
     reason: str | None = None
+    worker: str | None = None
     status_message_id: int | None = None
+    status_shown: str | None = None
     started_at: datetime | None = None
     ended_at: datetime | None = None
     sending_since: datetime | None = None
+    delivery_tries: int = 0

@@ -1,0 +1,72 @@
+"""The queue carries tickets: "there is work", without content. Tickets may be lost or doubled without harm."""
+
+import logging
+
+from celery import Celery
+from kombu.exceptions import KombuError
+
+log = logging.getLogger(__name__)
+
+TASK = "take_a_turn"
+QUEUE = "turns"
+EMBEDDED_POLLING_S = 0.01  # the memory broker looks so often; its own default of 1 s would be felt
+BROKER_TIMEOUT_S = 3.0
+
+
+def make_celery(redis_url: str | None) -> Celery:
+    """Make the Celery application; None means the broker inside this process. Opens no connection."""
+    app = Celery("g2d", set_as_current=False)
+    app.conf.update(
+        broker_url=redis_url or "memory://",
+        broker_transport_options={"polling_interval": EMBEDDED_POLLING_S}
+        if redis_url is None
+        else {
+            "socket_timeout": 30.0,
+            "socket_connect_timeout": BROKER_TIMEOUT_S,
+            "socket_keepalive": True,
+            "health_check_interval": 15,
+            "retry_on_timeout": True,
+        },
+        broker_connection_retry_on_startup=True,
+        broker_connection_max_retries=None,
+        task_default_queue=QUEUE,
+        task_serializer="json",
+        accept_content=["json"],
+        task_ignore_result=True,
+        # A ticket is acknowledged when it is taken: what it stands for is in the database.
+        task_acks_late=False,
+        task_publish_retry=False,
+        worker_prefetch_multiplier=1,
+        # A job under way is leased in the database; cancelling it would waste what was paid.
+        worker_cancel_long_running_tasks_on_connection_loss=False,
+        worker_hijack_root_logger=False,
+        worker_enable_remote_control=False,
+        worker_redirect_stdouts=False,
+    )
+    return app
+
+
+class Tickets:
+    """Sends tickets. A ticket that can't be sent is no error: the sweeper sends another."""
+
+    def __init__(self, app: Celery) -> None:
+        self._app = app
+
+    def send(self, count: int = 1, *, after_s: float | None = None) -> None:
+        """Say that there is work, now or in so many seconds. Blocks for seconds when the broker is away."""
+        try:
+            with self._app.producer_pool.acquire(block=True, timeout=BROKER_TIMEOUT_S) as producer:
+                for _ in range(count):
+                    self._app.send_task(TASK, producer=producer, countdown=after_s, retry=False)
+        except (KombuError, OSError) as error:
+            log.warning("ticket not sent", extra={"error": type(error).__name__})
+
+    def on_their_way(self) -> int | None:
+        """How many tickets nobody has taken yet; None when the broker doesn't answer."""
+        try:
+            with self._app.connection_for_read() as connection:
+                connection.ensure_connection(max_retries=1, timeout=BROKER_TIMEOUT_S)
+                return int(connection.default_channel.queue_declare(QUEUE).message_count)
+        except (KombuError, OSError) as error:
+            log.warning("broker not reached", extra={"error": type(error).__name__})
+            return None

@@ -1,0 +1,183 @@
+"""The only reader of the environment: one frozen class a service, and all that is missing named at once."""
+
+import os
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, Field, SecretStr, ValidationError
+from pydantic.fields import FieldInfo
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
+
+PROVIDER_FILE_HOSTS = (
+    ".fal.media,.replicate.delivery,replicate.delivery,.wavespeed.ai,.cloudfront.net,.bigmodel.cn,.z.ai,"
+    ".together.ai,.huggingface.co"
+)
+
+
+class SettingsError(Exception):
+    """The settings don't allow a start. The message is for the owner, whole and ready to print."""
+
+
+def _printable_ascii(secret: SecretStr) -> SecretStr:
+    # A key that holds anything else fails deep inside the HTTP libraries, with an error nobody understands.
+    value = secret.get_secret_value()
+    if not (value.isascii() and value.isprintable()) or " " in value:
+        raise ValueError("holds characters that no key has (copy it again)")
+    return secret
+
+
+def _without_slash(url: str) -> str:
+    return url.rstrip("/")
+
+
+Key = Annotated[SecretStr, AfterValidator(_printable_ascii)]
+Url = Annotated[str, AfterValidator(_without_slash)]
+
+
+class FileSource(PydanticBaseSettingsSource):
+    """Reads ``NAME_FILE``: the path of a file that holds the value of ``NAME`` (Docker secrets)."""
+
+    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:  # noqa: ARG002
+        name = str(field.validation_alias)
+        path = os.environ.get(f"{name}_FILE")
+        return (Path(path).read_text(encoding="utf-8").strip() if path else None), name, False
+
+    def __call__(self) -> dict[str, Any]:
+        """Collect what the files hold."""
+        found = {}
+        for field_name, field in self.settings_cls.model_fields.items():
+            value, name, _ = self.get_field_value(field, field_name)
+            if value is not None:
+                found[name] = value
+        return found
+
+
+class Settings(BaseSettings):
+    """What both services need."""
+
+    model_config = SettingsConfigDict(
+        env_file=".env", env_ignore_empty=True, extra="ignore", frozen=True, hide_input_in_errors=True
+    )
+
+    data_dir: Path = Field(Path("data"), validation_alias="G2D_DATA_DIR")
+    database_url_setting: str | None = Field(None, validation_alias="DATABASE_URL")
+    redis_url: str | None = Field(None, validation_alias="REDIS_URL")
+    image_store_url_setting: str | None = Field(None, validation_alias="IMAGE_STORE_URL")
+    image_model: str | None = Field(None, validation_alias="G2D_IMAGE_MODEL")
+    job_deadline_s: float = Field(600, gt=0, validation_alias="G2D_JOB_DEADLINE_S")
+    log_format: Literal["console", "json"] | None = Field(None, validation_alias="G2D_LOG_FORMAT")
+    log_level: str = Field("INFO", validation_alias="G2D_LOG_LEVEL")
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Arguments before the environment, that before ``NAME_FILE``, that before ``.env``."""
+        return init_settings, env_settings, FileSource(settings_cls), dotenv_settings
+
+    @property
+    def embedded(self) -> bool:
+        """Whether everything runs in one process: no broker was named."""
+        return self.redis_url is None
+
+    @property
+    def database_url(self) -> str:
+        """A SQLAlchemy URL; ``postgresql://`` means psycopg 3."""
+        url = self.database_url_setting
+        if url is None:
+            return f"sqlite:///{self.data_dir.resolve() / 'g2d.db'}"
+        scheme, separator, rest = url.partition("://")
+        return f"postgresql+psycopg://{rest}" if separator and scheme in {"postgresql", "postgres"} else url
+
+    @property
+    def image_store_url(self) -> str:
+        """Where originals are kept."""
+        return self.image_store_url_setting or (self.data_dir.resolve() / "images").as_uri()
+
+
+class BotSettings(Settings):
+    """What the bot needs: it alone holds Telegram's token."""
+
+    telegram_bot_token: Key = Field(
+        validation_alias="TELEGRAM_BOT_TOKEN",
+        description="lets the bot speak in Telegram; ask @BotFather in Telegram for one with /newbot",
+    )
+    telegram_api_url: Url = Field("https://api.telegram.org", validation_alias="TELEGRAM_API_URL")
+
+    @property
+    def bot_id(self) -> int:
+        """The bot's user id: Telegram puts it before the token's colon."""
+        return int(self.telegram_bot_token.get_secret_value().partition(":")[0])
+
+
+class WorkerSettings(Settings):
+    """What the worker needs: it alone holds Gemini's and HuggingFace's keys."""
+
+    google_api_key: Key = Field(
+        validation_alias="GOOGLE_API_KEY",
+        description="lets Gemini write the prompts; make one at https://aistudio.google.com/apikey",
+    )
+    hf_token: Key = Field(
+        validation_alias="HF_TOKEN",
+        description="lets HuggingFace paint; make one at https://huggingface.co/settings/tokens with the "
+        'permission "Make calls to Inference Providers"',
+    )
+    gemini_base_url: Url | None = Field(None, validation_alias="GOOGLE_GEMINI_BASE_URL")
+    gemini_api_version: str = Field("v1beta", validation_alias="GOOGLE_GENAI_API_VERSION")
+    hf_router_url: Url = Field("https://router.huggingface.co", validation_alias="HF_ROUTER_URL")
+    hf_hub_url: Url = Field("https://huggingface.co", validation_alias="HF_ENDPOINT")
+    hf_image_hosts: str = Field(PROVIDER_FILE_HOSTS, validation_alias="HF_IMAGE_HOSTS")
+    chat_model: str = Field("gemini-3.8-flash", validation_alias="G2D_CHAT_MODEL")
+    image_fallbacks_setting: str | None = Field(None, validation_alias="G2D_IMAGE_FALLBACKS")
+    slots: int = Field(128, ge=1, le=2000, validation_alias="G2D_WORKER_SLOTS")
+
+    @cached_property
+    def image_fallbacks(self) -> tuple[str, ...] | None:
+        """Models to try in order when the wished one can't be had; None: the catalogue's own order."""
+        if self.image_fallbacks_setting is None:
+            return None
+        return tuple(name.strip() for name in self.image_fallbacks_setting.split(",") if name.strip())
+
+
+def load(*kinds: type[Settings]) -> tuple[Any, ...]:
+    """Read the settings of one or more services.
+
+    Raises:
+        SettingsError: Something is missing or wrong; the message names all of it at once.
+    """
+    loaded: list[Settings] = []
+    complaints: dict[str, str] = {}
+    for kind in kinds:
+        try:
+            loaded.append(kind())
+        except ValidationError as error:
+            complaints |= _complaints(kind, error)
+        except OSError as error:
+            complaints[str(error.filename)] = f"can't be read: {error.strerror}"
+    if complaints:
+        raise SettingsError(_letter(complaints))
+    return tuple(loaded)
+
+
+def _complaints(kind: type[Settings], error: ValidationError) -> dict[str, str]:
+    purposes = {str(field.validation_alias): field.description for field in kind.model_fields.values()}
+    return {
+        name: purposes.get(name) or "is missing" if one["type"] == "missing" else f"is wrong: {one['msg']}"
+        for one in error.errors(include_input=False)
+        for name in [str(one["loc"][0])]
+    }
+
+
+def _letter(complaints: dict[str, str]) -> str:
+    lines = "\n".join(f"  {name}: {complaint}" for name, complaint in complaints.items())
+    return f"Please set {', '.join(complaints)} (in the environment or in the file .env):\n{lines}"

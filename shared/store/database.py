@@ -1,0 +1,120 @@
+"""The way to the database: connections, transactions, and the few things in which the two kinds differ."""
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event, func, select
+from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+
+from shared.errors import StoreAway
+
+CHANNEL = "g2d_jobs"  # Postgres' name for our wake-ups
+BUSY_TIMEOUT_MS = 30_000
+CONNECTIONS = 16  # a process; statements take about a millisecond, so a few serve many threads
+
+
+class Database:
+    """One engine, shared by all threads of a process."""
+
+    def __init__(self, url: str) -> None:
+        """Prepare the engine; nothing connects before the first transaction."""
+        self.is_sqlite = url.startswith("sqlite")
+        self.engine = _sqlite(url) if self.is_sqlite else _postgres(url)
+        self.on_change: Callable[[int], None] = lambda job_id: None
+        # SQLite takes one writer at a time, and its own waiting is a sleep that starves the unlucky: threads of
+        # this process queue here instead.
+        self._writer: AbstractContextManager[Any] = threading.Lock() if self.is_sqlite else nullcontext()
+
+    @contextmanager
+    def writing(self) -> Iterator[Connection]:
+        """Run one transaction; commits at the end, rolls back on an exception.
+
+        Raises:
+            StoreAway: The database does not answer.
+        """
+        with self._writer, _translated(), self.engine.begin() as connection:
+            changed: list[int] = []
+            connection.info["changed"] = changed
+            yield connection
+        for job_id in changed:
+            self.on_change(job_id)
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """Run statements that change nothing.
+
+        Raises:
+            StoreAway: The database does not answer.
+        """
+        with _translated(), self.engine.connect() as connection:
+            yield connection.execution_options(g2d_reads=True)
+
+    def tell(self, connection: Connection, job_id: int) -> None:
+        """Wake whoever waits for news of this job, at the moment the transaction is committed."""
+        if self.is_sqlite:
+            connection.info["changed"].append(job_id)
+        else:
+            connection.execute(select(func.pg_notify(CHANNEL, str(job_id))))
+
+    def alone(self, connection: Connection, lock: int) -> bool:
+        """Whether this transaction is the only one in the whole installation that holds the lock with this number."""
+        if self.is_sqlite:
+            return True
+        return bool(connection.scalar(select(func.pg_try_advisory_xact_lock(lock))))
+
+    def close(self) -> None:
+        """Close all connections."""
+        self.engine.dispose()
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    try:
+        yield
+    except (OperationalError, PoolTimeout) as error:
+        raise StoreAway(type(error).__name__) from error
+    except DBAPIError as error:
+        if error.connection_invalidated:
+            raise StoreAway(type(error).__name__) from error
+        raise
+
+
+def _postgres(url: str) -> Engine:
+    return create_engine(
+        url,
+        pool_size=CONNECTIONS,
+        max_overflow=CONNECTIONS,
+        pool_pre_ping=True,
+        pool_recycle=1800,
+        hide_parameters=True,  # A failing statement's error must not carry ideas and prompts into the log.
+        connect_args={
+            "connect_timeout": 5,
+            "keepalives_idle": 30,
+            "options": "-c statement_timeout=30000 -c lock_timeout=10000 -c timezone=UTC",
+        },
+    )
+
+
+def _sqlite(url: str) -> Engine:
+    engine = create_engine(url, hide_parameters=True, connect_args={"timeout": BUSY_TIMEOUT_MS / 1000})
+
+    @event.listens_for(engine, "connect")
+    def set_up(connection: Any, _: object) -> None:
+        connection.isolation_level = None  # We say BEGIN ourselves, below.
+        cursor = connection.cursor()
+        cursor.execute("PRAGMA journal_mode=WAL")
+        cursor.execute("PRAGMA synchronous=NORMAL")  # Survives any kill; a power cut may cost the last second.
+        cursor.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}")
+        cursor.close()
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        # A transaction that starts by reading and then writes can fail at once with "locked"; one that takes the
+        # write lock first only waits.
+        reads = connection.get_execution_options().get("g2d_reads")
+        connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
+
+    return engine

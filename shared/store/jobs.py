@@ -1,0 +1,292 @@
+"""The record of every job: taken in by the bot, carried on by the worker that holds its lease."""
+
+from dataclasses import asdict
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection, func, insert, or_, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from shared.errors import ImagineError
+from shared.jobs import ENDED, Address, Attempt, Job, Prompt, Recipe, Request, Sender, Stage, State
+from shared.store import tables
+from shared.store.database import Database
+from shared.store.rows import read_job
+
+COST = 1.0  # of one picture, in turns; a person's next job stands this much further back
+MAX_DETAIL = 500  # characters of an attempt's detail
+
+
+class LostTurn(ImagineError):
+    """Another worker has the job now, or it was cancelled: whoever sees this puts it down without a word."""
+
+
+def insert_new(database: Database, table: Any) -> Any:
+    """Build an INSERT that can say what happens on a conflict, in the database's own dialect."""
+    return sqlite.insert(table) if database.is_sqlite else postgresql.insert(table)
+
+
+class Jobs:
+    """The rows of jobs, one transaction a method."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    # Taking in
+
+    def submit(self, request: Request, *, address: Address, sender: Sender, number: int = 0) -> tuple[Job, bool]:
+        """Write down a job, and give it its turn.
+
+        The same message twice is one job: Telegram sends an update again when our confirmation got lost.
+
+        Returns:
+            The job, and whether it is new.
+        """
+        now = datetime.now(UTC)
+        with self._database.writing() as connection:
+            turn = self._next_turn(connection, sender, now)
+            row = connection.execute(
+                insert_new(self._database, tables.jobs)
+                .values(
+                    bot_id=address.bot_id,
+                    chat_id=address.chat_id,
+                    message_id=address.message_id,
+                    topic_id=address.topic_id,
+                    private=address.private,
+                    number=number,
+                    user_id=sender.id,
+                    language=sender.language,
+                    idea=request.idea,
+                    parameters=asdict(request.parameters),
+                    state=State.QUEUED,
+                    stage=Stage.QUEUED,
+                    turn=turn,
+                    created_at=now,
+                )
+                .on_conflict_do_nothing()
+                .returning(tables.jobs)
+            ).first()
+            if row is None:
+                return self._at(connection, address, number), False
+            connection.execute(
+                update(tables.users).where(tables.users.c.id == sender.id).values(last_turn=turn)
+            )
+            self._reached(connection, row.id, Stage.QUEUED, now)
+            return read_job(row), True
+
+    def _next_turn(self, connection: Connection, sender: Sender, now: datetime) -> float:
+        """Start-time fair queueing: the later of now's virtual time and the place behind one's own last job."""
+        person = insert_new(self._database, tables.users).values(
+            id=sender.id, language=sender.language, settings={}, last_turn=-COST, created_at=now
+        )
+        last_turn: float = connection.execute(
+            person.on_conflict_do_update(
+                index_elements=["id"], set_={"language": person.excluded.language}
+            ).returning(tables.users.c.last_turn)
+        ).scalar_one()
+        claimed = select(func.max(tables.jobs.c.turn)).where(tables.jobs.c.started_at.is_not(None))
+        return max(connection.scalar(claimed) or 0.0, last_turn + COST)
+
+    def _at(self, connection: Connection, address: Address, number: int) -> Job:
+        jobs = tables.jobs.c
+        return read_job(
+            connection.execute(
+                select(tables.jobs).where(
+                    jobs.bot_id == address.bot_id,
+                    jobs.chat_id == address.chat_id,
+                    jobs.message_id == address.message_id,
+                    jobs.number == number,
+                )
+            ).one()
+        )
+
+    # Reading
+
+    def read(self, job_id: int) -> Job | None:
+        """Read one job."""
+        found = self.read_all([job_id])
+        return found[0] if found else None
+
+    def read_all(self, job_ids: list[int]) -> list[Job]:
+        """Read several jobs; unknown ids are passed over."""
+        with self._database.reading() as connection:
+            rows = connection.execute(select(tables.jobs).where(tables.jobs.c.id.in_(job_ids)))
+            return [read_job(row) for row in rows]
+
+    # Carrying on. The worker's steps; each raises LostTurn when the job is no longer this worker's.
+
+    def enter(self, job: Job, stage: Stage) -> None:
+        """Say what the worker is about to do."""
+        self._carry_on(job, stage=stage)
+
+    def keep_prompt(self, job: Job, prompt: Prompt) -> None:
+        """Write down the prompt, so that it is never paid for again."""
+        self._carry_on(
+            job,
+            failures=0,
+            prompt=prompt.text,
+            negative_prompt=prompt.negative,
+            title=prompt.title,
+            idea_language=prompt.language,
+            chat_model=prompt.model,
+        )
+
+    def wait(
+        self,
+        job: Job,
+        *,
+        seconds: float,
+        stage: Stage,
+        reason: str,
+        failures: int,
+        estimate_s: float | None = None,
+        handle: dict[str, Any] | None = None,
+    ) -> None:
+        """Put the job aside until so many seconds have passed; the worker's slot is free meanwhile."""
+        self._carry_on(
+            job,
+            state=State.WAITING,
+            stage=stage,
+            reason=reason,
+            failures=failures,
+            estimate_s=estimate_s,
+            handle=handle,
+            not_before=datetime.now(UTC) + timedelta(seconds=seconds),
+            worker=None,
+            lease_until=None,
+        )
+
+    def finish(self, job: Job, recipe: Recipe, *, image_key: str, media_type: str) -> None:
+        """Record the picture and how it was made. From here on, delivery is the bot's."""
+        self._carry_on(
+            job,
+            state=State.FINISHED,
+            stage=Stage.SENDING,
+            reason=None,
+            handle=None,
+            recipe=asdict(recipe),
+            image_model=recipe.model,
+            provider=recipe.provider,
+            seed=recipe.seed,
+            image_key=image_key,
+            media_type=media_type,
+            ended_at=datetime.now(UTC),
+            worker=None,
+            lease_until=None,
+        )
+
+    def give_up(self, job: Job, reason: str) -> None:
+        """Record that there will be no picture, and why."""
+        self._carry_on(
+            job,
+            state=State.FAILED,
+            stage=Stage.SENDING,
+            reason=reason,
+            ended_at=datetime.now(UTC),
+            worker=None,
+            lease_until=None,
+        )
+
+    def _carry_on(self, job: Job, **values: Any) -> None:
+        now = datetime.now(UTC)
+        with self._database.writing() as connection:
+            mine = (
+                update(tables.jobs)
+                .where(
+                    tables.jobs.c.id == job.id,
+                    tables.jobs.c.state == State.WORKING,
+                    tables.jobs.c.worker == job.worker,
+                    tables.jobs.c.claims == job.claims,
+                )
+                .values(**values)
+            )
+            if connection.execute(mine).rowcount == 0:
+                raise LostTurn(f"job {job.id}")
+            if "stage" in values:
+                self._reached(connection, job.id, values["stage"], now)
+                self._database.tell(connection, job.id)
+
+    @staticmethod
+    def _reached(connection: Connection, job_id: int, stage: Stage, now: datetime) -> None:
+        connection.execute(insert(tables.stages).values(job_id=job_id, stage=stage, at=now))
+
+    # Attempts
+
+    def note(self, job_id: int, attempt: Attempt) -> None:
+        """Record one call to a service, whatever came of it."""
+        values = asdict(attempt)
+        if attempt.detail is not None:
+            values["detail"] = attempt.detail[:MAX_DETAIL]
+        with self._database.writing() as connection:
+            connection.execute(
+                insert(tables.attempts).values(job_id=job_id, at=datetime.now(UTC), **values)
+            )
+
+    def tried_in_vain(self, job_id: int, reasons: frozenset[str]) -> frozenset[tuple[str, str]]:
+        """The (model, provider) pairs whose answer to this job was one of these reasons."""
+        attempts = tables.attempts.c
+        with self._database.reading() as connection:
+            rows = connection.execute(
+                select(attempts.model, attempts.service)
+                .where(attempts.job_id == job_id, attempts.step == "image", attempts.outcome.in_(reasons))
+                .distinct()
+            )
+            return frozenset((row.model, row.service) for row in rows)
+
+    # What people are told
+
+    def show_status(self, job_id: int, message_id: int, shown: str) -> None:
+        """Remember the status message and what it says."""
+        with self._database.writing() as connection:
+            connection.execute(
+                update(tables.jobs)
+                .where(tables.jobs.c.id == job_id)
+                .values(status_message_id=message_id, status_shown=shown)
+            )
+
+    def change_status(self, job: Job, shown: str) -> bool:
+        """Take on the edit from what the status message says to this; False when another process did."""
+        with self._database.writing() as connection:
+            taken = connection.execute(
+                update(tables.jobs)
+                .where(
+                    tables.jobs.c.id == job.id,
+                    tables.jobs.c.status_shown == job.status_shown,
+                    tables.jobs.c.state.not_in(ENDED),
+                )
+                .values(status_shown=shown)
+            )
+            return taken.rowcount == 1
+
+    def line(self, bot_id: int, *, most: int) -> list[tuple[int, int]]:
+        """The head of the queue: (position from 1, job id) of the first ``most`` jobs, this bot's alone."""
+        with self._database.reading() as connection:
+            rows = connection.execute(
+                select(tables.jobs.c.id, tables.jobs.c.bot_id)
+                .where(tables.jobs.c.state == State.QUEUED)
+                .order_by(tables.jobs.c.turn, tables.jobs.c.id)
+                .limit(most)
+            )
+            return [(place, row.id) for place, row in enumerate(rows, 1) if row.bot_id == bot_id]
+
+    def position(self, job_id: int) -> int | None:
+        """Place in the queue, from 1; None when the job isn't queued."""
+        mine = select(tables.jobs.c.turn).where(tables.jobs.c.id == job_id).scalar_subquery()
+        before = select(func.count()).where(
+            tables.jobs.c.state == State.QUEUED,
+            or_(tables.jobs.c.turn < mine, (tables.jobs.c.turn == mine) & (tables.jobs.c.id <= job_id)),
+        )
+        with self._database.reading() as connection:
+            return connection.scalar(before) or None
+
+    def chats_at_work(self, bot_id: int, *, most: int) -> list[tuple[int, int | None]]:
+        """The (chat, topic) pairs for which a picture is being made at this moment."""
+        jobs = tables.jobs.c
+        with self._database.reading() as connection:
+            rows = connection.execute(
+                select(jobs.chat_id, jobs.topic_id)
+                .where(jobs.state == State.WORKING, jobs.bot_id == bot_id)
+                .distinct()
+                .limit(most)
+            )
+            return [(row.chat_id, row.topic_id) for row in rows]

@@ -1,0 +1,57 @@
+"""Turns rows into nouns."""
+
+from typing import Any
+
+from sqlalchemy import Row
+
+from shared.jobs import Address, Job, Parameters, Prompt, Recipe, Request, Sender, Stage, State
+
+
+def read_job(row: Row[Any]) -> Job:
+    """Read a whole row of ``jobs``."""
+    return Job(
+        id=row.id,
+        address=Address(
+            bot_id=row.bot_id,
+            chat_id=row.chat_id,
+            message_id=row.message_id,
+            topic_id=row.topic_id,
+            private=row.private,
+        ),
+        sender=Sender(id=row.user_id, language=row.language),
+        number=row.number,
+        request=Request(row.idea, Parameters(**row.parameters)),
+        state=State(row.state),
+        stage=Stage(row.stage),
+        created_at=row.created_at,
+        deadline=row.deadline,
+        claims=row.claims,
+        failures=row.failures,
+        not_before=row.not_before,
+        estimate_s=row.estimate_s,
+        prompt=_prompt(row),
+        recipe=Recipe(**row.recipe) if row.recipe else None,
+        handle=row.handle,
+        image_key=row.image_key,
+        media_type=row.media_type,
+        reason=row.reason,
+        worker=row.worker,
+        status_message_id=row.status_message_id,
+        status_shown=row.status_shown,
+        started_at=row.started_at,
+        ended_at=row.ended_at,
+        sending_since=row.sending_since,
+        delivery_tries=row.delivery_tries,
+    )
+
+
+def _prompt(row: Row[Any]) -> Prompt | None:
+    if row.prompt is None:
+        return None
+    return Prompt(
+        text=row.prompt,
+        negative=row.negative_prompt,
+        title=row.title,
+        language=row.idea_language,
+        model=row.chat_model,
+    )

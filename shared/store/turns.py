@@ -1,0 +1,147 @@
+"""Whose turn it is: claims with leases, and the sweep that brings back what was lost."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from sqlalchemy import Connection, case, func, insert, select, update
+
+from shared.jobs import Job, Stage, State
+from shared.store import tables
+from shared.store.database import Database
+from shared.store.rows import read_job
+
+MAX_LOSSES = 3  # a job that took so many workers along is given up, with an explanation
+SWEEP_LOCK = 7_362_001  # any number nobody else uses as an advisory lock in this database
+AT_ONCE = 200  # jobs brought back in one sweep's statement
+
+
+@dataclass(frozen=True, slots=True)
+class Sweep:
+    """What a sweep found.
+
+    Attributes:
+        due: Queued jobs, counted up to a limit: that many tickets should be on their way.
+        revived: Jobs taken back from workers that died.
+        lost: Jobs given up because they took along too many workers.
+    """
+
+    due: int
+    revived: int = 0
+    lost: int = 0
+
+
+class Turns:
+    """The order of jobs, one transaction a method."""
+
+    def __init__(self, database: Database, *, lease: timedelta, deadline: timedelta) -> None:
+        """Set the terms: how long a silent worker keeps a job, and how long a job may take from its first turn."""
+        self._database = database
+        self._lease = lease
+        self._deadline = deadline
+
+    def claim_next(self, worker: str) -> Job | None:
+        """Take the fairest queued job, for as long as the lease runs; None when there is none."""
+        now = datetime.now(UTC)
+        jobs = tables.jobs.c
+        with self._database.writing() as connection:
+            self._wake_waiting(connection, now)
+            next_in_line = (
+                select(jobs.id)
+                .where(jobs.state == State.QUEUED)
+                .order_by(jobs.turn, jobs.id)
+                .limit(1)
+                .with_for_update(skip_locked=True)  # SQLite has no need of it and leaves it out.
+                .scalar_subquery()
+            )
+            row = connection.execute(
+                update(tables.jobs)
+                .where(jobs.id == next_in_line)
+                .values(
+                    state=State.WORKING,
+                    worker=worker,
+                    lease_until=now + self._lease,
+                    claims=jobs.claims + 1,
+                    not_before=None,
+                    started_at=func.coalesce(jobs.started_at, now),
+                    deadline=func.coalesce(jobs.deadline, now + self._deadline),
+                )
+                .returning(tables.jobs)
+            ).first()
+            return read_job(row) if row else None
+
+    @staticmethod
+    def _wake_waiting(connection: Connection, now: datetime) -> None:
+        jobs = tables.jobs.c
+        due = (
+            select(jobs.id)
+            .where(jobs.state == State.WAITING, jobs.not_before <= now)
+            .limit(AT_ONCE)
+            .with_for_update(skip_locked=True)
+        )
+        connection.execute(update(tables.jobs).where(jobs.id.in_(due)).values(state=State.QUEUED))
+
+    def renew(self, worker: str) -> int:
+        """Keep all jobs of a living worker its own; returns how many these are."""
+        with self._database.writing() as connection:
+            return connection.execute(
+                update(tables.jobs)
+                .where(tables.jobs.c.state == State.WORKING, tables.jobs.c.worker == worker)
+                .values(lease_until=datetime.now(UTC) + self._lease)
+            ).rowcount
+
+    def release(self, worker: str | None) -> int:
+        """Give back the jobs of a worker that stops; None: of all workers, when no other can be alive."""
+        jobs = tables.jobs.c
+        theirs = jobs.state == State.WORKING
+        if worker is not None:
+            theirs &= jobs.worker == worker
+        with self._database.writing() as connection:
+            return connection.execute(
+                update(tables.jobs)
+                .where(theirs)
+                .values(state=State.QUEUED, worker=None, lease_until=None)
+            ).rowcount
+
+    def sweep(self, *, most_due: int) -> Sweep | None:
+        """Bring back what dead workers held and what waited long enough; None when another process is at it."""
+        now = datetime.now(UTC)
+        with self._database.writing() as connection:
+            if not self._database.alone(connection, SWEEP_LOCK):
+                return None
+            self._wake_waiting(connection, now)
+            states = self._take_back(connection, now)
+            due = select(tables.jobs.c.id).where(tables.jobs.c.state == State.QUEUED).limit(most_due)
+            return Sweep(
+                due=connection.scalar(select(func.count()).select_from(due.subquery())) or 0,
+                revived=states.count(State.QUEUED),
+                lost=states.count(State.FAILED),
+            )
+
+    def _take_back(self, connection: Connection, now: datetime) -> list[State]:
+        jobs = tables.jobs.c
+        expired = (
+            select(jobs.id)
+            .where(jobs.state == State.WORKING, jobs.lease_until < now)
+            .limit(AT_ONCE)
+            .with_for_update(skip_locked=True)
+        )
+        hopeless = jobs.losses + 1 >= MAX_LOSSES
+        rows = connection.execute(
+            update(tables.jobs)
+            .where(jobs.id.in_(expired))
+            .values(
+                state=case((hopeless, State.FAILED), else_=State.QUEUED),
+                stage=case((hopeless, Stage.SENDING), else_=jobs.stage),
+                reason=case((hopeless, "worker_lost"), else_=jobs.reason),
+                ended_at=case((hopeless, now), else_=None),
+                losses=jobs.losses + 1,
+                worker=None,
+                lease_until=None,
+            )
+            .returning(jobs.id, jobs.state)
+        ).all()
+        for row in rows:
+            self._database.tell(connection, row.id)
+            if row.state == State.FAILED:
+                connection.execute(insert(tables.stages).values(job_id=row.id, stage=Stage.SENDING, at=now))
+        return [State(row.state) for row in rows]

@@ -1,0 +1,105 @@
+"""Telegram's updates, written down before Telegram may forget them."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from sqlalchemy import delete, select, update
+
+from shared.store import tables
+from shared.store.database import Database
+from shared.store.jobs import insert_new
+
+MAX_TRIES = 5
+
+
+@dataclass(frozen=True, slots=True)
+class RawUpdate:
+    """An update as Telegram sent it: JSON text, and whether our library can parse it."""
+
+    update_id: int
+    body: str
+    readable: bool = True
+
+
+class Updates:
+    """The intake's book, one transaction a method."""
+
+    def __init__(self, database: Database, bot_id: int) -> None:
+        self._database = database
+        self._bot_id = bot_id
+
+    def keep(self, updates: Iterable[RawUpdate]) -> None:
+        """Write down updates; one that is known already stays as it is."""
+        now = datetime.now(UTC)
+        rows = [
+            {
+                "bot_id": self._bot_id,
+                "update_id": one.update_id,
+                "body": one.body,
+                "readable": one.readable,
+                "received_at": now,
+                "handled_at": None if one.readable else now,
+            }
+            for one in updates
+        ]
+        if not rows:
+            return
+        with self._database.writing() as connection:
+            connection.execute(
+                insert_new(self._database, tables.updates).values(rows).on_conflict_do_nothing()
+            )
+
+    def is_handled(self, update_id: int) -> bool:
+        """Whether an update that comes again was handled before."""
+        with self._database.reading() as connection:
+            return (
+                connection.scalar(
+                    select(tables.updates.c.handled_at).where(
+                        tables.updates.c.bot_id == self._bot_id, tables.updates.c.update_id == update_id
+                    )
+                )
+                is not None
+            )
+
+    def unhandled(self, *, most: int, older_than: timedelta = timedelta(0)) -> list[RawUpdate]:
+        """What was taken in and not handled yet, oldest first; each look counts as a try."""
+        updates = tables.updates.c
+        waiting = (
+            select(updates.update_id)
+            .where(
+                updates.bot_id == self._bot_id,
+                updates.handled_at.is_(None),
+                updates.tries < MAX_TRIES,
+                updates.received_at <= datetime.now(UTC) - older_than,
+            )
+            .order_by(updates.update_id)
+            .limit(most)
+        )
+        with self._database.writing() as connection:
+            rows = connection.execute(
+                update(tables.updates)
+                .where(updates.bot_id == self._bot_id, updates.update_id.in_(waiting))
+                .values(tries=updates.tries + 1)
+                .returning(updates.update_id, updates.body)
+            ).all()
+        return sorted((RawUpdate(row.update_id, row.body) for row in rows), key=lambda one: one.update_id)
+
+    def handled(self, update_id: int) -> None:
+        """Tick an update off."""
+        with self._database.writing() as connection:
+            connection.execute(
+                update(tables.updates)
+                .where(tables.updates.c.bot_id == self._bot_id, tables.updates.c.update_id == update_id)
+                .values(handled_at=datetime.now(UTC))
+            )
+
+    def forget(self, *, older_than: timedelta) -> int:
+        """Delete what was handled so long ago that Telegram can't send it again."""
+        with self._database.writing() as connection:
+            return connection.execute(
+                delete(tables.updates).where(
+                    tables.updates.c.bot_id == self._bot_id,
+                    tables.updates.c.handled_at < datetime.now(UTC) - older_than,
+                )
+            ).rowcount
