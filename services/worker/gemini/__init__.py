@@ -1,0 +1,1 @@
+"""Everything that knows Gemini: the call, its failures, and the differences between its models."""
