@@ -1,0 +1,187 @@
+"""Talks: friendly, by rules, and out of nothing but the conversation, so that a test can foresee it."""
+
+# ruff: noqa: E501 -- tables of words and colours.
+
+import io
+import operator
+import re
+from collections.abc import Callable
+from fractions import Fraction
+
+from PIL import Image
+
+from sandbox.gemini.prompt_writing import pick
+from sandbox.gemini.question import Attachment, Question, Turn
+from sandbox.gemini.vocabulary import language_of
+
+LONG_TEXT = 6_000  # characters; more than one Telegram message holds
+_NAME = re.compile(r"(?:my name is|i am called|call me|меня зовут)\s+([\w'-]+)", re.IGNORECASE)
+_ASKS_NAME = re.compile(r"what(?:'s| is|s) my name|do you (?:remember|know) my name|как меня зовут", re.IGNORECASE)
+_ASKS_WHO = re.compile(r"\bwho are you\b|\bwhat are you\b|кто ты", re.IGNORECASE)
+_ASKS_EARLIER = re.compile(
+    r"what did i (?:say|ask)|my (?:first|last|previous) (?:message|question)|что я (?:сказал|спросил)",
+    re.IGNORECASE,
+)
+_ASKS_ECHO = re.compile(r"^\s*(?:please\s+)?(?:echo|repeat|say|повтори|скажи)[:\s]+(.+)$", re.IGNORECASE | re.DOTALL)
+_ASKS_CODE = re.compile(r"\b(?:code|function|python|javascript|script|program)\b|код\b|функци", re.IGNORECASE)
+_ASKS_LONG = re.compile(
+    r"\b(?:long|essay|in detail|novel)\b|длинн|подробн|(\d+)[ -](?:words|characters|слов)", re.IGNORECASE
+)
+_ASKS_LIST = re.compile(r"\b(?:list|table|compare|bullet)\b|список|таблиц", re.IGNORECASE)
+_SUM = re.compile(r"(-?\d+(?:\.\d+)?)\s*([-+*/×÷])\s*(-?\d+(?:\.\d+)?)")
+_GREETS = re.compile(
+    r"^\s*(?:hi|hello|hey|good (?:morning|evening)|привет|здравствуй\w*|hola|bonjour|hallo)\b", re.IGNORECASE
+)
+_OPERATIONS: dict[str, Callable[[Fraction, Fraction], Fraction]] = {
+    "+": operator.add, "-": operator.sub, "*": operator.mul, "×": operator.mul, "/": operator.truediv, "÷": operator.truediv,
+}  # fmt: skip
+
+
+def answer(question: Question) -> str:
+    """Say something to the last turn that fits what was said before."""
+    last = question.last
+    if last.attachments:
+        return "\n\n".join(_describe(file) for file in last.attachments) + _afterword(last.text)
+    said = _answer_words(last.text, question)
+    return f"Arr! {said}" if "pirate" in question.system.lower() else said
+
+
+def _answer_words(text: str, question: Question) -> str:
+    earlier = question.turns[:-1]
+    name = _name_told(question.turns)
+    if _ASKS_NAME.search(text):
+        return f"Your name is **{name}**." if name else "You haven't told me your name yet. What is it?"
+    if _ASKS_WHO.search(text):
+        return question.system.split("\n")[0] if question.system else "I am the sandbox's stand-in for Gemini."
+    if _ASKS_EARLIER.search(text):
+        return _quote_earlier(text, earlier)
+    if echo := _ASKS_ECHO.match(text):
+        return echo[1].strip()
+    if long := _ASKS_LONG.search(text):
+        return _long_text(text, int(long[1]) * 6 if long[1] else LONG_TEXT)
+    if _ASKS_CODE.search(text):
+        return _some_code()
+    if total := _SUM.search(text):
+        return _calculate(*total.groups())
+    if _ASKS_LIST.search(text):
+        return _some_list(text)
+    if _GREETS.match(text) or _NAME.search(text):
+        return _greet(text, name)
+    return _small_talk(text, len([turn for turn in question.turns if turn.role == "user"]))
+
+
+def _name_told(turns: tuple[Turn, ...]) -> str | None:
+    names = [found[1] for turn in turns if turn.role == "user" for found in _NAME.finditer(turn.text)]
+    return names[-1] if names else None
+
+
+def _quote_earlier(text: str, earlier: tuple[Turn, ...]) -> str:
+    mine = [turn.text for turn in earlier if turn.role == "user"]
+    if not mine:
+        return "This is the first thing you said to me."
+    quoted = mine[0] if "first" in text.lower() else mine[-1]
+    return f"You said:\n\n> {quoted.strip()[:300]}"
+
+
+def _greet(text: str, name: str | None) -> str:
+    if language_of(text) == "ru":
+        return f"Привет{', ' + name if name else ''}! Чем могу помочь? Например, могу придумать картину."
+    return f"Hello{', ' + name if name else ''}! What shall we think about, or paint, today?"
+
+
+def _small_talk(text: str, count: int) -> str:
+    short = re.sub(r"\s+", " ", text).strip()[:200]
+    if language_of(text) == "ru":
+        return f"Понимаю: «{short}». Это сообщение номер {count} в нашем разговоре. Расскажите подробнее?"
+    thought = pick(
+        (
+            "That is a lovely thing to think about.",
+            "There is more than one way to look at it.",
+            "I would start with the simplest part of it.",
+        ),
+        short,
+    )
+    return f"You said “{short}”. {thought} This is message {count} of our talk; tell me more?"
+
+
+def _some_code() -> str:
+    return (
+        "Here is a small function:\n\n"
+        "```python\n"
+        "def greet(name: str) -> str:\n"
+        '    """Say hello to ``name``."""\n'
+        '    return f"Hello, {name}!"\n'
+        "```\n\n"
+        "Call it as `greet('world')`; it returns **a greeting** and changes nothing."
+    )
+
+
+def _some_list(text: str) -> str:
+    subject = re.sub(r"\s+", " ", text).strip()[:60]
+    return (
+        f"### About “{subject}”\n\n"
+        "* **Light**: soft or hard, warm or cold\n"
+        "* **Colour**: few or many\n"
+        "* **Distance**: near, middle, far\n\n"
+        "| what | how much |\n|---|---|\n| patience | a lot |\n| paint | a little |\n"
+    )
+
+
+def _calculate(left: str, sign: str, right: str) -> str:
+    if sign in "/÷" and Fraction(right) == 0:
+        return "Nobody can divide by zero, not even here."
+    result = _OPERATIONS[sign](Fraction(left), Fraction(right))
+    shown = str(result) if result.denominator == 1 else f"{float(result):g}"
+    return f"{left} {sign} {right} = **{shown}**"
+
+
+def _long_text(text: str, length: int) -> str:
+    """Write paragraphs of about ``length`` characters, with headings, code and emphasis among them."""
+    subject = re.sub(r"\s+", " ", text).strip()[:80]
+    parts = [f"# {subject}"]
+    number = 0
+    while sum(len(part) + 2 for part in parts) < min(length, 60_000):
+        number += 1
+        parts.append(
+            f"**Part {number}.** Whoever looks at this closely sees that it has {number + 1} sides. The first "
+            "is what everybody knows; the next is what one finds with patience, a lamp and a good chair. "
+            "Between them lies _the interesting part_, and it is best told slowly, one step after the other."
+        )
+    return "\n\n".join(parts)
+
+
+def _describe(file: Attachment) -> str:
+    if not file.media_type.startswith("image/"):
+        return f"I received a file of type {file.media_type} with {len(file.content)} bytes."
+    try:
+        with Image.open(io.BytesIO(file.content)) as picture:
+            width, height, kind = picture.width, picture.height, picture.format
+            tone = _dominant_colour(picture)
+    except (OSError, Image.DecompressionBombError):
+        return "I can't read this picture; it seems to be damaged."
+    return f"I see a {kind} picture of {width}×{height} pixels. Its dominant colour is {tone}."
+
+
+def _dominant_colour(picture: Image.Image) -> str:
+    """Name the most common colour, like ``orange (#e08030)``."""
+    few = picture.convert("RGB").resize((48, 48)).quantize(5)
+    counts = few.histogram()
+    index = counts.index(max(counts))
+    red, green, blue = (few.getpalette() or [0, 0, 0])[3 * index : 3 * index + 3]
+    return f"{_colour_name(red, green, blue)} (#{red:02x}{green:02x}{blue:02x})"
+
+
+_COLOURS = {
+    "black": (0, 0, 0), "white": (255, 255, 255), "grey": (128, 128, 128), "red": (220, 30, 30), "orange": (240, 140, 40),
+    "yellow": (240, 220, 60), "green": (40, 160, 60), "cyan": (60, 200, 210), "blue": (40, 80, 210), "purple": (130, 50, 170),
+    "pink": (240, 140, 180), "brown": (120, 76, 40),
+}  # fmt: skip
+
+
+def _colour_name(*colour: int) -> str:
+    return min(_COLOURS, key=lambda name: sum((a - b) ** 2 for a, b in zip(colour, _COLOURS[name], strict=True)))
+
+
+def _afterword(text: str) -> str:
+    short = re.sub(r"\s+", " ", text).strip()[:200]
+    return f"\n\nYou asked: “{short}”." if short else ""

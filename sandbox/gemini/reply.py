@@ -1,0 +1,169 @@
+"""Puts an answer into the shape of a ``GenerateContentResponse``, cut where the tokens end."""
+
+import base64
+import hashlib
+import json
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from sandbox.gemini.catalogue import Model
+from sandbox.gemini.chatting import answer
+from sandbox.gemini.prompt_writing import idea_in, prompt_for, title_for, write_json
+from sandbox.gemini.question import Question
+from sandbox.gemini.thinking import thought_tokens
+from sandbox.pictures import paint
+
+CHARACTERS_PER_TOKEN = 4
+TOKENS_PER_FILE = 258
+CHUNK = 60  # characters in a piece of a stream
+SAFETY_CATEGORIES = (
+    "HARM_CATEGORY_HATE_SPEECH",
+    "HARM_CATEGORY_DANGEROUS_CONTENT",
+    "HARM_CATEGORY_HARASSMENT",
+    "HARM_CATEGORY_SEXUALLY_EXPLICIT",
+)
+
+
+@dataclass(frozen=True)
+class Written:
+    """What the model came to: the text, what it cost in tokens, and why it ended."""
+
+    text: str
+    finish_reason: str
+    prompt_tokens: int
+    thoughts: int
+    shows_thoughts: bool
+    response_id: str
+    picture: bytes | None = None
+
+    @property
+    def tokens(self) -> int:
+        return TOKENS_PER_FILE * 5 if self.picture else tokens_in(self.text)
+
+
+def tokens_in(text: str) -> int:
+    """Estimate how many tokens ``text`` has."""
+    return math.ceil(len(text) / CHARACTERS_PER_TOKEN)
+
+
+def count_tokens(question: Question) -> int:
+    """Count a request's own tokens, files included."""
+    files = sum(len(turn.attachments) for turn in question.turns)
+    return tokens_in(question.system) + sum(tokens_in(turn.text) for turn in question.turns) + files * TOKENS_PER_FILE
+
+
+def write(model: Model, question: Question) -> Written:
+    """Answer ``question``.
+
+    Raises:
+        BadRequest: The model can't be told to think like that.
+    """
+    config = question.config
+    thoughts = thought_tokens(model, config)
+    text, finish_reason = _stopped(_words(question), config.get("stopSequences") or []), "STOP"
+    limit = config.get("maxOutputTokens")
+    if limit is not None and thoughts + tokens_in(text) > limit:
+        finish_reason = "MAX_TOKENS"
+        thoughts = min(thoughts, limit)
+        text = text[: (limit - thoughts) * CHARACTERS_PER_TOKEN]
+    conversation = repr((model.name, question.system, [(turn.role, turn.text) for turn in question.turns]))
+    return Written(
+        text=text,
+        finish_reason=finish_reason,
+        prompt_tokens=count_tokens(question),
+        thoughts=thoughts,
+        shows_thoughts=bool((config.get("thinkingConfig") or {}).get("includeThoughts")),
+        response_id=hashlib.sha256(conversation.encode()).hexdigest()[:22],
+        picture=paint(idea_in(question.last.text), 0, 1024, 1024, "image/png") if model.paints else None,
+    )
+
+
+def whole(model: Model, written: Written, candidates: int = 1) -> dict[str, Any]:
+    """Return the answer in one piece."""
+    parts = [*_thought_parts(written), *_picture_parts(written), *_text_parts(written, written.text)]
+    content: dict[str, Any] = {"parts": parts, "role": "model"} if parts else {"role": "model"}
+    shown = [
+        {
+            "content": content,
+            "finishReason": written.finish_reason,
+            "index": index,
+            "safetyRatings": _ratings(),
+        }
+        for index in range(candidates)
+    ]
+    return _response(model, written, shown, written.tokens * candidates)
+
+
+def pieces(model: Model, written: Written) -> Iterator[dict[str, Any]]:
+    """Return the answer as a stream gives it: the finish reason comes with the last piece."""
+    texts = [written.text[i : i + CHUNK] for i in range(0, len(written.text), CHUNK)] or [""]
+    for i, text in enumerate(texts):
+        parts = (_thought_parts(written) if i == 0 else []) + _text_parts(written, text)
+        is_last = i == len(texts) - 1
+        parts += _picture_parts(written) if is_last else []
+        candidate: dict[str, Any] = {"content": {"parts": parts, "role": "model"} if parts else {"role": "model"}}
+        candidate |= {"finishReason": written.finish_reason} if is_last else {}
+        said = tokens_in(written.text[: i * CHUNK + len(text)])
+        yield _response(model, written, [candidate | {"index": 0}], written.tokens if is_last else said)
+
+
+def _words(question: Question) -> str:
+    kind = question.config.get("responseMimeType")
+    idea = idea_in(question.last.text)
+    if question.schema is not None:
+        value = write_json(question.schema, idea, answer(question))
+        return str(value) if kind == "text/x.enum" else json.dumps(value, ensure_ascii=False)
+    if kind == "application/json":
+        return json.dumps({"title": title_for(idea), "prompt": prompt_for(idea)}, ensure_ascii=False)
+    return answer(question)
+
+
+def _stopped(text: str, stops: list[str]) -> str:
+    ends = [text.index(stop) for stop in stops if stop and stop in text]
+    return text[: min(ends)] if ends else text
+
+
+def _thought_parts(written: Written) -> list[dict[str, Any]]:
+    if not (written.shows_thoughts and written.thoughts):
+        return []
+    return [
+        {
+            "text": "**Considering the words**\n\nI look at what was said and choose an answer.",
+            "thought": True,
+        }
+    ]
+
+
+def _text_parts(written: Written, text: str) -> list[dict[str, Any]]:
+    if not text:
+        return []
+    signature = base64.b64encode(f"thought:{written.response_id}".encode()).decode()
+    return [{"text": text} | ({"thoughtSignature": signature} if written.thoughts else {})]
+
+
+def _picture_parts(written: Written) -> list[dict[str, Any]]:
+    if written.picture is None:
+        return []
+    return [{"inlineData": {"mimeType": "image/png", "data": base64.b64encode(written.picture).decode()}}]
+
+
+def _ratings() -> list[dict[str, str]]:
+    return [{"category": category, "probability": "NEGLIGIBLE"} for category in SAFETY_CATEGORIES]
+
+
+def _response(model: Model, written: Written, candidates: list[dict[str, Any]], said: int) -> dict[str, Any]:
+    usage: dict[str, Any] = {
+        "promptTokenCount": written.prompt_tokens,
+        "totalTokenCount": written.prompt_tokens + said + written.thoughts,
+        "promptTokensDetails": [{"modality": "TEXT", "tokenCount": written.prompt_tokens}],
+    }
+    usage |= {"candidatesTokenCount": said} if said else {}
+    usage |= {"thoughtsTokenCount": written.thoughts} if written.thoughts else {}
+    return {
+        "candidates": candidates,
+        "usageMetadata": usage,
+        "modelVersion": model.name,
+        "responseId": written.response_id,
+    }
