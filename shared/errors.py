@@ -18,9 +18,16 @@ from typing import Any, ClassVar
 
 
 class ImagineError(Exception):
-    """Whatever keeps an idea from becoming a picture."""
+    """Whatever keeps an idea from becoming a picture.
+
+    Attributes:
+        status: HTTP status of the answer that it was read from; None where none came.
+        request_id: The service's own id for that call.
+    """
 
     reason: ClassVar[str] = "unexpected"
+    status: int | None = None
+    request_id: str | None = None
 
 
 class UserError(ImagineError):

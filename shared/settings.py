@@ -1,9 +1,10 @@
 """The only reader of the environment: one frozen class a service, and all that is missing named at once."""
 
 import os
+from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, cast
 
 from pydantic import AfterValidator, Field, SecretStr, ValidationError
 from pydantic.fields import FieldInfo
@@ -159,7 +160,7 @@ def load(*kinds: type[Settings]) -> tuple[Any, ...]:
     complaints: dict[str, str] = {}
     for kind in kinds:
         try:
-            loaded.append(kind())
+            loaded.append(cast("Callable[[], Settings]", kind)())
         except ValidationError as error:
             complaints |= _complaints(kind, error)
         except OSError as error:

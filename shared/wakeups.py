@@ -1,4 +1,4 @@
-""""Something changed": news of jobs, between processes over Postgres and inside one process without it.
+"""News of jobs: "something changed" of jobs, between processes over Postgres and inside one process without it.
 
 A wake-up is a hint. One that is lost costs a few seconds, never a picture: whoever waits also looks by itself.
 """
@@ -36,7 +36,7 @@ async def _listen_within(database: Database, heard: Callable[[int], None]) -> No
     try:
         await asyncio.Event().wait()
     finally:
-        database.on_change = lambda job_id: None
+        database.on_change = None
 
 
 async def _listen_to_postgres(database: Database, heard: Callable[[int], None]) -> None:

@@ -23,7 +23,7 @@ class Database:
         """Prepare the engine; nothing connects before the first transaction."""
         self.is_sqlite = url.startswith("sqlite")
         self.engine = _sqlite(url) if self.is_sqlite else _postgres(url)
-        self.on_change: Callable[[int], None] = lambda job_id: None
+        self.on_change: Callable[[int], None] | None = None
         # SQLite takes one writer at a time, and its own waiting is a sleep that starves the unlucky: threads of
         # this process queue here instead.
         self._writer: AbstractContextManager[Any] = threading.Lock() if self.is_sqlite else nullcontext()
@@ -39,8 +39,9 @@ class Database:
             changed: list[int] = []
             connection.info["changed"] = changed
             yield connection
-        for job_id in changed:
-            self.on_change(job_id)
+        if self.on_change is not None:
+            for job_id in changed:
+                self.on_change(job_id)
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:

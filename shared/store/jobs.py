@@ -68,9 +68,7 @@ class Jobs:
             ).first()
             if row is None:
                 return self._at(connection, address, number), False
-            connection.execute(
-                update(tables.users).where(tables.users.c.id == sender.id).values(last_turn=turn)
-            )
+            connection.execute(update(tables.users).where(tables.users.c.id == sender.id).values(last_turn=turn))
             self._reached(connection, row.id, Stage.QUEUED, now)
             return read_job(row), True
 
@@ -80,9 +78,9 @@ class Jobs:
             id=sender.id, language=sender.language, settings={}, last_turn=-COST, created_at=now
         )
         last_turn: float = connection.execute(
-            person.on_conflict_do_update(
-                index_elements=["id"], set_={"language": person.excluded.language}
-            ).returning(tables.users.c.last_turn)
+            person.on_conflict_do_update(index_elements=["id"], set_={"language": person.excluded.language}).returning(
+                tables.users.c.last_turn
+            )
         ).scalar_one()
         claimed = select(func.max(tables.jobs.c.turn)).where(tables.jobs.c.started_at.is_not(None))
         return max(connection.scalar(claimed) or 0.0, last_turn + COST)
@@ -218,9 +216,7 @@ class Jobs:
         if attempt.detail is not None:
             values["detail"] = attempt.detail[:MAX_DETAIL]
         with self._database.writing() as connection:
-            connection.execute(
-                insert(tables.attempts).values(job_id=job_id, at=datetime.now(UTC), **values)
-            )
+            connection.execute(insert(tables.attempts).values(job_id=job_id, at=datetime.now(UTC), **values))
 
     def tried_in_vain(self, job_id: int, reasons: frozenset[str]) -> frozenset[tuple[str, str]]:
         """The (model, provider) pairs whose answer to this job was one of these reasons."""
@@ -235,14 +231,16 @@ class Jobs:
 
     # What people are told
 
-    def show_status(self, job_id: int, message_id: int, shown: str) -> None:
-        """Remember the status message and what it says."""
+    def show_status(self, job_id: int, message_id: int, shown: str) -> bool:
+        """Remember the status message and what it says; False when the picture has overtaken it."""
         with self._database.writing() as connection:
-            connection.execute(
+            delivered_at = connection.scalar(
                 update(tables.jobs)
                 .where(tables.jobs.c.id == job_id)
                 .values(status_message_id=message_id, status_shown=shown)
+                .returning(tables.jobs.c.delivered_at)
             )
+            return delivered_at is None
 
     def change_status(self, job: Job, shown: str) -> bool:
         """Take on the edit from what the status message says to this; False when another process did."""
@@ -258,16 +256,48 @@ class Jobs:
             )
             return taken.rowcount == 1
 
-    def line(self, bot_id: int, *, most: int) -> list[tuple[int, int]]:
-        """The head of the queue: (position from 1, job id) of the first ``most`` jobs, this bot's alone."""
+    def line(self, bot_id: int, *, most: int) -> list[tuple[int, Job]]:
+        """The first ``most`` jobs of the queue, of them this bot's with a status message: (position from 1, job)."""
         with self._database.reading() as connection:
             rows = connection.execute(
-                select(tables.jobs.c.id, tables.jobs.c.bot_id)
+                select(tables.jobs)
                 .where(tables.jobs.c.state == State.QUEUED)
                 .order_by(tables.jobs.c.turn, tables.jobs.c.id)
                 .limit(most)
             )
-            return [(place, row.id) for place, row in enumerate(rows, 1) if row.bot_id == bot_id]
+            return [
+                (place, read_job(row))
+                for place, row in enumerate(rows, 1)
+                if row.bot_id == bot_id and row.status_message_id is not None
+            ]
+
+    def under_way(self, bot_id: int, *, most: int) -> list[Job]:
+        """This bot's jobs that a worker has begun and that have a status message."""
+        jobs = tables.jobs.c
+        with self._database.reading() as connection:
+            rows = connection.execute(
+                select(tables.jobs)
+                .where(
+                    jobs.state.in_([State.WORKING, State.WAITING]),
+                    jobs.bot_id == bot_id,
+                    jobs.status_message_id.is_not(None),
+                )
+                .limit(most)
+            )
+            return [read_job(row) for row in rows]
+
+    def move_chat(self, bot_id: int, chat_id: int, *, to: int) -> None:
+        """Follow a group that became a supergroup: its jobs are answered under the new id."""
+        with self._database.writing() as connection:
+            connection.execute(
+                update(tables.jobs)
+                .where(
+                    tables.jobs.c.bot_id == bot_id,
+                    tables.jobs.c.chat_id == chat_id,
+                    tables.jobs.c.delivered_at.is_(None),
+                )
+                .values(chat_id=to)
+            )
 
     def position(self, job_id: int) -> int | None:
         """Place in the queue, from 1; None when the job isn't queued."""

@@ -53,16 +53,19 @@ class Outbox:
 
     def not_sent(self, job_id: int, *, retry_after_s: float) -> None:
         """Telegram certainly did not take it: try again later."""
-        self._set(
-            job_id,
-            sending_since=None,
-            delivery_lease_until=None,
-            delivery_not_before=datetime.now(UTC) + timedelta(seconds=retry_after_s),
-        )
+        self._set(job_id, sending_since=None, **_again_in(retry_after_s))
 
-    def delivered(self, job_id: int, *, message_id: int | None, file_id: str | None = None) -> None:
-        """It is in the chat; None as message: the chat can't be reached any more, or nothing was to be sent."""
-        self._set(
+    def unsure(self, job_id: int, *, retry_after_s: float) -> None:
+        """Telegram may or may not have taken it: look later whether it did."""
+        self._set(job_id, **_again_in(retry_after_s))
+
+    def delivered(self, job_id: int, *, message_id: int | None, file_id: str | None = None) -> int | None:
+        """It is in the chat; None as message: the chat can't be reached any more, or nothing was to be sent.
+
+        Returns:
+            The status message, which is to go now.
+        """
+        return self._set(
             job_id,
             delivered_at=datetime.now(UTC),
             delivered_message_id=message_id,
@@ -81,6 +84,19 @@ class Outbox:
                 .values(delivery_lease_until=None)
             )
 
-    def _set(self, job_id: int, **values: object) -> None:
+    def _set(self, job_id: int, **values: object) -> int | None:
         with self._database.writing() as connection:
-            connection.execute(update(tables.jobs).where(tables.jobs.c.id == job_id).values(**values))
+            status_message_id: int | None = connection.scalar(
+                update(tables.jobs)
+                .where(tables.jobs.c.id == job_id)
+                .values(**values)
+                .returning(tables.jobs.c.status_message_id)
+            )
+            return status_message_id
+
+
+def _again_in(seconds: float) -> dict[str, object]:
+    return {
+        "delivery_lease_until": None,
+        "delivery_not_before": datetime.now(UTC) + timedelta(seconds=seconds),
+    }

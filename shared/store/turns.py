@@ -97,9 +97,7 @@ class Turns:
             theirs &= jobs.worker == worker
         with self._database.writing() as connection:
             return connection.execute(
-                update(tables.jobs)
-                .where(theirs)
-                .values(state=State.QUEUED, worker=None, lease_until=None)
+                update(tables.jobs).where(theirs).values(state=State.QUEUED, worker=None, lease_until=None)
             ).rowcount
 
     def sweep(self, *, most_due: int) -> Sweep | None:

@@ -46,9 +46,7 @@ class Updates:
         if not rows:
             return
         with self._database.writing() as connection:
-            connection.execute(
-                insert_new(self._database, tables.updates).values(rows).on_conflict_do_nothing()
-            )
+            connection.execute(insert_new(self._database, tables.updates).values(rows).on_conflict_do_nothing())
 
     def is_handled(self, update_id: int) -> bool:
         """Whether an update that comes again was handled before."""

@@ -1,0 +1,169 @@
+"""Builds the bot once, runs it, shuts it down in order."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Coroutine
+from datetime import timedelta
+from functools import partial
+from typing import Any, cast
+
+from celery import Celery
+from telegram import BotCommand, Message, Update
+from telegram.error import Conflict, TelegramError
+from telegram.ext import ApplicationBuilder, CommandHandler, MessageHandler, Updater, filters
+
+from services.bot.delivery import Delivery
+from services.bot.flood import FloodLimit
+from services.bot.handlers import start
+from services.bot.handlers.failures import failed
+from services.bot.handlers.imagine import Imagine, is_our_question
+from services.bot.intake import DurableApplication, DurableRequest, feed_unhandled, keep_feeding
+from services.bot.locales import DEFAULT, say
+from services.bot.status import Status
+from shared import wakeups
+from shared.images import Images
+from shared.queue import Tickets
+from shared.settings import BotSettings
+from shared.store.database import Database
+from shared.store.jobs import Jobs
+from shared.store.outbox import Outbox
+from shared.store.updates import Updates
+
+log = logging.getLogger(__name__)
+
+UPDATES_AT_ONCE = 64
+POLL_S = 30
+COMMANDS = ("imagine", "help", "start")
+Round = Callable[[], Coroutine[Any, Any, None]]
+
+EVERYTHING_WE_ANSWER = [Update.MESSAGE, Update.EDITED_MESSAGE, Update.CALLBACK_QUERY]
+
+
+class Bot:
+    """The Telegram front end."""
+
+    def __init__(self, settings: BotSettings, database: Database, celery: Celery) -> None:
+        """Build everything; nothing connects yet. Call inside the event loop that ``run`` will use."""
+        self._settings = settings
+        self._database = database
+        self._bot_id = settings.bot_id
+        self._updates = Updates(database, self._bot_id)
+        self._application = _application(settings, self._updates)
+        jobs = Jobs(database)
+        bot = self._application.bot
+        self._outbox = Outbox(database)
+        self._status = Status(bot, self._bot_id, jobs)
+        self._delivery = Delivery(bot, self._bot_id, self._outbox, jobs, Images(settings.image_store_url))
+        self._add_handlers(Imagine(jobs, Tickets(celery), self._status))
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Serve until ``stop`` is set.
+
+        Raises:
+            telegram.error.InvalidToken: Telegram doesn't know the token.
+        """
+        application = self._application
+        updater = cast("Updater", application.updater)
+        async with application:
+            await self._introduce()
+            await asyncio.to_thread(self._take_over)
+            await application.start()
+            await feed_unhandled(self._updates, application.bot, application.update_queue, older_than=timedelta(0))
+            rounds = [asyncio.create_task(_keep_going(one)) for one in self._rounds()]
+            await updater.start_polling(
+                timeout=POLL_S, allowed_updates=EVERYTHING_WE_ANSWER, error_callback=_polling_failed
+            )
+            log.info("bot started", extra={"bot": application.bot.username})
+            await stop.wait()
+            # No new updates, then the handlers under way, then the deliveries under way.
+            await updater.stop()
+            await application.stop()
+            for round_ in rounds:
+                round_.cancel()
+            await asyncio.gather(*rounds, return_exceptions=True)
+            await self._delivery.finish()
+            log.info("bot stopped", extra={"bot": application.bot.username})
+
+    def _rounds(self) -> list[Round]:
+        application = self._application
+        return [
+            partial(wakeups.listen, self._database, self._heard),
+            self._status.keep_true,
+            self._status.keep_acting,
+            self._delivery.empty_outbox,
+            partial(keep_feeding, self._updates, application.bot, application.update_queue),
+        ]
+
+    def _heard(self, job_id: int) -> None:
+        self._status.changed(job_id)
+        self._delivery.changed()
+
+    def _take_over(self) -> None:
+        # Telegram lets one process poll: whoever held deliveries before us is gone.
+        self._outbox.release_all(self._bot_id)
+
+    async def _introduce(self) -> None:
+        try:
+            await self._application.bot.set_my_commands(
+                [BotCommand(command, say(f"command_{command}", DEFAULT)) for command in COMMANDS]
+            )
+        except TelegramError as error:
+            log.warning("command menu not set", extra={"error": type(error).__name__})
+
+    def _add_handlers(self, imagine: Imagine) -> None:
+        # Edited messages are left alone: an idea that was painted is not painted again for a corrected comma.
+        new = filters.UpdateType.MESSAGE
+        answers = _OurQuestion(self._bot_id)
+        add = self._application.add_handler
+        add(CommandHandler("start", start.start, new))
+        add(CommandHandler("help", start.tell_help, new))
+        add(CommandHandler("imagine", imagine.command, new))
+        add(MessageHandler(new & filters.TEXT & ~filters.COMMAND & answers, imagine.reply))
+        add(MessageHandler(new & filters.ChatType.PRIVATE & ~filters.StatusUpdate.ALL, start.hint))
+        self._application.add_error_handler(failed)
+
+
+class _OurQuestion(filters.MessageFilter):
+    def __init__(self, bot_id: int) -> None:
+        super().__init__()
+        self._bot_id = bot_id
+
+    def filter(self, message: Message) -> bool:
+        return is_our_question(message, self._bot_id)
+
+
+def _application(settings: BotSettings, updates: Updates) -> DurableApplication:
+    application = (
+        ApplicationBuilder()
+        .application_class(DurableApplication, {"updates": updates})
+        .token(settings.telegram_bot_token.get_secret_value())
+        .base_url(f"{settings.telegram_api_url}/bot")
+        .base_file_url(f"{settings.telegram_api_url}/file/bot")
+        .get_updates_request(DurableRequest(updates))
+        .connection_pool_size(64)
+        .pool_timeout(30)
+        .connect_timeout(10)
+        .read_timeout(20)
+        .write_timeout(20)
+        .rate_limiter(FloodLimit())
+        .concurrent_updates(UPDATES_AT_ONCE)
+        .build()
+    )
+    return cast("DurableApplication", application)
+
+
+def _polling_failed(error: TelegramError) -> None:
+    if isinstance(error, Conflict):
+        log.error("another process polls with this bot's token; only one may run")
+    else:
+        log.warning("polling failed, trying again", extra={"error": type(error).__name__})
+
+
+async def _keep_going(round_: Round) -> None:
+    while True:
+        try:
+            await round_()
+        except Exception:
+            # A round's outer door: without its rounds the bot would look healthy and do nothing.
+            log.exception("round failed, starting it again")
+        await asyncio.sleep(1)

@@ -1,0 +1,54 @@
+"""The words under a picture: idea, prompt, and how it was made. Pure."""
+
+import html
+
+from services.bot.locales import say
+from shared.jobs import Job
+
+MAX_UNITS = 1024  # Telegram's limit for a caption after its tags are read; counted in UTF-16 to be safe
+MAX_IDEA_UNITS = 300
+
+
+def write_caption(job: Job) -> str:
+    """Write a finished job's caption, as Telegram HTML within Telegram's limit."""
+    facts = _facts(job)
+    idea = shorten(job.request.idea, MAX_IDEA_UNITS)
+    room = MAX_UNITS - units(idea) - units(facts) - len("\n\n")
+    parts = [f"<b>{_escape(idea)}</b>"]
+    if job.prompt is not None:
+        prompt = shorten(job.prompt.text, room)
+        parts.append(f"<blockquote expandable>{_escape(prompt)}</blockquote>")
+    parts.append(f"<i>{_escape(facts)}</i>")
+    return "\n".join(parts)
+
+
+def _facts(job: Job) -> str:
+    facts = []
+    if job.recipe is not None:
+        facts.append(job.recipe.model.rpartition("/")[2])
+        if job.recipe.seed is not None:
+            facts.append(f"seed {job.recipe.seed}")
+    if job.ended_at is not None:
+        facts.append(f"{max(1, round((job.ended_at - job.created_at).total_seconds()))} s")
+    line = " · ".join(facts)
+    if job.prompt is not None and job.prompt.model is None:
+        line += "\n" + html.unescape(say("caption_own_words", job.sender.language))
+    return line
+
+
+def shorten(text: str, most: int) -> str:
+    """Cut a text to so many UTF-16 units, at a word's end where one is near; the cut is marked."""
+    if units(text) <= most:
+        return text
+    kept = text.encode("utf-16-le")[: 2 * (most - 2)].decode("utf-16-le", errors="ignore")
+    whole_words = kept.rpartition(" ")[0]
+    return (whole_words if len(whole_words) > len(kept) - 30 else kept).rstrip(" ,;") + " …"
+
+
+def units(text: str) -> int:
+    """Length as Telegram counts: in UTF-16 units."""
+    return len(text.encode("utf-16-le")) // 2
+
+
+def _escape(text: str) -> str:
+    return html.escape(text, quote=False)

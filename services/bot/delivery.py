@@ -1,0 +1,212 @@
+"""finished job → photo, document or apology: an outbox, emptied by whoever is there."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from telegram import Bot, InputFile, Message, ReplyParameters
+from telegram.constants import ParseMode
+from telegram.error import BadRequest, ChatMigrated, Forbidden, NetworkError, RetryAfter, TelegramError, TimedOut
+
+from services.bot.captions import write_caption
+from services.bot.locales import say
+from services.bot.news import wait_for_news
+from shared.errors import StoreAway
+from shared.images import Images
+from shared.jobs import Job, Stage, State
+from shared.store.jobs import Jobs
+from shared.store.outbox import Outbox
+
+log = logging.getLogger(__name__)
+
+AT_ONCE = 30
+LOOK_EVERY_S = 2.0  # a wake-up may get lost
+MAX_PHOTO_BYTES = 10 * 1024 * 1024
+UPLOAD_S = 60.0
+MAX_PAUSE_S = 300.0
+MAX_REFUSALS = 5
+# What Telegram says when it won't have these bytes as a photo; as a document they pass.
+NOT_AS_PHOTO = ("photo_invalid_dimensions", "image_process_failed", "file is too big", "photo_save_file_invalid")
+UNREACHABLE = ("chat not found", "not enough rights", "have no rights", "peer_id_invalid", "chat_write_forbidden")
+
+
+class Delivery:
+    """Carries home what ended, each exactly once as far as Telegram lets us know."""
+
+    def __init__(self, bot: Bot, bot_id: int, outbox: Outbox, jobs: Jobs, images: Images) -> None:
+        self._bot = bot
+        self._bot_id = bot_id
+        self._outbox = outbox
+        self._jobs = jobs
+        self._images = images
+        self._news = asyncio.Event()
+        self._under_way: set[asyncio.Task[None]] = set()
+
+    def changed(self) -> None:
+        """Take note that the outbox may have something."""
+        self._news.set()
+
+    async def empty_outbox(self) -> None:
+        """Deliver whatever comes. Runs until cancelled; ``finish`` waits for what it began."""
+        while True:
+            self._news.clear()
+            found = 0
+            try:
+                found = await self._begin_some()
+            except StoreAway:
+                log.warning("nothing delivered: the database is away")
+            if not found:
+                await wait_for_news(self._news, LOOK_EVERY_S)
+
+    async def finish(self) -> None:
+        """Let deliveries under way end."""
+        if self._under_way:
+            await asyncio.wait(self._under_way, timeout=UPLOAD_S)
+
+    async def _begin_some(self) -> int:
+        room = AT_ONCE - len(self._under_way)
+        if room <= 0:
+            await asyncio.wait(self._under_way, return_when=asyncio.FIRST_COMPLETED)
+            return 1
+        jobs = await asyncio.to_thread(self._outbox.claim, self._bot_id, most=room)
+        for job in jobs:
+            task = asyncio.create_task(self._deliver(job))
+            self._under_way.add(task)
+            task.add_done_callback(self._ended)
+        return len(jobs)
+
+    def _ended(self, task: "asyncio.Task[None]") -> None:
+        self._under_way.discard(task)
+        self._news.set()
+
+    async def _deliver(self, job: Job) -> None:
+        try:
+            if job.sending_since is not None and not await self._status_is_there(job):
+                # The status message goes only after the photo: somebody sent it and then fell silent.
+                await self._settle(job, None)
+                return
+            await self._send(job)
+        except StoreAway:
+            log.warning("delivery left for later: the database is away", extra={"job_id": job.id})
+        except Exception:
+            # The delivery's outer door: the lease runs out, and somebody tries again.
+            log.exception("delivery failed unexpectedly", extra={"job_id": job.id})
+
+    async def _send(self, job: Job) -> None:
+        pause = min(2.0 ** min(job.delivery_tries, 10), MAX_PAUSE_S)
+        try:
+            if job.state is State.CANCELLED:
+                await self._settle(job, None)
+            else:
+                await self._settle(job, await self._photo_or_apology(job))
+        except RetryAfter as error:
+            wait = error.retry_after
+            seconds = float(wait) if isinstance(wait, int) else wait.total_seconds()
+            await asyncio.to_thread(self._outbox.not_sent, job.id, retry_after_s=seconds)
+        except ChatMigrated as error:
+            await asyncio.to_thread(self._jobs.move_chat, job.address.bot_id, job.address.chat_id, to=error.new_chat_id)
+            await asyncio.to_thread(self._outbox.not_sent, job.id, retry_after_s=0)
+        except Forbidden:
+            log.info("chat is closed to us", extra={"job_id": job.id, "chat_id": job.address.chat_id})
+            await asyncio.to_thread(self._outbox.delivered, job.id, message_id=None)
+        except BadRequest as error:
+            await self._refused(job, error, pause)
+        except (TimedOut, NetworkError) as error:
+            # Telegram may have taken it all the same.
+            log.warning("delivery uncertain", extra={"job_id": job.id, "error": type(error).__name__})
+            await asyncio.to_thread(self._outbox.unsure, job.id, retry_after_s=pause)
+        except TelegramError as error:
+            log.warning("delivery failed", extra={"job_id": job.id, "error": type(error).__name__})
+            await asyncio.to_thread(self._outbox.not_sent, job.id, retry_after_s=pause)
+
+    async def _refused(self, job: Job, error: BadRequest, pause: float) -> None:
+        gone = any(text in error.message.lower() for text in UNREACHABLE)
+        if gone or job.delivery_tries >= MAX_REFUSALS:
+            level = logging.INFO if gone else logging.ERROR
+            log.log(level, "delivery given up", extra={"job_id": job.id, "error": error.message})
+            await asyncio.to_thread(self._outbox.delivered, job.id, message_id=None)
+            return
+        log.error("Telegram refused a delivery", extra={"job_id": job.id, "error": error.message})
+        await asyncio.to_thread(self._outbox.not_sent, job.id, retry_after_s=pause)
+
+    async def _photo_or_apology(self, job: Job) -> Message:
+        if job.state is not State.FINISHED or job.image_key is None:
+            await asyncio.to_thread(self._outbox.begin_sending, job.id)
+            apology = say(job.reason or "unexpected", job.sender.language)
+            return await self._post(job, self._bot.send_message, text=apology)
+
+        data = await asyncio.to_thread(self._images.get, job.image_key)
+        await asyncio.to_thread(self._outbox.begin_sending, job.id)
+        file = InputFile(data, filename=job.image_key.rpartition("/")[2])
+        caption = write_caption(job)
+        if len(data) <= MAX_PHOTO_BYTES:
+            try:
+                return await self._post(job, self._bot.send_photo, photo=file, caption=caption, write_timeout=UPLOAD_S)
+            except BadRequest as error:
+                if not any(text in error.message.lower() for text in NOT_AS_PHOTO):
+                    raise
+        return await self._post(
+            job,
+            self._bot.send_document,
+            document=file,
+            caption=caption,
+            write_timeout=UPLOAD_S,
+            disable_content_type_detection=True,
+        )
+
+    async def _post(self, job: Job, send: Callable[..., Awaitable[Message]], **content: Any) -> Message:
+        where = {
+            "chat_id": job.address.chat_id,
+            # Somebody may have deleted the request meanwhile.
+            "reply_parameters": ReplyParameters(job.address.message_id, allow_sending_without_reply=True),
+            "parse_mode": ParseMode.HTML,
+        }
+        try:
+            return await send(**where, **content, message_thread_id=job.address.topic_id)
+        except BadRequest as error:
+            if job.address.topic_id is None or "thread not found" not in error.message.lower():
+                raise
+            return await send(**where, **content)
+
+    async def _settle(self, job: Job, message: Message | None) -> None:
+        """Take the status message away, then note the delivery: in this order, so that its absence tells."""
+        if job.status_message_id is not None:
+            await self._remove_status(job, job.status_message_id)
+        status_message_id = await asyncio.to_thread(
+            self._outbox.delivered,
+            job.id,
+            message_id=message.message_id if message else None,
+            file_id=_file_id(message),
+        )
+        if status_message_id not in {None, job.status_message_id}:
+            # It was sent while the photo was on its way.
+            await self._remove_status(job, status_message_id)
+        log.info("delivered", extra={"job_id": job.id, "state": str(job.state), "chat_id": job.address.chat_id})
+
+    async def _remove_status(self, job: Job, message_id: int | None) -> None:
+        try:
+            await self._bot.delete_message(job.address.chat_id, message_id or 0)
+        except TelegramError as error:
+            log.debug("status not removed", extra={"job_id": job.id, "error": type(error).__name__})
+
+    async def _status_is_there(self, job: Job) -> bool:
+        if job.status_message_id is None:
+            return True
+        try:
+            await self._bot.edit_message_text(
+                say(f"status_{Stage.SENDING}", job.sender.language),
+                chat_id=job.address.chat_id,
+                message_id=job.status_message_id,
+            )
+        except BadRequest as error:
+            return "not found" not in error.message.lower()
+        return True
+
+
+def _file_id(message: Message | None) -> str | None:
+    if message is None:
+        return None
+    if message.photo:
+        return message.photo[-1].file_id
+    return message.document.file_id if message.document else None

@@ -1,0 +1,39 @@
+"""Where a message came from, who sent it, and how to answer there. Pure."""
+
+from typing import Any
+
+from telegram import Message, ReplyParameters, User
+from telegram.constants import ChatType, ParseMode
+
+from shared.jobs import Address, Sender
+
+
+def address_of(message: Message, bot_id: int) -> Address:
+    """The place to which answers go."""
+    # A reply in a forum's General topic carries a thread id, too, but no message can be sent to that thread.
+    topic_id = message.message_thread_id if message.is_topic_message else None
+    return Address(
+        bot_id=bot_id,
+        chat_id=message.chat_id,
+        message_id=message.message_id,
+        topic_id=topic_id,
+        private=message.chat.type == ChatType.PRIVATE,
+    )
+
+
+def sender_of(message: Message) -> Sender:
+    """Who asked; for a channel or an anonymous admin that is the chat they speak for."""
+    user: User | None = message.from_user
+    if message.sender_chat is not None or user is None:
+        return Sender(message.sender_chat.id if message.sender_chat else message.chat_id)
+    return Sender(user.id, user.language_code or "en")
+
+
+def answer(address: Address) -> dict[str, Any]:
+    """Arguments for a call that answers the message at this address, in Telegram HTML."""
+    return {
+        "chat_id": address.chat_id,
+        "message_thread_id": address.topic_id,
+        "reply_parameters": ReplyParameters(address.message_id, allow_sending_without_reply=True),
+        "parse_mode": ParseMode.HTML,
+    }

@@ -1,0 +1,87 @@
+"""``/imagine a red fox``: an idea becomes a job, and the person knows within a second."""
+
+import asyncio
+
+from telegram import ForceReply, Message, Update
+from telegram.ext import ContextTypes
+
+from services.bot.handlers.addresses import address_of, answer, sender_of
+from services.bot.locales import say
+from services.bot.status import Status, sentence
+from shared.errors import EmptyIdea, UserError
+from shared.ideas import read_idea
+from shared.jobs import ENDED, Address, Job, Request, Sender, Stage
+from shared.queue import Tickets
+from shared.store.jobs import Jobs
+
+
+class Imagine:
+    """Takes ideas in."""
+
+    def __init__(self, jobs: Jobs, tickets: Tickets, status: Status) -> None:
+        self._jobs = jobs
+        self._tickets = tickets
+        self._status = status
+
+    async def command(self, update: Update, context: ContextTypes.DEFAULT_TYPE) -> None:
+        """Answer ``/imagine a red fox``: promise a photo, or say what is missing."""
+        message = update.effective_message
+        if message is not None:
+            _, _, words = (message.text or "").partition(_command(message))
+            await self._take_in(words, message, context)
+
+    async def reply(self, update: Update, context: ContextTypes.DEFAULT_TYPE) -> None:
+        """Take the answer to our question what to paint."""
+        message = update.effective_message
+        if message is not None:
+            await self._take_in(message.text or "", message, context)
+
+    async def _take_in(self, words: str, message: Message, context: ContextTypes.DEFAULT_TYPE) -> None:
+        address, sender = address_of(message, context.bot.id), sender_of(message)
+        try:
+            request = Request(read_idea(words))
+        except EmptyIdea:
+            await self._ask(address, sender, context)
+            return
+        except UserError as error:
+            await context.bot.send_message(text=say(error.reason, sender.language), **answer(address))
+            return
+        job, is_new = await asyncio.to_thread(self._jobs.submit, request, address=address, sender=sender)
+        if is_new:
+            await asyncio.gather(asyncio.to_thread(self._tickets.send), self._promise(job, context))
+        elif job.status_message_id is None and job.state not in ENDED:
+            await self._promise(job, context)
+
+    async def _promise(self, job: Job, context: ContextTypes.DEFAULT_TYPE) -> None:
+        place = await asyncio.to_thread(self._jobs.position, job.id)
+        shown = f"{Stage.QUEUED}:{place or 1}"
+        message = await context.bot.send_message(
+            text=sentence(shown, job.sender.language), **answer(job.address), disable_notification=True
+        )
+        if await asyncio.to_thread(self._jobs.show_status, job.id, message.message_id, shown):
+            self._status.changed(job.id)
+        else:
+            await message.delete()
+
+    @staticmethod
+    async def _ask(address: Address, sender: Sender, context: ContextTypes.DEFAULT_TYPE) -> None:
+        await context.bot.send_message(
+            text=say("ask_idea", sender.language),
+            reply_markup=ForceReply(
+                selective=True, input_field_placeholder=say("ask_idea_placeholder", sender.language)
+            ),
+            **answer(address),
+        )
+
+
+def is_our_question(message: Message, bot_id: int) -> bool:
+    """Whether a message replies to our question what to paint; the question's words tell, so nothing is remembered."""
+    asked = message.reply_to_message
+    if asked is None or asked.from_user is None or asked.from_user.id != bot_id:
+        return False
+    return asked.text == say("ask_idea", sender_of(message).language)
+
+
+def _command(message: Message) -> str:
+    """The command as it was typed, ``/imagine`` or ``/imagine@our_bot``."""
+    return next(iter(message.parse_entities(["bot_command"]).values()), "")

@@ -1,0 +1,129 @@
+"""update → committed → handlers; and again what was not handled.
+
+Telegram forgets an update as soon as it is asked for the next one, and the library keeps it in memory only. So every
+update is committed between Telegram's answer and the library's first look at it.
+"""
+
+import asyncio
+import json
+import logging
+from datetime import timedelta
+from typing import Any
+
+from telegram import Bot, Update
+from telegram.error import NetworkError
+from telegram.ext import Application, ExtBot
+from telegram.request import HTTPXRequest
+
+from shared.errors import StoreAway, TransientError
+from shared.store.updates import RawUpdate, Updates
+
+log = logging.getLogger(__name__)
+
+AGAIN_EVERY_S = 15.0
+LONG_ENOUGH = timedelta(seconds=60)  # an update that is older and unhandled has no handler at work any more
+KEEP_FOR = timedelta(days=7)  # Telegram keeps updates for 24 hours; more helps to explain what happened
+MOST_AT_ONCE = 10_000
+
+
+_Application = Application[ExtBot[Any], Any, Any, Any, Any, Any]
+
+
+class DurableRequest(HTTPXRequest):
+    """Fetches updates, and commits them before anybody else sees them."""
+
+    def __init__(self, updates: Updates) -> None:
+        super().__init__(connection_pool_size=1)
+        self._updates = updates
+
+    async def do_request(self, url: str, *args: Any, **kwargs: Any) -> tuple[int, bytes]:
+        """Do what the parent does, with updates written down in between.
+
+        Raises:
+            NetworkError: The updates could not be written down. The library asks for the same ones again, later.
+        """
+        status, body = await super().do_request(url, *args, **kwargs)
+        if status != 200 or not url.endswith("/getUpdates"):
+            return status, body
+        try:
+            updates = [_raw(one) for one in json.loads(body)["result"]]
+        except (ValueError, KeyError, TypeError) as error:
+            raise NetworkError("getUpdates was answered with something else") from error
+        try:
+            await asyncio.to_thread(self._updates.keep, updates)
+        except StoreAway as error:
+            raise NetworkError("updates could not be written down") from error
+        return status, _readable_only(updates)
+
+
+def _raw(update: dict[str, Any]) -> RawUpdate:
+    body = json.dumps(update)
+    try:
+        Update.de_json(json.loads(body), None)
+    except Exception:
+        log.exception("update can't be read", extra={"update_id": update["update_id"]})
+        return RawUpdate(update["update_id"], body, readable=False)
+    return RawUpdate(update["update_id"], body)
+
+
+def _readable_only(updates: list[RawUpdate]) -> bytes:
+    # An unreadable update keeps its number, so that the next request confirms it; otherwise it would come for ever.
+    bodies = [one.body if one.readable else json.dumps({"update_id": one.update_id}) for one in updates]
+    return f'{{"ok":true,"result":[{",".join(bodies)}]}}'.encode()
+
+
+class DurableApplication(_Application):
+    """Ticks every update off when its handlers are through with it."""
+
+    def __init__(self, *, updates: Updates, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self._updates = updates
+        self._in_hand: set[int] = set()
+        self._postponed: set[int] = set()
+
+    async def process_update(self, update: object) -> None:
+        """Handle an update once; one that could not be handled for want of a service comes again."""
+        if not isinstance(update, Update):
+            await super().process_update(update)
+            return
+        if update.update_id in self._in_hand:
+            return
+        self._in_hand.add(update.update_id)
+        try:
+            await self._handle_once(update)
+        except TransientError as error:
+            log.warning("update left for later", extra={"update_id": update.update_id, "reason": error.reason})
+        finally:
+            self._in_hand.discard(update.update_id)
+
+    async def _handle_once(self, update: Update) -> None:
+        if await asyncio.to_thread(self._updates.is_handled, update.update_id):
+            return
+        await super().process_update(update)
+        if update.update_id in self._postponed:
+            self._postponed.discard(update.update_id)
+            return
+        await asyncio.to_thread(self._updates.handled, update.update_id)
+
+    def postpone(self, update: Update) -> None:
+        """Keep an update from being ticked off: its handler met a failure that time can mend."""
+        self._postponed.add(update.update_id)
+
+
+async def feed_unhandled(updates: Updates, bot: Bot, queue: "asyncio.Queue[object]", *, older_than: timedelta) -> int:
+    """Hand the handlers what was written down and not handled, oldest first; returns how many."""
+    found = await asyncio.to_thread(updates.unhandled, most=MOST_AT_ONCE, older_than=older_than)
+    for raw in found:
+        await queue.put(Update.de_json(json.loads(raw.body), bot))
+    return len(found)
+
+
+async def keep_feeding(updates: Updates, bot: Bot, queue: "asyncio.Queue[object]") -> None:
+    """Bring back what was left for later, and forget what is long done. Runs until cancelled."""
+    while True:
+        await asyncio.sleep(AGAIN_EVERY_S)
+        try:
+            await feed_unhandled(updates, bot, queue, older_than=LONG_ENOUGH)
+            await asyncio.to_thread(updates.forget, older_than=KEEP_FOR)
+        except StoreAway:
+            log.warning("unhandled updates not looked for: the database is away")

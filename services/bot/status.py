@@ -1,0 +1,145 @@
+"""stage → the one status message: edited in place, coalesced, throttled, gone when the picture is there."""
+
+import asyncio
+import logging
+import math
+
+from telegram import Bot
+from telegram.constants import ChatAction, ParseMode
+from telegram.error import BadRequest, TelegramError
+
+from services.bot.locales import say
+from services.bot.news import wait_for_news
+from shared.errors import StoreAway
+from shared.jobs import ENDED, Job, Stage, State
+from shared.store.jobs import Jobs
+
+log = logging.getLogger(__name__)
+
+PRIVATE_PAUSE_S = 1.0  # between two edits in one chat; Telegram's limit is about one message a second,
+GROUP_PAUSE_S = 3.0  # and 20 a minute in a group
+LOOK_EVERY_S = 3.0  # a wake-up may get lost, and places in the line change without one
+MOST_SHOWN = 200  # jobs whose place in the line is kept up to date
+ACTION_EVERY_S = 4.5  # a chat action lasts five seconds
+
+
+class Status:
+    """Keeps the status messages of this bot's jobs true."""
+
+    def __init__(self, bot: Bot, bot_id: int, jobs: Jobs) -> None:
+        self._bot = bot
+        self._bot_id = bot_id
+        self._jobs = jobs
+        self._changed: set[int] = set()
+        self._news = asyncio.Event()
+        self._next_edit_at: dict[int, float] = {}
+
+    def changed(self, job_id: int) -> None:
+        """Take note that a job changed; its message follows soon."""
+        self._changed.add(job_id)
+        self._news.set()
+
+    async def keep_true(self) -> None:
+        """Edit what has changed. Runs until cancelled."""
+        looked_at = 0.0
+        loop = asyncio.get_running_loop()
+        while True:
+            await wait_for_news(self._news, LOOK_EVERY_S)
+            self._news.clear()
+            try:
+                jobs = await self._take_changed()
+                if loop.time() - looked_at > LOOK_EVERY_S:
+                    looked_at = loop.time()
+                    jobs |= await self._look()
+                await asyncio.gather(*(self._show(job, shown) for job, shown in jobs.values()))
+            except StoreAway:
+                log.warning("status messages not updated: the database is away")
+
+    async def keep_acting(self) -> None:
+        """Show "sending a photo" in the chats that are worked for. Runs until cancelled."""
+        while True:
+            try:
+                chats = await asyncio.to_thread(self._jobs.chats_at_work, self._bot_id, most=MOST_SHOWN)
+                await asyncio.gather(*(self._act(chat_id, topic_id) for chat_id, topic_id in chats))
+            except StoreAway:
+                log.warning("no chat actions: the database is away")
+            await asyncio.sleep(ACTION_EVERY_S)
+
+    async def _take_changed(self) -> dict[int, tuple[Job, str]]:
+        changed, self._changed = self._changed, set()
+        if not changed:
+            return {}
+        jobs = await asyncio.to_thread(self._jobs.read_all, sorted(changed))
+        return {
+            job.id: (job, describe(job))
+            for job in jobs
+            # A queued job's place is known to the look alone.
+            if job.status_message_id is not None and job.state not in ENDED and job.state is not State.QUEUED
+        }
+
+    async def _look(self) -> dict[int, tuple[Job, str]]:
+        line = await asyncio.to_thread(self._jobs.line, self._bot_id, most=MOST_SHOWN)
+        under_way = await asyncio.to_thread(self._jobs.under_way, self._bot_id, most=MOST_SHOWN)
+        found = {job.id: (job, describe(job)) for job in under_way}
+        for place, job in line:
+            if job.claims == 0:
+                found[job.id] = job, f"{Stage.QUEUED}:{place}"
+        return found
+
+    async def _show(self, job: Job, shown: str) -> None:
+        if shown == job.status_shown:
+            return
+        now = asyncio.get_running_loop().time()
+        if now < self._next_edit_at.get(job.address.chat_id, 0.0):
+            asyncio.get_running_loop().call_later(
+                self._next_edit_at[job.address.chat_id] - now + 0.05, self.changed, job.id
+            )
+            return
+        self._next_edit_at[job.address.chat_id] = now + (PRIVATE_PAUSE_S if job.address.private else GROUP_PAUSE_S)
+        if await asyncio.to_thread(self._jobs.change_status, job, shown):
+            await self._edit(job, sentence(shown, job.sender.language))
+
+    async def _edit(self, job: Job, text: str) -> None:
+        try:
+            await self._bot.edit_message_text(
+                text,
+                chat_id=job.address.chat_id,
+                message_id=job.status_message_id,
+                parse_mode=ParseMode.HTML,
+                rate_limit_args=1,  # type: ignore[call-arg]
+            )
+        except BadRequest as error:
+            # Not modified, deleted by the user, or replaced by the picture just now: all fine.
+            log.debug("status not edited", extra={"job_id": job.id, "error": error.message})
+        except TelegramError as error:
+            log.info("status not edited", extra={"job_id": job.id, "error": type(error).__name__})
+
+    async def _act(self, chat_id: int, topic_id: int | None) -> None:
+        try:
+            await self._bot.send_chat_action(
+                chat_id,
+                ChatAction.UPLOAD_PHOTO,
+                message_thread_id=topic_id,
+                rate_limit_args=1,  # type: ignore[call-arg]
+            )
+        except TelegramError as error:
+            log.debug("no chat action", extra={"chat_id": chat_id, "error": type(error).__name__})
+
+
+def describe(job: Job) -> str:
+    """What the status message of a job under way should say: the stage, and where it helps a number after it."""
+    if job.stage in {Stage.WAKING, Stage.RETRYING} and job.estimate_s is not None and math.isfinite(job.estimate_s):
+        return f"{job.stage}:{max(1, math.ceil(job.estimate_s))}"
+    return str(job.stage)
+
+
+def sentence(shown: str, language: str) -> str:
+    """Say it to a person, as Telegram HTML."""
+    stage, _, detail = shown.partition(":")
+    if stage == Stage.QUEUED:
+        return (
+            say("status_queued", language, detail=detail) if detail not in {"", "1"} else say("status_next", language)
+        )
+    if stage in {Stage.WAKING, Stage.RETRYING} and not detail:
+        return say(f"status_{stage}_unknown", language)
+    return say(f"status_{stage}", language, detail=detail)

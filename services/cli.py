@@ -1,0 +1,74 @@
+"""``g2d``: one short function a command."""
+
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(
+    help="Gemini writes the prompt, a model served by HuggingFace paints, Telegram gets the picture.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+Port = Annotated[int, typer.Option(help="Port of the sandbox; 0 takes a free one.")]
+Host = Annotated[str, typer.Option(help="Address to listen on; anything but this machine's own is for tests alone.")]
+
+
+def main() -> None:
+    """Run the command line; settings that don't allow a start are told, not thrown."""
+    from shared.settings import SettingsError
+
+    try:
+        app()
+    except SettingsError as error:
+        typer.secho(str(error), err=True)
+        raise SystemExit(2) from None
+
+
+@app.command()
+def run() -> None:
+    """Run bot and worker in one process, on SQLite: for a laptop or a small server."""
+    from services import running
+
+    running.run_everything()
+
+
+@app.command()
+def bot() -> None:
+    """Run the bot alone; workers run beside it or elsewhere."""
+    from services import running
+
+    running.run_bot()
+
+
+@app.command()
+def worker() -> None:
+    """Run one worker process; as many as wanted, on as many machines."""
+    from services import running
+
+    running.run_worker()
+
+
+@app.command()
+def demo(port: Port = 8090) -> None:
+    """Chat with the bot in the browser: no keys, no Telegram, nothing leaves this machine."""
+    from services import demonstration
+
+    demonstration.run(port)
+
+
+@app.command()
+def sandbox(port: Port = 8090, host: Host = "127.0.0.1") -> None:
+    """Serve stand-ins for Telegram, Gemini and HuggingFace, with a chat page at /."""
+    from sandbox.app import serve
+
+    serve(port=port, host=host)
+
+
+@app.command()
+def migrate() -> None:
+    """Create or upgrade the database's tables."""
+    from services import running
+
+    running.migrate_database()

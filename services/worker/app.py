@@ -1,0 +1,154 @@
+"""Builds the worker once, runs it, shuts it down in order."""
+
+import logging
+import os
+import random
+import socket
+import threading
+import uuid
+from collections.abc import Callable
+from datetime import timedelta
+
+from celery import Celery
+from celery.platforms import EX_OK
+from celery.worker import state as celery_state
+from shared.store.circuits import Circuits
+
+from services.worker.circuits import CircuitBreaker
+from services.worker.discovery import Discovery
+from services.worker.gemini import PromptWriter
+from services.worker.pipeline import Pipeline
+from services.worker.studio import Studio
+from services.worker.tasks import TurnTaker, register
+from services.worker.wire import Wire
+from shared.catalogue import Catalogue
+from shared.errors import StoreAway
+from shared.images import Images
+from shared.queue import Tickets
+from shared.settings import WorkerSettings
+from shared.store.database import Database
+from shared.store.jobs import Jobs
+from shared.store.turns import Turns
+
+log = logging.getLogger(__name__)
+
+LEASE = timedelta(seconds=30)  # a dead worker's jobs are back after this long at most
+RENEW_S = 8.0
+SWEEP_S = 3.0
+MOST_TICKETS = 2_000  # topped up in one sweep; more than all workers serve until the next
+STOP_S = 20.0  # for jobs under way to come to an end by themselves
+
+
+class Worker:
+    """One worker process: Celery's thread pool, the renewal of leases, and the sweep."""
+
+    def __init__(self, settings: WorkerSettings, database: Database, celery: Celery) -> None:
+        """Build everything; nothing connects yet."""
+        # No other process may ever have this name: leases are held under it.
+        self.name = f"{socket.gethostname()[:40]}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
+        self._settings = settings
+        self._celery = celery
+        self._tickets = Tickets(celery)
+        self._turns = Turns(database, lease=LEASE, deadline=timedelta(seconds=settings.job_deadline_s))
+        jobs = Jobs(database)
+        pipeline = _pipeline(settings, database, jobs)
+        register(celery, TurnTaker(self.name, self._turns, jobs, pipeline, self._tickets))
+        self._stopping = threading.Event()
+        self._ready = threading.Event()
+        self._consumer = threading.Thread(target=self._consume, name="tickets", daemon=True)
+        self._rounds = [
+            threading.Thread(target=self._again_and_again, args=round_, name=round_[0].__name__, daemon=True)
+            for round_ in ((self._renew, RENEW_S), (self._sweep, SWEEP_S))
+        ]
+
+    def start(self) -> None:
+        """Begin to take tickets, in threads of its own."""
+        if self._settings.embedded:
+            # Whoever held a lease in this folder's database is dead: only one process at a time may use it.
+            self._turns.release(None)
+        celery_state.should_stop = None
+        for thread in (self._consumer, *self._rounds):
+            thread.start()
+        log.info("worker started", extra={"worker": self.name, "slots": self._settings.slots})
+
+    def wait_until_ready(self, seconds: float) -> bool:
+        """Wait until tickets are being taken; False when that took too long."""
+        return self._ready.wait(seconds)
+
+    def stop(self, seconds: float = STOP_S) -> bool:
+        """Take no more tickets, let jobs under way end, and give back those that don't within so many seconds.
+
+        Returns:
+            Whether all threads came to an end; otherwise a call to some service is still under way.
+        """
+        celery_state.should_stop = EX_OK
+        self._consumer.join(seconds)
+        self._stopping.set()
+        try:
+            released = self._turns.release(self.name)
+        except StoreAway:
+            released = None  # Their leases run out by themselves.
+        log.info("worker stopped", extra={"worker": self.name, "released": released})
+        return not self._consumer.is_alive()
+
+    def _consume(self) -> None:
+        controller = self._celery.WorkController(
+            pool="threads",
+            concurrency=self._settings.slots,
+            hostname=self.name,
+            without_gossip=True,
+            without_mingle=True,
+            without_heartbeat=True,
+            ready_callback=lambda consumer: self._ready.set(),  # noqa: ARG005
+        )
+        controller.start()
+
+    def _again_and_again(self, act: Callable[[], None], every_s: float) -> None:
+        while not self._stopping.is_set():
+            try:
+                act()
+            except StoreAway:
+                log.warning("round missed: the database is away", extra={"round": act.__name__})
+            except Exception:
+                # A thread's outer door: a round that fails must not be the last one.
+                log.exception("round failed", extra={"round": act.__name__})
+            self._stopping.wait(every_s * random.uniform(0.8, 1.2))
+
+    def _renew(self) -> None:
+        self._turns.renew(self.name)
+
+    def _sweep(self) -> None:
+        found = self._turns.sweep(most_due=MOST_TICKETS)
+        if found is None:
+            return
+        if found.revived or found.lost:
+            log.warning("jobs of dead workers found", extra={"revived": found.revived, "lost": found.lost})
+        under_way = self._tickets.on_their_way() if found.due else None
+        if under_way is not None and found.due > under_way:
+            self._tickets.send(found.due - under_way)
+
+
+def _pipeline(settings: WorkerSettings, database: Database, jobs: Jobs) -> Pipeline:
+    catalogue = Catalogue(default=settings.image_model, fallbacks=settings.image_fallbacks)
+    wire = Wire(connections=settings.slots)
+    hub = Discovery(wire, hub_url=settings.hf_hub_url, catalogue=catalogue)
+    return Pipeline(
+        jobs,
+        PromptWriter(
+            api_key=settings.google_api_key.get_secret_value(),
+            base_url=settings.gemini_base_url,
+            api_version=settings.gemini_api_version,
+            model=settings.chat_model,
+            slots=settings.slots,
+        ),
+        Studio(
+            wire,
+            hub,
+            CircuitBreaker(Circuits(database)),
+            router_url=settings.hf_router_url,
+            token=settings.hf_token.get_secret_value(),
+            image_hosts=settings.hf_image_hosts,
+        ),
+        Images(settings.image_store_url),
+        catalogue,
+    )

@@ -1,0 +1,96 @@
+"""idea → prompt → image → record, read from top to bottom."""
+
+from datetime import UTC, datetime
+from functools import partial
+
+from services.worker.gemini import PromptWriter, own_words
+from services.worker.recipes import read_recipe
+from services.worker.studio import Order, Studio
+from shared.catalogue import Catalogue
+from shared.errors import ElsewhereError, OutOfTime, QuotaExhausted, ServiceBusy, ServiceUnreachable
+from shared.images import Images
+from shared.jobs import Image, Job, Prompt, Recipe, Stage
+from shared.store.jobs import Jobs
+
+PROMPT_SECONDS = 90.0  # for one prompt, its repairs included
+IMAGE_SECONDS = 180.0  # for one picture, downloads included
+PATIENCE_WITH_GEMINI = 2  # failed tries after which the job goes on with the user's own words
+BARRING = frozenset(kind.reason for kind in ElsewhereError.__subclasses__())
+
+
+class Pipeline:
+    """Carries a claimed job through its steps; what was paid for once is never bought again."""
+
+    def __init__(self, jobs: Jobs, writer: PromptWriter, studio: Studio, images: Images, catalogue: Catalogue) -> None:
+        self._jobs = jobs
+        self._writer = writer
+        self._studio = studio
+        self._images = images
+        self._catalogue = catalogue
+
+    def run(self, job: Job) -> None:
+        """Make the picture and record it.
+
+        Safe to repeat at any point: steps that were done are looked up, not done again.
+
+        Raises:
+            ImagineError: A step failed; ``retry.after`` decides what follows.
+            LostTurn: The job belongs to another worker by now.
+        """
+        prompt = job.prompt or self._write(job)
+        kept = self._images.find(job.id) if job.claims > 1 else None
+        if kept is None:
+            image, recipe = self._paint(job, prompt)
+            kept = self._images.put(job.id, image), image.media_type
+        else:
+            recipe = read_recipe(self._images.get(kept[0]))
+        key, media_type = kept
+        self._jobs.finish(job, recipe, image_key=key, media_type=media_type)
+
+    def _write(self, job: Job) -> Prompt:
+        self._jobs.enter(job, Stage.WRITING)
+        model = self._catalogue.wished(job.request.parameters.model)
+        try:
+            prompt = self._writer.write(
+                job.request.idea,
+                dialect=model.dialect,
+                token_limit=model.prompt_tokens,
+                takes_negative=model.takes_negative,
+                seconds=min(PROMPT_SECONDS, seconds_left(job)),
+                record=partial(self._jobs.note, job.id),
+            )
+        except QuotaExhausted:
+            prompt = own_words(job.request.idea)
+        except (ServiceBusy, ServiceUnreachable):
+            if job.failures < PATIENCE_WITH_GEMINI:
+                raise
+            prompt = own_words(job.request.idea)
+        self._jobs.keep_prompt(job, prompt)
+        return prompt
+
+    def _paint(self, job: Job, prompt: Prompt) -> tuple[Image, Recipe]:
+        self._jobs.enter(job, Stage.PAINTING)
+        order = Order(
+            prompt=prompt,
+            parameters=job.request.parameters,
+            models=self._catalogue.in_order(job.request.parameters.model),
+            handle=job.handle,
+            barred=self._jobs.tried_in_vain(job.id, BARRING) if job.claims > 1 else frozenset(),
+        )
+        return self._studio.paint(
+            order, seconds=min(IMAGE_SECONDS, seconds_left(job)), record=partial(self._jobs.note, job.id)
+        )
+
+
+def seconds_left(job: Job) -> float:
+    """Until the job's deadline.
+
+    Raises:
+        OutOfTime: It has passed.
+    """
+    if job.deadline is None:
+        return IMAGE_SECONDS
+    left = (job.deadline - datetime.now(UTC)).total_seconds()
+    if left <= 0:
+        raise OutOfTime
+    return left

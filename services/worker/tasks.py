@@ -1,0 +1,97 @@
+"""What happens at a ticket: whoever holds one takes the turn that is fairest now."""
+
+import logging
+from datetime import UTC, datetime
+
+from celery import Celery
+
+from services.worker import retry
+from services.worker.pipeline import Pipeline
+from shared.errors import ImagineError, PermanentError, StillPainting, StoreAway
+from shared.jobs import Job
+from shared.queue import TASK, Tickets
+from shared.store.jobs import Jobs, LostTurn
+from shared.store.turns import Turns
+
+log = logging.getLogger(__name__)
+
+
+class TurnTaker:
+    """Serves turns in the name of one worker process."""
+
+    def __init__(self, worker: str, turns: Turns, jobs: Jobs, pipeline: Pipeline, tickets: Tickets) -> None:
+        """Serve as ``worker``, a name that no other process has."""
+        self.worker = worker
+        self._turns = turns
+        self._jobs = jobs
+        self._pipeline = pipeline
+        self._tickets = tickets
+
+    def take_a_turn(self) -> None:
+        """Turn the fairest queued idea into a recorded image.
+
+        Safe to call at any time: without work it does nothing.
+        """
+        try:
+            job = self._turns.claim_next(self.worker)
+        except StoreAway:
+            log.warning("no turn taken: the database is away")
+            return
+        if job is not None:
+            self._serve(job)
+
+    def _serve(self, job: Job) -> None:
+        try:
+            self._pipeline.run(job)
+        except LostTurn:
+            log.info("turn lost", extra={"job_id": job.id})
+        except ImagineError as error:
+            self._settle(job, error)
+        except Exception:
+            # The worker's outer door: a bug of ours must not leave a user waiting.
+            log.exception("job failed unexpectedly", extra={"job_id": job.id})
+            self._settle(job, PermanentError("a bug"))
+        else:
+            log.info("picture recorded", extra={"job_id": job.id, "claims": job.claims})
+
+    def _settle(self, job: Job, error: ImagineError) -> None:
+        """Write down what follows a failure; if even that fails, the lease runs out and the sweep does it."""
+        try:
+            # A step that was done meanwhile has set the count of failures back: the row knows.
+            now = self._jobs.read(job.id) or job
+            self._decide(job, now.failures, error)
+        except LostTurn:
+            log.info("turn lost", extra={"job_id": job.id})
+        except StoreAway:
+            log.warning("failure not recorded: the database is away", extra={"job_id": job.id})
+
+    def _decide(self, job: Job, failures: int, error: ImagineError) -> None:
+        left = (job.deadline - datetime.now(UTC)).total_seconds() if job.deadline else 0.0
+        fields = {"job_id": job.id, "reason": error.reason, "failures": failures, "error": str(error)[:200]}
+        match retry.after(error, failures=failures, seconds_left=left):
+            case retry.Wait() as wait:
+                self._jobs.wait(
+                    job,
+                    seconds=wait.seconds,
+                    stage=wait.stage,
+                    reason=error.reason,
+                    failures=wait.failures,
+                    estimate_s=wait.estimate_s,
+                    handle=error.handle if isinstance(error, StillPainting) else None,
+                )
+                self._tickets.send(after_s=wait.seconds)
+                log.info("job waits", extra=fields | {"seconds": round(wait.seconds, 1)})
+            case retry.GiveUp(reason):
+                self._jobs.give_up(job, reason)
+                level = logging.ERROR if isinstance(error, PermanentError) else logging.INFO
+                log.log(level, "job given up", extra=fields)
+
+
+def register(app: Celery, taker: TurnTaker) -> None:
+    """Make ``taker`` answer this application's tickets."""
+
+    # Celery's own retry stays out of it: the row counts failures, ``retry.after`` alone decides.
+    # shared=False: the task belongs to this application, so every test can have one of its own.
+    @app.task(name=TASK, shared=False, ignore_result=True)
+    def take_a_turn() -> None:
+        taker.take_a_turn()

@@ -1,0 +1,131 @@
+"""Which image models there are, what each can take, and which to try in what order. The data lies beside it."""
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Any, Literal
+
+Dialect = Literal["tags", "prose"]
+
+
+@dataclass(frozen=True, slots=True)
+class Steps:
+    """How many denoising steps a model takes."""
+
+    least: int
+    usual: int
+    most: int
+
+    def clamp(self, wished: int | None) -> int:
+        """The wished number as far as the model goes; the usual one without a wish."""
+        return self.usual if wished is None else min(max(wished, self.least), self.most)
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """An image model and what it can take.
+
+    Attributes:
+        id: ``org/name`` on the Hub.
+        dialect: Whether it is best prompted with comma-separated tags or in sentences.
+        width, height: Pixels it was trained for.
+        max_side, max_pixels: As far as it goes without falling apart.
+        multiple: Sides must be divisible by this.
+        steps: None where they can't be chosen.
+        guidance: The usual guidance scale; None where it can't be chosen.
+        prompt_tokens: What is longer is cut by the text encoder.
+        providers: Provider → its own name for the model; used while the Hub can't be asked.
+        successor: For a model that no provider serves any more: the one to take instead.
+    """
+
+    id: str
+    title: str
+    dialect: Dialect
+    width: int
+    height: int
+    max_side: int
+    max_pixels: int
+    multiple: int
+    steps: Steps | None
+    guidance: float | None
+    takes_negative: bool
+    takes_seed: bool
+    prompt_tokens: int
+    providers: Mapping[str, str] = field(default_factory=dict)
+    successor: str | None = None
+
+    @property
+    def retired(self) -> bool:
+        """Whether no provider served it any more when this list was made."""
+        return self.successor is not None
+
+
+class Catalogue:
+    """The image models of this installation."""
+
+    def __init__(self, default: str | None = None, fallbacks: tuple[str, ...] | None = None) -> None:
+        """Take the shipped order where the owner named none."""
+        shipped = _shipped()
+        self._models = shipped.models
+        self.default: str = default or shipped.default
+        self.fallbacks: tuple[str, ...] = shipped.fallbacks if fallbacks is None else fallbacks
+
+    def __iter__(self) -> Any:
+        """All shipped models, the good ones first."""
+        return iter(self._models.values())
+
+    def model(self, model_id: str) -> Model:
+        """A model by its id; one that we don't know gets what its name suggests."""
+        return self._models.get(model_id) or _guess(model_id)
+
+    def wished(self, model_id: str | None) -> Model:
+        """The model that a request means."""
+        return self.model(model_id or self.default)
+
+    def in_order(self, model_id: str | None) -> tuple[str, ...]:
+        """Ids to try: the wished one, its successor if it is retired, the default, the fallbacks."""
+        wished = self.wished(model_id)
+        order = (wished.id, wished.successor, self.default, *self.fallbacks)
+        return tuple(dict.fromkeys(name for name in order if name))
+
+
+@dataclass(frozen=True, slots=True)
+class _Shipped:
+    models: Mapping[str, Model]
+    default: str
+    fallbacks: tuple[str, ...]
+
+
+@cache
+def _content() -> Any:
+    return json.loads(Path(__file__).with_suffix(".json").read_text(encoding="utf-8"))
+
+
+@cache
+def _shipped() -> _Shipped:
+    content = _content()
+    models = (_model(**entry) for entry in content["models"])
+    return _Shipped({model.id: model for model in models}, content["default"], tuple(content["fallbacks"]))
+
+
+@cache
+def _families() -> tuple[tuple[str, re.Pattern[str], Mapping[str, Any]], ...]:
+    families = []
+    for family in _content()["families"]:
+        able = {key: value for key, value in family.items() if key not in {"name", "pattern"}}
+        able["steps"] = Steps(*able["steps"]) if able["steps"] else None
+        families.append((family["name"], re.compile(family["pattern"], re.IGNORECASE), able))
+    return tuple(families)
+
+
+def _model(id: str, title: str, family: str | None = None, **own: Any) -> Model:  # noqa: A002 - the data's word
+    # The first family that fits; the last one fits everything.
+    able = next(able for name, pattern, able in _families() if name == family or (not family and pattern.search(id)))
+    return Model(id=id, title=title, **{**able, **own})
+
+
+def _guess(model_id: str) -> Model:
+    return _model(model_id, model_id.rpartition("/")[2])

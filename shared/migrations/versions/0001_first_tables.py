@@ -1,0 +1,221 @@
+"""Users, updates, jobs, stages, attempts"""
+
+import sqlalchemy as sa
+from alembic import op
+from sqlalchemy.dialects import postgresql
+
+revision = "0001"
+down_revision = None
+
+ID = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+JSON = sa.JSON(none_as_null=True).with_variant(postgresql.JSONB(none_as_null=True), "postgresql")
+
+
+def upgrade() -> None:
+
+    op.create_table(
+        "attempts",
+        sa.Column("id", ID, autoincrement=True, nullable=False),
+        sa.Column("job_id", sa.BigInteger(), nullable=False),
+        sa.Column("step", sa.String(length=16), nullable=False),
+        sa.Column("service", sa.String(length=64), nullable=False),
+        sa.Column("model", sa.String(length=192), nullable=False),
+        sa.Column("status", sa.Integer(), nullable=True),
+        sa.Column("request_id", sa.String(length=128), nullable=True),
+        sa.Column("duration_ms", sa.Integer(), nullable=False),
+        sa.Column("outcome", sa.String(length=32), nullable=False),
+        sa.Column("detail", sa.Text(), nullable=True),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_attempts")),
+    )
+    with op.batch_alter_table("attempts", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_attempts_job_id"), ["job_id"], unique=False)
+
+    op.create_table(
+        "jobs",
+        sa.Column("id", ID, autoincrement=True, nullable=False),
+        sa.Column("bot_id", sa.BigInteger(), nullable=False),
+        sa.Column("chat_id", sa.BigInteger(), nullable=False),
+        sa.Column("message_id", sa.BigInteger(), nullable=False, comment="The message that asked"),
+        sa.Column("topic_id", sa.BigInteger(), nullable=True),
+        sa.Column("private", sa.Boolean(), nullable=False),
+        sa.Column("number", sa.Integer(), nullable=False, comment="Place among the pictures of one message, from 0"),
+        sa.Column("user_id", sa.BigInteger(), nullable=False),
+        sa.Column("language", sa.String(length=35), nullable=False),
+        sa.Column("idea", sa.Text(), nullable=False),
+        sa.Column("parameters", JSON, nullable=False),
+        sa.Column("state", sa.String(length=16), nullable=False),
+        sa.Column("stage", sa.String(length=16), nullable=False),
+        sa.Column("turn", sa.Double(), nullable=False, comment="Start tag of start-time fair queueing"),
+        sa.Column("claims", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("failures", sa.Integer(), server_default="0", nullable=False, comment="Of the present step"),
+        sa.Column("losses", sa.Integer(), server_default="0", nullable=False, comment="Leases that ran out"),
+        sa.Column("worker", sa.String(length=64), nullable=True, comment="Who holds the lease"),
+        sa.Column("lease_until", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("not_before", sa.DateTime(timezone=True), nullable=True, comment="While waiting"),
+        sa.Column("estimate_s", sa.Double(), nullable=True, comment="What the service said the wait would be"),
+        sa.Column("deadline", sa.DateTime(timezone=True), nullable=True, comment="Set by the first claim"),
+        sa.Column("reason", sa.String(length=32), nullable=True, comment="Why it waits or failed"),
+        sa.Column("prompt", sa.Text(), nullable=True),
+        sa.Column("negative_prompt", sa.Text(), nullable=True),
+        sa.Column("title", sa.Text(), nullable=True),
+        sa.Column("idea_language", sa.String(length=35), nullable=True),
+        sa.Column(
+            "chat_model",
+            sa.String(length=128),
+            nullable=True,
+            comment="NULL beside a prompt: the user's own words",
+        ),
+        sa.Column("image_model", sa.String(length=192), nullable=True),
+        sa.Column("provider", sa.String(length=64), nullable=True),
+        sa.Column("seed", sa.BigInteger(), nullable=True),
+        sa.Column("recipe", JSON, nullable=True),
+        sa.Column("handle", JSON, nullable=True, comment="A provider's order under way"),
+        sa.Column("image_key", sa.String(length=255), nullable=True),
+        sa.Column("media_type", sa.String(length=64), nullable=True),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("started_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("ended_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("status_message_id", sa.BigInteger(), nullable=True),
+        sa.Column("status_shown", sa.String(length=64), nullable=True, comment="What the status message says"),
+        sa.Column("delivery_lease_until", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("delivery_not_before", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("delivery_tries", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("sending_since", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("delivered_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("delivered_message_id", sa.BigInteger(), nullable=True),
+        sa.Column("file_id", sa.String(length=255), nullable=True),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_jobs")),
+        sa.UniqueConstraint(
+            "bot_id", "chat_id", "message_id", "number", name=op.f("uq_jobs_bot_id_chat_id_message_id_number")
+        ),
+        postgresql_with={"fillfactor": 80, "autovacuum_vacuum_scale_factor": 0.02},
+    )
+    with op.batch_alter_table("jobs", schema=None) as batch_op:
+        batch_op.create_index(
+            "ix_jobs_claimed_turn",
+            ["turn"],
+            unique=False,
+            postgresql_where=sa.text("started_at IS NOT NULL"),
+            sqlite_where=sa.text("started_at IS NOT NULL"),
+        )
+        batch_op.create_index(
+            "ix_jobs_outbox",
+            ["ended_at"],
+            unique=False,
+            postgresql_where=sa.text("delivered_at IS NULL AND state IN ('finished', 'failed', 'cancelled')"),
+            sqlite_where=sa.text("delivered_at IS NULL AND state IN ('finished', 'failed', 'cancelled')"),
+        )
+        batch_op.create_index(
+            "ix_jobs_queued",
+            ["turn", "id"],
+            unique=False,
+            postgresql_where=sa.text("state = 'queued'"),
+            sqlite_where=sa.text("state = 'queued'"),
+        )
+        batch_op.create_index("ix_jobs_user", ["user_id", "id"], unique=False)
+        batch_op.create_index(
+            "ix_jobs_waiting",
+            ["not_before"],
+            unique=False,
+            postgresql_where=sa.text("state = 'waiting'"),
+            sqlite_where=sa.text("state = 'waiting'"),
+        )
+        batch_op.create_index(
+            "ix_jobs_working",
+            ["lease_until"],
+            unique=False,
+            postgresql_where=sa.text("state = 'working'"),
+            sqlite_where=sa.text("state = 'working'"),
+        )
+
+    op.create_table(
+        "stages",
+        sa.Column("id", ID, autoincrement=True, nullable=False),
+        sa.Column("job_id", sa.BigInteger(), nullable=False),
+        sa.Column("stage", sa.String(length=16), nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_stages")),
+    )
+    with op.batch_alter_table("stages", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_stages_job_id"), ["job_id"], unique=False)
+
+    op.create_table(
+        "updates",
+        sa.Column("bot_id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("update_id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("body", sa.Text(), nullable=False, comment="The update as Telegram sent it"),
+        sa.Column("readable", sa.Boolean(), nullable=False, comment="False: our library can't parse it"),
+        sa.Column("tries", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("received_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("handled_at", sa.DateTime(timezone=True), nullable=True),
+        sa.PrimaryKeyConstraint("bot_id", "update_id", name=op.f("pk_updates")),
+    )
+    with op.batch_alter_table("updates", schema=None) as batch_op:
+        batch_op.create_index(
+            "ix_updates_unhandled",
+            ["bot_id", "update_id"],
+            unique=False,
+            postgresql_where=sa.text("handled_at IS NULL"),
+            sqlite_where=sa.text("handled_at IS NULL"),
+        )
+
+    op.create_table(
+        "users",
+        sa.Column("id", sa.BigInteger(), autoincrement=False, nullable=False, comment="Telegram's user id"),
+        sa.Column("language", sa.String(length=35), nullable=False, comment="IETF tag, as Telegram last told it"),
+        sa.Column("settings", JSON, server_default="{}", nullable=False, comment="What this person chose"),
+        sa.Column("last_turn", sa.Double(), server_default="0", nullable=False, comment="Turn of the newest job"),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_users")),
+    )
+
+
+def downgrade() -> None:
+
+    op.drop_table("users")
+    with op.batch_alter_table("updates", schema=None) as batch_op:
+        batch_op.drop_index(
+            "ix_updates_unhandled",
+            postgresql_where=sa.text("handled_at IS NULL"),
+            sqlite_where=sa.text("handled_at IS NULL"),
+        )
+
+    op.drop_table("updates")
+    with op.batch_alter_table("stages", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_stages_job_id"))
+
+    op.drop_table("stages")
+    with op.batch_alter_table("jobs", schema=None) as batch_op:
+        batch_op.drop_index(
+            "ix_jobs_working",
+            postgresql_where=sa.text("state = 'working'"),
+            sqlite_where=sa.text("state = 'working'"),
+        )
+        batch_op.drop_index(
+            "ix_jobs_waiting",
+            postgresql_where=sa.text("state = 'waiting'"),
+            sqlite_where=sa.text("state = 'waiting'"),
+        )
+        batch_op.drop_index("ix_jobs_user")
+        batch_op.drop_index(
+            "ix_jobs_queued",
+            postgresql_where=sa.text("state = 'queued'"),
+            sqlite_where=sa.text("state = 'queued'"),
+        )
+        batch_op.drop_index(
+            "ix_jobs_outbox",
+            postgresql_where=sa.text("delivered_at IS NULL AND state IN ('finished', 'failed', 'cancelled')"),
+            sqlite_where=sa.text("delivered_at IS NULL AND state IN ('finished', 'failed', 'cancelled')"),
+        )
+        batch_op.drop_index(
+            "ix_jobs_claimed_turn",
+            postgresql_where=sa.text("started_at IS NOT NULL"),
+            sqlite_where=sa.text("started_at IS NOT NULL"),
+        )
+
+    op.drop_table("jobs")
+    with op.batch_alter_table("attempts", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_attempts_job_id"))
+
+    op.drop_table("attempts")
