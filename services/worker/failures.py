@@ -1,0 +1,227 @@
+"""Decides what an error answer means. Pure: status, headers and body in, one of our errors out."""
+
+import json
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+from shared.errors import (
+    BadCredentials,
+    ImagineError,
+    ModelGated,
+    ModelLoading,
+    ModelNotServed,
+    NoCredit,
+    PictureRefused,
+    RequestRefused,
+    ServiceBusy,
+    UnexpectedAnswer,
+)
+
+MAX_TEXT = 200  # characters of a service's message that the log may know
+MAX_RETRY_AFTER_S = 3600.0
+MAX_ESTIMATE_S = 600.0
+ENDPOINT = "endpoint"  # the provider's name that our own dedicated endpoints go by
+
+_MODERATION = re.compile(
+    r"nsfw|content[ _-]?policy|moderat|safety (system|check|filter)|flagged|unsafe|inappropriate"
+    r"|(sensitive|prohibited|harmful|explicit) (content|material)",
+    re.IGNORECASE,
+)
+_LOADING = re.compile(r"\bloading\b|cold[ -]?start|scal(ed|ing) (to zero|up)|initiali[sz]ing", re.IGNORECASE)
+_NO_CREDIT = re.compile(
+    r"(depleted|exceeded) your monthly|pay-as-you|exhausted balance|insufficient (balance|credit|fund)"
+    r"|pre-?paid credits|billing|payment required",
+    re.IGNORECASE,
+)
+_NO_SUCH_MODEL = re.compile(
+    r"not supported by provider|no longer supported|deprecated|unknown model|invalid model"
+    r"|model[^.]{0,80}(not (found|supported|available)|does not exist)",
+    re.IGNORECASE,
+)
+_CREDENTIALS = re.compile(
+    r"sufficient permission|authentication|invalid (username|credential|token|api key)|unauthori[sz]ed", re.IGNORECASE
+)
+_SECRETS = re.compile(r"\b(hf_|sk-|Bearer |Key )\S+")
+_RATE_LIMIT = re.compile(r"\bt=(\d+)")
+
+
+@dataclass(frozen=True, slots=True)
+class _Failure:
+    status: int
+    headers: Mapping[str, str]
+    content: Any  # the body's JSON, None where it isn't any
+    text: str
+    provider: str
+    now: datetime
+
+    @property
+    def says(self) -> str:
+        return f"{self.provider} answered {self.status}" + (f": {self.text}" if self.text else "")
+
+    @property
+    def retry_after(self) -> float | None:
+        return retry_after(self.headers, self.now)
+
+    @property
+    def estimate(self) -> Any:
+        return self.content.get("estimated_time") if isinstance(self.content, dict) else None
+
+
+def read_failure(
+    status: int,
+    headers: Mapping[str, str],
+    body: bytes,
+    *,
+    provider: str,
+    now: datetime | None = None,
+) -> ImagineError:
+    """Tell who can mend what this answer says.
+
+    Args:
+        status: HTTP status; a 2xx is read by its words alone, for some services put an error under a 200.
+        headers: Found whatever the case of their names.
+        provider: Whose answer it is, for the log.
+        now: What a ``Retry-After`` date is counted from.
+    """
+    now = now or datetime.now(UTC)
+    error = _sort(_Failure(status, headers, _json(body), error_text(body), provider, now))
+    error.status = status
+    return error
+
+
+def _sort(failure: _Failure) -> ImagineError:
+    match failure.status:
+        case 401:
+            return BadCredentials(failure.says)
+        case 402:
+            return NoCredit(failure.says)
+        case 403:
+            return _forbidden(failure)
+        case 404 | 410 | 501:
+            return ModelNotServed(failure.says)
+        case 429 if not _NO_CREDIT.search(failure.text):
+            return ServiceBusy(failure.says, retry_after=failure.retry_after)
+        case 429:
+            return NoCredit(failure.says)
+        case 400 | 405 | 406 | 413 | 415 | 422:
+            return _bad_request(failure)
+        case 408 | 409 | 425:
+            return ServiceBusy(failure.says, retry_after=failure.retry_after)
+        case 451:
+            return PictureRefused(failure.says)
+        case status if 300 <= status < 500:
+            return UnexpectedAnswer(failure.says)
+    return _trouble(failure)
+
+
+def _forbidden(failure: _Failure) -> ImagineError:
+    if _NO_CREDIT.search(failure.text):
+        return NoCredit(failure.says)
+    if _MODERATION.search(failure.text):
+        return PictureRefused(failure.says)
+    if _CREDENTIALS.search(failure.text):
+        return BadCredentials(failure.says)
+    return ModelGated(failure.says)
+
+
+def _bad_request(failure: _Failure) -> ImagineError:
+    if _MODERATION.search(failure.text):
+        return PictureRefused(failure.says)
+    if _NO_CREDIT.search(failure.text):
+        return NoCredit(failure.says)
+    if _NO_SUCH_MODEL.search(failure.text):
+        return ModelNotServed(failure.says)
+    return RequestRefused(failure.says)
+
+
+def _trouble(failure: _Failure) -> ImagineError:
+    if _MODERATION.search(failure.text):
+        return PictureRefused(failure.says)
+    if failure.estimate is not None or _LOADING.search(failure.text):
+        seconds = estimated_seconds(failure.estimate)
+        return ModelLoading(failure.says, retry_after=failure.retry_after if seconds is None else seconds)
+    if failure.status == 503 and failure.provider == ENDPOINT:
+        # A dedicated endpoint that scaled to zero says nothing but 503 while it starts.
+        return ModelLoading(failure.says, retry_after=failure.retry_after)
+    return ServiceBusy(failure.says, retry_after=failure.retry_after)
+
+
+def estimated_seconds(value: Any) -> float | None:
+    """A service's guess of how long a model loads; None where it is no sensible number of seconds."""
+    seconds = _number(value)
+    if seconds is None or seconds < 0:
+        return None
+    return min(seconds, MAX_ESTIMATE_S)
+
+
+def retry_after(headers: Mapping[str, str], now: datetime) -> float | None:
+    """Seconds to wait as the headers of an error say it: ``Retry-After`` first, then what is left of a rate limit."""
+    seconds = _retry_after(headers.get("retry-after", ""), now)
+    if seconds is None and (limit := _RATE_LIMIT.search(headers.get("ratelimit", ""))):
+        seconds = float(limit[1])
+    if seconds is None:
+        seconds = _number(headers.get("ratelimit-reset"))
+    if seconds is None:
+        return None
+    return min(max(seconds, 0.0), MAX_RETRY_AFTER_S)
+
+
+def _retry_after(value: str, now: datetime) -> float | None:
+    seconds = _number(value)
+    if seconds is not None or not value:
+        return seconds
+    try:
+        date = parsedate_to_datetime(value)
+    except ValueError:
+        return None
+    return (date.replace(tzinfo=date.tzinfo or UTC) - now).total_seconds()
+
+
+def _number(value: Any) -> float | None:
+    if isinstance(value, bool):
+        return None
+    try:
+        number = float(value)
+    except (TypeError, ValueError, OverflowError):
+        return None
+    return number if math.isfinite(number) else None
+
+
+def error_text(body: bytes) -> str:
+    """What an error body says, on one line of at most ``MAX_TEXT`` characters, without keys; empty for HTML."""
+    content = _json(body)
+    if content is not None:
+        text = " · ".join(_words(content))
+    else:
+        text = body[: 4 * MAX_TEXT].decode(errors="replace")
+        text = "" if text.lstrip().startswith("<") else text
+    text = _SECRETS.sub(r"\1…", " ".join(text.split()))
+    return text if len(text) <= MAX_TEXT else f"{text[: MAX_TEXT - 1]}…"
+
+
+# Where the providers keep their words; never "input" or "ctx", which hold what was asked for.
+_SPEAKING = ("error", "message", "detail", "title", "msg", "type", "error_type", "code", "warnings")
+
+
+def _words(content: Any, depth: int = 0) -> list[str]:
+    if isinstance(content, str):
+        return [content]
+    if depth > 4:
+        return []
+    if isinstance(content, list):
+        return [word for item in content[:8] for word in _words(item, depth + 1)]
+    if isinstance(content, dict):
+        return [word for key in _SPEAKING if key in content for word in _words(content[key], depth + 1)]
+    return []
+
+
+def _json(body: bytes) -> Any:
+    try:
+        return json.loads(body)
+    except (ValueError, RecursionError):
+        return None

@@ -1,0 +1,26 @@
+"""Dedicated inference endpoints: hf-inference's bodies at a URL of the owner's."""
+
+from typing import Any
+
+from services.worker.failures import ENDPOINT
+from services.worker.painters.hf_inference import order, read_picture
+from services.worker.painters.painter import Brief, Target
+from services.worker.painters.tongue import Call, Found, WithoutQueue
+from services.worker.wire import Answer
+
+HOLD_S = 15  # a scaled-to-zero endpoint needs minutes; a slot isn't held for them
+
+
+class Endpoint(WithoutQueue):
+    """``POST`` to the target's ``provider_id``, which is the endpoint's URL."""
+
+    provider = ENDPOINT
+
+    def order(self, target: Target, brief: Brief) -> Call:
+        """The request for a picture; the proxy may hold it for a while if the endpoint is just starting."""
+        headers = {"Accept": "image/png", "X-Scale-Up-Timeout": str(HOLD_S)}
+        return Call("POST", target.provider_id, order(brief), headers)
+
+    def read(self, answer: Answer, _handle: dict[str, Any], /) -> Found:
+        """The picture of an answer."""
+        return read_picture(answer, self.provider)

@@ -1,0 +1,64 @@
+"""fal-ai: an order goes into its queue, which tries a failed runner again by itself; then the result is fetched."""
+
+from typing import Any
+from urllib.parse import urlsplit
+
+from services.worker.painters.painter import Brief, Target
+from services.worker.painters.pictures import no_picture, read_item
+from services.worker.painters.tongue import Call, Found, Underway, first, mapping, parameters, whole_number
+from services.worker.wire import Answer
+from shared.errors import PictureRefused, UnexpectedAnswer
+
+QUEUE = "?_subdomain=queue"
+
+
+class Fal:
+    """``POST /fal-ai/{model}?_subdomain=queue``, then the status and the result where the answer says they are."""
+
+    provider = "fal-ai"
+
+    def order(self, target: Target, brief: Brief) -> Call:
+        """The request that puts an order into the queue."""
+        body = {"prompt": brief.prompt, **parameters(brief)}
+        width, height = body.pop("width", None), body.pop("height", None)
+        if width and height:
+            body["image_size"] = {"width": width, "height": height}
+        return Call("POST", f"/{target.provider_id}{QUEUE}", body)
+
+    def look(self, handle: dict[str, Any], /) -> Call:
+        """The request for the order's status."""
+        return Call("GET", f"{handle['path']}/status{QUEUE}")
+
+    def read(self, answer: Answer, handle: dict[str, Any], /) -> Found | Underway | Call:
+        """An order's receipt or status, or its result."""
+        content = mapping(answer.json, self.provider)
+        if "images" in content:
+            return read_result(answer)
+        # The path of the answer, not of the order: it names the app without the model's sub-path.
+        path = handle.get("path") or urlsplit(str(content.get("response_url"))).path
+        match content.get("status"):
+            case "COMPLETED":
+                return Call("GET", f"{path}{QUEUE}")
+            case "IN_QUEUE" | "IN_PROGRESS" if path.startswith("/"):
+                ahead = whole_number(content.get("queue_position"))
+                request_id = content.get("request_id") or handle.get("request_id")
+                position = None if ahead is None else max(ahead, 0) + 1
+                return Underway({"path": path, "request_id": request_id}, position=position)
+        if "status" in content:
+            raise UnexpectedAnswer("fal-ai told of an order in a state that nobody knows")
+        raise no_picture(answer, self.provider)
+
+
+def read_result(answer: Answer) -> Found:
+    """The picture of a result.
+
+    Raises:
+        PictureRefused: The safety checker blackened it.
+    """
+    content = answer.json
+    if first(content.get("has_nsfw_concepts")) is True:
+        raise PictureRefused("fal-ai hid the picture")
+    found = read_item(first(content["images"]))
+    if found is None:
+        raise no_picture(answer, Fal.provider)
+    return Found(found.source, whole_number(content.get("seed")), answer.request_id)

@@ -1,0 +1,39 @@
+"""hf-inference: one request, and the picture's bytes come back."""
+
+from typing import Any
+
+from services.worker.painters.painter import Brief, Target
+from services.worker.painters.pictures import read_json_picture
+from services.worker.painters.tongue import Call, Found, WithoutQueue, parameters
+from services.worker.wire import Answer
+
+
+class HFInference(WithoutQueue):
+    """``POST /hf-inference/models/{model}``."""
+
+    provider = "hf-inference"
+
+    def order(self, target: Target, brief: Brief) -> Call:
+        """The request for a picture; a cold model answers at once that it is loading."""
+        return Call("POST", f"/models/{target.provider_id}", order(brief), {"Accept": "image/png"})
+
+    def read(self, answer: Answer, _handle: dict[str, Any], /) -> Found:
+        """The picture of an answer."""
+        return read_picture(answer, self.provider)
+
+
+def order(brief: Brief) -> dict[str, Any]:
+    """The body that hf-inference and the dedicated endpoints take."""
+    return {"inputs": brief.prompt, "parameters": parameters(brief)}
+
+
+def read_picture(answer: Answer, provider: str) -> Found:
+    """Raw bytes, or one of the JSON forms that custom handlers answer with.
+
+    Raises:
+        ImagineError: A 200 with an error in its JSON, which legacy paths send.
+    """
+    if answer.json is None:
+        # Whether these bytes are a picture is for the inspection to say: headers have been wrong before.
+        return Found(answer.body)
+    return read_json_picture(answer, provider)

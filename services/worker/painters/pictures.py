@@ -1,0 +1,57 @@
+"""Reads the picture, or where it is, out of the JSON shapes that several providers share. Pure."""
+
+import base64
+import binascii
+from typing import Any
+
+from services.worker.failures import error_text, read_failure
+from services.worker.painters.tongue import Found, first
+from services.worker.wire import Answer
+from shared.errors import BadPicture, ImagineError
+
+
+def read_b64(text: str) -> bytes:
+    """Decode base64, with or without ``data:image/png;base64,`` before it.
+
+    Raises:
+        BadPicture: It is no base64.
+    """
+    try:
+        return base64.b64decode(text.rpartition(",")[2], validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise BadPicture("not_an_image", "the picture's base64 is broken") from error
+
+
+def read_item(item: Any) -> Found | None:
+    """One picture of a list: ``{"b64_json"}``, ``{"url"}``, ``"https://…"`` or ``"data:image/…"``; None for others."""
+    if isinstance(item, dict):
+        item = item.get("b64_json") or item.get("url")
+        if isinstance(item, str) and not item.startswith(("http://", "https://", "data:")):
+            return Found(read_b64(item))
+    if not isinstance(item, str) or not item:
+        return None
+    if item.startswith("data:"):
+        return Found(read_b64(item))
+    return Found(item)
+
+
+def read_json_picture(answer: Answer, provider: str) -> Found:
+    """The first picture of ``data``, ``images``, ``output`` or ``image_result``.
+
+    Raises:
+        ImagineError: There is none; which error it is depends on what the answer says.
+    """
+    content = answer.json
+    if isinstance(content, dict):
+        for name in ("data", "images", "output", "image_result"):
+            found = read_item(first(content.get(name)))
+            if found:
+                return found
+    raise no_picture(answer, provider)
+
+
+def no_picture(answer: Answer, provider: str) -> ImagineError:
+    """The error for a success without a picture in it."""
+    if isinstance(answer.json, dict) and error_text(answer.body):
+        return read_failure(answer.status, answer.headers, answer.body, provider=provider)
+    return BadPicture("not_an_image", f"{provider} answered {answer.status} without a picture")

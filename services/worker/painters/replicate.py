@@ -1,0 +1,54 @@
+"""replicate: an order is answered when it is done, or after a short while with where to look."""
+
+from typing import Any
+from urllib.parse import urlsplit
+
+from services.worker.failures import read_failure
+from services.worker.painters.painter import Brief, Target
+from services.worker.painters.pictures import no_picture, read_item
+from services.worker.painters.tongue import Call, Found, Underway, first, mapping, parameters
+from services.worker.wire import Answer
+from shared.errors import UnexpectedAnswer
+
+WAIT_S = 15  # of the 60 that replicate would hold a request
+
+
+class Replicate:
+    """``POST /replicate/v1/models/{model}/predictions``, or ``/v1/predictions`` for a model with its version."""
+
+    provider = "replicate"
+
+    def order(self, target: Target, brief: Brief) -> Call:
+        """The request for a picture."""
+        model, _, version = target.provider_id.partition(":")
+        body: dict[str, Any] = {"input": {"prompt": brief.prompt, **parameters(brief)}}
+        wait = {"Prefer": f"wait={WAIT_S}"}
+        if version:
+            return Call("POST", "/v1/predictions", {**body, "version": version}, wait)
+        return Call("POST", f"/v1/models/{model}/predictions", body, wait)
+
+    def look(self, handle: dict[str, Any], /) -> Call:
+        """The request for the prediction as it stands."""
+        return Call("GET", handle["path"])
+
+    def read(self, answer: Answer, handle: dict[str, Any], /) -> Found | Underway:
+        """A prediction."""
+        prediction = mapping(answer.json, self.provider)
+        match prediction.get("status"):
+            case "succeeded":
+                found = read_item(first(prediction.get("output")))
+                if found is None:
+                    raise no_picture(answer, self.provider)
+                return Found(found.source, request_id=prediction.get("id"))
+            case "starting" | "processing":
+                return Underway({"path": _path(prediction) or handle.get("path")})
+            case "failed" | "canceled" | "aborted":
+                raise read_failure(500, {}, answer.body, provider=self.provider)
+        raise UnexpectedAnswer("replicate told of a prediction in a state that nobody knows")
+
+
+def _path(prediction: dict[str, Any]) -> str | None:
+    urls = prediction.get("urls")
+    if isinstance(urls, dict) and isinstance(urls.get("get"), str):
+        return urlsplit(urls["get"]).path
+    return f"/v1/predictions/{prediction['id']}" if prediction.get("id") else None

@@ -1,0 +1,31 @@
+"""Every painter by its provider's name."""
+
+from services.worker.painters.downloads import Downloads, ImageHosts
+from services.worker.painters.endpoint import Endpoint
+from services.worker.painters.fal import Fal
+from services.worker.painters.hf_inference import HFInference
+from services.worker.painters.nscale import Nscale
+from services.worker.painters.painter import Painter
+from services.worker.painters.replicate import Replicate
+from services.worker.painters.router import RouterPainter
+from services.worker.painters.together import Together
+from services.worker.painters.tongue import Tongue
+from services.worker.painters.wavespeed import Wavespeed
+from services.worker.painters.zai import Zai
+from services.worker.wire import Wire
+
+TONGUES: tuple[Tongue, ...] = (Fal(), Replicate(), Together(), Wavespeed(), Nscale(), Zai(), HFInference(), Endpoint())
+
+
+def roster(wire: Wire, *, router_url: str, token: str, image_hosts: str) -> dict[str, Painter]:
+    """The painters of all providers whose language we speak.
+
+    Args:
+        router_url: ``https://router.huggingface.co``.
+        image_hosts: Comma list as ``ImageHosts.read`` takes it.
+    """
+    downloads = Downloads(wire, ImageHosts.read(image_hosts))
+    return {
+        tongue.provider: RouterPainter(tongue, wire=wire, router_url=router_url, token=token, downloads=downloads)
+        for tongue in TONGUES
+    }

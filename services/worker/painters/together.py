@@ -1,0 +1,23 @@
+"""together: one request, and the picture comes back in base64."""
+
+from typing import Any
+
+from services.worker.painters.painter import Brief, Target
+from services.worker.painters.pictures import read_json_picture
+from services.worker.painters.tongue import Call, Found, WithoutQueue, parameters
+from services.worker.wire import Answer
+
+
+class Together(WithoutQueue):
+    """``POST /together/v1/images/generations``."""
+
+    provider = "together"
+
+    def order(self, target: Target, brief: Brief) -> Call:
+        """The request for a picture."""
+        body = {"prompt": brief.prompt, "model": target.provider_id, "response_format": "base64"}
+        return Call("POST", "/v1/images/generations", {**body, **parameters(brief, steps="steps")})
+
+    def read(self, answer: Answer, _handle: dict[str, Any], /) -> Found:
+        """The picture of an answer."""
+        return read_json_picture(answer, self.provider)

@@ -1,0 +1,116 @@
+"""What a provider's language consists of. Pure: values in, values out; ``router`` does the calling."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from services.worker.painters.painter import Brief, Target
+from services.worker.wire import Answer
+from shared.errors import ServiceBusy, UnexpectedAnswer
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A request to make.
+
+    Attributes:
+        path: Below ``{router}/{provider}``, with its query; or a whole URL, for an endpoint of our own.
+    """
+
+    method: str
+    path: str
+    json: Any = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Where the picture is: in these bytes, or behind this URL."""
+
+    source: bytes | str
+    seed: int | None = None
+    request_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Underway:
+    """The order is in the provider's queue.
+
+    Attributes:
+        handle: JSON by which ``look`` finds it again.
+        pause: Seconds until a look makes sense; None leaves it to us.
+        position: Place in the queue, counted from 1.
+    """
+
+    handle: dict[str, Any]
+    pause: float | None = None
+    position: int | None = None
+
+
+class Tongue(Protocol):
+    """One provider's language."""
+
+    @property
+    def provider(self) -> str:
+        """The provider's name in the router's path."""
+
+    def order(self, target: Target, brief: Brief) -> Call:
+        """The request that orders a picture."""
+
+    def look(self, handle: dict[str, Any], /) -> Call:
+        """The request that asks how an order stands."""
+
+    def read(self, answer: Answer, handle: dict[str, Any], /) -> Found | Underway | Call:
+        """Read a successful answer to an order (with an empty handle) or to a look; a ``Call`` is to be made next.
+
+        Raises:
+            ImagineError: The answer tells of a failure, or nobody documented it.
+        """
+
+
+def parameters(brief: Brief, **names: str) -> dict[str, Any]:
+    """What a brief fixes besides its prompt, under the names that most providers use.
+
+    Args:
+        names: Other names for some of them: ``steps="steps"``.
+    """
+    known = {
+        "negative_prompt": brief.negative or None,
+        "width": brief.width,
+        "height": brief.height,
+        names.get("steps", "num_inference_steps"): brief.steps,
+        "guidance_scale": brief.guidance,
+        "seed": brief.seed,
+    }
+    return {name: value for name, value in known.items() if value is not None}
+
+
+class WithoutQueue:
+    """What the providers share that answer each order with its picture."""
+
+    def look(self, _handle: dict[str, Any], /) -> Call:
+        """There is nothing to look into: the handle is another provider's."""
+        raise ServiceBusy("a provider without a queue cannot look into it")
+
+
+def mapping(value: Any, provider: str) -> dict[str, Any]:
+    """``value`` as a JSON object.
+
+    Raises:
+        UnexpectedAnswer: It is something else.
+    """
+    if not isinstance(value, dict):
+        raise UnexpectedAnswer(f"{provider} answered {type(value).__name__} where an object was due")
+    return value
+
+
+def first(value: Any) -> Any:
+    """The first item of a list, or the value itself; None for an empty list."""
+    if isinstance(value, list):
+        return value[0] if value else None
+    return value
+
+
+def whole_number(value: Any) -> int | None:
+    """``value`` where it is an integer; None otherwise."""
+    return value if isinstance(value, int) and not isinstance(value, bool) else None

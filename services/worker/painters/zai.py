@@ -1,0 +1,47 @@
+"""zai-org: an order is taken at once, and asked after until it is done."""
+
+from typing import Any
+from urllib.parse import quote
+
+from services.worker.failures import read_failure
+from services.worker.painters.painter import Brief, Target
+from services.worker.painters.pictures import no_picture, read_item
+from services.worker.painters.tongue import Call, Found, Underway, first, mapping
+from services.worker.wire import Answer
+from shared.errors import UnexpectedAnswer
+
+HEADERS = {"x-source-channel": "hugging_face", "Accept-Language": "en-US,en"}
+PAUSE_S = 3.0
+
+
+class Zai:
+    """``POST /zai-org/api/paas/v4/async/images/generations``, then ``GET …/async-result/{id}``."""
+
+    provider = "zai-org"
+
+    def order(self, target: Target, brief: Brief) -> Call:
+        """The request for a picture, of which only the size can be chosen."""
+        body = {"model": target.provider_id, "prompt": brief.prompt}
+        if brief.width and brief.height:
+            body["size"] = f"{brief.width}x{brief.height}"
+        return Call("POST", "/api/paas/v4/async/images/generations", body, HEADERS)
+
+    def look(self, handle: dict[str, Any], /) -> Call:
+        """The request for the order as it stands."""
+        return Call("GET", f"/api/paas/v4/async-result/{quote(handle['id'], safe='')}", headers=HEADERS)
+
+    def read(self, answer: Answer, handle: dict[str, Any], /) -> Found | Underway:
+        """An order as it stands."""
+        content = mapping(answer.json, self.provider)
+        order_id = str(content.get("id") or handle.get("id") or "")
+        match content.get("task_status"):
+            case "SUCCESS":
+                found = read_item(first(content.get("image_result")))
+                if found is None:
+                    raise no_picture(answer, self.provider)
+                return Found(found.source, request_id=order_id or None)
+            case "PROCESSING" if order_id:
+                return Underway({"id": order_id}, pause=PAUSE_S)
+            case "FAIL":
+                raise read_failure(500, {}, answer.body, provider=self.provider)
+        raise UnexpectedAnswer("zai-org told of an order in a state that nobody knows")

@@ -1,0 +1,230 @@
+"""The one edge around ``requests``: a call goes out, an answer or one of our errors comes back, always in time.
+
+``requests`` bounds each read of the socket, so a body that drips never times out. Here a timer shuts the socket
+down when the call's seconds are over; whoever was reading then sees the end and raises.
+"""
+
+import contextlib
+import ipaddress
+import json
+import socket
+import threading
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from http.cookiejar import DefaultCookiePolicy
+from typing import Any
+
+import requests
+import urllib3
+from requests.adapters import HTTPAdapter
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+
+from shared.errors import BadPicture, ServiceUnreachable, UnexpectedAnswer
+
+CONNECT_S = 8.0
+MAX_BODY_BYTES = 48 * 1024 * 1024  # a 40-megapixel PNG, or a smaller one in base64
+PIECE_BYTES = 64 * 1024
+REQUEST_ID_HEADERS = ("x-request-id", "x-fal-request-id", "request-id", "x-amz-cf-id")
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a service answered.
+
+    Attributes:
+        headers: Found whatever the case of their names.
+    """
+
+    status: int
+    headers: Mapping[str, str] = field(default_factory=requests.structures.CaseInsensitiveDict)
+    body: bytes = field(default=b"", repr=False)
+    duration_ms: int = 0
+
+    @property
+    def ok(self) -> bool:
+        """Whether the status says success."""
+        return 200 <= self.status < 300
+
+    @property
+    def request_id(self) -> str | None:
+        """The service's own id for the call, for the record."""
+        found = (self.headers.get(name) for name in REQUEST_ID_HEADERS)
+        return next((value[:128] for value in found if value), None)
+
+    @property
+    def json(self) -> Any:
+        """The body's JSON; None where it isn't any."""
+        try:
+            return json.loads(self.body)
+        except (ValueError, RecursionError):
+            return None
+
+
+class Countdown:
+    """The seconds that several calls share."""
+
+    def __init__(self, seconds: float) -> None:
+        self._end = time.monotonic() + seconds
+
+    @property
+    def left(self) -> float:
+        """Seconds left; never below 0."""
+        return max(self._end - time.monotonic(), 0.0)
+
+
+class Wire:
+    """Calls services over a pool of connections that all threads share."""
+
+    def __init__(self, *, connections: int = 128, max_body_bytes: int = MAX_BODY_BYTES) -> None:
+        self._max_body_bytes = max_body_bytes
+        self._session = requests.Session()
+        # Otherwise an entry in the owner's ~/.netrc silently replaces our Authorization header.
+        self._session.trust_env = False
+        self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+        adapter = _Adapter(pool_maxsize=connections)
+        self._session.mount("https://", adapter)
+        self._session.mount("http://", adapter)
+
+    def call(
+        self,
+        method: str,
+        url: str,
+        *,
+        seconds: float,
+        headers: Mapping[str, str] | None = None,
+        json: Any = None,
+        public_only: bool = False,
+    ) -> Answer:
+        """Call once; redirects are answers like any other, not followed.
+
+        Args:
+            seconds: For everything together, from the connection to the body's last byte.
+            public_only: Refuse to speak to an address that isn't on the public internet.
+
+        Raises:
+            ServiceUnreachable: No whole answer came in time.
+            BadPicture: The body is larger than any picture we would take.
+            UnexpectedAnswer: The URL can't be called at all, or its address is not public.
+        """
+        if seconds <= 0:
+            raise ServiceUnreachable("there was no time left to call")
+        started = time.monotonic()
+        try:
+            with _Call(seconds, public_only=public_only):
+                response = self._session.request(
+                    method,
+                    url,
+                    headers=dict(headers or {}),
+                    json=json,
+                    stream=True,
+                    allow_redirects=False,
+                    timeout=(min(CONNECT_S, seconds), seconds),
+                )
+                with response:
+                    body = self._read(response)
+        except (requests.exceptions.InvalidURL, requests.exceptions.InvalidSchema, UnicodeError) as error:
+            raise UnexpectedAnswer(f"a URL cannot be called: {type(error).__name__}") from error
+        except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
+            raise ServiceUnreachable(f"the connection failed: {type(error).__name__}") from error
+        duration_ms = round((time.monotonic() - started) * 1000)
+        return Answer(response.status_code, response.headers, body, duration_ms)
+
+    def _read(self, response: requests.Response) -> bytes:
+        body = bytearray()
+        for piece in response.iter_content(PIECE_BYTES):
+            body += piece
+            if len(body) > self._max_body_bytes:
+                raise BadPicture("too_large", f"a body is over {self._max_body_bytes} bytes")
+        return bytes(body)
+
+
+class _Call:
+    """A call under way in this thread, as the connection that serves it sees it."""
+
+    _here = threading.local()
+
+    def __init__(self, seconds: float, *, public_only: bool) -> None:
+        self._seconds = seconds
+        self._public_only = public_only
+        self._lock = threading.Lock()
+        self._socket: socket.socket | None = None
+        self._over = self._expired = False
+        self._timer = threading.Timer(seconds, self._expire)
+        self._timer.daemon = True
+
+    @classmethod
+    def current(cls) -> "_Call":
+        """The call that this thread is making."""
+        call: _Call = cls._here.call
+        return call
+
+    def __enter__(self) -> None:
+        self._here.call = self
+        self._timer.start()
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
+        self._timer.cancel()
+        with self._lock:
+            # From here on the connection may serve another call: the timer must not touch it any more.
+            self._over, self._socket = True, None
+        if self._expired:
+            raise ServiceUnreachable(f"no whole answer came within {self._seconds:.1f} s") from error
+
+    def watch(self, connection: socket.socket) -> None:
+        """Take the socket that will carry this call, before anything is sent over it."""
+        if self._public_only and not _is_public(connection):
+            raise UnexpectedAnswer("a host's address is not public")
+        with self._lock:
+            self._socket = connection
+            if self._expired:
+                self._shut()
+
+    def _expire(self) -> None:
+        with self._lock:
+            if not self._over:
+                self._expired = True
+                self._shut()
+
+    def _shut(self) -> None:
+        if self._socket is not None:
+            with contextlib.suppress(OSError):
+                self._socket.shutdown(socket.SHUT_RDWR)
+
+
+def _is_public(connection: socket.socket) -> bool:
+    # The address that was really reached is judged: a name may resolve differently each time it is asked.
+    address = ipaddress.ip_address(connection.getpeername()[0].partition("%")[0])
+    mapped = getattr(address, "ipv4_mapped", None)
+    return bool((mapped or address).is_global)
+
+
+class _WatchedConnection(HTTPConnection):
+    def request(self, *args: Any, **kwargs: Any) -> None:
+        if self.sock is None:
+            self.connect()
+        _Call.current().watch(self.sock)
+        super().request(*args, **kwargs)
+
+
+class _WatchedTLSConnection(HTTPSConnection):
+    def request(self, *args: Any, **kwargs: Any) -> None:
+        if self.sock is None:
+            self.connect()
+        _Call.current().watch(self.sock)
+        super().request(*args, **kwargs)
+
+
+class _Pool(HTTPConnectionPool):
+    ConnectionCls = _WatchedConnection
+
+
+class _TLSPool(HTTPSConnectionPool):
+    ConnectionCls = _WatchedTLSConnection
+
+
+class _Adapter(HTTPAdapter):
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        super().init_poolmanager(*args, **kwargs)
+        self.poolmanager.pool_classes_by_scheme = {"http": _Pool, "https": _TLSPool}
