@@ -24,7 +24,8 @@ REFUSING_ENDS = frozenset(
     }
 )
 _FENCED = re.compile(r"```[a-zA-Z]*\s*(.*?)\s*(?:```|\Z)", re.DOTALL)
-_STRING = r'"\s*:\s*"((?:[^"\\]|\\.)*)'
+# What is whole of a JSON string that may end anywhere, also in the middle of an escape.
+_STRING = r'"\s*:\s*"((?:[^"\\]|\\[^u]|\\u[0-9a-fA-F]{4})*)'
 _LANGUAGE_TAG = re.compile(r"[A-Za-z]{2,3}(?:-[A-Za-z0-9]{2,8})*")
 
 
@@ -150,7 +151,6 @@ def _line(value: Any) -> str:
 
 
 def _unescaped(text: str) -> str:
-    text = re.sub(r"\\(?:u[0-9a-fA-F]{0,3})?$", "", text)  # an escape that was cut in two
     try:
         return str(json.loads(f'"{text}"', strict=False))
     except ValueError:

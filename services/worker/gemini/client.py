@@ -1,7 +1,9 @@
 """The one connection to Gemini: a question goes in, an answer or a sorted failure comes out, in time."""
 
+import functools
 import logging
 import math
+import ssl
 from dataclasses import dataclass
 
 import httpx2
@@ -45,7 +47,7 @@ class Gemini:
         # At INFO, both write a line a call.
         for name in ("httpx2", "google_genai"):
             logging.getLogger(name).setLevel(logging.WARNING)
-        tls = httpx2.create_ssl_context()
+        tls = _tls()
         self._http = httpx2.Client(
             transport=DeadlineTransport(base_url or DEFAULT_URL, slots=slots, tls=tls), timeout=None
         )
@@ -56,8 +58,9 @@ class Gemini:
                 base_url=base_url or DEFAULT_URL,
                 api_version=api_version,
                 httpx_client=self._http,
-                # The SDK builds an asynchronous client that nobody uses; a context of its own would cost 60 ms.
-                async_client_args={"verify": tls},
+                # The SDK gets ready for asynchronous calls and web sockets, too; nobody makes them, so they need
+                # no certificates of their own.
+                async_client_args={"verify": tls, "ssl": tls},
             ),
         )
 
@@ -93,3 +96,9 @@ class Gemini:
     def close(self) -> None:
         self._client.close()
         self._http.close()
+
+
+@functools.cache
+def _tls() -> ssl.SSLContext:
+    """Read the machine's certificates once: it costs 60 ms and two megabytes."""
+    return httpx2.create_ssl_context()

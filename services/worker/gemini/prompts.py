@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from importlib import resources
 from types import MappingProxyType
-from typing import Any, Literal
+from typing import Any
 
 from google.genai import types
 
@@ -16,7 +16,8 @@ from services.worker.gemini.answers import Draft, Garbled, Unfinished, read_answ
 from services.worker.gemini.client import Failure, Gemini, Unreadable
 from services.worker.gemini.failures import FieldRefused, ModelGone
 from services.worker.gemini.models import family_of, plain_name
-from services.worker.prompt_length import cut, few_words
+from services.worker.gemini.prompt_length import cut, few_words
+from shared.catalogue import Dialect
 from shared.errors import (
     IdeaRefused,
     ImagineError,
@@ -27,7 +28,6 @@ from shared.errors import (
 )
 from shared.jobs import Attempt, Prompt
 
-Dialect = Literal["tags", "prose"]
 _Result = Draft | Unfinished | Garbled | ModelGone | FieldRefused | ImagineError
 
 BLOCK_ONLY_HIGH: Mapping[str, str] = MappingProxyType(
@@ -48,6 +48,7 @@ NEGATIVE_TOKENS = 75
 TOKENS_PER_WORD = {"tags": 2.0, "prose": 1.6}  # by our own estimate, punctuation included
 MOST_WORDS = {"tags": 60, "prose": 160}  # beyond that, diffusion models lose the thread
 TITLE_CHARACTERS = 60
+CALL_S = 60.0  # a prompt takes seconds, half a minute with many thoughts; who is silent longer has lost it
 MAX_CALLS = 8  # of one writing: successors, refused fields and a second try together
 
 
@@ -162,6 +163,7 @@ class PromptWriter:
         wish = _Wish(idea, dialect, token_limit, takes_negative, sampling or Sampling())
         asked = plain_name(model or self._model)
         way = self._known_ways.get(asked, _Way(asked))
+        gone: list[str] = []
         unusable: list[str] = []  # texts of answers that were not what was asked for
         failure: ImagineError = UnexpectedAnswer("Gemini wrote nothing that could be read as a prompt")
 
@@ -172,7 +174,8 @@ class PromptWriter:
                     self._known_ways[asked] = replace(way, roomy=False)
                     return finish(result, wish.idea, token_limit, takes_negative=takes_negative, model=writer)
                 case ModelGone():
-                    way = _Way(self._successor(way.model))
+                    gone.append(way.model)
+                    way = _Way(self._successor(gone))
                 case FieldRefused(field) if field not in way.refused:
                     way = replace(way, refused=way.refused | {field})
                 case FieldRefused(field):
@@ -199,7 +202,7 @@ class PromptWriter:
             return ServiceUnreachable("no time left to ask Gemini"), way.model
         contents, config = compose(wish, way, self._safety)
         started = time.monotonic()
-        answer = self._gemini.ask(way.model, contents, config, seconds=seconds)
+        answer = self._gemini.ask(way.model, contents, config, seconds=min(seconds, CALL_S))
         attempt = Attempt(
             step="prompt",
             service="gemini",
@@ -228,13 +231,13 @@ class PromptWriter:
         )
         return result, plain_name(answer.model_version or way.model)
 
-    def _successor(self, gone: str) -> str:
-        successor = family_of(gone).successor
+    def _successor(self, gone: list[str]) -> str:
+        """Name the model to ask after those that are gone, the last of which was asked just now."""
         # A name that nobody knows was a person's choice; the owner's choice comes after it.
-        successor = successor or (self._model if gone != self._model else None)
-        if successor is None or successor == gone:
-            raise UnexpectedAnswer("Gemini serves neither this chat model nor a successor")
-        return successor
+        for successor in (family_of(gone[-1]).successor, self._model):
+            if successor and successor not in gone:
+                return successor
+        raise UnexpectedAnswer("Gemini serves neither this chat model nor a successor")
 
 
 def own_words(idea: str, *, language: str = "und") -> Prompt:
