@@ -1,0 +1,1 @@
+"""Telegram, Gemini and HuggingFace on localhost: stand-ins over real HTTP, with faults on demand."""
