@@ -3,24 +3,17 @@
 import base64
 import json
 import logging
+import re
 import socket
 import threading
-import time
 
 import pytest
-import requests
-import uvicorn
 from google.genai import types
 from hypothesis import given
 from hypothesis import strategies as st
-from starlette.applications import Starlette
-from starlette.routing import Mount
 
-from sandbox import faults
-from sandbox.faults import Switchboard
-from sandbox.gemini import create_service
-from sandbox.journal import Changes, Journal
-from sandbox.traffic import Protocol, Traffic
+from sandbox.app import Sandbox
+from sandbox.client import SandboxClient
 from services.worker.gemini.answers import Draft, Garbled, is_english, read_answer, read_draft, salvage
 from services.worker.gemini.models import family_of
 from services.worker.gemini.prompt_length import cut, estimate_tokens, few_words
@@ -48,69 +41,51 @@ NEWEST = "gemini-3.8-flash"
 
 
 class Gemini:
-    """The sandbox's Gemini on a port of its own."""
+    """The sandbox's Gemini: what it shall do, and what it was asked."""
 
-    def __init__(self):
-        self.switchboard, self.journal = Switchboard(), Journal(Changes())
-        self.service = create_service(lambda: self.url)
-        door = Traffic(self.service, "gemini", switchboard=self.switchboard, journal=self.journal)
-        self.app = Starlette(routes=[Mount("/gemini", door), *faults.routes(self.switchboard)])
-        self.server = uvicorn.Server(
-            uvicorn.Config(self.app, http=Protocol, log_level="error", lifespan="off", ws="none")
-        )
-        self.socket = socket.create_server(("127.0.0.1", 0))
-        self.root = f"http://127.0.0.1:{self.socket.getsockname()[1]}"
-        self.url = f"{self.root}/gemini"
-        self.thread = threading.Thread(target=self.server.run, kwargs={"sockets": [self.socket]})
-
-    def __enter__(self):
-        self.thread.start()
-        return self
-
-    def __exit__(self, *_):
-        self.server.should_exit = True
-        self.thread.join()
-        self.socket.close()
-
-    def forget(self):
-        requests.delete(f"{self.root}/faults", timeout=5).raise_for_status()
-        self.turn(strict_v1=False, strict_sampling=False)
+    def __init__(self, sandbox):
+        self.sandbox = SandboxClient(sandbox.url)
+        self.url = f"{sandbox.url}/gemini"
 
     def fail(self, **fault):
-        requests.post(f"{self.root}/faults", json={"service": "gemini", **fault}, timeout=5).raise_for_status()
+        self.sandbox.arm("gemini", **fault)
 
     def answer(self, text, finish_reason="STOP", **fault):
-        self.fail(preset="says", **{"with": {"text": text, "finish_reason": finish_reason}}, **fault)
+        self.fail(preset="says", arguments={"text": text, "finish_reason": finish_reason}, **fault)
 
     def turn(self, **knobs):
-        requests.put(f"{self.url}/_sandbox", json=knobs, timeout=5).raise_for_status()
-        self.journal.entries.clear()
+        self.sandbox.call("PUT", "/gemini/_sandbox", json=knobs)
 
-    def waiting(self, gate):
-        return requests.get(f"{self.root}/faults/gates/{gate}", timeout=5).json()["waiting"]
+    def forget(self):
+        self.turn(strict_v1=False, strict_sampling=False)
+        self.sandbox.clear_faults()
+        self.sandbox.clear_journal()
 
-    def open(self, gate):
-        requests.post(f"{self.root}/faults/gates/{gate}/open", timeout=5).raise_for_status()
+    @property
+    def journal(self):
+        return self.sandbox.journal("gemini")
 
     @property
     def questions(self):
-        return [entry.body for entry in self.journal.entries]
+        return [entry["body"] for entry in self.journal]
 
     @property
     def models_asked(self):
-        return [entry.path.rsplit("/", 1)[1].removesuffix(":generateContent") for entry in self.journal.entries]
+        return [re.search(r"models/(.+):generateContent$", entry["path"])[1] for entry in self.journal]
 
 
 @pytest.fixture(scope="module")
-def running_gemini():
-    with Gemini() as gemini:
-        yield gemini
+def sandbox():
+    with Sandbox() as sandbox:
+        yield sandbox
 
 
 @pytest.fixture
-def gemini(running_gemini):
-    running_gemini.forget()
-    return running_gemini
+def gemini(sandbox):
+    gemini = Gemini(sandbox)
+    gemini.forget()
+    with gemini.sandbox:
+        yield gemini
 
 
 @pytest.fixture
@@ -272,7 +247,7 @@ class TestModelsDiffer:
 
     def test_a_refused_field_is_left_out_once_and_for_all(self, writer, gemini):
         message = "'low' is not a supported thinking level for this model."
-        gemini.fail(preset="bad-argument", **{"with": {"message": message}})
+        gemini.fail(preset="bad-argument", arguments={"message": message})
 
         write(writer)
         write(writer)
@@ -286,7 +261,7 @@ class TestModelsDiffer:
     @pytest.mark.parametrize("name", ["systemInstruction", "system_instruction"])
     def test_where_there_is_no_system_instruction_it_goes_before_the_idea(self, writer, gemini, name):
         message = f'Invalid JSON payload received. Unknown name "{name}": Cannot find field.'
-        gemini.fail(preset="bad-field", **{"with": {"message": message}})
+        gemini.fail(preset="bad-field", arguments={"message": message})
 
         write(writer)
 
@@ -297,7 +272,7 @@ class TestModelsDiffer:
         assert text.endswith("</idea>")
 
     def test_where_there_is_no_structured_output_json_is_asked_for_in_words(self, writer, gemini):
-        gemini.fail(preset="bad-argument", **{"with": {"message": "JSON mode is not enabled for this model"}})
+        gemini.fail(preset="bad-argument", arguments={"message": "JSON mode is not enabled for this model"})
         gemini.answer(f"Here you are:\n{said()}")
 
         assert write(writer).text == "a red fox in deep snow"
@@ -315,11 +290,11 @@ class TestModelsDiffer:
         prompts = [write(writer).text, write(writer).text]
 
         assert all(prompts)
-        assert {entry.path.split("/")[2] for entry in gemini.journal.entries} == {"v1"}
+        assert {entry["path"].split("/")[2] for entry in gemini.journal} == {"v1"}
         asked_at_once = gemini.questions[-1]
         assert "systemInstruction" not in asked_at_once
         assert set(asked_at_once["generationConfig"]) == {"maxOutputTokens"}
-        assert [entry.status for entry in gemini.journal.entries] == [400, 400, 400, 200, 200]
+        assert [entry["status"] for entry in gemini.journal] == [400, 400, 400, 200, 200]
 
     def test_newest_models_that_refuse_sampling_are_not_bothered_with_it(self, writer, gemini):
         gemini.turn(strict_sampling=True)
@@ -328,7 +303,7 @@ class TestModelsDiffer:
         assert len(gemini.questions) == 1
 
     def test_a_refusal_of_what_was_not_sent_ends_it(self, writer, gemini):
-        gemini.fail(preset="bad-argument", times=None, **{"with": {"message": "thinking_level is wrong, always"}})
+        gemini.fail(preset="bad-argument", times=None, arguments={"message": "thinking_level is wrong, always"})
 
         with pytest.raises(UnexpectedAnswer):
             write(writer)
@@ -360,7 +335,7 @@ class TestRefusals:
     )
     def test_a_blocked_question_refuses_the_idea(self, writer, gemini, reason):
         attempts = []
-        gemini.fail(preset="prompt-blocked", **{"with": {"reason": reason}})
+        gemini.fail(preset="prompt-blocked", arguments={"reason": reason})
 
         with pytest.raises(IdeaRefused, match=reason):
             write(writer, attempts=attempts)
@@ -372,7 +347,7 @@ class TestRefusals:
     )
     @pytest.mark.parametrize("text", [None, '{"prompt": "half a', said()])
     def test_a_blocked_answer_refuses_the_idea_whatever_was_written_by_then(self, writer, gemini, reason, text):
-        gemini.fail(preset="output-blocked", **{"with": {"finish_reason": reason, "text": text}})
+        gemini.fail(preset="output-blocked", arguments={"finish_reason": reason, "text": text})
 
         with pytest.raises(IdeaRefused, match=reason):
             write(writer)
@@ -382,10 +357,10 @@ class TestRefusals:
 
 ODD_ANSWERS = {
     "thinking ate the room": {"preset": "thinking-ate-the-budget"},
-    "truncated JSON": {"preset": "truncated-json", "with": {"text": '{"language": "en", "pro'}},
-    "broken JSON": {"preset": "says", "with": {"text": '{"language": "en", "prompt": }'}},
-    "no JSON": {"preset": "says", "with": {"text": "I would rather talk about something else today."}},
-    "an empty prompt": {"preset": "says", "with": {"text": '{"prompt": " ... "}'}},
+    "truncated JSON": {"preset": "truncated-json", "arguments": {"text": '{"language": "en", "pro'}},
+    "broken JSON": {"preset": "says", "arguments": {"text": '{"language": "en", "prompt": }'}},
+    "no JSON": {"preset": "says", "arguments": {"text": "I would rather talk about something else today."}},
+    "an empty prompt": {"preset": "says", "arguments": {"text": '{"prompt": " ... "}'}},
     "only thoughts": {"preset": "only-thoughts"},
     "no candidates": {"preset": "no-candidates"},
     "an empty object": {"preset": "empty-object"},
@@ -396,7 +371,7 @@ ODD_ANSWERS = {
     "a number for a candidate": {"status": 200, "reply": {"candidates": [7]}},
     "a word for the candidates": {"status": 200, "reply": {"candidates": "none"}},
     "an offer to go on": {"preset": "continuation"},
-    "an unnamed end": {"preset": "says", "with": {"text": "", "finish_reason": "OTHER"}},
+    "an unnamed end": {"preset": "says", "arguments": {"text": "", "finish_reason": "OTHER"}},
 }
 
 
@@ -498,7 +473,7 @@ class TestFailures:
     )
     def test_what_time_does_not_mend_is_not_repeated(self, writer, gemini, preset, arguments, expected):
         attempts = []
-        gemini.fail(preset=preset, **{"with": arguments})
+        gemini.fail(preset=preset, arguments=arguments)
 
         with pytest.raises(expected) as raised:
             write(writer, attempts=attempts)
@@ -514,7 +489,7 @@ class TestFailures:
     def test_what_time_mends_says_how_long_and_is_left_to_the_caller(
         self, writer, gemini, preset, arguments, retry_after
     ):
-        gemini.fail(preset=preset, **{"with": arguments})
+        gemini.fail(preset=preset, arguments=arguments)
 
         with pytest.raises(ServiceBusy) as raised:
             write(writer)
@@ -610,11 +585,11 @@ class TestDiscretion:
     @pytest.mark.parametrize(
         "fault",
         [
-            {"preset": "bad-argument", "with": {"message": "zebra unicycle is not a valid value"}},
+            {"preset": "bad-argument", "arguments": {"message": "zebra unicycle is not a valid value"}},
             {"status": 500, "reply": "zebra unicycle"},
             {"status": 418, "reply": {"error": {"code": 418, "status": "zebra unicycle", "message": "zebra"}}},
-            {"preset": "says", "with": {"text": "zebra unicycle"}, "times": 2},
-            {"preset": "prompt-blocked", "with": {"reason": "zebra unicycle"}},
+            {"preset": "says", "arguments": {"text": "zebra unicycle"}, "times": 2},
+            {"preset": "prompt-blocked", "arguments": {"reason": "zebra unicycle"}},
         ],
     )
     @pytest.mark.filterwarnings("ignore:.*is not a valid")  # the SDK's, of a reason that it does not know
@@ -644,15 +619,12 @@ class TestConcurrency:
         for thread in threads:
             thread.start()
 
-        # Only if all 24 are on their way at once does the gate ever see them all.
-        patience = time.monotonic() + 15
-        while (waiting := gemini.waiting("together")) < 24 and time.monotonic() < patience:
-            threads[0].join(0.02)
-        gemini.open("together")
+        # Only if all are on their way at once does the gate ever hold them all.
+        gemini.sandbox.wait_at_gate("together", count=24)
+        gemini.sandbox.open_gate("together")
         for thread in threads:
             thread.join()
 
-        assert waiting == 24
         assert len(prompts) == 24
 
 
