@@ -1,0 +1,102 @@
+"""A sandbox, a browser at its chat page, people at it, and a bot on the other side."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+import requests
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+from puppet_bot import Bot
+
+from sandbox.app import Sandbox
+from sandbox.client import SandboxClient
+
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+BROWSER_ARGUMENTS = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+PATIENCE_MS = 10_000
+
+
+@pytest.fixture(scope="session")
+def sandbox_url() -> Iterator[str]:
+    with Sandbox() as sandbox:
+        yield sandbox.url
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+    found = next(filter(None, map(shutil.which, BROWSERS)), None)
+    if found is None:
+        pytest.skip(f"no browser: none of {', '.join(BROWSERS)} is installed")
+    expect.set_options(timeout=PATIENCE_MS)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=found, args=BROWSER_ARGUMENTS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def bot(sandbox_url: str) -> Iterator[Bot]:
+    """A bot of this test alone: the people of other tests don't hear it."""
+    with requests.Session() as http:
+        http.trust_env = False
+        yield Bot(sandbox_url, http)
+
+
+@pytest.fixture
+def people(sandbox_url: str, bot: Bot) -> Iterator[SandboxClient]:
+    """The users' side, as this test's bot is meant."""
+    with SandboxClient(sandbox_url, bot=bot.id) as client:
+        yield client
+
+
+@pytest.fixture
+def guest(people: SandboxClient, bot: Bot) -> Callable[[str], int]:
+    """Make somebody who pressed START, so that the bot may write; the id comes back."""
+
+    def make(first_name: str) -> int:
+        person = people.person(first_name)
+        people.say(person, "/start")
+        bot.next_update()
+        return int(person["id"])
+
+    return make
+
+
+@pytest.fixture
+def mira(guest: Callable[[str], int]) -> int:
+    return guest("Mira")
+
+
+@pytest.fixture
+def open_page(sandbox_url: str, chromium: Browser, bot: Bot) -> Iterator[Callable[..., Page]]:
+    """Open the page as a person sees it; an error of its scripts fails the test."""
+    errors: list[str] = []
+    contexts = []
+
+    def open_one(person: int | None = None, *, chat: int | None = None, **options: Any) -> Page:
+        context = chromium.new_context(viewport={"width": 1180, "height": 800}, reduced_motion="reduce", **options)
+        contexts.append(context)
+        page = context.new_page()
+        page.set_default_timeout(PATIENCE_MS)
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        user = "" if person is None else f"&user={person}"
+        page.goto(f"{sandbox_url}/?bot={bot.id}{user}{'' if chat is None else f'#{chat}'}")
+        expect(page.get_by_text("Connecting…")).to_be_hidden()
+        return page
+
+    yield open_one
+    for context in contexts:
+        context.close()
+    assert errors == []
