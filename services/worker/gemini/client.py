@@ -41,21 +41,30 @@ class Gemini:
     Args:
         base_url: None for Google's own.
         slots: Calls at a time; a call beyond them waits for a connection, within its own time.
+        transport: What carries the calls; the network, unless given.
     """
 
-    def __init__(self, *, api_key: str, base_url: str | None, api_version: str, slots: int) -> None:
+    def __init__(
+        self,
+        *,
+        api_key: str,
+        base_url: str | None,
+        api_version: str,
+        slots: int,
+        transport: httpx2.BaseTransport | None = None,
+    ) -> None:
         # At INFO, both write a line a call.
         for name in ("httpx2", "google_genai"):
             logging.getLogger(name).setLevel(logging.WARNING)
         tls = _tls()
-        self._http = httpx2.Client(
-            transport=DeadlineTransport(base_url or DEFAULT_URL, slots=slots, tls=tls), timeout=None
-        )
+        url = base_url or DEFAULT_URL
+        transport = transport or DeadlineTransport(url, slots=slots, tls=tls)
+        self._http = httpx2.Client(transport=transport, timeout=None)
         self._client = genai.Client(
             vertexai=False,
             api_key=api_key,
             http_options=types.HttpOptions(
-                base_url=base_url or DEFAULT_URL,
+                base_url=url,
                 api_version=api_version,
                 httpx_client=self._http,
                 # The SDK gets ready for asynchronous calls and web sockets, too; nobody makes them, so they need

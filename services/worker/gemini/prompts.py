@@ -17,6 +17,7 @@ from services.worker.gemini.client import Failure, Gemini, Unreadable
 from services.worker.gemini.failures import FieldRefused, ModelGone
 from services.worker.gemini.models import family_of, plain_name
 from services.worker.gemini.prompt_length import cut, few_words
+from services.worker.gemini.transport import Rehearsal
 from shared.catalogue import Dialect
 from shared.errors import (
     IdeaRefused,
@@ -116,6 +117,7 @@ class PromptWriter:
         slots: int = 128,
         safety: Mapping[str, str] = BLOCK_ONLY_HIGH,
     ) -> None:
+        _rehearse()
         self._gemini = Gemini(api_key=api_key, base_url=base_url, api_version=api_version, slots=slots)
         self._model = plain_name(model)
         self._safety = [
@@ -327,6 +329,20 @@ def without_contradictions(negative: str, prompt: str) -> str:
         and not re.search(rf"(?<!\w){re.escape(tag.lower())}(?!\w)", wanted)
         and not (writes and re.search(r"\b(?:texts?|letter(?:s|ing)?|words?|writing|typography)\b", tag.lower()))
     )
+
+
+@functools.cache
+def _rehearse() -> None:
+    """Ask once without a network.
+
+    The SDK builds its data models at their first use, for 0.2 s of CPU. Threads that start with a full queue
+    would all do so at once, and stand in one another's way for many seconds.
+    """
+    wish = _Wish("", "tags", 75, takes_negative=True, sampling=Sampling())
+    way = _Way("")
+    gemini = Gemini(api_key="-", base_url=None, api_version="v1beta", slots=1, transport=Rehearsal())
+    gemini.ask("rehearsal", *compose(wish, way, []), seconds=1.0)
+    gemini.close()
 
 
 def _fields(*, takes_negative: bool) -> list[str]:

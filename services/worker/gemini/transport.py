@@ -141,6 +141,18 @@ class DeadlineTransport(httpx2.BaseTransport):
         self._pool.close()
 
 
+class Rehearsal(httpx2.BaseTransport):
+    """Answers a question itself, with nothing."""
+
+    def handle_request(self, request: httpx2.Request) -> httpx2.Response:
+        parts = [{"text": "{}"}]
+        candidate = {"content": {"parts": parts, "role": "model"}, "finishReason": "STOP", "index": 0}
+        usage = {"promptTokenCount": 0, "totalTokenCount": 0}
+        return httpx2.Response(
+            200, json={"candidates": [candidate], "usageMetadata": usage, "responseId": "-"}, request=request
+        )
+
+
 def proxy_for(url: str) -> str | None:
     """Return the proxy that the environment (``HTTPS_PROXY``, ``NO_PROXY`` …) wants used for ``url``."""
     parts = urlsplit(url)
