@@ -17,7 +17,7 @@ def make_celery(redis_url: str | None) -> Celery:
     """Make the Celery application; None means the broker inside this process. Opens no connection."""
     app = Celery("g2d", set_as_current=False)
     app.conf.update(
-        broker_url=redis_url or "memory://",
+        broker_url=redis_url or "memory://localhost//",
         broker_transport_options={"polling_interval": EMBEDDED_POLLING_S}
         if redis_url is None
         else {

@@ -16,7 +16,7 @@ from shared.store.circuits import Circuits
 
 from services.worker.circuits import CircuitBreaker
 from services.worker.discovery import Discovery
-from services.worker.gemini import PromptWriter
+from services.worker.gemini.prompts import PromptWriter
 from services.worker.pipeline import Pipeline
 from services.worker.studio import Studio
 from services.worker.tasks import TurnTaker, register
@@ -92,6 +92,8 @@ class Worker:
         return not self._consumer.is_alive()
 
     def _consume(self) -> None:
+        # The pool's threads look their application up as the process's default one.
+        self._celery.set_default()
         controller = self._celery.WorkController(
             pool="threads",
             concurrency=self._settings.slots,

@@ -1,35 +1,19 @@
 """Leaves a provider alone that keeps failing, and lets one job in a while try it. The policy is pure."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
 from services.worker.painters.painter import Target
 from shared.errors import ServiceBusy, ServiceUnreachable, StoreAway
+from shared.store.circuits import Circuit
 
 FAILURES = 3  # in a row, until the circuit opens
 OPEN = timedelta(seconds=15)  # the first time; doubled each time that the trial fails
 LONGEST_OPEN = timedelta(minutes=5)
 TRIAL = timedelta(seconds=60)  # for one job to try, until another one may
 RACES = 5  # writes lost to other workers, until a count is let go
-
-
-@dataclass(frozen=True, slots=True)
-class Circuit:
-    """How a provider has been doing with a model; a fresh one is closed.
-
-    Attributes:
-        failures: In a row, while closed.
-        openings: How often it opened since it last worked.
-        open_until: Nobody calls before; afterwards one job tries. None while closed.
-        on_trial: One job is trying; ``open_until`` is when another one may.
-    """
-
-    failures: int = 0
-    openings: int = 0
-    open_until: datetime | None = None
-    on_trial: bool = False
 
 
 CLOSED = Circuit()

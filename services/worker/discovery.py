@@ -116,6 +116,9 @@ class Discovery:
             answer = self._wire.call("GET", url, seconds=HUB_S)
             if answer.status in {404, 410}:
                 return _Known((), self._clock() + FRESH_S)
+            if answer.status in {401, 403}:
+                # Strangers are not told whether there is such a model; we may know better.
+                return _Known(self._shipped(model), self._clock() + FRESH_S)
             content = _content(answer)
             if not isinstance(content, dict):
                 raise ServiceUnreachable("the Hub answered no object")

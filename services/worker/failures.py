@@ -40,7 +40,7 @@ _NO_CREDIT = re.compile(
 )
 _NO_SUCH_MODEL = re.compile(
     r"not supported by provider|no longer supported|deprecated|unknown model|invalid model"
-    r"|model[^.]{0,80}(not (found|supported|available)|does not exist)",
+    r"|\bnot found|model[^.]{0,80}(not (supported|available)|does not exist)",
     re.IGNORECASE,
 )
 _CREDENTIALS = re.compile(

@@ -3,13 +3,13 @@
 from datetime import UTC, datetime
 from functools import partial
 
-from services.worker.gemini import PromptWriter, own_words
+from services.worker.gemini.prompts import PromptWriter, own_words
 from services.worker.recipes import read_recipe
 from services.worker.studio import Order, Studio
 from shared.catalogue import Catalogue
 from shared.errors import ElsewhereError, OutOfTime, QuotaExhausted, ServiceBusy, ServiceUnreachable
 from shared.images import Images
-from shared.jobs import Image, Job, Prompt, Recipe, Stage
+from shared.jobs import Job, Prompt, Recipe, Stage
 from shared.store.jobs import Jobs
 
 PROMPT_SECONDS = 90.0  # for one prompt, its repairs included
@@ -38,14 +38,14 @@ class Pipeline:
             LostTurn: The job belongs to another worker by now.
         """
         prompt = job.prompt or self._write(job)
-        kept = self._images.find(job.id) if job.claims > 1 else None
-        if kept is None:
-            image, recipe = self._paint(job, prompt)
-            kept = self._images.put(job.id, image), image.media_type
-        else:
-            recipe = read_recipe(self._images.get(kept[0]))
-        key, media_type = kept
+        key, media_type, recipe = self._kept(job) or self._paint(job, prompt)
         self._jobs.finish(job, recipe, image_key=key, media_type=media_type)
+
+    def _kept(self, job: Job) -> tuple[str, str, Recipe] | None:
+        """A picture that was painted and kept, but not recorded before its worker died."""
+        found = self._images.find(job.id) if job.claims > 1 else None
+        recipe = read_recipe(self._images.get(found[0])) if found else None
+        return (*found, recipe) if found and recipe else None
 
     def _write(self, job: Job) -> Prompt:
         self._jobs.enter(job, Stage.WRITING)
@@ -68,7 +68,7 @@ class Pipeline:
         self._jobs.keep_prompt(job, prompt)
         return prompt
 
-    def _paint(self, job: Job, prompt: Prompt) -> tuple[Image, Recipe]:
+    def _paint(self, job: Job, prompt: Prompt) -> tuple[str, str, Recipe]:
         self._jobs.enter(job, Stage.PAINTING)
         order = Order(
             prompt=prompt,
@@ -77,9 +77,10 @@ class Pipeline:
             handle=job.handle,
             barred=self._jobs.tried_in_vain(job.id, BARRING) if job.claims > 1 else frozenset(),
         )
-        return self._studio.paint(
+        image, recipe = self._studio.paint(
             order, seconds=min(IMAGE_SECONDS, seconds_left(job)), record=partial(self._jobs.note, job.id)
         )
+        return self._images.put(job.id, image), image.media_type, recipe
 
 
 def seconds_left(job: Job) -> float:

@@ -4,7 +4,7 @@ import contextlib
 import random
 import time
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from typing import Any
@@ -235,7 +235,7 @@ def _read_handle(handle: dict[str, Any] | None) -> _Handle | None:
 
 
 @contextlib.contextmanager
-def _noting(run: _Run, target: Target) -> Any:
+def _noting(run: _Run, target: Target) -> Iterator[None]:
     try:
         yield
     except ImagineError as error:

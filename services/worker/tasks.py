@@ -92,6 +92,4 @@ def register(app: Celery, taker: TurnTaker) -> None:
 
     # Celery's own retry stays out of it: the row counts failures, ``retry.after`` alone decides.
     # shared=False: the task belongs to this application, so every test can have one of its own.
-    @app.task(name=TASK, shared=False, ignore_result=True)
-    def take_a_turn() -> None:
-        taker.take_a_turn()
+    app.task(name=TASK, shared=False, ignore_result=True)(taker.take_a_turn)

@@ -124,8 +124,9 @@ class Wire:
                 )
                 with response:
                     body = self._read(response)
-        except (requests.exceptions.InvalidURL, requests.exceptions.InvalidSchema, UnicodeError) as error:
-            raise UnexpectedAnswer(f"a URL cannot be called: {type(error).__name__}") from error
+        except ValueError as error:
+            # The libraries agree on this much: what is wrong about a URL or a header is a ValueError.
+            raise UnexpectedAnswer(f"a request cannot be made: {type(error).__name__}") from error
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
             raise ServiceUnreachable(f"the connection failed: {type(error).__name__}") from error
         duration_ms = round((time.monotonic() - started) * 1000)

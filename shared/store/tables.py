@@ -177,3 +177,14 @@ attempts = Table(
     Column("detail", Text),
     Column("at", Instant, nullable=False),
 )
+
+circuits = Table(
+    "circuits",
+    metadata,
+    Column("provider", String(64), primary_key=True),
+    Column("model", String(192), primary_key=True),
+    Column("failures", Integer, nullable=False),
+    Column("openings", Integer, nullable=False),
+    Column("open_until", Instant),
+    Column("on_trial", Boolean, nullable=False),
+)

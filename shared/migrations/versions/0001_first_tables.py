@@ -1,4 +1,6 @@
-"""Users, updates, jobs, stages, attempts"""
+"""First tables"""
+
+from typing import Any
 
 import sqlalchemy as sa
 from alembic import op
@@ -11,8 +13,11 @@ ID = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 JSON = sa.JSON(none_as_null=True).with_variant(postgresql.JSONB(none_as_null=True), "postgresql")
 
 
-def upgrade() -> None:
+def when(condition: str) -> dict[str, Any]:
+    return {"postgresql_where": sa.text(condition), "sqlite_where": sa.text(condition)}
 
+
+def upgrade() -> None:
     op.create_table(
         "attempts",
         sa.Column("id", ID, autoincrement=True, nullable=False),
@@ -28,9 +33,18 @@ def upgrade() -> None:
         sa.Column("at", sa.DateTime(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_attempts")),
     )
-    with op.batch_alter_table("attempts", schema=None) as batch_op:
-        batch_op.create_index(batch_op.f("ix_attempts_job_id"), ["job_id"], unique=False)
+    op.create_index("ix_attempts_job_id", "attempts", ["job_id"])
 
+    op.create_table(
+        "circuits",
+        sa.Column("provider", sa.String(length=64), nullable=False),
+        sa.Column("model", sa.String(length=192), nullable=False),
+        sa.Column("failures", sa.Integer(), nullable=False),
+        sa.Column("openings", sa.Integer(), nullable=False),
+        sa.Column("open_until", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("on_trial", sa.Boolean(), nullable=False),
+        sa.PrimaryKeyConstraint("provider", "model", name=op.f("pk_circuits")),
+    )
     op.create_table(
         "jobs",
         sa.Column("id", ID, autoincrement=True, nullable=False),
@@ -61,10 +75,7 @@ def upgrade() -> None:
         sa.Column("title", sa.Text(), nullable=True),
         sa.Column("idea_language", sa.String(length=35), nullable=True),
         sa.Column(
-            "chat_model",
-            sa.String(length=128),
-            nullable=True,
-            comment="NULL beside a prompt: the user's own words",
+            "chat_model", sa.String(length=128), nullable=True, comment="NULL beside a prompt: the user's own words"
         ),
         sa.Column("image_model", sa.String(length=192), nullable=True),
         sa.Column("provider", sa.String(length=64), nullable=True),
@@ -91,43 +102,17 @@ def upgrade() -> None:
         ),
         postgresql_with={"fillfactor": 80, "autovacuum_vacuum_scale_factor": 0.02},
     )
-    with op.batch_alter_table("jobs", schema=None) as batch_op:
-        batch_op.create_index(
-            "ix_jobs_claimed_turn",
-            ["turn"],
-            unique=False,
-            postgresql_where=sa.text("started_at IS NOT NULL"),
-            sqlite_where=sa.text("started_at IS NOT NULL"),
-        )
-        batch_op.create_index(
-            "ix_jobs_outbox",
-            ["ended_at"],
-            unique=False,
-            postgresql_where=sa.text("delivered_at IS NULL AND state IN ('finished', 'failed', 'cancelled')"),
-            sqlite_where=sa.text("delivered_at IS NULL AND state IN ('finished', 'failed', 'cancelled')"),
-        )
-        batch_op.create_index(
-            "ix_jobs_queued",
-            ["turn", "id"],
-            unique=False,
-            postgresql_where=sa.text("state = 'queued'"),
-            sqlite_where=sa.text("state = 'queued'"),
-        )
-        batch_op.create_index("ix_jobs_user", ["user_id", "id"], unique=False)
-        batch_op.create_index(
-            "ix_jobs_waiting",
-            ["not_before"],
-            unique=False,
-            postgresql_where=sa.text("state = 'waiting'"),
-            sqlite_where=sa.text("state = 'waiting'"),
-        )
-        batch_op.create_index(
-            "ix_jobs_working",
-            ["lease_until"],
-            unique=False,
-            postgresql_where=sa.text("state = 'working'"),
-            sqlite_where=sa.text("state = 'working'"),
-        )
+    op.create_index("ix_jobs_claimed_turn", "jobs", ["turn"], **when("started_at IS NOT NULL"))
+    op.create_index(
+        "ix_jobs_outbox",
+        "jobs",
+        ["ended_at"],
+        **when("delivered_at IS NULL AND state IN ('finished', 'failed', 'cancelled')"),
+    )
+    op.create_index("ix_jobs_queued", "jobs", ["turn", "id"], **when("state = 'queued'"))
+    op.create_index("ix_jobs_user", "jobs", ["user_id", "id"])
+    op.create_index("ix_jobs_waiting", "jobs", ["not_before"], **when("state = 'waiting'"))
+    op.create_index("ix_jobs_working", "jobs", ["lease_until"], **when("state = 'working'"))
 
     op.create_table(
         "stages",
@@ -137,8 +122,7 @@ def upgrade() -> None:
         sa.Column("at", sa.DateTime(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_stages")),
     )
-    with op.batch_alter_table("stages", schema=None) as batch_op:
-        batch_op.create_index(batch_op.f("ix_stages_job_id"), ["job_id"], unique=False)
+    op.create_index("ix_stages_job_id", "stages", ["job_id"])
 
     op.create_table(
         "updates",
@@ -151,14 +135,7 @@ def upgrade() -> None:
         sa.Column("handled_at", sa.DateTime(timezone=True), nullable=True),
         sa.PrimaryKeyConstraint("bot_id", "update_id", name=op.f("pk_updates")),
     )
-    with op.batch_alter_table("updates", schema=None) as batch_op:
-        batch_op.create_index(
-            "ix_updates_unhandled",
-            ["bot_id", "update_id"],
-            unique=False,
-            postgresql_where=sa.text("handled_at IS NULL"),
-            sqlite_where=sa.text("handled_at IS NULL"),
-        )
+    op.create_index("ix_updates_unhandled", "updates", ["bot_id", "update_id"], **when("handled_at IS NULL"))
 
     op.create_table(
         "users",
@@ -172,50 +149,9 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-
     op.drop_table("users")
-    with op.batch_alter_table("updates", schema=None) as batch_op:
-        batch_op.drop_index(
-            "ix_updates_unhandled",
-            postgresql_where=sa.text("handled_at IS NULL"),
-            sqlite_where=sa.text("handled_at IS NULL"),
-        )
-
     op.drop_table("updates")
-    with op.batch_alter_table("stages", schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f("ix_stages_job_id"))
-
     op.drop_table("stages")
-    with op.batch_alter_table("jobs", schema=None) as batch_op:
-        batch_op.drop_index(
-            "ix_jobs_working",
-            postgresql_where=sa.text("state = 'working'"),
-            sqlite_where=sa.text("state = 'working'"),
-        )
-        batch_op.drop_index(
-            "ix_jobs_waiting",
-            postgresql_where=sa.text("state = 'waiting'"),
-            sqlite_where=sa.text("state = 'waiting'"),
-        )
-        batch_op.drop_index("ix_jobs_user")
-        batch_op.drop_index(
-            "ix_jobs_queued",
-            postgresql_where=sa.text("state = 'queued'"),
-            sqlite_where=sa.text("state = 'queued'"),
-        )
-        batch_op.drop_index(
-            "ix_jobs_outbox",
-            postgresql_where=sa.text("delivered_at IS NULL AND state IN ('finished', 'failed', 'cancelled')"),
-            sqlite_where=sa.text("delivered_at IS NULL AND state IN ('finished', 'failed', 'cancelled')"),
-        )
-        batch_op.drop_index(
-            "ix_jobs_claimed_turn",
-            postgresql_where=sa.text("started_at IS NOT NULL"),
-            sqlite_where=sa.text("started_at IS NOT NULL"),
-        )
-
     op.drop_table("jobs")
-    with op.batch_alter_table("attempts", schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f("ix_attempts_job_id"))
-
+    op.drop_table("circuits")
     op.drop_table("attempts")

@@ -1,0 +1,74 @@
+"""How providers have been doing, where all workers see it."""
+
+from dataclasses import asdict, dataclass
+from datetime import datetime
+
+from sqlalchemy import select, update
+
+from shared.store import tables
+from shared.store.database import Database
+from shared.store.jobs import insert_new
+
+
+@dataclass(frozen=True, slots=True)
+class Circuit:
+    """How a provider has been doing with a model; a fresh one is closed.
+
+    Attributes:
+        failures: In a row, while closed.
+        openings: How often it opened since it last worked.
+        open_until: Nobody calls before; afterwards one job tries. None while closed.
+        on_trial: One job is trying; ``open_until`` is when another one may.
+    """
+
+    failures: int = 0
+    openings: int = 0
+    open_until: datetime | None = None
+    on_trial: bool = False
+
+
+class Circuits:
+    """The rows of circuits, one transaction a method."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def read(self, provider: str, model: str) -> Circuit:
+        """The circuit; a fresh one where nothing is known."""
+        circuits = tables.circuits.c
+        with self._database.reading() as connection:
+            row = connection.execute(
+                select(circuits.failures, circuits.openings, circuits.open_until, circuits.on_trial).where(
+                    circuits.provider == provider, circuits.model == model
+                )
+            ).first()
+            return Circuit(*row) if row else Circuit()
+
+    def swap(self, provider: str, model: str, *, old: Circuit, new: Circuit) -> bool:
+        """Write ``new`` in one step if the circuit still is ``old`` (a fresh one equals none).
+
+        Returns:
+            Whether it was; False says that another worker was faster.
+        """
+        circuits = tables.circuits.c
+        with self._database.writing() as connection:
+            changed = connection.execute(
+                update(tables.circuits)
+                .where(
+                    circuits.provider == provider,
+                    circuits.model == model,
+                    circuits.failures == old.failures,
+                    circuits.openings == old.openings,
+                    circuits.open_until.is_not_distinct_from(old.open_until),
+                    circuits.on_trial == old.on_trial,
+                )
+                .values(**asdict(new))
+            ).rowcount
+            if changed or old != Circuit():
+                return changed == 1
+            added = connection.execute(
+                insert_new(self._database, tables.circuits)
+                .values(provider=provider, model=model, **asdict(new))
+                .on_conflict_do_nothing()
+            )
+            return added.rowcount == 1
