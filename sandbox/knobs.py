@@ -22,7 +22,8 @@ def knobs_route(knobs: Any) -> Route:
             if wrong:
                 return JSONResponse({"error": f"no such knob or value: {', '.join(wrong)}"}, status_code=400)
             for name, value in wishes.items():
-                setattr(knobs, name, value)
+                # JSON doesn't tell 2 from 2.0; the knob stays of its own type.
+                setattr(knobs, name, type(getattr(knobs, name))(value))
         return JSONResponse(dataclasses.asdict(knobs))
 
     return Route("/_sandbox", turn, methods=["GET", "PUT"])
@@ -32,5 +33,5 @@ def _fits(knobs: Any, name: str, value: object) -> bool:
     types = {field.name: type(getattr(knobs, field.name)) for field in dataclasses.fields(knobs)}
     if name not in types:
         return False
-    # JSON doesn't tell 2 from 2.0, and in Python a bool is an int.
+    # In Python a bool is an int, so the types themselves are compared.
     return type(value) is types[name] or (types[name] is float and type(value) is int)

@@ -79,7 +79,7 @@ class _Writer:
         self.answer = answer
 
     def value(self, schema: dict[str, Any], name: str, depth: int) -> Any:
-        schema = self._resolved(schema)
+        schema = self._resolved(schema_in_camel_case(schema))
         if "const" in schema:
             return schema["const"]
         if schema.get("enum"):
@@ -105,7 +105,7 @@ class _Writer:
         """Follow references and take the first alternative that isn't null."""
         for _ in range(_MAX_DEPTH):
             reference = schema.get("$ref") or schema.get("ref")
-            options = schema.get("anyOf") or schema.get("any_of") or schema.get("oneOf")
+            options = schema.get("anyOf") or schema.get("oneOf")
             if reference:
                 schema = {
                     **self.definitions.get(str(reference).rsplit("/", 1)[-1], {}),
@@ -113,15 +113,15 @@ class _Writer:
                 }
             elif options:
                 real = [option for option in options if str(option.get("type", "")).lower() != "null"]
-                rest = _without(schema, "anyOf", "any_of", "oneOf")
-                schema = {**rest, **(real or options)[0], "nullable": len(real) < len(options)}
+                rest = _without(schema, "anyOf", "oneOf")
+                schema = {**rest, **schema_in_camel_case((real or options)[0]), "nullable": len(real) < len(options)}
             else:
                 break
         return schema
 
     def _object(self, schema: dict[str, Any], depth: int) -> dict[str, Any]:
         properties = schema.get("properties") or {}
-        order = schema.get("propertyOrdering") or schema.get("property_ordering") or list(properties)
+        order = schema.get("propertyOrdering") or list(properties)
         names = [name for name in order if name in properties] + [name for name in properties if name not in order]
         return {name: self.value(properties[name], name, depth + 1) for name in names}
 
@@ -145,7 +145,7 @@ class _Writer:
         return self.idea if index == 0 else f"{self.idea}, variation {index + 1}"
 
     def _string(self, schema: dict[str, Any], name: str) -> str:
-        longest = int(schema.get("maxLength") or schema.get("max_length") or 100_000)
+        longest = int(schema.get("maxLength") or 100_000)
         return self._words(name.lower())[:longest].strip()
 
     def _words(self, name: str) -> str:
@@ -199,6 +199,11 @@ class _Writer:
         if re.search("refus|block|unsafe|nsfw|reject|violat", name.lower()):
             return unsafe
         return bool(re.search("safe|allow|ok|accept|possible|valid", name.lower())) and not unsafe
+
+
+def schema_in_camel_case(schema: dict[str, Any]) -> dict[str, Any]:
+    """Spell the words of one level of a schema in camelCase: the SDK mixes both."""
+    return {re.sub(r"_([a-z])", lambda found: found[1].upper(), name): value for name, value in schema.items()}
 
 
 def pick(options: Sequence[_T], *words: str) -> _T:

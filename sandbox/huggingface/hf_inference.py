@@ -103,7 +103,7 @@ async def _warm(studio: Studio, model: Model, request: Request, body: dict[str, 
     estimate = cold.get("estimated_time", 20.0)
     if isinstance(estimate, int | float) and not isinstance(estimate, bool):
         # What it says goes down as the time passes, in the proportion of the two.
-        estimate = round(estimate * seconds / float(cold.get("seconds", 20.0)), 3)
+        estimate = round(estimate * seconds / float(cold.get("seconds", 20.0)), 6)
     raise Refusal(replies.loading(estimate, model.id))
 
 

@@ -139,7 +139,7 @@ def typed_validation_error(error: str = "Input validation error: `inputs` must b
 def rate_limited(
     retry_after: str | float | None = None, reset: int | None = None, wording: str = "Rate limit reached."
 ) -> Fault:
-    """Too many requests. ``retry_after`` is seconds or an HTTP date, ``reset`` the seconds of the ``RateLimit`` header."""
+    """Too many requests. ``retry_after`` is seconds or an HTTP date, ``reset`` the seconds in ``RateLimit``."""
     headers: dict[str, str] = {}
     if retry_after is not None:
         headers["retry-after"] = str(retry_after)
@@ -311,8 +311,10 @@ def empty_picture(shape: str = "bytes") -> Fault:
 def truncated_picture(keep: float = 0.5, shape: str = "bytes") -> Fault:
     """The first part of a JPEG, and no length that would tell."""
     picture = spoiled.sound()
-    fault = _picture(picture[: round(len(picture) * keep)], "image/jpeg", shape)
-    return fault | ({"no_length": True} if shape == "bytes" else {})
+    length = round(len(picture) * keep)
+    if shape == "b64_json":
+        return _picture(picture[:length], "image/jpeg", shape)
+    return _picture(picture, "image/jpeg", shape) | {"truncate": length, "no_length": True}
 
 
 def bomb_picture(side: int = 30_000, shape: str = "bytes") -> Fault:

@@ -81,7 +81,7 @@ class _Easel:
         self.unit = min(width, height)
         self.chance = random.Random(scene.dice)
         self.palette = _palette_of(scene)
-        self.canvas = Image.new("RGB", (width, height))
+        self.canvas = self._wide(_column(self.palette.sky, height))
         self.brush = ImageDraw.Draw(self.canvas)
         self.horizon = round(height * (0.58 if scene.land == "sea" else 0.54))
         self.sun_x = width * self.chance.uniform(0.2, 0.8)
@@ -96,7 +96,6 @@ class _Easel:
         return self.canvas
 
     def _sky(self) -> None:
-        self._gradient(self.palette.sky, 0, self.height)
         if self.scene.hour == "night" or self.scene.land == "space":
             self._stars()
         if self.scene.weather == "aurora":
@@ -108,8 +107,7 @@ class _Easel:
             self._birds()
 
     def _gradient(self, colours: Sequence[Colour], top: int, bottom: int) -> None:
-        column = _column(tuple(colours), bottom - top)
-        self.canvas.paste(column.resize((self.width, bottom - top), Image.Resampling.NEAREST), (0, top))
+        self.canvas.paste(self._wide(_column(tuple(colours), bottom - top)), (0, top))
 
     def _stars(self) -> None:
         for _ in range(140):
@@ -137,14 +135,14 @@ class _Easel:
         if self.scene.land == "space":
             self._planet(x, self.height * 0.28)
             return
-        self._glow(x, y, self.unit * (0.34 if self.scene.hour != "night" else 0.22), self.palette.light, 0.75)
+        self._glow(x, y, self.unit * (0.28 if self.scene.hour != "night" else 0.18), self.palette.light, 0.75)
         radius = self.unit * (0.075 if self.scene.hour in {"dusk", "dawn"} else 0.052)
         self._fine(x - radius, y - radius, 2 * radius, 2 * radius, [_disc(0.5, 0.5, 0.5, self.palette.light)])
 
     def _planet(self, x: float, y: float) -> None:
         body = self.chance.choice(((222, 150, 104), (126, 170, 206), (196, 128, 170)))
         size = self.unit * 0.42
-        self._glow(x, y, size * 0.8, body, 0.4)
+        self._glow(x, y, size * 0.56, body, 0.4)
         stripes = [
             Shape(
                 (
@@ -252,17 +250,22 @@ class _Easel:
         if end <= top:
             return
         foot = mix(colour, (0, 0, 0), 0.3) if end >= self.height else mix(colour, self.palette.haze, 0.35)
-        strip = _column((colour, foot), end - top).resize((self.width, end - top), Image.Resampling.NEAREST)
         # Only the rows that the crest runs through need a mask.
-        deep = min(solid, end) - top
-        mask = Image.new("L", (self.width * FINE, deep * FINE))
-        outline = [(x * FINE, (y - top) * FINE) for x, y in crest]
+        seam = min(solid, end)
+        # A ridge is rather level, so it is drawn finer in the vertical alone.
+        mask = Image.new("L", (self.width, (seam - top) * FINE))
+        outline = [(x, (y - top) * FINE) for x, y in crest]
         deepest = mask.height + 4.0
         floor = [(outline[-1][0], deepest), (outline[0][0], deepest)]
         ImageDraw.Draw(mask).polygon(outline + floor, fill=255)
-        self.canvas.paste(strip.crop((0, 0, self.width, deep)), (0, top), mask.reduce(FINE))
-        if top + deep < end:
-            self.canvas.paste(strip.crop((0, deep, self.width, end - top)), (0, top + deep))
+        column = _column((colour, foot), end - top)
+        self.canvas.paste(self._wide(column.crop((0, 0, 1, seam - top))), (0, top), mask.reduce((1, FINE)))
+        if seam < end:
+            self.canvas.paste(self._wide(column.crop((0, seam - top, 1, end - top))), (0, seam))
+
+    def _wide(self, column: Image.Image) -> Image.Image:
+        """Return the column stretched over the whole width."""
+        return column.resize((self.width, column.height), Image.Resampling.NEAREST)
 
     def _mountains(self) -> "Ridge":
         far = Ridge.thrown(self.chance, self.unit, self.height * 0.46, 0.09, 0.9)
@@ -314,15 +317,16 @@ class _Easel:
         bottom = min(self.height, math.ceil(max(heights) + size * 0.2))
         if bottom <= top:
             return
-        mask = Image.new("L", (self.width * FINE, (bottom - top) * FINE))
+        # A fir is rather upright, so it is drawn finer in the horizontal alone.
+        mask = Image.new("L", (self.width * FINE, bottom - top))
         strokes = ImageDraw.Draw(mask)
         for i in range(count):
             x = (i + self.chance.uniform(-0.4, 0.4)) / (count - 1) * self.width
             tall = size * self.chance.uniform(0.7, 1.4)
             foot = ridge.at(x) + size * 0.12 - top
             for tier in _fir(x, foot, tall):
-                strokes.polygon([(px * FINE, py * FINE) for px, py in tier], fill=255)
-        self.canvas.paste(colour, (0, top), mask.reduce(FINE))
+                strokes.polygon([(px * FINE, py) for px, py in tier], fill=255)
+        self.canvas.paste(colour, (0, top), mask.reduce((FINE, 1)))
 
     def _sentinels(self, near: "Ridge") -> None:
         """Stand two or three big firs at the edges, so that the middle stays free for the subject."""
@@ -381,7 +385,7 @@ class _Easel:
             colour = mix(water, self.palette.light, 0.75 - 0.35 * depth)
             self.brush.rounded_rectangle((x - wide, y, x + wide, y + thick), thick / 2, fill=colour)
             side = self.chance.uniform(0, self.width)
-            self.brush.rectangle((side, y, side + wide, y + thick - 1), fill=mix(water, self.palette.sky[-1], 0.25))
+            self.brush.rectangle((side, y, side + wide, y + (thick - 1)), fill=mix(water, self.palette.sky[-1], 0.25))
 
     def _city(self) -> "Ridge":
         dark = mix((34, 36, 62), self.palette.near, 0.5)
@@ -432,7 +436,7 @@ class _Easel:
         foot = self.height * 0.52 if is_airborne(subject) else ridge.at(x) + self.unit * 0.07
         foot = min(foot, self.height * 0.97)
         if subject == "lighthouse":
-            self._glow(x, foot - size * 0.82, size * 0.5, (255, 224, 150), 0.7)
+            self._glow(x, foot - size * 0.82, size * 0.35, (255, 224, 150), 0.7)
         lit = [s if s.lit else Shape(s.points, self._shaded(s.colour), s.round) for s in shapes]
         if not is_airborne(subject) and not is_afloat(subject):
             shadow = _oval(0.5, 0.985, 0.40, 0.045, mix(self.ground, (0, 0, 0), 0.3))
@@ -578,7 +582,7 @@ def _column(colours: tuple[Colour, ...], height: int) -> Image.Image:
 
 @functools.lru_cache(maxsize=16)
 def _glow_mask(size: int, strength: float) -> Image.Image:
-    # The built-in gradient is black in the middle and reaches white at the middle of each side.
+    # The built-in gradient goes from black in the middle to 180 at the sides and white in the corners.
     soft = Image.radial_gradient("L").point([round(strength * 255 * max(0.0, 1 - v / 180) ** 2) for v in range(256)])
     return soft.resize((size, size), Image.Resampling.BILINEAR)
 
