@@ -19,7 +19,7 @@ def run(port: int) -> None:
     with tempfile.TemporaryDirectory(prefix="g2d-demo-") as folder, Sandbox(port=port) as sandbox:
         typer.echo(f"\n  Chat with the bot:  {sandbox.url}/\n  Stop with Ctrl-C.\n")
         everything = settings_for(sandbox.url, Path(folder))
-        running.run_everything(BotSettings(**everything), WorkerSettings(**everything))
+        running.run_everything(BotSettings.model_validate(everything), WorkerSettings.model_validate(everything))
 
 
 def settings_for(url: str, folder: Path) -> dict[str, object]:

@@ -140,6 +140,7 @@ class WorkerSettings(Settings):
     hf_image_hosts: str = Field(PROVIDER_FILE_HOSTS, validation_alias="HF_IMAGE_HOSTS")
     chat_model: str = Field("gemini-3.8-flash", validation_alias="G2D_CHAT_MODEL")
     image_fallbacks_setting: str | None = Field(None, validation_alias="G2D_IMAGE_FALLBACKS")
+    lease_s: float = Field(30, ge=1, validation_alias="G2D_LEASE_S")
     slots: int = Field(128, ge=1, le=2000, validation_alias="G2D_WORKER_SLOTS")
 
     @cached_property

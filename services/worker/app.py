@@ -12,7 +12,6 @@ from datetime import timedelta
 from celery import Celery
 from celery.platforms import EX_OK
 from celery.worker import state as celery_state
-from shared.store.circuits import Circuits
 
 from services.worker.circuits import CircuitBreaker
 from services.worker.discovery import Discovery
@@ -26,14 +25,14 @@ from shared.errors import StoreAway
 from shared.images import Images
 from shared.queue import Tickets
 from shared.settings import WorkerSettings
+from shared.store.circuits import Circuits
 from shared.store.database import Database
 from shared.store.jobs import Jobs
 from shared.store.turns import Turns
 
 log = logging.getLogger(__name__)
 
-LEASE = timedelta(seconds=30)  # a dead worker's jobs are back after this long at most
-RENEW_S = 8.0
+RENEWALS_A_LEASE = 4  # so that a few may fail before a living worker loses its jobs
 SWEEP_S = 3.0
 MOST_TICKETS = 2_000  # topped up in one sweep; more than all workers serve until the next
 STOP_S = 20.0  # for jobs under way to come to an end by themselves
@@ -49,7 +48,11 @@ class Worker:
         self._settings = settings
         self._celery = celery
         self._tickets = Tickets(celery)
-        self._turns = Turns(database, lease=LEASE, deadline=timedelta(seconds=settings.job_deadline_s))
+        self._turns = Turns(
+            database,
+            lease=timedelta(seconds=settings.lease_s),
+            deadline=timedelta(seconds=settings.job_deadline_s),
+        )
         jobs = Jobs(database)
         pipeline = _pipeline(settings, database, jobs)
         register(celery, TurnTaker(self.name, self._turns, jobs, pipeline, self._tickets))
@@ -58,7 +61,7 @@ class Worker:
         self._consumer = threading.Thread(target=self._consume, name="tickets", daemon=True)
         self._rounds = [
             threading.Thread(target=self._again_and_again, args=round_, name=round_[0].__name__, daemon=True)
-            for round_ in ((self._renew, RENEW_S), (self._sweep, SWEEP_S))
+            for round_ in ((self._renew, settings.lease_s / RENEWALS_A_LEASE), (self._sweep, SWEEP_S))
         ]
 
     def start(self) -> None:

@@ -73,24 +73,25 @@ def from_text(text: str) -> Recipe | None:
     """The recipe that ``to_text`` wrote; None for other texts."""
     body, _, last = text.rstrip().rpartition("\n")
     settings = dict(_SETTING.findall(last))
-    if "Model" not in settings or "Provider" not in settings:
-        return None
     # The last such line begins the negative prompt: a prompt may hold the words as well.
-    prompt, _, negative = f"\n{body}".rpartition(f"\n{_NEGATIVE}")
-    if not prompt and f"\n{_NEGATIVE}" not in f"\n{body}":
-        prompt, negative = f"\n{body}", ""
+    prompt, found, negative = f"\n{body}".rpartition(f"\n{_NEGATIVE}")
+    if not found:
+        prompt, negative = negative, ""
     width, _, height = settings.get("Size", "").partition("x")
-    return Recipe(
-        model=settings["Model"],
-        provider=settings["Provider"],
-        prompt=prompt.removeprefix("\n"),
-        negative=negative,
-        seed=_integer(settings.get("Seed")),
-        width=_integer(width),
-        height=_integer(height),
-        steps=_integer(settings.get("Steps")),
-        guidance=float(settings["CFG scale"]) if "CFG scale" in settings else None,
-    )
+    try:
+        return Recipe(
+            model=settings["Model"],
+            provider=settings["Provider"],
+            prompt=prompt.removeprefix("\n"),
+            negative=negative,
+            seed=_integer(settings.get("Seed")),
+            width=_integer(width),
+            height=_integer(height),
+            steps=_integer(settings.get("Steps")),
+            guidance=float(settings["CFG scale"]) if "CFG scale" in settings else None,
+        )
+    except (KeyError, ValueError):
+        return None
 
 
 def _integer(text: str | None) -> int | None:
@@ -114,8 +115,18 @@ def _user_comment(exif: PIL.Image.Exif) -> str | None:
 def _splice_png(data: bytes, text: str) -> bytes:
     if not data.startswith(_PNG_SIGNATURE):
         raise ValueError("no PNG")
-    header_end = len(_PNG_SIGNATURE) + 8 + struct.unpack(">I", data[8:12])[0] + 4
-    return data[:header_end] + _text_chunk(text) + data[header_end:]
+    header, *others = _png_chunks(data)
+    ours = (b"tEXtparameters\0", b"iTXtparameters\0", b"zTXtparameters\0")
+    kept = (chunk for chunk in others if not chunk.startswith(ours, 4))
+    return b"".join((_PNG_SIGNATURE, header, _text_chunk(text), *kept))
+
+
+def _png_chunks(data: bytes) -> Iterator[bytes]:
+    at = len(_PNG_SIGNATURE)
+    while at + 12 <= len(data):
+        end = at + 12 + int.from_bytes(data[at : at + 4], "big")
+        yield data[at:end]
+        at = end
 
 
 def _text_chunk(text: str) -> bytes:
