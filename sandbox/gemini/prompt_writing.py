@@ -33,7 +33,7 @@ SCENES = (
     "a vivid scene full of small stories",
     "a wide view with a strong focal point",
 )
-UNSAFE = re.compile(r"\b(nude|naked|gore|porn|nsfw|behead\w*)\b", re.IGNORECASE)
+UNSAFE = re.compile(r"\b(nude|naked|gore|porn\w*|behead\w*)\b", re.IGNORECASE)
 _MAX_DEPTH = 8
 _T = TypeVar("_T")
 
@@ -85,7 +85,7 @@ class _Writer:
         if schema.get("enum"):
             return self._choice(schema["enum"], name)
         kind, nullable = _type_of(schema)
-        if depth > _MAX_DEPTH or (nullable and _says_no(name) and not UNSAFE.search(self.idea)):
+        if depth > _MAX_DEPTH or (nullable and says_why_not(name) and not UNSAFE.search(self.idea)):
             return None
         match kind:
             case "object":
@@ -155,7 +155,7 @@ class _Writer:
             return language_of(self.idea)
         if "title" in name or "name" in name:
             return title_for(self.idea)
-        if _says_no(name):
+        if says_why_not(name):
             return "This can't be painted." if UNSAFE.search(self.idea) else ""
         if re.search("answer|reply|response|message|greeting", name):
             return self.answer
@@ -223,7 +223,8 @@ def _type_of(schema: dict[str, Any]) -> tuple[str, bool]:
     return str(kind).lower(), bool(schema.get("nullable"))
 
 
-def _says_no(name: str) -> bool:
+def says_why_not(name: str) -> bool:
+    """Tell whether a field of that name is there for refusing."""
     return bool(re.search("refus|reason|error|clarif|question|warning", name.lower()))
 
 

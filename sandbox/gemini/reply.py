@@ -4,13 +4,14 @@ import base64
 import hashlib
 import json
 import math
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from sandbox.gemini.catalogue import Model
 from sandbox.gemini.chatting import answer
-from sandbox.gemini.prompt_writing import idea_in, prompt_for, title_for, write_json
+from sandbox.gemini.prompt_writing import UNSAFE, idea_in, prompt_for, says_why_not, title_for, write_json
 from sandbox.gemini.question import Question
 from sandbox.gemini.thinking import thought_tokens
 from sandbox.pictures import paint
@@ -52,6 +53,12 @@ def count_tokens(question: Question) -> int:
     """Count a request's own tokens, files included."""
     files = sum(len(turn.attachments) for turn in question.turns)
     return tokens_in(question.system) + sum(tokens_in(turn.text) for turn in question.turns) + files * TOKENS_PER_FILE
+
+
+def is_blocked(question: Question) -> bool:
+    """Tell whether the words are unfit, and the form of the answer leaves no room to say so."""
+    says_no = any(map(says_why_not, (question.schema or {}).get("properties") or {}))
+    return bool(UNSAFE.search(question.last.text)) and not says_no
 
 
 def write(model: Model, question: Question) -> Written:
@@ -115,9 +122,18 @@ def _words(question: Question) -> str:
     if question.schema is not None:
         value = write_json(question.schema, idea, answer(question))
         return str(value) if kind == "text/x.enum" else json.dumps(value, ensure_ascii=False)
+    if kind != "application/json" and (fields := _fields_named(question.last.text)):
+        form = {"type": "object", "properties": {field: {"type": "string"} for field in fields}}
+        return json.dumps(write_json(form, idea, answer(question)), ensure_ascii=False)
     if kind == "application/json":
         return json.dumps({"title": title_for(idea), "prompt": prompt_for(idea)}, ensure_ascii=False)
     return answer(question)
+
+
+def _fields_named(text: str) -> list[str]:
+    """Return the fields of a JSON object that is asked for in words, in double quotes."""
+    _, found, rest = text.rpartition("JSON object")
+    return re.findall(r'"(\w+)"', rest) if found else []
 
 
 def _stopped(text: str, stops: list[str]) -> str:

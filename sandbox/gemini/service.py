@@ -98,13 +98,17 @@ class _Gemini:
 
     async def _generate(self, request: Request, model: Model, version: str) -> Response:
         question = await self._question(request, model, version)
+        if reply.is_blocked(question):
+            return _json(replies.prompt_blocked("PROHIBITED_CONTENT")["reply"])
         written = await self._written(request, model, question)
         return _json(reply.whole(model, written, int(question.config.get("candidateCount") or 1)))
 
     async def _stream(self, request: Request, model: Model, version: str) -> Response:
         question = await self._question(request, model, version)
-        written = await self._written(request, model, question)
-        chunks = list(reply.pieces(model, written))
+        if reply.is_blocked(question):
+            chunks = [replies.prompt_blocked("PROHIBITED_CONTENT")["reply"]]
+        else:
+            chunks = list(reply.pieces(model, await self._written(request, model, question)))
         if _query(request, "alt") == "sse":
             return StreamingResponse(self._events(chunks), media_type="text/event-stream")
         return StreamingResponse(self._array(chunks), media_type="application/json")

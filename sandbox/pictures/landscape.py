@@ -58,6 +58,8 @@ GROUNDS: dict[str, Colour] = {
     "desert": (224, 164, 96),
     "autumn": (188, 104, 48),
     "space": (126, 108, 150),
+    "sea": (214, 180, 136),
+    "city": (84, 86, 106),
 }
 
 
@@ -98,7 +100,7 @@ class _Easel:
     def _sky(self) -> None:
         if self.scene.hour == "night" or self.scene.land == "space":
             self._stars()
-        if self.scene.weather == "aurora":
+        if self.scene.aurora:
             self._aurora()
         self._light()
         if self.scene.hour != "night" and self.scene.land != "space":
@@ -307,26 +309,22 @@ class _Easel:
 
     def _needle(self, nearness: float) -> Colour:
         """Return the colour of trees: dark even where the ground is white."""
-        leaf = (198, 96, 40) if self.scene.autumn else mix((38, 84, 66), self.palette.near, 0.3 + self.palette.gloom)
+        leaf, dark = ((198, 96, 40), 0.0) if self.scene.autumn else ((38, 84, 66), 0.3)
+        leaf = mix(leaf, self.palette.near, dark + self.palette.gloom)
         return mix(self.palette.haze, leaf, 0.35 + 0.65 * nearness)
 
     def _trees(self, ridge: "Ridge", colour: Colour, *, size: float, count: int) -> None:
-        """Draw firs along the ridge on one fine band."""
-        heights = [y for _, y in ridge.crest(self.width)]
-        top = max(0, math.floor(min(heights) - 1.5 * size))
-        bottom = min(self.height, math.ceil(max(heights) + size * 0.2))
-        if bottom <= top:
-            return
-        # A fir is rather upright, so it is drawn finer in the horizontal alone.
-        mask = Image.new("L", (self.width * FINE, bottom - top))
-        strokes = ImageDraw.Draw(mask)
+        """Draw firs along the ridge, each over a slightly wider one of a middle colour: that softens its edges."""
+        edge = mix(colour, self.palette.haze, 0.5)
         for i in range(count):
             x = (i + self.chance.uniform(-0.4, 0.4)) / (count - 1) * self.width
             tall = size * self.chance.uniform(0.7, 1.4)
-            foot = ridge.at(x) + size * 0.12 - top
-            for tier in _fir(x, foot, tall):
-                strokes.polygon([(px * FINE, py) for px, py in tier], fill=255)
-        self.canvas.paste(colour, (0, top), mask.reduce((FINE, 1)))
+            foot = ridge.at(x) + size * 0.12
+            tiers = _fir(x, foot, tall)
+            for (left, low), top, (right, _) in tiers:
+                self.brush.polygon([(left - 1, low), top, (right + 1, low)], fill=edge)
+            for tier in tiers:
+                self.brush.polygon(tier, fill=colour)
 
     def _sentinels(self, near: "Ridge") -> None:
         """Stand two or three big firs at the edges, so that the middle stays free for the subject."""
@@ -365,13 +363,7 @@ class _Easel:
         shore = Ridge.thrown(self.chance, self.unit, self.height * 0.93, 0.03, 0.0)
         if self.scene.subject is not None and is_afloat(self.scene.subject):
             return Ridge.level(self.height * 0.76)
-        self._ridge(
-            shore,
-            self._tint(1.0)
-            if self.scene.weather == "snow"
-            else mix((214, 180, 136), self.palette.near, 0.2 + self.palette.gloom),
-            self.height,
-        )
+        self._ridge(shore, self.ground, self.height)
         return shore
 
     def _shimmer(self, water: Colour) -> None:
@@ -392,8 +384,7 @@ class _Easel:
         for i, (foot, low, tall) in enumerate(((0.80, 0.16, 0.40), (0.84, 0.10, 0.34), (0.90, 0.06, 0.24))):
             self._skyline(foot * self.height, low, tall, mix(self.palette.haze, dark, 0.35 + 0.3 * i), lights=i > 0)
         street = Ridge.level(self.height * 0.86)
-        pavement = self.ground if self.scene.weather == "snow" else mix(dark, (120, 120, 140), 0.25)
-        self._ridge(street, pavement, self.height)
+        self._ridge(street, self.ground, self.height)
         return street
 
     def _skyline(self, foot: float, low: float, tall: float, colour: Colour, *, lights: bool) -> None:

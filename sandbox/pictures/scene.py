@@ -25,7 +25,6 @@ _WEATHERS = {
     "snow": ("snow", "snowy", "winter", "ice", "icy", "frost", "frozen", "arctic", "blizzard", "christmas"),
     "rain": ("rain", "rainy", "storm", "stormy"),
     "mist": ("mist", "misty", "fog", "foggy"),
-    "aurora": ("aurora", "northern"),
 }
 _LANDS = {
     "space": ("space", "planet", "planets", "galaxy", "astronaut", "cosmic", "nebula"),
@@ -61,10 +60,10 @@ _LANDS = {
 }
 _SUBJECTS = {
     "fox": ("fox", "foxes", "vixen"),
-    "cat": ("cat", "cats", "kitten", "kitty"),
+    "cat": ("cat", "cats", "kitten", "kittens", "kitty"),
     "wolf": ("wolf", "wolves", "husky"),
-    "dog": ("dog", "dogs", "puppy", "corgi"),
-    "rabbit": ("rabbit", "bunny", "hare"),
+    "dog": ("dog", "dogs", "puppy", "puppies", "corgi"),
+    "rabbit": ("rabbit", "rabbits", "bunny", "hare"),
     "bear": ("bear", "panda", "bears"),
     "owl": ("owl", "owls"),
     "whale": ("whale", "whales", "orca"),
@@ -90,6 +89,7 @@ class Scene:
     land: str
     subject: str | None
     autumn: bool
+    aurora: bool
     dice: str
 
 
@@ -105,6 +105,7 @@ def read_scene(prompt: str, seed: int) -> Scene:
         land=_named(_LANDS, words) or guessed_land,
         subject=_named(_SUBJECTS, words),
         autumn="autumn" in words or "october" in words,
+        aurora="aurora" in words,
         dice=dice,
     )
 

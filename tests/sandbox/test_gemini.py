@@ -127,6 +127,19 @@ class TestWritingPrompts:
     def test_an_unfit_idea_is_refused_in_the_field_for_it(self, client):
         assert self.write(client, "<idea>gore and nude</idea>")["refusal"]
 
+    def test_an_unfit_idea_is_blocked_when_there_is_no_such_field(self, client):
+        answer = client.models.generate_content(model=MODEL, contents="<idea>gore and nude</idea>")
+
+        assert answer.candidates is None
+        assert answer.prompt_feedback.block_reason == types.BlockedReason.PROHIBITED_CONTENT
+
+    def test_a_form_that_is_described_in_words_is_kept_to(self, client):
+        words = '<idea>a fox</idea>\n\nAnswer with one JSON object with the text fields "title", "prompt".'
+        answer = json.loads(client.models.generate_content(model=MODEL, contents=words).text)
+
+        assert list(answer) == ["title", "prompt"]
+        assert answer["prompt"].startswith("a fox, ")
+
     def test_a_json_schema_with_references_is_understood(self, client):
         schema = {
             "type": "object",
