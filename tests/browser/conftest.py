@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Iterator
-from typing import Any
 
 import pytest
 import requests
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 from puppet_bot import Bot
 
 from sandbox.app import Sandbox
@@ -25,6 +24,7 @@ BROWSER_ARGUMENTS = [
     "--disable-component-update",
     "--disable-sync",
 ]
+VIEW = {"viewport": {"width": 1180, "height": 800}, "reduced_motion": "reduce"}
 PATIENCE_MS = 10_000
 
 
@@ -79,16 +79,31 @@ def mira(guest: Callable[[str], int]) -> int:
     return guest("Mira")
 
 
+@pytest.fixture(scope="session")
+def known_browser(chromium: Browser) -> Iterator[BrowserContext]:
+    """Where all pages live that need no memory of their own: a new one for each takes its time."""
+    context = chromium.new_context(**VIEW)
+    yield context
+    context.close()
+
+
 @pytest.fixture
-def open_page(sandbox_url: str, chromium: Browser, bot: Bot) -> Iterator[Callable[..., Page]]:
+def new_browser(chromium: Browser) -> Iterator[BrowserContext]:
+    """A browser that never saw the page."""
+    context = chromium.new_context(**VIEW)
+    yield context
+    context.close()
+
+
+@pytest.fixture
+def open_page(sandbox_url: str, known_browser: BrowserContext, bot: Bot) -> Iterator[Callable[..., Page]]:
     """Open the page as a person sees it; an error of its scripts fails the test."""
     errors: list[str] = []
-    contexts = []
+    pages = []
 
-    def open_one(person: int | None = None, *, chat: int | None = None, **options: Any) -> Page:
-        context = chromium.new_context(viewport={"width": 1180, "height": 800}, reduced_motion="reduce", **options)
-        contexts.append(context)
-        page = context.new_page()
+    def open_one(person: int | None = None, *, chat: int | None = None, context: BrowserContext | None = None) -> Page:
+        page = (context or known_browser).new_page()
+        pages.append(page)
         page.set_default_timeout(PATIENCE_MS)
         page.on("pageerror", lambda error: errors.append(str(error)))
         user = "" if person is None else f"&user={person}"
@@ -97,6 +112,6 @@ def open_page(sandbox_url: str, chromium: Browser, bot: Bot) -> Iterator[Callabl
         return page
 
     yield open_one
-    for context in contexts:
-        context.close()
+    for page in pages:
+        page.close()
     assert errors == []

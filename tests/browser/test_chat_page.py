@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable
 
 import pytest
-from playwright.sync_api import Locator, Page, Route, expect
+from playwright.sync_api import BrowserContext, Locator, Page, Route, expect
 from puppet_bot import Bot, a_jpeg
 
 from sandbox.client import SandboxClient
@@ -33,8 +33,10 @@ def write(page: Page, text: str) -> None:
 
 
 class TestTheFirstVisit:
-    def test_it_opens_the_chat_with_the_bot_and_start_says_start(self, open_page: OpenPage, bot: Bot) -> None:
-        page = open_page()
+    def test_it_opens_the_chat_with_the_bot_and_start_says_start(
+        self, open_page: OpenPage, bot: Bot, new_browser: BrowserContext
+    ) -> None:
+        page = open_page(context=new_browser)
 
         page.get_by_role("button", name="START", exact=True).click()
 
@@ -44,13 +46,17 @@ class TestTheFirstVisit:
         expect(bubble(page, "/start")).to_be_visible()
         expect(field(page)).to_be_visible()
 
-    def test_the_page_says_that_nothing_leaves_the_machine(self, open_page: OpenPage) -> None:
-        page = open_page()
+    def test_the_page_says_that_nothing_leaves_the_machine(
+        self, open_page: OpenPage, new_browser: BrowserContext
+    ) -> None:
+        page = open_page(context=new_browser)
 
         expect(page.get_by_text("Sandbox — nothing here leaves this machine")).to_be_visible()
 
-    def test_whoever_comes_again_is_the_same_person(self, open_page: OpenPage, bot: Bot) -> None:
-        page = open_page()
+    def test_whoever_comes_again_is_the_same_person(
+        self, open_page: OpenPage, bot: Bot, new_browser: BrowserContext
+    ) -> None:
+        page = open_page(context=new_browser)
         page.get_by_role("button", name="START", exact=True).click()
         expect(bubble(page, "/start")).to_be_visible()
 
@@ -290,13 +296,16 @@ class TestButtons:
         alert.get_by_role("button", name="OK").click()
         expect(alert).to_have_count(0)
 
-    def test_a_link_opens_elsewhere_and_a_copy_button_copies(self, open_page: OpenPage, bot: Bot, mira: int) -> None:
+    def test_a_link_opens_elsewhere_and_a_copy_button_copies(
+        self, open_page: OpenPage, bot: Bot, mira: int, new_browser: BrowserContext
+    ) -> None:
         keys = [
             {"text": "Model card", "url": "https://example.org/card"},
             {"text": "Copy", "copy_text": {"text": "a fox"}},
         ]
         bot.say(mira, "More", reply_markup={"inline_keyboard": [keys]})
-        page = open_page(mira, permissions=["clipboard-read", "clipboard-write"])
+        new_browser.grant_permissions(["clipboard-read", "clipboard-write"])
+        page = open_page(mira, context=new_browser)
 
         link = page.get_by_role("link", name="Model card")
         expect(link).to_have_attribute("href", "https://example.org/card")
@@ -391,10 +400,10 @@ class TestFormattedText:
 
 class TestSeveralPeople:
     def test_two_users_side_by_side_do_not_see_each_others_private_chats(
-        self, open_page: OpenPage, bot: Bot, guest: Guest
+        self, open_page: OpenPage, bot: Bot, guest: Guest, new_browser: BrowserContext
     ) -> None:
         ada, lin = guest("Ada"), guest("Lin")
-        adas, lins = open_page(ada), open_page(lin)
+        adas, lins = open_page(ada), open_page(lin, context=new_browser)
 
         write(adas, "Ada's secret")
         bot.say(ada, "For Ada alone")
@@ -430,9 +439,11 @@ class TestSeveralPeople:
 
 
 class TestGroups:
-    def test_a_new_group_shows_who_says_what(self, open_page: OpenPage, bot: Bot, guest: Guest) -> None:
+    def test_a_new_group_shows_who_says_what(
+        self, open_page: OpenPage, bot: Bot, guest: Guest, new_browser: BrowserContext
+    ) -> None:
         ada, lin = guest("Ada"), guest("Lin Unique")
-        adas, lins = open_page(ada), open_page(lin)
+        adas, lins = open_page(ada), open_page(lin, context=new_browser)
 
         adas.get_by_role("button", name="New group").click()
         dialog = adas.get_by_role("dialog")
