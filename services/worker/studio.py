@@ -123,7 +123,7 @@ class Studio:
         """
         run = _Run(order, Countdown(seconds), record)
         resumed = _read_handle(order.handle)
-        if resumed:
+        if resumed and resumed.target.provider in self._painters:
             with _noting(run, resumed.target):
                 return self._look(resumed, run)
         for model in order.models:

@@ -1,5 +1,6 @@
 """Fetches pictures from the providers' file hosts: without our token, and from nowhere else."""
 
+import re
 from dataclasses import dataclass
 from urllib.parse import SplitResult, urljoin, urlsplit
 
@@ -7,6 +8,7 @@ from services.worker.wire import Countdown, Wire
 from shared.errors import ServiceUnreachable, UnexpectedAnswer
 
 MAX_REDIRECTS = 3
+_HOST = re.compile(r"\.?[a-z0-9-]+(\.[a-z0-9-]+)*")
 DEFAULT_PORTS = {"https": 443, "http": 80}
 
 
@@ -29,12 +31,12 @@ class ImageHosts:
         Raises:
             ValueError: An item is neither a host nor an origin.
         """
-        items = [item.strip().rstrip("/").lower() for item in text.split(",") if item.strip()]
-        origins = (_origin(urlsplit(item)) for item in items if "://" in item)
-        written_out = frozenset(origin for origin in origins if origin)
-        if len(written_out) < len({item for item in items if "://" in item}):
-            raise ValueError("an image host is neither a host name nor scheme://host:port")
-        return cls(frozenset(item for item in items if "://" not in item), written_out)
+        items = [item.strip().lower() for item in text.split(",") if item.strip()]
+        origins = {_origin(urlsplit(item)) for item in items if "://" in item}
+        hosts = {item for item in items if "://" not in item}
+        if None in origins or not all(_HOST.fullmatch(host) for host in hosts):
+            raise ValueError("an image host is neither a host name, nor .suffix, nor http(s)://host:port")
+        return cls(frozenset(hosts), frozenset(origin for origin in origins if origin))
 
     def wrote_out(self, url: SplitResult) -> bool:
         """Whether the URL's origin was written out, scheme and port included."""

@@ -1,0 +1,137 @@
+"""A sandbox for the worker's rooms, and what it takes to paint in it."""
+
+import random
+from collections.abc import Callable, Iterator
+from io import BytesIO
+from typing import Any
+
+import PIL.Image
+import pytest
+
+from sandbox.app import Sandbox
+from sandbox.client import SandboxClient
+from services.worker.circuits import CLOSED, Circuit, CircuitBreaker
+from services.worker.discovery import Discovery
+from services.worker.painters.painter import Painter
+from services.worker.painters.roster import roster
+from services.worker.studio import Order, Studio
+from services.worker.wire import Wire
+from shared.catalogue import Catalogue
+from shared.jobs import Attempt, Image, Parameters, Prompt, Recipe
+
+TOKEN = "hf_test"
+IDLE = {"latency_s": 0.0, "queue_polls": 1, "cold": {}}
+
+
+@pytest.fixture(scope="session")
+def _sandbox() -> Iterator[Sandbox]:
+    with Sandbox() as sandbox:
+        yield sandbox
+
+
+@pytest.fixture
+def sandbox(_sandbox: Sandbox) -> Iterator[SandboxClient]:
+    """The sandbox as a test finds it: without faults, nothing in its journal, all models warm."""
+    with SandboxClient(_sandbox.url) as client:
+        client.clear_faults()
+        client.clear_journal()
+        client.call("PUT", "/router/_sandbox", json=IDLE)
+        client.call("PUT", "/endpoint/_sandbox", json=IDLE)
+        yield client
+        client.clear_faults()
+
+
+@pytest.fixture(scope="session")
+def wire() -> Wire:
+    return Wire(connections=8)
+
+
+@pytest.fixture
+def painters(sandbox: SandboxClient, wire: Wire) -> dict[str, Painter]:
+    return roster(wire, router_url=f"{sandbox.url}/router", token=TOKEN, image_hosts=sandbox.url)
+
+
+class MemoryCircuits:
+    """Keeps circuits in a dictionary, as one worker alone would see them."""
+
+    def __init__(self) -> None:
+        self.circuits: dict[tuple[str, str], Circuit] = {}
+
+    def read(self, provider: str, model: str) -> Circuit:
+        return self.circuits.get((provider, model), CLOSED)
+
+    def swap(self, provider: str, model: str, *, old: Circuit, new: Circuit) -> bool:
+        if self.read(provider, model) != old:
+            return False
+        self.circuits[provider, model] = new
+        return True
+
+
+@pytest.fixture
+def circuits() -> MemoryCircuits:
+    return MemoryCircuits()
+
+
+@pytest.fixture
+def discovery(sandbox: SandboxClient, wire: Wire) -> Discovery:
+    return Discovery(wire, hub_url=f"{sandbox.url}/hub", catalogue=Catalogue())
+
+
+class Workbench:
+    """A studio, and everything that it tells of its calls."""
+
+    def __init__(self, studio: Studio) -> None:
+        self.studio = studio
+        self.attempts: list[Attempt] = []
+
+    def paint(
+        self,
+        *models: str,
+        text: str = "a lighthouse at dawn",
+        negative: str = "",
+        width: int = 256,
+        height: int = 256,
+        seconds: float = 20.0,
+        handle: dict[str, Any] | None = None,
+        barred: frozenset[tuple[str, str]] = frozenset(),
+        **parameters: Any,
+    ) -> tuple[Image, Recipe]:
+        order = Order(
+            Prompt(text, negative),
+            Parameters(width=width, height=height, **parameters),
+            models,
+            handle=handle,
+            barred=barred,
+        )
+        return self.studio.paint(order, seconds=seconds, record=self.attempts.append)
+
+    @property
+    def outcomes(self) -> list[tuple[str, str]]:
+        return [(attempt.service, attempt.outcome) for attempt in self.attempts]
+
+
+@pytest.fixture
+def bench(sandbox: SandboxClient, wire: Wire, discovery: Discovery, circuits: MemoryCircuits) -> Workbench:
+    studio = Studio(
+        wire,
+        discovery,
+        CircuitBreaker(circuits),
+        router_url=f"{sandbox.url}/router",
+        token=TOKEN,
+        image_hosts=sandbox.url,
+        chance=random.Random(7),
+    )
+    return Workbench(studio)
+
+
+@pytest.fixture
+def picture_file() -> Callable[..., bytes]:
+    """Makes the file of a picture with something on it."""
+
+    def make(form: str = "PNG", size: tuple[int, int] = (64, 48), mode: str = "RGB", **options: Any) -> bytes:
+        picture = PIL.Image.linear_gradient("L").resize(size).convert(mode)
+        file = BytesIO()
+        picture.save(file, form, **options)
+        return file.getvalue()
+
+    return make

@@ -1,0 +1,113 @@
+"""Bytes → a picture we may show, or why not."""
+
+from collections.abc import Callable
+from io import BytesIO
+
+import PIL.Image
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sandbox.huggingface.spoiled import bomb
+from services.worker.inspection import inspect
+from shared.errors import BadPicture
+
+
+def flaw_of(data: bytes) -> str:
+    with pytest.raises(BadPicture) as caught:
+        inspect(data)
+    return caught.value.flaw
+
+
+def plain(colour: tuple[int, ...], form: str = "PNG", size: tuple[int, int] = (512, 512)) -> bytes:
+    file = BytesIO()
+    PIL.Image.new("RGBA" if len(colour) == 4 else "RGB", size, colour).save(file, form)
+    return file.getvalue()
+
+
+class TestAPictureWeMayShow:
+    @pytest.mark.parametrize(
+        ("form", "media_type"), [("JPEG", "image/jpeg"), ("PNG", "image/png"), ("WEBP", "image/webp")]
+    )
+    def test_type_and_size_come_from_the_bytes(self, picture_file: Callable[..., bytes], form: str, media_type: str):
+        data = picture_file(form, (640, 480))
+
+        image = inspect(data)
+
+        assert (image.media_type, image.width, image.height) == (media_type, 640, 480)
+        assert image.data is data
+
+    @pytest.mark.parametrize("mode", ["L", "P", "RGBA", "LA", "1", "I;16"])
+    def test_a_png_may_have_any_mode(self, picture_file: Callable[..., bytes], mode: str):
+        assert inspect(picture_file("PNG", mode=mode)).media_type == "image/png"
+
+    def test_a_jpeg_may_be_progressive_or_in_cmyk(self, picture_file: Callable[..., bytes]):
+        assert inspect(picture_file("JPEG", (300, 200), progressive=True)).width == 300
+        assert inspect(picture_file("JPEG", (300, 200), mode="CMYK")).width == 300
+
+    def test_a_night_with_one_star_is_not_black(self):
+        night = PIL.Image.new("RGB", (1024, 1024))
+        night.putpixel((501, 333), (255, 255, 255))
+        file = BytesIO()
+        night.save(file, "PNG")
+
+        assert inspect(file.getvalue()).width == 1024
+
+
+class TestNoImage:
+    @pytest.mark.parametrize(
+        "data",
+        [b"", b"<html><body>Bad Gateway</body></html>", b'{"error": "busy"}', b"\0" * 1_000, b"GIF89a" + b"\0" * 50],
+        ids=["empty", "html", "json", "zeros", "gif"],
+    )
+    def test_it_is_told_from_pictures(self, data: bytes):
+        assert flaw_of(data) == "not_an_image"
+
+    @given(st.binary(max_size=200))
+    def test_whatever_bytes_come_one_flaw_is_named(self, data: bytes):
+        assert flaw_of(data) in {"not_an_image", "truncated", "too_large"}
+
+
+class TestTruncated:
+    @pytest.mark.parametrize("form", ["JPEG", "PNG", "WEBP"])
+    @pytest.mark.parametrize("part", [0.01, 0.1, 0.5, 0.9, 0.99])
+    def test_a_part_of_a_picture_is_noticed(self, picture_file: Callable[..., bytes], form: str, part: float):
+        data = picture_file(form, (512, 512))
+
+        assert flaw_of(data[: max(int(len(data) * part), 16)]) == "truncated"
+
+    @pytest.mark.parametrize("form", ["JPEG", "PNG", "WEBP"])
+    def test_so_is_a_missing_end(self, picture_file: Callable[..., bytes], form: str):
+        assert flaw_of(picture_file(form, (512, 512))[:-12]) == "truncated"
+
+    def test_a_broken_checksum_counts_as_truncated(self, picture_file: Callable[..., bytes]):
+        data = bytearray(picture_file("PNG", (512, 512)))
+        data[20] ^= 0xFF
+
+        assert flaw_of(bytes(data)) == "truncated"
+
+
+class TestTooLarge:
+    @pytest.mark.parametrize("side", [6_400, 8_200, 12_000, 30_000])
+    def test_a_bomb_is_refused_by_its_header(self, side: int):
+        assert flaw_of(bomb(side)) == "too_large"
+
+    def test_a_long_strip_is_refused(self, picture_file: Callable[..., bytes]):
+        assert flaw_of(picture_file("PNG", (9_000, 16))) == "too_large"
+
+
+class TestNothingOnIt:
+    @pytest.mark.parametrize("form", ["JPEG", "PNG", "WEBP"])
+    @pytest.mark.parametrize("size", [(64, 64), (512, 512), (1024, 768)])
+    def test_black_is_noticed(self, form: str, size: tuple[int, int]):
+        assert flaw_of(plain((0, 0, 0), form, size)) == "black"
+
+    def test_black_with_a_little_noise_is_black(self):
+        assert flaw_of(plain((2, 1, 2))) == "black"
+
+    def test_transparent_black_is_black(self):
+        assert flaw_of(plain((0, 0, 0, 0))) == "black"
+
+    @pytest.mark.parametrize("form", ["JPEG", "PNG", "WEBP"])
+    def test_one_colour_is_noticed(self, form: str):
+        assert flaw_of(plain((127, 127, 127), form)) == "uniform"
