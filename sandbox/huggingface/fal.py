@@ -103,7 +103,7 @@ def _result(studio: Studio, order: Order, body: dict[str, Any]) -> Response:
     images = [
         {
             # The address ends in .png whatever the picture is, as on the real host.
-            "url": studio.shelf.put(one, "png"),
+            "url": studio.shelved(one, "png"),
             "width": one.width,
             "height": one.height,
             "content_type": one.media_type,

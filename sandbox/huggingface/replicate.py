@@ -125,7 +125,7 @@ def _describe(studio: Studio, ticket: Ticket, *, is_done: bool) -> dict[str, Any
         return reply | {"error": "NSFW content detected. Try running it again, or try a different prompt."}
     if status != "succeeded":
         return reply
-    picture = studio.shelf.put(ticket.order)
+    picture = studio.shelved(ticket.order)
     # The FLUX family gives a list, the others one address.
     return reply | {"output": [picture] if "flux" in ticket.path else picture}
 

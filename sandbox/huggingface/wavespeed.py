@@ -46,7 +46,7 @@ def routes(studio: Studio) -> list[Route]:
             return _envelope(_describe(ticket, "processing"))
         return _envelope(
             _describe(ticket, "completed")
-            | {"outputs": [studio.shelf.put(ticket.order)], "has_nsfw_contents": [ticket.order.is_filtered]}
+            | {"outputs": [studio.shelved(ticket.order)], "has_nsfw_contents": [ticket.order.is_filtered]}
         )
 
     return [

@@ -56,9 +56,7 @@ def routes(studio: Studio) -> list[Route]:
             return JSONResponse(reply | {"task_status": "PROCESSING"})
         if ticket.order.is_filtered:
             return JSONResponse(reply | {"task_status": "FAIL"})
-        return JSONResponse(
-            reply | {"task_status": "SUCCESS", "image_result": [{"url": studio.shelf.put(ticket.order)}]}
-        )
+        return JSONResponse(reply | {"task_status": "SUCCESS", "image_result": [{"url": studio.shelved(ticket.order)}]})
 
     return [
         Route("/zai-org/api/paas/v4/async/images/generations", submit, methods=["POST"]),

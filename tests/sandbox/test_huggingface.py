@@ -381,6 +381,23 @@ class TestZai:
         assert picture_in(downloaded(polls[1]["image_result"][0]["url"]).content).size == (256, 192)
 
 
+class TestOnePictureForAll:
+    def test_other_words_give_the_same_picture_of_the_same_size(self, caller):
+        caller.turn("router", same_picture=True)
+        fox, cat, wide = (
+            paint_at(caller, inputs="a fox"),
+            paint_at(caller, inputs="a cat"),
+            paint_at(caller, parameters={}),
+        )
+        addresses = {
+            caller.post("/router/fal-ai/fal-ai/flux/dev", {"prompt": prompt}).json()["images"][0]["url"]
+            for prompt in ("a fox", "a cat")
+        }
+
+        assert fox.content == cat.content != wide.content
+        assert len(addresses) == 1
+
+
 class TestEveryProvider:
     @pytest.mark.parametrize(
         ("path", "body"),
