@@ -11,10 +11,10 @@ from typing import Self
 import uvicorn
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import FileResponse, Response
+from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from sandbox import faults, gemini, huggingface, journal, telegram
 from sandbox.faults import Switchboard
@@ -33,7 +33,7 @@ def create_app(public_url: str = "http://127.0.0.1") -> Starlette:
     """
     changes = Changes()
     world = telegram.World(changes)
-    switchboard = Switchboard()
+    switchboard = Switchboard(changes)
     written = Journal(changes)
 
     def url() -> str:
@@ -70,12 +70,31 @@ async def _chat_page(_: Request) -> Response:
     return FileResponse(CHAT_PAGE / "index.html")
 
 
+class _Stage:
+    """Holds the sandbox that plays now; ``POST /reset`` puts a new and empty one in its place."""
+
+    def __init__(self, public_url: str) -> None:
+        self._public_url = public_url
+        self._app = create_app(public_url)
+
+    def close(self) -> None:
+        self._app.state.close()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and (scope["method"], scope["path"]) == ("POST", "/reset"):
+            self.close()
+            self._app = create_app(self._public_url)
+            await JSONResponse({})(scope, receive, send)
+            return
+        await self._app(scope, receive, send)
+
+
 class _Server(uvicorn.Server):
     """uvicorn's server, which lets long polls and event streams go before it waits for the rest."""
 
-    def __init__(self, config: uvicorn.Config, app: Starlette) -> None:
+    def __init__(self, config: uvicorn.Config, stage: _Stage) -> None:
         super().__init__(config)
-        self._app = app
+        self._stage = stage
         self.is_up = threading.Event()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
@@ -83,14 +102,14 @@ class _Server(uvicorn.Server):
         self.is_up.set()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        self._app.state.close()
+        self._stage.close()
         await super().shutdown(sockets)
 
 
 def _create_server(host: str, port: int, log_level: str) -> _Server:
-    app = create_app(f"http://{host}:{port}")
+    stage = _Stage(f"http://{host}:{port}")
     config = uvicorn.Config(
-        app,
+        stage,
         host=host,
         port=port,
         http=Protocol,
@@ -101,7 +120,7 @@ def _create_server(host: str, port: int, log_level: str) -> _Server:
         timeout_keep_alive=75,
         timeout_graceful_shutdown=GRACE_S,
     )
-    return _Server(config, app)
+    return _Server(config, stage)
 
 
 def serve(port: int, host: str = "127.0.0.1") -> None:

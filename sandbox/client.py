@@ -249,6 +249,10 @@ class SandboxClient:
         set_to: Json = self.call("PUT", "/limits", json=limits)
         return set_to
 
+    def reset(self) -> None:
+        """Begin with a new and empty sandbox; whoever waits in the old one is let go."""
+        self.call("POST", "/reset")
+
     # Waiting
 
     def wait_for(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import binascii
 import itertools
 import json
 import re
@@ -18,6 +17,7 @@ from starlette.routing import Route
 
 from sandbox import gemini, huggingface, telegram
 from sandbox.bodies import Body, UnreadableBody
+from sandbox.journal import Changes
 
 SERVICES = ("telegram", "gemini", "router", "endpoint", "hub", "files")
 Preset = Callable[..., dict[str, Any]]
@@ -124,6 +124,10 @@ def _run_preset(service: str, name: str, arguments: dict[str, Any]) -> dict[str,
 
 
 def _check(fault: Fault) -> None:
+    for name in ("status", "skip", "times", "delay_s", "truncate", "drip_s", "drip_bytes"):
+        value = getattr(fault, name)
+        if value is not None and (isinstance(value, bool) or not isinstance(value, int | float)):
+            raise BadFault(f"{name} is a number")
     if fault.drop not in (None, "before", "after"):
         raise BadFault("drop is 'before' or 'after'")
     if fault.times is not None and fault.times < 1:
@@ -133,15 +137,16 @@ def _check(fault: Fault) -> None:
     try:
         re.compile(fault.path or "")
         base64.b64decode(fault.reply_base64 or "", validate=True)
-    except (re.error, binascii.Error) as error:
+    except (re.error, ValueError) as error:
         raise BadFault(str(error)) from error
 
 
 class Gate:
     """Holds requests until it is opened, once and for all."""
 
-    def __init__(self) -> None:
+    def __init__(self, changes: Changes) -> None:
         self.waiting = 0
+        self._changes = changes
         self._opened = asyncio.Event()
 
     @property
@@ -154,6 +159,7 @@ class Gate:
     async def pass_through(self) -> None:
         """Wait here until somebody opens."""
         self.waiting += 1
+        self._changes.note()
         try:
             await self._opened.wait()
         finally:
@@ -163,7 +169,8 @@ class Gate:
 class Switchboard:
     """The armed faults, in the order of their arming, and the gates."""
 
-    def __init__(self) -> None:
+    def __init__(self, changes: Changes) -> None:
+        self._changes = changes
         self.faults: list[Fault] = []
         self._gates: dict[str, Gate] = {}
         self._ids = itertools.count(1)
@@ -186,7 +193,7 @@ class Switchboard:
 
     def gate(self, name: str) -> Gate:
         """The gate of that name; a new one is shut."""
-        return self._gates.setdefault(name, Gate())
+        return self._gates.setdefault(name, Gate(self._changes))
 
     def hit(self, service: str, path: str, body: Body | UnreadableBody) -> Fault | None:
         """Choose the fault that this request suffers, and count it."""

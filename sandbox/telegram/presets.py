@@ -65,7 +65,7 @@ def not_json() -> Fields:
 
 
 PRESETS: dict[str, Callable[..., Fields]] = {
-    function.__name__: function
+    function.__name__.replace("_", "-"): function
     for function in (
         too_many_requests,
         migrated,

@@ -25,7 +25,7 @@ FIRST_PERSON = 7_000_000_001  # real ids have outgrown 32 bits
 FIRST_GROUP = -4_000_000_001
 FIRST_SUPERGROUP = -1_002_000_000_001
 GENERAL_TOPIC = 1
-INLINE_MESSAGE_KEY = "inline_message_id"
+FIRST_OWN_MESSAGE = 2  # of a supergroup or channel; its making was the first, and General bears that id
 
 
 @dataclass(eq=False)
@@ -265,7 +265,7 @@ class World:
         """Open a group, supergroup or channel with the bot in it; the first member owns it."""
         if chat_id is None:
             chat_id = next(self._group_ids if kind == "group" else self._supergroup_ids)
-        chat = Chat(chat_id, kind, about, own_ids=None if kind == "group" else itertools.count(1))
+        chat = Chat(chat_id, kind, about, own_ids=None if kind == "group" else itertools.count(FIRST_OWN_MESSAGE))
         for place, user_id in enumerate(members):
             chat.members[user_id] = "member" if place else "creator"
         chat.members[bot.id] = "administrator" if kind == "channel" else "member"
