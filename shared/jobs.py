@@ -166,7 +166,7 @@ class Job:
         reason: Why it waits or failed: an error's ``reason``.
         worker: Who holds the lease.
         status_shown: What the status message says at present.
-        sending_since: A delivery was begun then, and nobody wrote down how it ended.
+        sending_before: An earlier delivery was begun then, and nobody wrote down how it ended.
     """
 
     id: int
@@ -193,5 +193,5 @@ class Job:
     status_shown: str | None = None
     started_at: datetime | None = None
     ended_at: datetime | None = None
-    sending_since: datetime | None = None
+    sending_before: datetime | None = None
     delivery_tries: int = 0

@@ -17,7 +17,7 @@ from services.bot.flood import FloodLimit
 from services.bot.handlers import start
 from services.bot.handlers.failures import failed
 from services.bot.handlers.imagine import Imagine, is_our_question
-from services.bot.intake import DurableApplication, DurableRequest, feed_unhandled, keep_feeding
+from services.bot.intake import DurableApplication, DurableRequest, feed_unhandled, keep_feeding, keep_ticking_off
 from services.bot.locales import DEFAULT, say
 from services.bot.status import Status
 from shared import wakeups
@@ -81,6 +81,7 @@ class Bot:
             for round_ in rounds:
                 round_.cancel()
             await asyncio.gather(*rounds, return_exceptions=True)
+            await application.tick_off()
             await self._delivery.finish()
             log.info("bot stopped", extra={"bot": application.bot.username})
 
@@ -91,6 +92,7 @@ class Bot:
             self._status.keep_true,
             self._status.keep_acting,
             self._delivery.empty_outbox,
+            partial(keep_ticking_off, application),
             partial(keep_feeding, self._updates, application.bot, application.update_queue),
         ]
 

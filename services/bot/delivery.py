@@ -82,7 +82,7 @@ class Delivery:
 
     async def _deliver(self, job: Job) -> None:
         try:
-            if job.sending_since is not None and not await self._status_is_there(job):
+            if job.sending_before is not None and not await self._status_is_there(job):
                 # The status message goes only after the photo: somebody sent it and then fell silent.
                 await self._settle(job, None)
                 return
@@ -132,12 +132,10 @@ class Delivery:
 
     async def _photo_or_apology(self, job: Job) -> Message:
         if job.state is not State.FINISHED or job.image_key is None:
-            await asyncio.to_thread(self._outbox.begin_sending, job.id)
             apology = say(job.reason or "unexpected", job.sender.language)
             return await self._post(job, self._bot.send_message, text=apology)
 
         data = await asyncio.to_thread(self._images.get, job.image_key)
-        await asyncio.to_thread(self._outbox.begin_sending, job.id)
         file = InputFile(data, filename=job.image_key.rpartition("/")[2])
         caption = write_caption(job)
         if len(data) <= MAX_PHOTO_BYTES:

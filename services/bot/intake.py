@@ -15,12 +15,13 @@ from telegram.error import NetworkError
 from telegram.ext import Application, ExtBot
 from telegram.request import HTTPXRequest
 
-from shared.errors import StoreAway, TransientError
+from shared.errors import StoreAway
 from shared.store.updates import RawUpdate, Updates
 
 log = logging.getLogger(__name__)
 
 AGAIN_EVERY_S = 15.0
+TICK_OFF_EVERY_S = 0.2
 LONG_ENOUGH = timedelta(seconds=60)  # an update that is older and unhandled has no handler at work any more
 KEEP_FOR = timedelta(days=7)  # Telegram keeps updates for 24 hours; more helps to explain what happened
 MOST_AT_ONCE = 10_000
@@ -50,10 +51,10 @@ class DurableRequest(HTTPXRequest):
         except (ValueError, KeyError, TypeError) as error:
             raise NetworkError("getUpdates was answered with something else") from error
         try:
-            await asyncio.to_thread(self._updates.keep, updates)
+            done = await asyncio.to_thread(self._updates.keep, updates)
         except StoreAway as error:
             raise NetworkError("updates could not be written down") from error
-        return status, _readable_only(updates)
+        return status, _without(done, updates)
 
 
 def _raw(update: dict[str, Any]) -> RawUpdate:
@@ -66,9 +67,9 @@ def _raw(update: dict[str, Any]) -> RawUpdate:
     return RawUpdate(update["update_id"], body)
 
 
-def _readable_only(updates: list[RawUpdate]) -> bytes:
-    # An unreadable update keeps its number, so that the next request confirms it; otherwise it would come for ever.
-    bodies = [one.body if one.readable else json.dumps({"update_id": one.update_id}) for one in updates]
+def _without(done: frozenset[int], updates: list[RawUpdate]) -> bytes:
+    # What needs no handling keeps its number, so that the next request confirms it; otherwise it would come for ever.
+    bodies = [json.dumps({"update_id": one.update_id}) if one.update_id in done else one.body for one in updates]
     return f'{{"ok":true,"result":[{",".join(bodies)}]}}'.encode()
 
 
@@ -80,6 +81,7 @@ class DurableApplication(_Application):
         self._updates = updates
         self._in_hand: set[int] = set()
         self._postponed: set[int] = set()
+        self._handled: list[int] = []
 
     async def process_update(self, update: object) -> None:
         """Handle an update once; one that could not be handled for want of a service comes again."""
@@ -90,20 +92,26 @@ class DurableApplication(_Application):
             return
         self._in_hand.add(update.update_id)
         try:
-            await self._handle_once(update)
-        except TransientError as error:
-            log.warning("update left for later", extra={"update_id": update.update_id, "reason": error.reason})
+            await super().process_update(update)
+            if update.update_id not in self._postponed:
+                self._handled.append(update.update_id)
         finally:
+            self._postponed.discard(update.update_id)
             self._in_hand.discard(update.update_id)
 
-    async def _handle_once(self, update: Update) -> None:
-        if await asyncio.to_thread(self._updates.is_handled, update.update_id):
+    async def tick_off(self) -> None:
+        """Write down which updates were handled since the last time, all in one go.
+
+        Handlers may run twice for what was handled but not ticked off yet when the process was killed.
+        """
+        done, self._handled = self._handled, []
+        if not done:
             return
-        await super().process_update(update)
-        if update.update_id in self._postponed:
-            self._postponed.discard(update.update_id)
-            return
-        await asyncio.to_thread(self._updates.handled, update.update_id)
+        try:
+            await asyncio.to_thread(self._updates.handled, done)
+        except StoreAway:
+            self._handled += done
+            raise
 
     def postpone(self, update: Update) -> None:
         """Keep an update from being ticked off: its handler met a failure that time can mend."""
@@ -116,6 +124,16 @@ async def feed_unhandled(updates: Updates, bot: Bot, queue: "asyncio.Queue[objec
     for raw in found:
         await queue.put(Update.de_json(json.loads(raw.body), bot))
     return len(found)
+
+
+async def keep_ticking_off(application: DurableApplication) -> None:
+    """Tick handled updates off, many at a time. Runs until cancelled."""
+    while True:
+        await asyncio.sleep(TICK_OFF_EVERY_S)
+        try:
+            await application.tick_off()
+        except StoreAway:
+            log.warning("updates not ticked off: the database is away")
 
 
 async def keep_feeding(updates: Updates, bot: Bot, queue: "asyncio.Queue[object]") -> None:

@@ -1,7 +1,6 @@
 """idea → prompt → image → record, read from top to bottom."""
 
 from datetime import UTC, datetime
-from functools import partial
 
 from services.worker.gemini.prompts import PromptWriter, own_words
 from services.worker.recipes import read_recipe
@@ -9,7 +8,7 @@ from services.worker.studio import Order, Studio
 from shared.catalogue import Catalogue
 from shared.errors import ElsewhereError, OutOfTime, QuotaExhausted, ServiceBusy, ServiceUnreachable
 from shared.images import Images
-from shared.jobs import Job, Prompt, Recipe, Stage
+from shared.jobs import Attempt, Job, Prompt, Recipe
 from shared.store.jobs import Jobs
 
 PROMPT_SECONDS = 90.0  # for one prompt, its repairs included
@@ -28,18 +27,21 @@ class Pipeline:
         self._images = images
         self._catalogue = catalogue
 
-    def run(self, job: Job) -> None:
+    def run(self, job: Job, attempts: list[Attempt]) -> None:
         """Make the picture and record it.
 
         Safe to repeat at any point: steps that were done are looked up, not done again.
+
+        Args:
+            attempts: Takes the calls to services that are not written down yet.
 
         Raises:
             ImagineError: A step failed; ``retry.after`` decides what follows.
             LostTurn: The job belongs to another worker by now.
         """
-        prompt = job.prompt or self._write(job)
-        key, media_type, recipe = self._kept(job) or self._paint(job, prompt)
-        self._jobs.finish(job, recipe, image_key=key, media_type=media_type)
+        prompt = job.prompt or self._write(job, attempts)
+        key, media_type, recipe = self._kept(job) or self._paint(job, prompt, attempts)
+        self._jobs.finish(job, recipe, image_key=key, media_type=media_type, attempts=attempts)
 
     def _kept(self, job: Job) -> tuple[str, str, Recipe] | None:
         """A picture that was painted and kept, but not recorded before its worker died."""
@@ -47,8 +49,7 @@ class Pipeline:
         recipe = read_recipe(self._images.get(found[0])) if found else None
         return (*found, recipe) if found and recipe else None
 
-    def _write(self, job: Job) -> Prompt:
-        self._jobs.enter(job, Stage.WRITING)
+    def _write(self, job: Job, attempts: list[Attempt]) -> Prompt:
         model = self._catalogue.wished(job.request.parameters.model)
         try:
             prompt = self._writer.write(
@@ -57,7 +58,7 @@ class Pipeline:
                 token_limit=model.prompt_tokens,
                 takes_negative=model.takes_negative,
                 seconds=min(PROMPT_SECONDS, seconds_left(job)),
-                record=partial(self._jobs.note, job.id),
+                record=attempts.append,
             )
         except QuotaExhausted:
             prompt = own_words(job.request.idea)
@@ -65,11 +66,11 @@ class Pipeline:
             if job.failures < PATIENCE_WITH_GEMINI:
                 raise
             prompt = own_words(job.request.idea)
-        self._jobs.keep_prompt(job, prompt)
+        self._jobs.keep_prompt(job, prompt, attempts)
+        attempts.clear()
         return prompt
 
-    def _paint(self, job: Job, prompt: Prompt) -> tuple[str, str, Recipe]:
-        self._jobs.enter(job, Stage.PAINTING)
+    def _paint(self, job: Job, prompt: Prompt, attempts: list[Attempt]) -> tuple[str, str, Recipe]:
         order = Order(
             prompt=prompt,
             parameters=job.request.parameters,
@@ -77,9 +78,7 @@ class Pipeline:
             handle=job.handle,
             barred=self._jobs.tried_in_vain(job.id, BARRING) if job.claims > 1 else frozenset(),
         )
-        image, recipe = self._studio.paint(
-            order, seconds=min(IMAGE_SECONDS, seconds_left(job)), record=partial(self._jobs.note, job.id)
-        )
+        image, recipe = self._studio.paint(order, seconds=min(IMAGE_SECONDS, seconds_left(job)), record=attempts.append)
         return self._images.put(job.id, image), image.media_type, recipe
 
 

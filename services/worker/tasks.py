@@ -8,7 +8,7 @@ from celery import Celery
 from services.worker import retry
 from services.worker.pipeline import Pipeline
 from shared.errors import ImagineError, PermanentError, StillPainting, StoreAway
-from shared.jobs import Job
+from shared.jobs import Attempt, Job
 from shared.queue import TASK, Tickets
 from shared.store.jobs import Jobs, LostTurn
 from shared.store.turns import Turns
@@ -41,31 +41,32 @@ class TurnTaker:
             self._serve(job)
 
     def _serve(self, job: Job) -> None:
+        attempts: list[Attempt] = []
         try:
-            self._pipeline.run(job)
+            self._pipeline.run(job, attempts)
         except LostTurn:
             log.info("turn lost", extra={"job_id": job.id})
         except ImagineError as error:
-            self._settle(job, error)
+            self._settle(job, error, attempts)
         except Exception:
             # The worker's outer door: a bug of ours must not leave a user waiting.
             log.exception("job failed unexpectedly", extra={"job_id": job.id})
-            self._settle(job, PermanentError("a bug"))
+            self._settle(job, PermanentError("a bug"), attempts)
         else:
             log.info("picture recorded", extra={"job_id": job.id, "claims": job.claims})
 
-    def _settle(self, job: Job, error: ImagineError) -> None:
+    def _settle(self, job: Job, error: ImagineError, attempts: list[Attempt]) -> None:
         """Write down what follows a failure; if even that fails, the lease runs out and the sweep does it."""
         try:
             # A step that was done meanwhile has set the count of failures back: the row knows.
             now = self._jobs.read(job.id) or job
-            self._decide(job, now.failures, error)
+            self._decide(job, now.failures, error, attempts)
         except LostTurn:
             log.info("turn lost", extra={"job_id": job.id})
         except StoreAway:
             log.warning("failure not recorded: the database is away", extra={"job_id": job.id})
 
-    def _decide(self, job: Job, failures: int, error: ImagineError) -> None:
+    def _decide(self, job: Job, failures: int, error: ImagineError, attempts: list[Attempt]) -> None:
         left = (job.deadline - datetime.now(UTC)).total_seconds() if job.deadline else 0.0
         fields = {"job_id": job.id, "reason": error.reason, "failures": failures, "error": str(error)[:200]}
         match retry.after(error, failures=failures, seconds_left=left):
@@ -78,11 +79,12 @@ class TurnTaker:
                     failures=wait.failures,
                     estimate_s=wait.estimate_s,
                     handle=error.handle if isinstance(error, StillPainting) else None,
+                    attempts=attempts,
                 )
                 self._tickets.send(after_s=wait.seconds)
                 log.info("job waits", extra=fields | {"seconds": round(wait.seconds, 1)})
             case retry.GiveUp(reason):
-                self._jobs.give_up(job, reason)
+                self._jobs.give_up(job, reason, attempts)
                 level = logging.ERROR if isinstance(error, PermanentError) else logging.INFO
                 log.log(level, "job given up", extra=fields)
 

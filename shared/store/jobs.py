@@ -1,5 +1,6 @@
 """The record of every job: taken in by the bot, carried on by the worker that holds its lease."""
 
+from collections.abc import Iterable
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -14,7 +15,6 @@ from shared.store.database import Database
 from shared.store.rows import read_job
 
 COST = 1.0  # of one picture, in turns; a person's next job stands this much further back
-MAX_DETAIL = 500  # characters of an attempt's detail
 
 
 class LostTurn(ImagineError):
@@ -24,6 +24,11 @@ class LostTurn(ImagineError):
 def insert_new(database: Database, table: Any) -> Any:
     """Build an INSERT that can say what happens on a conflict, in the database's own dialect."""
     return sqlite.insert(table) if database.is_sqlite else postgresql.insert(table)
+
+
+def reached(connection: Connection, job_id: int, stage: Stage, now: datetime) -> None:
+    """Write down when a job came to a stage."""
+    connection.execute(insert(tables.stages).values(job_id=job_id, stage=stage, at=now))
 
 
 class Jobs:
@@ -69,7 +74,7 @@ class Jobs:
             if row is None:
                 return self._at(connection, address, number), False
             connection.execute(update(tables.users).where(tables.users.c.id == sender.id).values(last_turn=turn))
-            self._reached(connection, row.id, Stage.QUEUED, now)
+            reached(connection, row.id, Stage.QUEUED, now)
             return read_job(row), True
 
     def _next_turn(self, connection: Connection, sender: Sender, now: datetime) -> float:
@@ -111,16 +116,15 @@ class Jobs:
             rows = connection.execute(select(tables.jobs).where(tables.jobs.c.id.in_(job_ids)))
             return [read_job(row) for row in rows]
 
-    # Carrying on. The worker's steps; each raises LostTurn when the job is no longer this worker's.
+    # Carrying on. The worker's steps; each raises LostTurn when the job is no longer this worker's, and writes down
+    # the calls to services that led to it.
 
-    def enter(self, job: Job, stage: Stage) -> None:
-        """Say what the worker is about to do."""
-        self._carry_on(job, stage=stage)
-
-    def keep_prompt(self, job: Job, prompt: Prompt) -> None:
-        """Write down the prompt, so that it is never paid for again."""
+    def keep_prompt(self, job: Job, prompt: Prompt, attempts: Iterable[Attempt] = ()) -> None:
+        """Write down the prompt, so that it is never paid for again; painting comes next."""
         self._carry_on(
             job,
+            attempts,
+            stage=Stage.PAINTING,
             failures=0,
             prompt=prompt.text,
             negative_prompt=prompt.negative,
@@ -139,10 +143,12 @@ class Jobs:
         failures: int,
         estimate_s: float | None = None,
         handle: dict[str, Any] | None = None,
+        attempts: Iterable[Attempt] = (),
     ) -> None:
         """Put the job aside until so many seconds have passed; the worker's slot is free meanwhile."""
         self._carry_on(
             job,
+            attempts,
             state=State.WAITING,
             stage=stage,
             reason=reason,
@@ -154,10 +160,13 @@ class Jobs:
             lease_until=None,
         )
 
-    def finish(self, job: Job, recipe: Recipe, *, image_key: str, media_type: str) -> None:
+    def finish(
+        self, job: Job, recipe: Recipe, *, image_key: str, media_type: str, attempts: Iterable[Attempt] = ()
+    ) -> None:
         """Record the picture and how it was made. From here on, delivery is the bot's."""
         self._carry_on(
             job,
+            attempts,
             state=State.FINISHED,
             stage=Stage.SENDING,
             reason=None,
@@ -173,10 +182,11 @@ class Jobs:
             lease_until=None,
         )
 
-    def give_up(self, job: Job, reason: str) -> None:
+    def give_up(self, job: Job, reason: str, attempts: Iterable[Attempt] = ()) -> None:
         """Record that there will be no picture, and why."""
         self._carry_on(
             job,
+            attempts,
             state=State.FAILED,
             stage=Stage.SENDING,
             reason=reason,
@@ -185,7 +195,7 @@ class Jobs:
             lease_until=None,
         )
 
-    def _carry_on(self, job: Job, **values: Any) -> None:
+    def _carry_on(self, job: Job, attempts: Iterable[Attempt], *, stage: Stage, **values: Any) -> None:
         now = datetime.now(UTC)
         with self._database.writing() as connection:
             mine = (
@@ -196,27 +206,17 @@ class Jobs:
                     tables.jobs.c.worker == job.worker,
                     tables.jobs.c.claims == job.claims,
                 )
-                .values(**values)
+                .values(stage=stage, **values)
             )
             if connection.execute(mine).rowcount == 0:
                 raise LostTurn(f"job {job.id}")
-            if "stage" in values:
-                self._reached(connection, job.id, values["stage"], now)
-                self._database.tell(connection, job.id)
-
-    @staticmethod
-    def _reached(connection: Connection, job_id: int, stage: Stage, now: datetime) -> None:
-        connection.execute(insert(tables.stages).values(job_id=job_id, stage=stage, at=now))
+            reached(connection, job.id, stage, now)
+            notes = [asdict(attempt) | {"job_id": job.id, "at": now} for attempt in attempts]
+            if notes:
+                connection.execute(insert(tables.attempts), notes)
+            self._database.tell(connection, job.id)
 
     # Attempts
-
-    def note(self, job_id: int, attempt: Attempt) -> None:
-        """Record one call to a service, whatever came of it."""
-        values = asdict(attempt)
-        if attempt.detail is not None:
-            values["detail"] = attempt.detail[:MAX_DETAIL]
-        with self._database.writing() as connection:
-            connection.execute(insert(tables.attempts).values(job_id=job_id, at=datetime.now(UTC), **values))
 
     def tried_in_vain(self, job_id: int, reasons: frozenset[str]) -> frozenset[tuple[str, str]]:
         """The (model, provider) pairs whose answer to this job was one of these reasons."""

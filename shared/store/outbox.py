@@ -21,7 +21,8 @@ class Outbox:
     def claim(self, bot_id: int, *, most: int) -> list[Job]:
         """Take ended jobs that are to be delivered now, oldest first.
 
-        A job whose ``sending_since`` is set was being sent by somebody who then fell silent.
+        From here on Telegram may have the photo; a job whose ``sending_before`` is set may have been sent by
+        somebody who then fell silent.
         """
         now = datetime.now(UTC)
         jobs = tables.jobs.c
@@ -42,14 +43,15 @@ class Outbox:
             rows = connection.execute(
                 update(tables.jobs)
                 .where(jobs.id.in_(due))
-                .values(delivery_lease_until=now + LEASE, delivery_tries=jobs.delivery_tries + 1)
+                .values(
+                    delivery_lease_until=now + LEASE,
+                    delivery_tries=jobs.delivery_tries + 1,
+                    sending_before=jobs.sending_since,
+                    sending_since=now,
+                )
                 .returning(tables.jobs)
             ).all()
         return sorted((read_job(row) for row in rows), key=lambda job: (job.ended_at or now, job.id))
-
-    def begin_sending(self, job_id: int) -> None:
-        """Write down that Telegram may have the photo from now on."""
-        self._set(job_id, sending_since=datetime.now(UTC))
 
     def not_sent(self, job_id: int, *, retry_after_s: float) -> None:
         """Telegram certainly did not take it: try again later."""

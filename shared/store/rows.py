@@ -40,7 +40,7 @@ def read_job(row: Row[Any]) -> Job:
         status_shown=row.status_shown,
         started_at=row.started_at,
         ended_at=row.ended_at,
-        sending_since=row.sending_since,
+        sending_before=row.sending_before,
         delivery_tries=row.delivery_tries,
     )
 

@@ -135,6 +135,7 @@ jobs = Table(
     Column("delivery_not_before", Instant),
     Column("delivery_tries", Integer, nullable=False, server_default="0"),
     Column("sending_since", Instant),
+    Column("sending_before", Instant, comment="sending_since as the present claim found it"),
     Column("delivered_at", Instant),
     Column("delivered_message_id", BigInteger),
     Column("file_id", String(255)),

@@ -3,11 +3,12 @@
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import Connection, case, func, insert, select, update
+from sqlalchemy import Connection, case, func, select, update
 
 from shared.jobs import Job, Stage, State
 from shared.store import tables
 from shared.store.database import Database
+from shared.store.jobs import reached
 from shared.store.rows import read_job
 
 MAX_LOSSES = 3  # a job that took so many workers along is given up, with an explanation
@@ -62,12 +63,17 @@ class Turns:
                     lease_until=now + self._lease,
                     claims=jobs.claims + 1,
                     not_before=None,
+                    stage=case((jobs.prompt.is_(None), Stage.WRITING), else_=Stage.PAINTING),
                     started_at=func.coalesce(jobs.started_at, now),
                     deadline=func.coalesce(jobs.deadline, now + self._deadline),
                 )
                 .returning(tables.jobs)
             ).first()
-            return read_job(row) if row else None
+            if row is None:
+                return None
+            reached(connection, row.id, Stage(row.stage), now)
+            self._database.tell(connection, row.id)
+            return read_job(row)
 
     @staticmethod
     def _wake_waiting(connection: Connection, now: datetime) -> None:
@@ -141,5 +147,5 @@ class Turns:
         for row in rows:
             self._database.tell(connection, row.id)
             if row.state == State.FAILED:
-                connection.execute(insert(tables.stages).values(job_id=row.id, stage=Stage.SENDING, at=now))
+                reached(connection, row.id, Stage.SENDING, now)
         return [State(row.state) for row in rows]

@@ -1,6 +1,6 @@
 """Telegram's updates, written down before Telegram may forget them."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -29,8 +29,12 @@ class Updates:
         self._database = database
         self._bot_id = bot_id
 
-    def keep(self, updates: Iterable[RawUpdate]) -> None:
-        """Write down updates; one that is known already stays as it is."""
+    def keep(self, updates: Iterable[RawUpdate]) -> frozenset[int]:
+        """Write down updates; one that is known already stays as it is.
+
+        Returns:
+            Ids of those that need no handling: handled before, or unreadable.
+        """
         now = datetime.now(UTC)
         rows = [
             {
@@ -44,21 +48,18 @@ class Updates:
             for one in updates
         ]
         if not rows:
-            return
+            return frozenset()
+        known = tables.updates.c
         with self._database.writing() as connection:
             connection.execute(insert_new(self._database, tables.updates).values(rows).on_conflict_do_nothing())
-
-    def is_handled(self, update_id: int) -> bool:
-        """Whether an update that comes again was handled before."""
-        with self._database.reading() as connection:
-            return (
-                connection.scalar(
-                    select(tables.updates.c.handled_at).where(
-                        tables.updates.c.bot_id == self._bot_id, tables.updates.c.update_id == update_id
-                    )
+            done = connection.scalars(
+                select(known.update_id).where(
+                    known.bot_id == self._bot_id,
+                    known.update_id.in_([row["update_id"] for row in rows]),
+                    known.handled_at.is_not(None),
                 )
-                is not None
             )
+            return frozenset(done)
 
     def unhandled(self, *, most: int, older_than: timedelta = timedelta(0)) -> list[RawUpdate]:
         """What was taken in and not handled yet, oldest first; each look counts as a try."""
@@ -83,12 +84,12 @@ class Updates:
             ).all()
         return sorted((RawUpdate(row.update_id, row.body) for row in rows), key=lambda one: one.update_id)
 
-    def handled(self, update_id: int) -> None:
-        """Tick an update off."""
+    def handled(self, update_ids: Collection[int]) -> None:
+        """Tick updates off."""
         with self._database.writing() as connection:
             connection.execute(
                 update(tables.updates)
-                .where(tables.updates.c.bot_id == self._bot_id, tables.updates.c.update_id == update_id)
+                .where(tables.updates.c.bot_id == self._bot_id, tables.updates.c.update_id.in_(update_ids))
                 .values(handled_at=datetime.now(UTC))
             )
 

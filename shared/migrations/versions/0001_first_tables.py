@@ -93,6 +93,12 @@ def upgrade() -> None:
         sa.Column("delivery_not_before", sa.DateTime(timezone=True), nullable=True),
         sa.Column("delivery_tries", sa.Integer(), server_default="0", nullable=False),
         sa.Column("sending_since", sa.DateTime(timezone=True), nullable=True),
+        sa.Column(
+            "sending_before",
+            sa.DateTime(timezone=True),
+            nullable=True,
+            comment="sending_since as the present claim found it",
+        ),
         sa.Column("delivered_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("delivered_message_id", sa.BigInteger(), nullable=True),
         sa.Column("file_id", sa.String(length=255), nullable=True),

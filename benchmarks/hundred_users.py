@@ -1,0 +1,141 @@
+"""How long many people wait who all ask at the same moment.
+
+    .venv/bin/python -m benchmarks.hundred_users                # g2d run: SQLite, one process
+    .venv/bin/python -m benchmarks.hundred_users --distributed  # g2d bot, one g2d worker, Postgres, Redis
+
+Gemini takes 2 s and HuggingFace 3 s in the sandbox, so 5 s is the least; the sandbox, which paints for all of them,
+shares the machine's cores. Prints seconds from the first message to the first, the middle and the last photo.
+"""
+
+import argparse
+import os
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+from sandbox.client import SandboxClient
+
+BIN = Path(sys.executable).parent
+GEMINI_S, PAINTER_S = 2.0, 3.0
+MODEL = "stabilityai/stable-diffusion-3-medium-diffusers"  # served synchronously, by hf-inference
+TOKEN = "4242:" + "b" * 35
+
+
+def main() -> None:
+    """Measure, and print a line."""
+    arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    arguments.add_argument("--distributed", action="store_true")
+    arguments.add_argument("--users", type=int, default=100)
+    arguments.add_argument("--postgres", default="postgresql://postgres@127.0.0.1:5432/g2d_benchmark")
+    arguments.add_argument("--redis", default="redis://127.0.0.1:6379/13")
+    arguments.add_argument("--port", type=int, default=8177)
+    wanted = arguments.parse_args()
+
+    with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
+        url = f"http://127.0.0.1:{wanted.port}"
+        stack.enter_context(_process("sandbox", "--port", str(wanted.port)))
+        client = SandboxClient(url)
+        _until(lambda: client.call("GET", "/people") is not None)
+        environment = _environment(url, folder)
+        if wanted.distributed:
+            environment |= {"DATABASE_URL": wanted.postgres, "REDIS_URL": wanted.redis}
+            _fresh(wanted.postgres, wanted.redis)
+            subprocess.run([BIN / "g2d", "migrate"], env=environment, check=True)
+        for command in ("bot", "worker") if wanted.distributed else ("run",):
+            stack.enter_context(_process(command, environment=environment))
+        client.wait_for(lambda: client.journal("telegram", "getUpdates"), timeout_s=60, what="the bot")
+
+        _measure(client, 1)  # Everything is loaded and connected after this.
+        client.call("PUT", "/gemini/_sandbox", json={"latency_s": GEMINI_S})
+        client.call("PUT", "/router/_sandbox", json={"latency_s": PAINTER_S})
+        waits = _measure(client, wanted.users)
+        least = GEMINI_S + PAINTER_S
+        print(
+            f"{'distributed' if wanted.distributed else 'embedded'}: {len(waits)} users, least {least:.1f} s: "
+            f"first {waits[0]:.1f} s, middle {waits[len(waits) // 2]:.1f} s, last {waits[-1]:.1f} s"
+        )
+
+
+def _measure(client: SandboxClient, users: int) -> list[float]:
+    people = [client.person(f"Person {number}") for number in range(users)]
+    seen = max((entry["id"] for entry in client.journal("telegram")), default=0)
+    started = time.time()
+    speakers = [threading.Thread(target=_say, args=(client.url, people[part::8])) for part in range(8)]
+    for speaker in speakers:
+        speaker.start()
+    for speaker in speakers:
+        speaker.join()
+
+    def photos() -> list[dict] | None:
+        found = [one for one in client.journal("telegram", "sendPhoto", after=seen) if one["status"] == 200]
+        return found if len(found) >= users else None
+
+    return sorted(one["done_at"] - started for one in client.wait_for(photos, timeout_s=120, what="the photos"))
+
+
+def _say(url: str, people: list[dict]) -> None:
+    with SandboxClient(url) as client:
+        for person in people:
+            client.say(person, f"/imagine a lighthouse for {person['first_name']}")
+
+
+def _environment(url: str, folder: str) -> dict[str, str]:
+    return {
+        "PATH": os.environ["PATH"],
+        "TELEGRAM_BOT_TOKEN": TOKEN,
+        "TELEGRAM_API_URL": f"{url}/telegram",
+        "GOOGLE_API_KEY": "a-key-for-the-benchmark",
+        "GOOGLE_GEMINI_BASE_URL": f"{url}/gemini",
+        "HF_TOKEN": "hf_" + "b" * 34,
+        "HF_ROUTER_URL": f"{url}/router",
+        "HF_ENDPOINT": f"{url}/hub",
+        "HF_IMAGE_HOSTS": url,
+        "G2D_IMAGE_MODEL": MODEL,
+        "G2D_DATA_DIR": folder,
+        "G2D_LOG_LEVEL": "WARNING",
+    }
+
+
+@contextmanager
+def _process(*arguments: str, environment: dict[str, str] | None = None) -> Iterator[None]:
+    process = subprocess.Popen([BIN / "g2d", *arguments], env=environment)
+    try:
+        yield
+    finally:
+        process.kill()
+        process.wait()
+
+
+def _fresh(postgres: str, redis_url: str) -> None:
+    import psycopg
+    import redis
+
+    server, _, name = postgres.rpartition("/")
+    with psycopg.connect(f"{server}/postgres", autocommit=True) as connection:
+        connection.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+        connection.execute(f'CREATE DATABASE "{name}"')
+    with redis.Redis.from_url(redis_url) as server_:
+        server_.flushdb()
+
+
+def _until(ready, seconds: float = 60) -> None:
+    import requests
+
+    deadline = time.monotonic() + seconds
+    while True:
+        try:
+            if ready():
+                return
+        except requests.ConnectionError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.1)
+
+
+if __name__ == "__main__":
+    main()
