@@ -25,8 +25,8 @@ export function serviceNode(message) {
 }
 
 /** The bubble that grows while the bot is still writing. */
-export function draftNode(text) {
-  const words = text ? formattedText(text) : element("span", { class: "thinking" }, "Thinking…");
+export function draftNode({ text, entities }) {
+  const words = text ? formattedText(text, entities) : element("span", { class: "thinking" }, "Thinking…");
   const bubble = element(
     "article",
     { class: "bubble draft", "aria-label": "The bot is writing", "aria-busy": "true" },
@@ -40,7 +40,7 @@ export function draftNode(text) {
  *
  * `place` says where it stands: `{mine, first, last, showsSender}`. `act` holds what a person can
  * do: `openPhoto(message)`, `jumpTo(id)`, `command(text)`, `menu(message, anchor, point)`,
- * `reply(message)`, `pressButton(message, button, node)`; `find(id)` looks a message up.
+ * `reply(message)`, `pressButton(message, button, node)`, `pay(message)`; `find(id)` looks a message up.
  */
 export function messageNode(messages, place, act) {
   const head = messages[0];
@@ -133,8 +133,9 @@ function metaNode(message, mine) {
 }
 
 function keyboardNode(message, act) {
-  const rows = message.reply_markup?.inline_keyboard;
-  if (!rows?.length) return null;
+  // An invoice without buttons of its own has one to pay it.
+  const rows = message.reply_markup?.inline_keyboard ?? (message.invoice ? [[{ text: "Pay", pay: true }]] : []);
+  if (!rows.length) return null;
   return element(
     "div",
     { class: "keyboard", role: "group", "aria-label": "Buttons" },
@@ -155,7 +156,8 @@ function buttonNode(message, button, act) {
     return element("button", { type: "button", class: `key ${style}`, onclick: whenClicked }, label, icon("copy"));
   }
   const node = element("button", { type: "button", class: `key ${style}` }, label);
-  if (button.callback_data === undefined) node.disabled = true;
+  if (button.pay) node.addEventListener("click", () => act.pay(message));
+  else if (button.callback_data === undefined) node.disabled = true;
   else node.addEventListener("click", () => act.pressButton(message, button, node));
   return node;
 }

@@ -36,6 +36,11 @@ export class Chats {
     this.#whenChanged();
   }
 
+  /* When it fails the connection is gone too, and its return fetches everything again. */
+  #refreshSoon() {
+    this.refresh().catch(() => undefined);
+  }
+
   #takeIn(chatId, history) {
     const before = this.#messages.get(chatId) ?? new Map();
     // A message that did not change stays the same object: the page redraws only what is new.
@@ -68,9 +73,10 @@ export class Chats {
     return message.from?.id === this.me.id;
   }
 
-  /** The topics of a forum as `{id, name}`, from the messages that created or renamed them. */
+  /** The topics of a forum as `{id, name}`: those fetched with it, and what messages told since. */
   topics(chatId) {
-    const names = new Map();
+    const fetched = this.chat(chatId)?.topics ?? [];
+    const names = new Map(fetched.map((topic) => [topic.message_thread_id, topic.name]));
     for (const message of this.messages(chatId)) {
       const id = message.message_thread_id;
       const name = message.forum_topic_created?.name ?? message.forum_topic_edited?.name;
@@ -83,8 +89,15 @@ export class Chats {
     return this.#actions.get(chatId)?.action;
   }
 
+  /** What the bot is about to say, as `{text, entities?}`. */
   draft(chatId) {
-    return this.#drafts.get(chatId)?.text;
+    return this.#drafts.get(chatId);
+  }
+
+  /** The rows of texts that the bot offers in place of typing. */
+  replyKeyboard(chatId) {
+    const newest = this.messages(chatId).findLast((message) => message.reply_keyboard)?.reply_keyboard;
+    return (newest?.keyboard ?? []).map((row) => row.map((key) => key.text ?? key));
   }
 
   unread(chatId) {
@@ -110,13 +123,13 @@ export class Chats {
   keep(message) {
     const chatId = message.chat.id;
     if (!this.chat(chatId)) {
-      void this.refresh();
+      this.#refreshSoon();
       return;
     }
     const messages = this.#messages.get(chatId) ?? new Map();
     messages.set(message.message_id, sameOrNew(messages.get(message.message_id), message));
     this.#messages.set(chatId, messages);
-    if (message.migrate_to_chat_id || message.new_chat_title) void this.refresh();
+    if (message.migrate_to_chat_id || message.new_chat_title) this.#refreshSoon();
     this.#whenChanged(chatId);
   }
 
@@ -127,7 +140,7 @@ export class Chats {
       case "message":
         if (!this.isMine(event.message)) this.#settle(chatId);
         this.keep(event.message);
-        if (!this.bot) void this.refresh();
+        if (!this.bot) this.#refreshSoon();
         break;
       case "edited":
         this.keep(event.message);
@@ -139,7 +152,7 @@ export class Chats {
         this.#hold(this.#actions, chatId, { action: event.action }, ACTION_MS);
         break;
       case "draft":
-        this.#hold(this.#drafts, chatId, { text: event.text ?? "" }, DRAFT_MS);
+        this.#hold(this.#drafts, chatId, { text: event.text ?? "", entities: event.entities }, DRAFT_MS);
         break;
     }
   }

@@ -106,8 +106,8 @@ export class History {
     fadeOut(node);
   }
 
-  #showDraft(text) {
-    const node = text === undefined ? null : draftNode(text);
+  #showDraft(draft) {
+    const node = draft ? draftNode(draft) : null;
     if (node) this.#list.append(node);
     this.#draft?.remove();
     this.#draft = node;

@@ -30,6 +30,7 @@ const history = new History({
   menu: openMessageMenu,
   reply: (message) => composer.reply(message),
   pressButton: (message, button, node) => void pressButton(message, button, node),
+  pay: (message) => void tried(() => api.pay(message.chat.id, message.message_id, me.id)),
 });
 
 const composer = new Composer({
@@ -147,7 +148,7 @@ function draw() {
     showsSenders: chat.type === "group" || chat.type === "supergroup",
     draft: chats.draft(chat.id),
   });
-  byId("history").classList.toggle("nothing-yet", messages.length === 0);
+  drawNothingYet(chat, messages.length === 0 && !chats.draft(chat.id));
   drawFoot(chat, messages);
 }
 
@@ -162,6 +163,15 @@ function drawHead(chat) {
   const words = action ? actionWords(action) : (quiet ?? (chat.is_forum ? "group with topics" : "group"));
   if (subtitle.firstChild?.textContent === words) return;
   subtitle.replaceChildren(words, action ? element("span", { class: "dots", "aria-hidden": "true" }) : "");
+}
+
+function drawNothingYet(chat, isEmpty) {
+  const card = byId("nothing-yet");
+  card.hidden = !isEmpty;
+  if (!isEmpty) return;
+  const description = chat.type === "private" ? chats.bot?.description : "";
+  const title = description ? "What can this bot do?" : "No messages here yet…";
+  card.replaceChildren(element("b", {}, title), description ? element("p", {}, description) : "");
 }
 
 function drawTopics(chat) {
@@ -200,8 +210,16 @@ function drawFoot(chat, messages) {
   byId("composer").hidden = isBlocked || isNew;
   wide.textContent = isBlocked ? "UNBLOCK" : "START";
   wide.onclick = () => void (isBlocked ? tried(unblock) : send("/start"));
+  drawReplyKeyboard(byId("composer").hidden ? [] : chats.replyKeyboard(chat.id));
   const suffix = isPrivate || !chats.bot?.username ? "" : `@${chats.bot.username}`;
   if (!byId("composer").hidden) composer.open(`${chat.id} ${openTopic}`, suffix);
+}
+
+function drawReplyKeyboard(rows) {
+  const keyboard = byId("reply-keyboard");
+  keyboard.hidden = rows.length === 0;
+  const key = (text) => element("button", { type: "button", class: "reply-key", onclick: () => void send(text) }, text);
+  keyboard.replaceChildren(...rows.map((row) => element("div", { class: "keyboard-row" }, row.map(key))));
 }
 
 /* What a person does */
@@ -343,7 +361,7 @@ function openChatMenu() {
 
 function whenEvent(event) {
   if (event.type === "callback_answer") {
-    void lookForAnswer(event.callback?.id ?? event.callback);
+    void tried(() => lookForAnswer(event.callback));
     return;
   }
   chats.takeEvent(event);

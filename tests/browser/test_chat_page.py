@@ -9,6 +9,7 @@ import pytest
 from playwright.sync_api import BrowserContext, Locator, Page, Route, expect
 from puppet_bot import Bot, a_jpeg
 
+from sandbox.app import Sandbox
 from sandbox.client import SandboxClient
 
 pytestmark = pytest.mark.browser
@@ -45,6 +46,15 @@ class TestTheFirstVisit:
         assert said["from"]["first_name"] == "You"
         expect(bubble(page, "/start")).to_be_visible()
         expect(field(page)).to_be_visible()
+
+    def test_an_empty_chat_shows_what_the_bot_can_do(
+        self, open_page: OpenPage, bot: Bot, new_browser: BrowserContext
+    ) -> None:
+        bot.call("setMyDescription", description="I paint what you describe.")
+
+        page = open_page(context=new_browser)
+
+        expect(page.get_by_text("I paint what you describe.")).to_be_visible()
 
     def test_the_page_says_that_nothing_leaves_the_machine(
         self, open_page: OpenPage, new_browser: BrowserContext
@@ -316,6 +326,18 @@ class TestButtons:
         assert page.evaluate("navigator.clipboard.readText()") == "a fox"
 
 
+class TestSuggestedAnswers:
+    def test_a_tapped_answer_is_sent_and_removed_keys_are_gone(self, open_page: OpenPage, bot: Bot, mira: int) -> None:
+        page = open_page(mira)
+        bot.say(mira, "Which look?", reply_markup={"keyboard": [[{"text": "Painterly"}, {"text": "Photo"}]]})
+
+        page.get_by_role("button", name="Painterly").click()
+
+        assert bot.next_update()["message"]["text"] == "Painterly"
+        bot.say(mira, "Good choice", reply_markup={"remove_keyboard": True})
+        expect(page.get_by_role("button", name="Painterly", exact=True)).to_have_count(0)
+
+
 class TestWhatTheBotChanges:
     def test_edits_and_deletes_are_seen(self, open_page: OpenPage, bot: Bot, mira: int) -> None:
         page = open_page(mira)
@@ -510,6 +532,21 @@ class TestTheConnection:
 
         expect(bubble(page, "Said while nobody listened")).to_be_visible()
         expect(page.get_by_text("Connecting…")).to_be_hidden()
+
+    def test_after_a_restart_of_the_sandbox_the_same_person_begins_anew(self, new_browser: BrowserContext) -> None:
+        page = new_browser.new_page()
+        with Sandbox() as first:
+            page.goto(first.url)
+            page.get_by_role("button", name="START", exact=True).click()
+            expect(bubble(page, "/start")).to_be_visible()
+        expect(page.get_by_text("Connecting…")).to_be_visible()
+
+        with Sandbox(port=first.port):
+            expect(page.get_by_text("Connecting…")).to_be_hidden()
+            expect(bubble(page, "/start")).to_have_count(0)
+            page.get_by_role("button", name="START", exact=True).click()
+            expect(bubble(page, "/start")).to_be_visible()
+            page.close()
 
 
 class TestFaults:
