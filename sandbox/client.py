@@ -256,15 +256,23 @@ class SandboxClient:
     # Waiting
 
     def wait_for(
-        self, look: Callable[[], T | None], *, timeout_s: float = PATIENCE_S, what: str = "what was awaited"
+        self,
+        look: Callable[[], T | None],
+        *,
+        chat: Json | int | None = None,
+        timeout_s: float = PATIENCE_S,
+        what: str = "what was awaited",
     ) -> T:
         """Look again after everything that happens in the sandbox, until there is something to see.
+
+        With ``chat`` only what happens there counts: cheaper, when many wait.
 
         Raises:
             TimeoutError: ``timeout_s`` have passed, and ``look`` still returns nothing, or something empty.
         """
         end = time.monotonic() + timeout_s
-        count = self._changes(after=-1, timeout_s=0)
+        query = {} if chat is None else {"chat": _id(chat)}
+        count = self._changes(query, after=-1, timeout_s=0)
         while True:
             seen = look()
             if seen:
@@ -272,7 +280,7 @@ class SandboxClient:
             left_s = end - time.monotonic()
             if left_s <= 0:
                 raise TimeoutError(f"{what} did not happen within {timeout_s} s")
-            count = self._changes(after=count, timeout_s=min(left_s, LONGEST_WAIT_S))
+            count = self._changes(query, after=count, timeout_s=min(left_s, LONGEST_WAIT_S))
 
     def wait_for_message(
         self,
@@ -287,7 +295,7 @@ class SandboxClient:
             found = [message for message in self.from_bot(chat) if matches(message)]
             return found[-1] if found else None
 
-        return self.wait_for(look, timeout_s=timeout_s, what="the message")
+        return self.wait_for(look, chat=chat, timeout_s=timeout_s, what="the message")
 
     def wait_for_photo(self, chat: Json | int, *, count: int = 1, timeout_s: float = PATIENCE_S) -> list[Json]:
         """Wait until a chat holds so many photos of a bot; returns them."""
@@ -296,10 +304,11 @@ class SandboxClient:
             found = self.photos(chat)
             return found if len(found) >= count else None
 
-        return self.wait_for(look, timeout_s=timeout_s, what=f"photo {count}")
+        return self.wait_for(look, chat=chat, timeout_s=timeout_s, what=f"photo {count}")
 
-    def _changes(self, *, after: int, timeout_s: float) -> int:
-        count: int = self.call("GET", "/changes", query={"after": after, "timeout_s": timeout_s})["count"]
+    def _changes(self, query: Json, *, after: int, timeout_s: float) -> int:
+        query = {**query, "after": after, "timeout_s": timeout_s}
+        count: int = self.call("GET", "/changes", query=query)["count"]
         return count
 
 

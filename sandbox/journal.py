@@ -7,7 +7,7 @@ import hashlib
 import itertools
 import re
 import time
-from collections import deque
+from collections import defaultdict, deque
 from dataclasses import asdict, dataclass
 from typing import Any
 from urllib.parse import parse_qsl
@@ -99,34 +99,61 @@ class Entry:
     done_at: float | None = None
 
 
-class Changes:
-    """Counts what happened anywhere in the sandbox, so that a watcher can wait for the next thing."""
+class _Bell:
+    """Counts its own ringing; whoever waits hears the next one."""
 
     def __init__(self) -> None:
         self.count = 0
-        self.closed = False
-        self._happened = asyncio.Event()
+        self._rung = asyncio.Event()
 
-    def note(self) -> None:
-        """Something happened: wake everybody who waits."""
+    def ring(self) -> None:
         self.count += 1
-        self._happened.set()
-        self._happened = asyncio.Event()
+        self._rung.set()
+        self._rung = asyncio.Event()
+
+    async def next(self) -> None:
+        await self._rung.wait()
+
+
+class Changes:
+    """Counts what happened in the sandbox and in each chat, so that a watcher can wait for the next thing.
+
+    A hundred watchers of a hundred chats would wake one another all the time if all heard all.
+    """
+
+    def __init__(self) -> None:
+        self.closed = False
+        self._everything = _Bell()
+        self._chats: defaultdict[int, _Bell] = defaultdict(_Bell)
+
+    def count(self, chat_id: int | None = None) -> int:
+        return self._bell(chat_id).count
+
+    def _bell(self, chat_id: int | None) -> _Bell:
+        return self._everything if chat_id is None else self._chats[chat_id]
+
+    def note(self, chat_id: int | None = None) -> None:
+        """Something happened, perhaps in a chat: wake those who wait for that."""
+        self._everything.ring()
+        if chat_id is not None:
+            self._chats[chat_id].ring()
 
     def close(self) -> None:
         """Let all waiting go home; from now on nobody waits."""
         self.closed = True
-        self.note()
+        for bell in (self._everything, *self._chats.values()):
+            bell.ring()
 
-    async def after(self, count: int, timeout_s: float) -> int:
+    async def after(self, count: int, timeout_s: float, chat_id: int | None = None) -> int:
         """Wait until more than ``count`` things have happened, ``timeout_s`` at most; returns the count."""
-        if self.count <= count and not self.closed:
+        bell = self._bell(chat_id)
+        if bell.count <= count and not self.closed:
             try:
                 async with asyncio.timeout(timeout_s):
-                    await self._happened.wait()
+                    await bell.next()
             except TimeoutError:
                 pass
-        return self.count
+        return bell.count
 
 
 class Journal:
@@ -198,7 +225,8 @@ def routes(journal: Journal, changes: Changes) -> list[Route]:
     async def wait(request: Request) -> Response:
         asked = request.query_params
         timeout_s = min(float(asked.get("timeout_s", "10")), 60.0)
-        count = await changes.after(int(asked.get("after", "-1")), timeout_s)
+        chat_id = int(asked["chat"]) if "chat" in asked else None
+        count = await changes.after(int(asked.get("after", "-1")), timeout_s, chat_id)
         return JSONResponse({"count": count})
 
     return [

@@ -42,7 +42,7 @@ class Events:
 
     def publish(self, body: dict[str, Any], seen_by: frozenset[int]) -> None:
         self._kept.append(Event(next(self._ids), body, seen_by))
-        self._changes.note()
+        self._changes.note(body["chat_id"])
 
     def _after(self, event_id: int) -> list[Event]:
         newer = itertools.takewhile(lambda event: event.id > event_id, reversed(self._kept))
@@ -53,7 +53,7 @@ class Events:
         seen = self.last_id if after is None else after
         yield ": here\n\n"
         while not self._changes.closed:
-            count = self._changes.count
+            count = self._changes.count()
             for event in self._after(seen):
                 seen = event.id
                 if event.is_seen_by(user_id):
