@@ -1,0 +1,73 @@
+# `make` alone lists what there is to do. Nothing but Python 3.11 or newer is needed beforehand.
+
+PYTHON ?= python3
+PORT ?= 8090
+ARGS ?=
+
+VENV := .venv
+BIN := $(VENV)/bin
+LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header \
+	--no-emit-index-url
+
+# Packages come through uv, which takes seconds where pip takes minutes. uv doesn't read pip's settings: the two that
+# a private index needs are handed on, and for all others there is pip itself.
+ifdef PIP_INDEX_URL
+export UV_DEFAULT_INDEX ?= $(PIP_INDEX_URL)
+endif
+ifdef PIP_CERT
+export SSL_CERT_FILE ?= $(PIP_CERT)
+endif
+install = $(BIN)/uv pip install --quiet --python $(BIN)/python $(1) \
+	|| { echo "uv could not install; trying pip, which takes longer."; $(BIN)/python -m pip install --quiet $(1); }
+
+.PHONY: help setup demo run test lint lock clean
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := help
+
+help: ## List what there is to do
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z]+:.*## / {printf "  make %-7s %s\n", $$1, $$2}' Makefile
+
+setup: $(VENV)/.installed ## Install everything into .venv, so that .venv/bin/g2d is there
+	@echo "Ready: make demo, or make run once .env holds the keys."
+
+demo: $(VENV)/.installed ## Chat with the bot in the browser, without any key (PORT=8090)
+	@$(BIN)/g2d demo --port $(PORT)
+
+run: $(VENV)/.installed ## Run the bot with the keys in .env
+	@$(BIN)/g2d run
+
+test: $(VENV)/.installed-dev ## Run the tests (ARGS="-k fox"); those for Postgres, Redis and chromium need them
+	@$(BIN)/pytest $(ARGS)
+
+lint: $(VENV)/.installed-dev ## Check style and types
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+
+lock: $(VENV)/.tools ## Choose versions anew for pyproject.toml; UPGRADE=1 takes the newest ones
+	printf 'setuptools\nuv\n' | $(LOCK) $(if $(UPGRADE),--upgrade) --output-file requirements-build.lock - >/dev/null
+	$(LOCK) $(if $(UPGRADE),--upgrade) --extra dev --output-file requirements-dev.lock pyproject.toml >/dev/null
+	@# What runs is what was tested: the same versions, fewer packages.
+	$(LOCK) --constraint requirements-dev.lock --output-file requirements.lock pyproject.toml >/dev/null
+
+clean: ## Remove what was installed and cached; data/ and .env stay
+	rm -rf $(VENV) build *.egg-info .coverage .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(VENV)/.tools: requirements-build.lock
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+		echo "Python 3.11 or newer is needed, and $(PYTHON) is not: try make setup PYTHON=python3.13"; exit 1; }
+	@$(PYTHON) -m venv $(VENV) || { \
+		rm -rf $(VENV); echo "This Python can't make environments: on Debian and Ubuntu, apt install python3-venv"; exit 1; }
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-build.lock
+	@touch $@
+
+$(VENV)/.installed: $(VENV)/.tools requirements.lock pyproject.toml
+	@echo "Installing into $(VENV) …"
+	@$(call install,--require-hashes -r requirements.lock)
+	@$(call install,--no-deps --no-build-isolation --editable .)
+	@touch $@
+
+$(VENV)/.installed-dev: $(VENV)/.installed requirements-dev.lock
+	@$(call install,--require-hashes -r requirements-dev.lock)
+	@touch $@
