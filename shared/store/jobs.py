@@ -14,6 +14,7 @@ from shared.store import tables
 from shared.store.database import Database
 from shared.store.rows import read_job
 
+MOST_SEED = 2**63 - 1  # what a column of 64 bits holds
 COST = 1.0  # of one picture, in turns; a person's next job stands this much further back
 
 
@@ -29,6 +30,19 @@ def insert_new(database: Database, table: Any) -> Any:
 def reached(connection: Connection, job_id: int, stage: Stage, now: datetime) -> None:
     """Write down when a job came to a stage."""
     connection.execute(insert(tables.stages).values(job_id=job_id, stage=stage, at=now))
+
+
+def _fitting(attempt: Attempt) -> dict[str, Any]:
+    """The attempt's row. Services wrote parts of it: of any length, and with characters that no database takes."""
+    columns = tables.attempts.c
+    return {
+        name: _storable(value)[: getattr(columns[name].type, "length", None)] if isinstance(value, str) else value
+        for name, value in asdict(attempt).items()
+    }
+
+
+def _storable(text: str) -> str:
+    return text.replace("\0", "").encode("utf-8", "replace").decode("utf-8")
 
 
 class Jobs:
@@ -174,7 +188,8 @@ class Jobs:
             recipe=asdict(recipe),
             image_model=recipe.model,
             provider=recipe.provider,
-            seed=recipe.seed,
+            # Providers tell seeds of up to 64 bits without a sign; the recipe keeps what doesn't fit the column.
+            seed=recipe.seed if -MOST_SEED <= (recipe.seed or 0) <= MOST_SEED else None,
             image_key=image_key,
             media_type=media_type,
             ended_at=datetime.now(UTC),
@@ -211,7 +226,7 @@ class Jobs:
             if connection.execute(mine).rowcount == 0:
                 raise LostTurn(f"job {job.id}")
             reached(connection, job.id, stage, now)
-            notes = [asdict(attempt) | {"job_id": job.id, "at": now} for attempt in attempts]
+            notes = [_fitting(attempt) | {"job_id": job.id, "at": now} for attempt in attempts]
             if notes:
                 connection.execute(insert(tables.attempts), notes)
             self._database.tell(connection, job.id)
@@ -301,9 +316,10 @@ class Jobs:
 
     def position(self, job_id: int) -> int | None:
         """Place in the queue, from 1; None when the job isn't queued."""
-        mine = select(tables.jobs.c.turn).where(tables.jobs.c.id == job_id).scalar_subquery()
+        queued = tables.jobs.c.state == State.QUEUED
+        mine = select(tables.jobs.c.turn).where(tables.jobs.c.id == job_id, queued).scalar_subquery()
         before = select(func.count()).where(
-            tables.jobs.c.state == State.QUEUED,
+            queued,
             or_(tables.jobs.c.turn < mine, (tables.jobs.c.turn == mine) & (tables.jobs.c.id <= job_id)),
         )
         with self._database.reading() as connection:
