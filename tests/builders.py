@@ -1,0 +1,109 @@
+"""Jobs for tests: a test says what matters to it, the rest is usual."""
+
+import itertools
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from shared.jobs import Address, Attempt, Job, Parameters, Prompt, Recipe, Request, Sender, Stage, State
+from shared.store import tables
+from shared.store.database import Database
+from shared.store.jobs import Jobs
+from shared.store.turns import Turns
+
+BOT = 42
+RED_FOX = Prompt("a red fox in deep snow, golden hour", negative="blurry", title="Red fox", model="gemini-test")
+FOX_RECIPE = Recipe("org/model", "fal-ai", "a red fox in deep snow", seed=7, width=1024, height=1024, steps=28)
+AN_HOUR = timedelta(hours=1)
+ALREADY_OVER = timedelta(seconds=-1)  # a lease or a deadline that has passed when it begins
+
+_messages = itertools.count(1)
+
+
+def submit(
+    database: Database,
+    idea: str = "a red fox",
+    *,
+    user: int = 7,
+    bot: int = BOT,
+    chat: int | None = None,
+    message: int | None = None,
+    number: int = 0,
+    topic: int | None = None,
+    parameters: Parameters | None = None,
+) -> Job:
+    """Submit what a message asked for; each call is another message unless ``message`` says which."""
+    job, _ = Jobs(database).submit(
+        Request(idea, parameters or Parameters()),
+        address=Address(bot, user if chat is None else chat, message or next(_messages), topic_id=topic),
+        sender=Sender(user),
+        number=number,
+    )
+    return job
+
+
+def turns_of(database: Database, *, lease: timedelta = AN_HOUR, deadline: timedelta = AN_HOUR) -> Turns:
+    """The order of jobs, with terms under which nothing runs out during a test unless it is meant to."""
+    return Turns(database, lease=lease, deadline=deadline)
+
+
+def claim(database: Database, worker: str = "worker", *, lease: timedelta = AN_HOUR) -> Job:
+    """Claim the next job, which has to be there."""
+    job = turns_of(database, lease=lease).claim_next(worker)
+    assert job is not None, "no job is queued"
+    return job
+
+
+def submit_and_claim(database: Database, *, worker: str = "worker", **request: Any) -> Job:
+    """Submit a job to an empty queue and claim it."""
+    submit(database, **request)
+    return claim(database, worker)
+
+
+def submit_and_finish(database: Database, **request: Any) -> Job:
+    """Submit a job to an empty queue and finish it, as a worker would."""
+    job = submit_and_claim(database, **request)
+    Jobs(database).keep_prompt(job, RED_FOX)
+    Jobs(database).finish(job, FOX_RECIPE, image_key=f"000000/{job.id}.jpg", media_type="image/jpeg")
+    return read(database, job)
+
+
+def submit_and_fail(database: Database, *, reason: str = "service_busy", **request: Any) -> Job:
+    """Submit a job to an empty queue and give it up, as a worker would."""
+    job = submit_and_claim(database, **request)
+    Jobs(database).give_up(job, reason)
+    return read(database, job)
+
+
+def read(database: Database, job: Job) -> Job:
+    """The job as its row is now."""
+    now = Jobs(database).read(job.id)
+    assert now is not None
+    return now
+
+
+def an_attempt(**values: Any) -> Attempt:
+    """A call that was made for a job."""
+    usual = {"step": "image", "service": "fal-ai", "model": "org/model", "duration_ms": 1200}
+    return Attempt(**usual | values)
+
+
+def a_job(**values: Any) -> Job:
+    """A job that is in no database."""
+    usual: dict[str, Any] = {
+        "id": 1,
+        "address": Address(BOT, 7, 1),
+        "sender": Sender(7),
+        "number": 0,
+        "request": Request(values.pop("idea", "a red fox")),
+        "state": State.WORKING,
+        "stage": Stage.PAINTING,
+        "created_at": datetime.now(UTC),
+    }
+    return Job(**usual | values)
+
+
+def empty(database: Database) -> None:
+    """Delete all rows."""
+    with database.writing() as connection:
+        for table in tables.metadata.sorted_tables:
+            connection.execute(table.delete())

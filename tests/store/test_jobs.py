@@ -1,0 +1,409 @@
+"""The record of every job."""
+
+import math
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+from typing import Any
+
+import pytest
+from builders import (
+    ALREADY_OVER,
+    BOT,
+    FOX_RECIPE,
+    RED_FOX,
+    an_attempt,
+    claim,
+    read,
+    submit,
+    submit_and_claim,
+    submit_and_fail,
+    submit_and_finish,
+    turns_of,
+)
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sqlalchemy import func, select
+
+from shared.jobs import Address, Parameters, Request, Sender, Stage, State
+from shared.store import tables
+from shared.store.database import Database
+from shared.store.jobs import Jobs, LostTurn
+
+
+@pytest.fixture
+def jobs(database: Database) -> Jobs:
+    return Jobs(database)
+
+
+def count(database: Database, table: Any) -> int:
+    with database.reading() as connection:
+        return connection.scalar(select(func.count()).select_from(table)) or 0
+
+
+class TestSubmit:
+    def test_what_was_asked_can_be_read_again(self, jobs: Jobs) -> None:
+        request = Request("a red fox", Parameters(model="org/model", seed=2**32 - 1, width=768, guidance=3.5))
+        address = Address(BOT, -1001234567890123, 2**40, topic_id=9, private=False)
+        sender = Sender(2**45, "pt-br")
+
+        job, is_new = jobs.submit(request, address=address, sender=sender, number=3)
+
+        assert is_new
+        assert (job.request, job.address, job.sender, job.number) == (request, address, sender, 3)
+        assert (job.state, job.stage) == (State.QUEUED, Stage.QUEUED)
+        assert jobs.read(job.id) == job
+
+    def test_the_same_message_twice_is_one_job(self, database: Database) -> None:
+        first = submit(database, "a red fox", message=5)
+        again, is_new = Jobs(database).submit(Request("a red fox"), address=first.address, sender=first.sender)
+
+        assert not is_new
+        assert again == first
+        assert count(database, tables.jobs) == 1
+
+    def test_the_same_message_twice_does_not_push_its_sender_back(self, database: Database) -> None:
+        for _ in range(10):
+            submit(database, user=1, message=1)
+        submit(database, user=2)
+        second = submit(database, user=1, message=2)
+
+        assert [claim(database).address.chat_id for _ in range(3)] == [1, 2, 1]
+        assert jobs_left(database) == 0
+        assert second.address.message_id == 2
+
+    def test_the_same_message_from_many_threads_is_one_job(self, database: Database) -> None:
+        barrier = threading.Barrier(8)
+
+        def ask(_: int) -> int:
+            barrier.wait()
+            return submit(database, user=1, message=1).id
+
+        with ThreadPoolExecutor(8) as pool:
+            ids = set(pool.map(ask, range(8)))
+
+        assert len(ids) == 1
+        assert count(database, tables.jobs) == 1
+
+    def test_one_message_may_ask_for_several_pictures(self, database: Database) -> None:
+        ids = {submit(database, message=5, number=number).id for number in range(4)}
+
+        assert len(ids) == 4
+
+    @pytest.mark.parametrize("other", [{"bot": 43}, {"chat": 8}, {"message": 6}])
+    def test_messages_of_other_bots_and_chats_are_other_jobs(self, database: Database, other: dict[str, int]) -> None:
+        usual = {"bot": 42, "chat": 7, "message": 5}
+
+        assert submit(database, **usual).id != submit(database, **usual | other).id
+
+    def test_times_are_in_utc(self, database: Database) -> None:
+        job = submit(database)
+
+        assert job.created_at.tzinfo is UTC
+        assert abs(datetime.now(UTC) - job.created_at) < timedelta(minutes=1)
+
+    @settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+    @given(idea=st.text(st.characters(exclude_categories=["Cc", "Cs"]), min_size=1, max_size=200))
+    def test_every_idea_comes_back_as_it_was(self, database: Database, idea: str) -> None:
+        job = submit(database, idea)
+
+        assert read(database, job).request.idea == idea
+
+    def test_unknown_jobs_are_passed_over(self, database: Database) -> None:
+        job = submit(database)
+
+        assert Jobs(database).read(job.id + 1) is None
+        assert [one.id for one in Jobs(database).read_all([job.id, job.id + 1])] == [job.id]
+
+
+def jobs_left(database: Database) -> int:
+    with database.reading() as connection:
+        queued = select(func.count()).select_from(tables.jobs).where(tables.jobs.c.state == State.QUEUED)
+        return connection.scalar(queued) or 0
+
+
+class TestTheSteps:
+    def test_a_prompt_that_was_kept_is_there_after_the_next_claim(self, database: Database) -> None:
+        job = submit_and_claim(database)
+
+        Jobs(database).keep_prompt(job, RED_FOX)
+        turns_of(database).release("worker")
+
+        assert claim(database).prompt == RED_FOX
+
+    def test_own_words_have_no_chat_model(self, database: Database) -> None:
+        job = submit_and_claim(database)
+        own_words = type(RED_FOX)("a red fox", language="und")
+
+        Jobs(database).keep_prompt(job, own_words)
+
+        assert read(database, job).prompt == own_words
+
+    def test_a_step_that_is_done_forgets_its_failures(self, database: Database) -> None:
+        job = submit_and_claim(database)
+        Jobs(database).wait(job, seconds=0, stage=Stage.RETRYING, reason="service_busy", failures=3)
+        job = claim(database)
+        assert job.failures == 3
+
+        Jobs(database).keep_prompt(job, RED_FOX)
+
+        assert read(database, job).failures == 0
+
+    def test_a_finished_job_holds_its_recipe_and_where_its_picture_is(self, database: Database) -> None:
+        job = submit_and_finish(database)
+
+        assert (job.state, job.stage) == (State.FINISHED, Stage.SENDING)
+        assert (job.recipe, job.image_key, job.media_type) == (FOX_RECIPE, f"000000/{job.id}.jpg", "image/jpeg")
+        assert job.worker is None
+        assert job.ended_at is not None
+
+    @pytest.mark.parametrize("seed", [None, 0, 2**63 - 1, 2**63, 2**64 - 1])
+    def test_a_seed_of_any_size_is_kept(self, database: Database, seed: int | None) -> None:
+        job = submit_and_claim(database)
+        recipe = replace(FOX_RECIPE, seed=seed)
+
+        Jobs(database).finish(job, recipe, image_key="k", media_type="image/png")
+
+        assert read(database, job).recipe == recipe
+
+    def test_a_job_that_was_given_up_says_why(self, database: Database) -> None:
+        job = submit_and_fail(database, reason="out_of_time")
+
+        assert (job.state, job.reason) == (State.FAILED, "out_of_time")
+        assert job.ended_at is not None
+
+    def test_a_waiting_job_says_why_how_long_and_where_its_order_is(self, database: Database) -> None:
+        job = submit_and_claim(database)
+        handle = {"order": {"id": "abc", "ä": [1, None]}}
+
+        Jobs(database).wait(
+            job, seconds=60, stage=Stage.WAKING, reason="model_loading", failures=1, estimate_s=42.5, handle=handle
+        )
+
+        job = read(database, job)
+        assert (job.state, job.stage, job.reason) == (State.WAITING, Stage.WAKING, "model_loading")
+        assert (job.failures, job.estimate_s, job.handle, job.worker) == (1, 42.5, handle, None)
+        assert job.not_before is not None
+        assert job.not_before > datetime.now(UTC)
+
+    def test_every_stage_is_recorded_in_order(self, database: Database) -> None:
+        job = submit_and_claim(database)
+        Jobs(database).keep_prompt(job, RED_FOX)
+        Jobs(database).give_up(job, "unexpected")
+
+        with database.reading() as connection:
+            stages = connection.execute(select(tables.stages).order_by(tables.stages.c.id)).all()
+
+        assert [row.stage for row in stages] == ["queued", "writing", "painting", "sending"]
+        assert all(earlier.at <= later.at for earlier, later in pairwise(stages))
+
+
+Step = Callable[..., None]
+STEPS: dict[str, Step] = {
+    "keep_prompt": lambda jobs, job, attempts=(): jobs.keep_prompt(job, RED_FOX, attempts),
+    "wait": lambda jobs, job, attempts=(): jobs.wait(
+        job, seconds=1, stage=Stage.RETRYING, reason="service_busy", failures=1, attempts=attempts
+    ),
+    "finish": lambda jobs, job, attempts=(): jobs.finish(
+        job, FOX_RECIPE, image_key="k", media_type="image/png", attempts=attempts
+    ),
+    "give_up": lambda jobs, job, attempts=(): jobs.give_up(job, "unexpected", attempts),
+}
+
+
+@pytest.mark.parametrize("step", STEPS.values(), ids=STEPS.keys())
+class TestFencing:
+    """Whoever lost a job changes nothing any more."""
+
+    def test_a_worker_whose_lease_ran_out_has_lost_its_turn(self, database: Database, step: Step) -> None:
+        submit(database)
+        job = claim(database, lease=ALREADY_OVER)
+        turns_of(database).sweep(most_due=10)
+        swept = read(database, job)
+
+        with pytest.raises(LostTurn):
+            step(Jobs(database), job)
+
+        assert read(database, job) == swept
+
+    def test_another_worker_has_the_job_now(self, database: Database, step: Step) -> None:
+        submit(database)
+        job = claim(database, "first", lease=ALREADY_OVER)
+        turns_of(database).sweep(most_due=10)
+        taken_over = claim(database, "second")
+
+        with pytest.raises(LostTurn):
+            step(Jobs(database), job)
+
+        assert read(database, job) == taken_over
+        step(Jobs(database), taken_over)
+
+    def test_the_same_worker_in_another_thread_has_the_job_now(self, database: Database, step: Step) -> None:
+        submit(database)
+        job = claim(database, "worker", lease=ALREADY_OVER)
+        turns_of(database).sweep(most_due=10)
+        taken_over = claim(database, "worker")
+
+        with pytest.raises(LostTurn):
+            step(Jobs(database), job)
+
+        assert read(database, job) == taken_over
+
+    def test_a_job_that_ended_stays_as_it_ended(self, database: Database, step: Step) -> None:
+        job = submit_and_claim(database)
+        Jobs(database).finish(job, FOX_RECIPE, image_key="k", media_type="image/png")
+        finished = read(database, job)
+
+        with pytest.raises(LostTurn):
+            step(Jobs(database), job)
+
+        assert read(database, job) == finished
+
+
+class TestAttempts:
+    def test_pairs_that_failed_for_good_are_known(self, database: Database) -> None:
+        other = submit_and_claim(database)
+        Jobs(database).give_up(other, "no_credit", [an_attempt(service="d", outcome="no_credit")])
+        job = submit_and_claim(database)
+        attempts = [
+            an_attempt(service="a", outcome="no_credit"),
+            an_attempt(service="a", outcome="no_credit"),
+            an_attempt(service="b", outcome="service_busy"),
+            an_attempt(service="c"),
+            an_attempt(service="gemini", step="prompt", outcome="no_credit"),
+        ]
+
+        Jobs(database).wait(job, seconds=0, stage=Stage.RETRYING, reason="service_busy", failures=1, attempts=attempts)
+
+        assert Jobs(database).tried_in_vain(job.id, frozenset({"no_credit"})) == {("org/model", "a")}
+
+    @pytest.mark.parametrize("step", ["keep_prompt", "wait", "finish", "give_up"])
+    def test_every_step_records_the_calls_that_led_to_it(self, database: Database, step: str) -> None:
+        job = submit_and_claim(database)
+
+        STEPS[step](Jobs(database), job, [an_attempt(status=429), an_attempt(status=200)])
+
+        with database.reading() as connection:
+            rows = connection.execute(select(tables.attempts).order_by(tables.attempts.c.id)).all()
+        assert [(row.job_id, row.status) for row in rows] == [(job.id, 429), (job.id, 200)]
+
+    def test_whoever_lost_the_turn_records_nothing(self, database: Database) -> None:
+        job = submit_and_claim(database)
+        turns_of(database).release("worker")
+
+        with pytest.raises(LostTurn):
+            Jobs(database).keep_prompt(job, RED_FOX, [an_attempt()])
+
+        assert count(database, tables.attempts) == 0
+
+    @pytest.mark.parametrize(
+        "oddity",
+        [
+            {"detail": "a null \x00 and half a pair \ud800"},
+            {"detail": "x" * 100_000},
+            {"request_id": "r" * 1000},
+            {"request_id": "\x00\udfff"},
+            {"model": "org/" + "m" * 1000},
+        ],
+        ids=["detail no database takes", "long detail", "long id", "id no database takes", "long model"],
+    )
+    def test_a_step_is_recorded_whatever_the_service_said(self, database: Database, oddity: dict[str, str]) -> None:
+        job = submit_and_claim(database)
+
+        Jobs(database).keep_prompt(job, RED_FOX, [an_attempt(**oddity)])
+
+        assert read(database, job).prompt == RED_FOX
+        assert count(database, tables.attempts) == 1
+
+
+class TestPlaceInTheLine:
+    def test_places_count_from_one_in_the_order_of_turns(self, database: Database) -> None:
+        mine, my_second, theirs = submit(database, user=1), submit(database, user=1), submit(database, user=2)
+
+        assert [Jobs(database).position(job.id) for job in (mine, theirs, my_second)] == [1, 2, 3]
+
+    def test_a_job_under_way_has_no_place(self, database: Database) -> None:
+        first, second = submit_and_claim(database), submit_and_claim(database)
+        Jobs(database).wait(first, seconds=0, stage=Stage.RETRYING, reason="service_busy", failures=1)
+        turns_of(database).sweep(most_due=10)
+
+        assert Jobs(database).position(first.id) == 1
+        assert Jobs(database).position(second.id) is None
+
+    def test_an_ended_or_unknown_job_has_no_place(self, database: Database) -> None:
+        ended = submit_and_finish(database)
+        submit(database)
+
+        assert Jobs(database).position(ended.id) is None
+        assert Jobs(database).position(ended.id + 100) is None
+
+    def test_the_line_shows_this_bots_jobs_at_their_place_among_all(self, database: Database) -> None:
+        submit(database, user=1, bot=43)
+        mine = submit(database, user=2)
+        without_status = submit(database, user=3)
+        Jobs(database).show_status(mine.id, 100, "queued:2")
+
+        assert [(place, job.id) for place, job in Jobs(database).line(BOT, most=10)] == [(2, mine.id)]
+        assert Jobs(database).line(BOT, most=1) == []
+        assert without_status.status_message_id is None
+
+
+class TestWhatPeopleAreTold:
+    def test_one_of_two_processes_edits_the_status_message(self, database: Database) -> None:
+        job = submit_and_claim(database)
+        Jobs(database).show_status(job.id, 100, "queued:1")
+        job = read(database, job)
+
+        assert Jobs(database).change_status(job, "writing")
+        assert not Jobs(database).change_status(job, "writing")
+        assert read(database, job).status_shown == "writing"
+
+    def test_a_job_that_ended_meanwhile_keeps_its_status(self, database: Database) -> None:
+        job = submit_and_claim(database)
+        Jobs(database).show_status(job.id, 100, "queued:1")
+        before = read(database, job)
+        Jobs(database).give_up(job, "unexpected")
+
+        assert not Jobs(database).change_status(before, "painting")
+
+    def test_jobs_under_way_are_those_begun_that_have_a_status_message(self, database: Database) -> None:
+        submit_and_claim(database)
+        working, waiting = submit_and_claim(database, user=1), submit_and_claim(database, user=2)
+        elsewhere = submit_and_claim(database, bot=43, user=3)
+        jobs = Jobs(database)
+        jobs.wait(waiting, seconds=60, stage=Stage.RETRYING, reason="service_busy", failures=1)
+        for message_id, job in enumerate((working, waiting, elsewhere, submit(database)), 100):
+            jobs.show_status(job.id, message_id, "queued:1")
+
+        assert {job.id for job in jobs.under_way(BOT, most=10)} == {working.id, waiting.id}
+
+    def test_chats_at_work_are_named_once_each(self, database: Database) -> None:
+        for chat, topic in [(1, None), (1, None), (2, 5), (2, 6)]:
+            submit_and_claim(database, chat=chat, topic=topic)
+        submit(database, chat=3)
+
+        assert sorted(Jobs(database).chats_at_work(BOT, most=10), key=str) == [(1, None), (2, 5), (2, 6)]
+
+    def test_a_group_that_moved_is_answered_under_its_new_id(self, database: Database) -> None:
+        moved, other = submit(database, chat=-5), submit(database, chat=-6)
+        elsewhere = submit(database, chat=-5, bot=43)
+
+        Jobs(database).move_chat(BOT, -5, to=-1005)
+
+        chats = [read(database, job).address.chat_id for job in (moved, other, elsewhere)]
+        assert chats == [-1005, -6, -5]
+
+
+def test_virtual_time_never_runs_away(database: Database) -> None:
+    """A thousandth picture of the only user is no further away than the first: turns stay finite numbers."""
+    turns = []
+    for _ in range(20):
+        submit_and_finish(database)
+        with database.reading() as connection:
+            turns.append(connection.scalar(select(func.max(tables.jobs.c.turn))))
+
+    assert all(math.isfinite(turn) for turn in turns)
+    assert turns == sorted(turns)
