@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import threading
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -125,7 +126,9 @@ def _create_server(host: str, port: int, log_level: str) -> _Server:
 
 def serve(port: int, host: str = "127.0.0.1") -> None:
     """Serve the sandbox until interrupted."""
-    _create_server(host, port, "warning").run()
+    # uvicorn raises the signal again once it has ended in order; here that is the wished end.
+    with suppress(KeyboardInterrupt):
+        _create_server(host, port, "warning").run()
 
 
 def _listen(host: str, port: int) -> socket.socket:

@@ -14,7 +14,7 @@ from typing import Any
 from PIL import Image
 
 from sandbox.bodies import Upload
-from sandbox.telegram.errors import bad_request
+from sandbox.telegram.errors import ApiError, bad_request
 
 MEGABYTE = 1024 * 1024
 LARGEST_PHOTO = 10 * MEGABYTE
@@ -183,7 +183,7 @@ class Files:
         if not upload.content:
             raise bad_request("file must be non-empty")
         if len(upload.content) > LARGEST_UPLOAD:
-            raise bad_request("Request Entity Too Large")
+            raise ApiError(413, "Request Entity Too Large")
         media_type = upload.media_type
         if media_type in ("", "application/octet-stream"):
             media_type = DEFAULT_TYPES.get(kind, "application/octet-stream")
