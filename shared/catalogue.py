@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -73,7 +73,7 @@ class Catalogue:
         self.default: str = default or shipped.default
         self.fallbacks: tuple[str, ...] = shipped.fallbacks if fallbacks is None else fallbacks
 
-    def __iter__(self) -> Any:
+    def __iter__(self) -> Iterator[Model]:
         """All shipped models, the good ones first."""
         return iter(self._models.values())
 

@@ -49,4 +49,4 @@ def _seed(model: Model, wished: int | None, seed: int) -> int | None:
 def _guidance(model: Model, wished: float | None) -> float | None:
     if model.guidance is None or wished is None:
         return model.guidance
-    return min(max(wished, 0.0), MAX_GUIDANCE)
+    return min(max(0.0, wished), MAX_GUIDANCE)  # In this order not-a-number comes out as 0.

@@ -34,6 +34,7 @@ from shared.errors import (
 from shared.jobs import Attempt, Image, Parameters, Prompt, Recipe
 
 MAX_PICTURES = 3  # paid for in search of one that can be shown
+MIN_CALL_S = 1.0  # of the time allowed that must be left for one more call
 MAX_DETAIL = 200  # characters
 ECHO = 16  # characters of a prompt by which it is recognised in a service's message
 
@@ -131,6 +132,9 @@ class Studio:
                 if self._may_call(target, run):
                     with _noting(run, target):
                         return self._order(target, run)
+                if run.waits[model] and run.countdown.left < MIN_CALL_S:
+                    # Calls without time would only count against providers that did nothing wrong.
+                    break
             if run.waits[model]:
                 raise min(run.waits[model], key=_wait)
         raise _most_telling(run)
@@ -178,10 +182,10 @@ class Studio:
     def _another(self, brief: Brief, error: BadPicture, run: _Run) -> Brief:
         """The brief for one more try; the same seed would paint the same black picture."""
         run.pictures += 1
-        if run.pictures >= MAX_PICTURES:
-            if error.flaw == "black":
-                # Safety checkers of diffusers models answer with black pictures and don't say why.
-                raise PictureRefused("only black pictures came") from error
+        if run.pictures >= MAX_PICTURES and error.flaw == "black":
+            # Safety checkers of diffusers models answer with black pictures and don't say why.
+            raise PictureRefused("only black pictures came") from error
+        if run.pictures >= MAX_PICTURES or run.countdown.left < MIN_CALL_S:
             raise error
         return replace(brief, seed=self._chance.randrange(SEEDS)) if brief.seed is not None else brief
 

@@ -38,8 +38,8 @@ class Answer:
     """
 
     status: int
-    headers: Mapping[str, str] = field(default_factory=requests.structures.CaseInsensitiveDict)
-    body: bytes = field(default=b"", repr=False)
+    headers: Mapping[str, str]
+    body: bytes = field(repr=False)
     duration_ms: int = 0
 
     @property

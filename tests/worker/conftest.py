@@ -7,10 +7,11 @@ from typing import Any
 
 import PIL.Image
 import pytest
+from sqlalchemy import delete
 
 from sandbox.app import Sandbox
 from sandbox.client import SandboxClient
-from services.worker.circuits import CLOSED, Circuit, CircuitBreaker
+from services.worker.circuits import CircuitBreaker
 from services.worker.discovery import Discovery
 from services.worker.painters.painter import Painter
 from services.worker.painters.roster import roster
@@ -18,6 +19,10 @@ from services.worker.studio import Order, Studio
 from services.worker.wire import Wire
 from shared.catalogue import Catalogue
 from shared.jobs import Attempt, Image, Parameters, Prompt, Recipe
+from shared.migrations import migrate
+from shared.store import tables
+from shared.store.circuits import Circuits
+from shared.store.database import Database
 
 TOKEN = "hf_test"
 IDLE = {"latency_s": 0.0, "queue_polls": 1, "cold": {}}
@@ -51,25 +56,20 @@ def painters(sandbox: SandboxClient, wire: Wire) -> dict[str, Painter]:
     return roster(wire, router_url=f"{sandbox.url}/router", token=TOKEN, image_hosts=sandbox.url)
 
 
-class MemoryCircuits:
-    """Keeps circuits in a dictionary, as one worker alone would see them."""
-
-    def __init__(self) -> None:
-        self.circuits: dict[tuple[str, str], Circuit] = {}
-
-    def read(self, provider: str, model: str) -> Circuit:
-        return self.circuits.get((provider, model), CLOSED)
-
-    def swap(self, provider: str, model: str, *, old: Circuit, new: Circuit) -> bool:
-        if self.read(provider, model) != old:
-            return False
-        self.circuits[provider, model] = new
-        return True
+@pytest.fixture(scope="session")
+def worker_database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
+    database = Database(f"sqlite:///{tmp_path_factory.mktemp('worker') / 'g2d.db'}")
+    migrate(database)
+    yield database
+    database.close()
 
 
 @pytest.fixture
-def circuits() -> MemoryCircuits:
-    return MemoryCircuits()
+def circuits(worker_database: Database) -> Circuits:
+    """A store in which all circuits are closed."""
+    with worker_database.writing() as connection:
+        connection.execute(delete(tables.circuits))
+    return Circuits(worker_database)
 
 
 @pytest.fixture
@@ -111,7 +111,7 @@ class Workbench:
 
 
 @pytest.fixture
-def bench(sandbox: SandboxClient, wire: Wire, discovery: Discovery, circuits: MemoryCircuits) -> Workbench:
+def bench(sandbox: SandboxClient, wire: Wire, discovery: Discovery, circuits: Circuits) -> Workbench:
     studio = Studio(
         wire,
         discovery,

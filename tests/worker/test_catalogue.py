@@ -1,7 +1,7 @@
 """Image models as data, and what is asked of each."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.worker.briefs import brief_for, size_for
@@ -117,6 +117,7 @@ class TestBriefs:
     def test_the_proportions_of_a_size_too_large_are_kept(self):
         assert size_for(Catalogue().model("black-forest-labs/FLUX.1-dev"), 3840, 2160) == (1536, 864)
 
+    @settings(deadline=None, max_examples=100)
     @given(st.sampled_from(MODELS), st.none() | st.integers(1, 100_000), st.none() | st.integers(1, 100_000))
     def test_every_size_fits_the_model(self, model, width, height):
         wide, high = size_for(model, width, height)

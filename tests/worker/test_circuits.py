@@ -4,9 +4,11 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from services.worker.circuits import CLOSED, FAILURES, LONGEST_OPEN, OPEN, TRIAL, Circuit, CircuitBreaker, after_failure
+from services.worker.circuits import FAILURES, LONGEST_OPEN, OPEN, TRIAL, CircuitBreaker, after_failure
 from services.worker.painters.painter import Target
 from shared.errors import BadPicture, ModelLoading, ModelNotServed, ServiceBusy, ServiceUnreachable, StoreAway
+from shared.store.circuits import Circuit, Circuits
+from shared.store.database import Database
 
 TARGET = Target("org/name", "fal-ai", "fal-ai/name")
 NOON = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
@@ -29,7 +31,7 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def breaker(circuits, clock: Clock) -> CircuitBreaker:
+def breaker(circuits: Circuits, clock: Clock) -> CircuitBreaker:
     return CircuitBreaker(circuits, clock=clock)
 
 
@@ -131,6 +133,18 @@ class AwayStore:
         raise StoreAway
 
 
+class RacedStore(Circuits):
+    """Another worker notes a failure just before our first write."""
+
+    swaps = 0
+
+    def swap(self, provider: str, model: str, *, old: Circuit, new: Circuit) -> bool:
+        self.swaps += 1
+        if self.swaps == 1:
+            super().swap(provider, model, old=old, new=Circuit(failures=1))
+        return super().swap(provider, model, old=old, new=new)
+
+
 class TestTheStore:
     def test_one_that_is_away_lets_everybody_pass(self):
         breaker = CircuitBreaker(AwayStore())
@@ -139,19 +153,17 @@ class TestTheStore:
 
         assert breaker.admit(TARGET) == 0
 
-    def test_a_healthy_circuit_is_not_written(self, breaker: CircuitBreaker, circuits):
-        breaker.tell(TARGET, None)
+    def test_a_healthy_circuit_is_not_written(self, worker_database: Database, circuits: Circuits):
+        store = RacedStore(worker_database)
 
-        assert circuits.circuits == {}
+        CircuitBreaker(store).tell(TARGET, None)
 
-    def test_a_lost_race_counts_what_the_winner_wrote(self, circuits, clock: Clock):
-        class Racing(type(circuits)):
-            def swap(self, provider: str, model: str, *, old: Circuit, new: Circuit) -> bool:
-                if old == CLOSED:
-                    self.circuits[provider, model] = Circuit(failures=1)
-                return super().swap(provider, model, old=old, new=new)
+        assert store.swaps == 0
 
-        store = Racing()
-        CircuitBreaker(store, clock=clock).tell(TARGET, ServiceBusy())
+    def test_a_lost_race_counts_what_the_winner_wrote(self, worker_database: Database, circuits: Circuits):
+        store = RacedStore(worker_database)
 
-        assert store.read("fal-ai", "org/name").failures == 2
+        CircuitBreaker(store).tell(TARGET, ServiceBusy())
+
+        assert store.swaps == 2
+        assert circuits.read(TARGET.provider, TARGET.model).failures == 2

@@ -71,12 +71,13 @@ class TestTargets:
         assert discovery.targets("my/own") == (Target("my/own", "endpoint", "https://y.endpoints.test/"),)
 
 
-class TestMappings:
-    ENTRY = {"status": "live", "providerId": "x", "task": "text-to-image"}
+ENTRY = {"status": "live", "providerId": "x", "task": "text-to-image"}
 
+
+class TestMappings:
     def test_both_shapes_mean_the_same(self):
-        as_list = read_targets("a/b", [{**self.ENTRY, "provider": "fal-ai"}, {**self.ENTRY, "provider": "nscale"}])
-        as_object = read_targets("a/b", {"nscale": self.ENTRY, "fal-ai": self.ENTRY})
+        as_list = read_targets("a/b", [{**ENTRY, "provider": "fal-ai"}, {**ENTRY, "provider": "nscale"}])
+        as_object = read_targets("a/b", {"nscale": ENTRY, "fal-ai": ENTRY})
 
         assert as_list == as_object == (Target("a/b", "fal-ai", "x"), Target("a/b", "nscale", "x"))
 
@@ -93,7 +94,7 @@ class TestMappings:
         ],
     )
     def test_what_we_could_not_call_is_left_out(self, change: dict[str, Any]):
-        assert read_targets("a/b", [{**self.ENTRY, "provider": "fal-ai", **change}]) == ()
+        assert read_targets("a/b", [{**ENTRY, "provider": "fal-ai", **change}]) == ()
 
     @pytest.mark.parametrize("mapping", [None, 3, "x", [None, 3], {"fal-ai": None}])
     def test_nonsense_has_no_targets(self, mapping: Any):
@@ -196,8 +197,8 @@ class TestSurvey:
         assert next(iter(found)) == DEV
 
     def test_it_turns_every_page(self, sandbox: SandboxClient, discovery: Discovery):
-        link = '<https://somewhere.test/api/models?limit=5&cursor=5&pipeline_tag=text-to-image>; rel="next"'
-        page = [{"id": "a/b", "inferenceProviderMapping": {"fal-ai": TestMappings.ENTRY}}, None, {"id": 3}]
+        link = '<https://somewhere.test/api/models?limit=5&cursor=5&expand[]=inferenceProviderMapping>; rel="next"'
+        page = [{"id": "a/b", "inferenceProviderMapping": {"fal-ai": ENTRY}}, None, {"id": 3}]
         sandbox.arm("hub", status=200, headers={"Link": link}, reply=page)
 
         found = discovery.survey()

@@ -6,7 +6,7 @@ from email.utils import format_datetime
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.worker.failures import ENDPOINT, MAX_TEXT, error_text, estimated_seconds, read_failure, retry_after
@@ -191,6 +191,7 @@ class TestAnything:
         lambda inner: st.lists(inner) | st.dictionaries(st.sampled_from(["error", "detail", "x"]), inner),
     )
 
+    @settings(deadline=None, max_examples=50)
     @given(
         status=st.integers(100, 999),
         body=st.binary() | json_values.map(lambda value: json.dumps(value).encode()),

@@ -297,7 +297,7 @@ class TestFailures:
     ):
         sandbox.arm("router", status=200, reply=reply)
 
-        with pytest.raises((UnexpectedAnswer, BadPicture)):
+        with pytest.raises((UnexpectedAnswer, BadPicture, ServiceBusy)):
             paint(painters, TARGETS[provider])
 
     def test_a_redirect_is_not_followed_with_our_token(self, sandbox: SandboxClient, painters: dict[str, Painter]):
@@ -414,7 +414,9 @@ class TestQueues:
         assert (pauses[0], pauses[-1]) == (0.5, 5.0)
 
     @pytest.mark.parametrize("provider", ["fal-ai", "wavespeed", "zai-org"])
-    @pytest.mark.parametrize("trouble", [{"status": 502}, {"drop": "before"}, {"preset": "rate-limited"}])
+    @pytest.mark.parametrize(
+        "trouble", [{"status": 502}, {"drop": "before"}, {"preset": "rate-limited"}, {"status": 200, "reply": "<html>"}]
+    )
     def test_trouble_while_looking_does_not_lose_the_order(
         self, sandbox: SandboxClient, painters: dict[str, Painter], provider: str, trouble: dict[str, Any]
     ):

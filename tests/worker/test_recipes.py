@@ -5,7 +5,7 @@ from io import BytesIO
 
 import PIL.Image
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.worker.inspection import inspect
@@ -128,6 +128,7 @@ class TestText:
     def test_other_texts_are_no_recipe(self, text: str):
         assert from_text(text) is None
 
+    @settings(deadline=None, max_examples=100)
     @given(
         st.builds(
             Recipe,

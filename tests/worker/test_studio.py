@@ -191,6 +191,15 @@ class TestBusy:
 
         assert bench.paint(DEV)[1].provider == "replicate"
 
+    def test_when_the_time_is_over_no_other_provider_is_blamed(self, sandbox: SandboxClient, bench):
+        sandbox.arm("router", gate="slow", times=None)
+
+        with pytest.raises(ServiceUnreachable):
+            bench.paint(DEV, seconds=0.4)
+
+        assert bench.outcomes == [("fal-ai", "service_unreachable")]
+        sandbox.open_gate("slow")
+
     def test_the_time_allowed_is_kept(self, sandbox: SandboxClient, bench):
         sandbox.arm("router", gate="slow", times=None)
 

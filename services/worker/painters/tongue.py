@@ -94,11 +94,14 @@ class WithoutQueue:
 
 
 def mapping(value: Any, provider: str) -> dict[str, Any]:
-    """``value`` as a JSON object.
+    """An answer's JSON as an object.
 
     Raises:
-        UnexpectedAnswer: It is something else.
+        ServiceBusy: It is none at all: a gateway's page, or nothing.
+        UnexpectedAnswer: It is JSON of another kind.
     """
+    if value is None:
+        raise ServiceBusy(f"{provider} answered without JSON")
     if not isinstance(value, dict):
         raise UnexpectedAnswer(f"{provider} answered {type(value).__name__} where an object was due")
     return value
