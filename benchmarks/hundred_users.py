@@ -46,18 +46,21 @@ def main() -> None:
             environment |= {"DATABASE_URL": wanted.postgres, "REDIS_URL": wanted.redis}
             _fresh(wanted.postgres, wanted.redis)
             subprocess.run([BIN / "g2d", "migrate"], env=environment, check=True)
-        for command in ("bot", "worker") if wanted.distributed else ("run",):
-            stack.enter_context(_process(command, environment=environment))
+        commands = ("bot", "worker") if wanted.distributed else ("run",)
+        ours = [stack.enter_context(_process(command, environment=environment)) for command in commands]
         client.wait_for(lambda: client.journal("telegram", "getUpdates"), timeout_s=60, what="the bot")
 
         _measure(client, 1)  # Everything is loaded and connected after this.
         client.call("PUT", "/gemini/_sandbox", json={"latency_s": GEMINI_S})
-        client.call("PUT", "/router/_sandbox", json={"latency_s": PAINTER_S})
+        client.call("PUT", "/router/_sandbox", json={"latency_s": PAINTER_S, "same_picture": True})
+        before = [_cpu_seconds(process) for process in ours]
         waits = _measure(client, wanted.users)
+        used = sum(_cpu_seconds(process) for process in ours) - sum(before)
         least = GEMINI_S + PAINTER_S
         print(
             f"{'distributed' if wanted.distributed else 'embedded'}: {len(waits)} users, least {least:.1f} s: "
-            f"first {waits[0]:.1f} s, middle {waits[len(waits) // 2]:.1f} s, last {waits[-1]:.1f} s"
+            f"first {waits[0]:.1f} s, middle {waits[len(waits) // 2]:.1f} s, last {waits[-1]:.1f} s; "
+            f"CPU {1000 * used / len(waits):.0f} ms a picture"
         )
 
 
@@ -102,13 +105,18 @@ def _environment(url: str, folder: str) -> dict[str, str]:
 
 
 @contextmanager
-def _process(*arguments: str, environment: dict[str, str] | None = None) -> Iterator[None]:
+def _process(*arguments: str, environment: dict[str, str] | None = None) -> Iterator[subprocess.Popen]:
     process = subprocess.Popen([BIN / "g2d", *arguments], env=environment)
     try:
-        yield
+        yield process
     finally:
         process.kill()
         process.wait()
+
+
+def _cpu_seconds(process: subprocess.Popen) -> float:
+    user, system = Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()[11:13]
+    return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
 
 
 def _fresh(postgres: str, redis_url: str) -> None:

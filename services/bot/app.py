@@ -13,13 +13,14 @@ from telegram.error import Conflict, TelegramError
 from telegram.ext import ApplicationBuilder, CommandHandler, MessageHandler, Updater, filters
 
 from services.bot.delivery import Delivery
-from services.bot.flood import FloodLimit
+from services.bot.flood import CALLS_AT_ONCE, FloodLimit
 from services.bot.handlers import start
 from services.bot.handlers.failures import failed
 from services.bot.handlers.imagine import Imagine, is_our_question
-from services.bot.intake import DurableApplication, DurableRequest, feed_unhandled, keep_feeding, keep_ticking_off
+from services.bot.intake import DurableApplication, DurableTransport, feed_unhandled, keep_feeding, keep_ticking_off
 from services.bot.locales import DEFAULT, say
 from services.bot.status import Status
+from services.bot.transport import Transport
 from shared import wakeups
 from shared.images import Images
 from shared.queue import Tickets
@@ -141,12 +142,8 @@ def _application(settings: BotSettings, updates: Updates) -> DurableApplication:
         .token(settings.telegram_bot_token.get_secret_value())
         .base_url(f"{settings.telegram_api_url}/bot")
         .base_file_url(f"{settings.telegram_api_url}/file/bot")
-        .get_updates_request(DurableRequest(updates))
-        .connection_pool_size(64)
-        .pool_timeout(30)
-        .connect_timeout(10)
-        .read_timeout(20)
-        .write_timeout(20)
+        .get_updates_request(DurableTransport(updates))
+        .request(Transport(CALLS_AT_ONCE))
         .rate_limiter(FloodLimit())
         .concurrent_updates(UPDATES_AT_ONCE)
         .build()

@@ -13,8 +13,8 @@ from typing import Any
 from telegram import Bot, Update
 from telegram.error import NetworkError
 from telegram.ext import Application, ExtBot
-from telegram.request import HTTPXRequest
 
+from services.bot.transport import Transport
 from shared.errors import StoreAway
 from shared.store.updates import RawUpdate, Updates
 
@@ -30,11 +30,11 @@ MOST_AT_ONCE = 10_000
 _Application = Application[ExtBot[Any], Any, Any, Any, Any, Any]
 
 
-class DurableRequest(HTTPXRequest):
+class DurableTransport(Transport):
     """Fetches updates, and commits them before anybody else sees them."""
 
     def __init__(self, updates: Updates) -> None:
-        super().__init__(connection_pool_size=1)
+        super().__init__(connections=1)
         self._updates = updates
 
     async def do_request(self, url: str, *args: Any, **kwargs: Any) -> tuple[int, bytes]:
