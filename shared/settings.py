@@ -73,6 +73,7 @@ class Settings(BaseSettings):
     job_deadline_s: float = Field(600, gt=0, validation_alias="G2D_JOB_DEADLINE_S")
     log_format: Literal["console", "json"] | None = Field(None, validation_alias="G2D_LOG_FORMAT")
     log_level: str = Field("INFO", validation_alias="G2D_LOG_LEVEL")
+    heartbeat_file: Path | None = Field(None, validation_alias="G2D_HEARTBEAT_FILE")
 
     @classmethod
     def settings_customise_sources(

@@ -13,6 +13,7 @@ from celery import Celery
 from celery.platforms import EX_OK
 from celery.worker import state as celery_state
 
+from services.health import Heartbeat
 from services.worker.circuits import CircuitBreaker
 from services.worker.discovery import Discovery
 from services.worker.gemini.prompts import PromptWriter
@@ -56,6 +57,7 @@ class Worker:
         jobs = Jobs(database)
         pipeline = _pipeline(settings, database, jobs)
         register(celery, TurnTaker(self.name, self._turns, jobs, pipeline, self._tickets))
+        self._heartbeat = Heartbeat(settings.heartbeat_file)
         self._stopping = threading.Event()
         self._ready = threading.Event()
         self._consumer = threading.Thread(target=self._consume, name="tickets", daemon=True)
@@ -121,6 +123,8 @@ class Worker:
 
     def _renew(self) -> None:
         self._turns.renew(self.name)
+        if self._consumer.is_alive():
+            self._heartbeat.beat()
 
     def _sweep(self) -> None:
         found = self._turns.sweep(most_due=MOST_TICKETS)
