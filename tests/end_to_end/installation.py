@@ -1,0 +1,257 @@
+"""A whole installation as its owner runs it: real processes with settings in their environment, against a sandbox."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+from servers import postgres_database, redis_database
+from sqlalchemy import Row, select
+
+from sandbox.app import Sandbox
+from sandbox.client import Json, SandboxClient
+from shared.images import Images
+from shared.store import tables
+from shared.store.database import Database
+
+T = TypeVar("T")
+
+BOT_ID = 4242
+BOT_TOKEN = f"{BOT_ID}:AAF-end-to-end-end-to-end-end-to-end"
+GEMINI_KEY = "AIzaSy-end-to-end-end-to-end-end-to-end"
+HF_TOKEN = "hf_endtoendendtoendendtoendendtoend"
+
+START_S = 60.0  # two cores may be busy with more than us
+END_S = 40.0
+PATIENCE_S = 60.0
+LOOK_EVERY_S = 0.02
+KEPT = ("PATH", "HOME", "LANG", "TMPDIR", "TZ")  # of this process's own environment
+
+G2D = str(Path(sys.executable).with_name("g2d"))
+
+
+def environment(settings: dict[str, str]) -> dict[str, str]:
+    """An environment with these settings, and nothing of what the machine has set."""
+    own = {name: value for name, value in os.environ.items() if name in KEPT or name.startswith("COVERAGE_")}
+    return own | settings
+
+
+def wait_until(look: Callable[[], T | None], *, timeout_s: float = PATIENCE_S, what: str = "what was awaited") -> T:
+    """Look until there is something to see; for what the sandbox doesn't notice.
+
+    Raises:
+        TimeoutError: ``timeout_s`` have passed.
+    """
+    end = time.monotonic() + timeout_s
+    while time.monotonic() < end:
+        if seen := look():
+            return seen
+        time.sleep(LOOK_EVERY_S)
+    raise TimeoutError(f"{what} did not happen within {timeout_s} s")
+
+
+class Service:
+    """One process of ours, and what it logs."""
+
+    def __init__(self, command: str, settings: dict[str, str], folder: Path) -> None:
+        self.command = command
+        self._environment = environment(settings)
+        self._folder = folder
+        self._process: subprocess.Popen[bytes] | None = None
+        self._log = folder / f"{command}.{id(self)}.log"
+
+    @property
+    def is_running(self) -> bool:
+        return self._process is not None and self._process.poll() is None
+
+    @property
+    def log(self) -> str:
+        """All it has said, over all its lives."""
+        return self._log.read_text(encoding="utf-8") if self._log.exists() else ""
+
+    def start(self) -> None:
+        with self._log.open("ab") as log:
+            self._process = subprocess.Popen(
+                [G2D, self.command],
+                cwd=self._folder,
+                env=self._environment,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+
+    def kill(self) -> None:
+        """End it at once, in the middle of whatever it does."""
+        self._end(signal.SIGKILL)
+
+    def stop(self) -> int:
+        """Ask it to end, and wait; returns its exit status."""
+        return self._end(signal.SIGTERM)
+
+    def ask_to_stop(self) -> None:
+        """Ask it to end, and don't wait."""
+        if self._process is not None and self.is_running:
+            self._process.send_signal(signal.SIGTERM)
+
+    def wait(self) -> int:
+        """Wait for its end; returns its exit status."""
+        assert self._process is not None
+        return self._process.wait(END_S)
+
+    def _end(self, number: signal.Signals) -> int:
+        if self._process is None:
+            return 0
+        if self.is_running:
+            os.killpg(self._process.pid, number)
+        return self._process.wait(END_S)
+
+
+class Installation:
+    """Bot and workers, with a sandbox, a database and a folder of their own."""
+
+    def __init__(self, sandbox: SandboxClient, settings: dict[str, str], folder: Path, *, workers: int) -> None:
+        self.sandbox = sandbox
+        self.settings = settings
+        self.folder = folder
+        self.is_embedded = "REDIS_URL" not in settings
+        self.database = Database(settings["DATABASE_URL"].replace("postgresql://", "postgresql+psycopg://", 1))
+        self._images = Images(settings["IMAGE_STORE_URL"])
+        if self.is_embedded:
+            self.bot = self.worker = self._service("run")
+            self.services = [self.bot]
+        else:
+            self.bot = self._service("bot")
+            self.workers = [self._service("worker") for _ in range(workers)]
+            self.worker = self.workers[0]
+            self.services = [self.bot, *self.workers]
+
+    def _service(self, command: str) -> Service:
+        return Service(command, self.settings, self.folder)
+
+    def start(self) -> None:
+        """Start what isn't running; returns when the bot asks Telegram for updates."""
+        seen = max((entry["id"] for entry in self.sandbox.journal()), default=0)
+        sleeping = [service for service in self.services if not service.is_running]
+        for service in sleeping:
+            service.start()
+        if self.bot in sleeping:
+            self.sandbox.wait_for(lambda: self._polls(after=seen), timeout_s=START_S, what="the bot's first poll")
+
+    def _polls(self, *, after: int) -> bool:
+        if not self.bot.is_running:
+            raise AssertionError(f"the bot ended:\n{self.bot.log}")
+        return bool(self.sandbox.journal("telegram", "/getUpdates$", after=after))
+
+    def kill(self) -> None:
+        """End all processes at once, in the middle of whatever they do."""
+        for service in self.services:
+            service.kill()
+
+    @property
+    def log(self) -> str:
+        return "\n".join(f"{service.command}:\n{service.log}" for service in self.services)
+
+    # The record
+
+    def row(self, request: Json) -> Row[Any] | None:
+        """The row of the job that a message asked for, if there is one."""
+        found = self.rows(request["chat"], request)
+        return found[0] if found else None
+
+    def rows(self, chat: Json, request: Json | None = None) -> list[Row[Any]]:
+        """The rows of all jobs of a chat, or of one message in it."""
+        jobs = tables.jobs.c
+        wanted = select(tables.jobs).where(jobs.chat_id == chat["id"]).order_by(jobs.id)
+        if request is not None:
+            wanted = wanted.where(jobs.message_id == request["message_id"])
+        with self.database.reading() as connection:
+            return list(connection.execute(wanted))
+
+    def delivered(self, request: Json, *, timeout_s: float = PATIENCE_S) -> Row[Any]:
+        """Wait until a job's way has ended; returns its row."""
+
+        def look() -> Row[Any] | None:
+            row = self.row(request)
+            return row if row is not None and row.delivered_at is not None else None
+
+        return wait_until(look, timeout_s=timeout_s, what="the delivery's mark")
+
+    def wait_for_deliveries(self, chat: Json, count: int, *, timeout_s: float = PATIENCE_S) -> list[Row[Any]]:
+        """Wait until the way of so many jobs of a chat has ended; returns their rows."""
+
+        def look() -> list[Row[Any]] | None:
+            ended = [row for row in self.rows(chat) if row.delivered_at is not None]
+            return ended if len(ended) >= count else None
+
+        return wait_until(look, timeout_s=timeout_s, what=f"delivery {count}")
+
+    def stages(self, job_id: int) -> list[Row[Any]]:
+        """When a job reached which stage, in order."""
+        return self._parts(tables.stages, job_id)
+
+    def attempts(self, job_id: int) -> list[Row[Any]]:
+        """The calls to services on a job's behalf, in order."""
+        return self._parts(tables.attempts, job_id)
+
+    def _parts(self, table: Any, job_id: int) -> list[Row[Any]]:
+        with self.database.reading() as connection:
+            return list(connection.execute(select(table).where(table.c.job_id == job_id).order_by(table.c.id)))
+
+    def picture(self, image_key: str) -> bytes:
+        """An original out of the image store."""
+        return self._images.get(image_key)
+
+    def close(self) -> None:
+        self.kill()
+        self.database.close()
+
+
+@contextmanager
+def installed(size: str, folder: Path, *, workers: int = 1, **settings: str) -> Iterator[Installation]:
+    """An installation of a size, ``embedded`` or ``distributed``; nothing runs yet, and nothing is left afterwards."""
+    with ExitStack() as stack:
+        sandbox = stack.enter_context(Sandbox())
+        places = {
+            "TELEGRAM_BOT_TOKEN": BOT_TOKEN,
+            "TELEGRAM_API_URL": f"{sandbox.url}/telegram",
+            "GOOGLE_API_KEY": GEMINI_KEY,
+            "GOOGLE_GEMINI_BASE_URL": f"{sandbox.url}/gemini",
+            "HF_TOKEN": HF_TOKEN,
+            "HF_ROUTER_URL": f"{sandbox.url}/router",
+            "HF_ENDPOINT": f"{sandbox.url}/hub",
+            "HF_IMAGE_HOSTS": sandbox.url,
+            "G2D_DATA_DIR": str(folder / "data"),
+            "IMAGE_STORE_URL": (folder / "images").as_uri(),
+            "DATABASE_URL": f"sqlite:///{folder / 'g2d.db'}",
+        }
+        if size == "distributed":
+            places["DATABASE_URL"] = stack.enter_context(postgres_database())
+            places["REDIS_URL"] = stack.enter_context(redis_database())
+        client = stack.enter_context(SandboxClient(sandbox.url, bot=BOT_ID))
+        made = Installation(client, places | settings, folder, workers=workers)
+        stack.callback(made.close)
+        if size == "distributed":
+            run("migrate", made.settings, folder).check_returncode()
+        yield made
+
+
+def run(command: str, settings: dict[str, str], folder: Path) -> "subprocess.CompletedProcess[str]":
+    """Run a command to its end."""
+    done = subprocess.run(
+        [G2D, command],
+        check=False,
+        capture_output=True,
+        text=True,
+        env=environment(settings),
+        cwd=folder,
+        timeout=START_S,
+        stdin=subprocess.DEVNULL,
+    )
+    print(done.stderr)
+    return done
