@@ -1,11 +1,13 @@
 """The one edge around ``requests``: a call goes out, an answer or one of our errors comes back, always in time.
 
-``requests`` bounds each read of the socket, so a body that drips never times out. Here a timer shuts the socket
+``requests`` bounds each read of the socket, so a body that drips never times out. Here a timekeeper shuts the socket
 down when the call's seconds are over; whoever was reading then sees the end and raises.
 """
 
 import contextlib
+import heapq
 import ipaddress
+import itertools
 import json
 import socket
 import threading
@@ -79,6 +81,7 @@ class Wire:
 
     def __init__(self, *, connections: int = 128, max_body_bytes: int = MAX_BODY_BYTES) -> None:
         self._max_body_bytes = max_body_bytes
+        self._timekeeper = _Timekeeper()
         self._session = requests.Session()
         # Otherwise an entry in the owner's ~/.netrc silently replaces our Authorization header.
         self._session.trust_env = False
@@ -112,7 +115,7 @@ class Wire:
             raise ServiceUnreachable("there was no time left to call")
         started = time.monotonic()
         try:
-            with _Call(seconds, public_only=public_only):
+            with _Call(seconds, self._timekeeper, public_only=public_only):
                 response = self._session.request(
                     method,
                     url,
@@ -146,14 +149,13 @@ class _Call:
 
     _here = threading.local()
 
-    def __init__(self, seconds: float, *, public_only: bool) -> None:
+    def __init__(self, seconds: float, timekeeper: "_Timekeeper", *, public_only: bool) -> None:
         self._seconds = seconds
+        self._timekeeper = timekeeper
         self._public_only = public_only
         self._lock = threading.Lock()
         self._socket: socket.socket | None = None
         self._over = self._expired = False
-        self._timer = threading.Timer(seconds, self._expire)
-        self._timer.daemon = True
 
     @classmethod
     def current(cls) -> "_Call":
@@ -163,12 +165,11 @@ class _Call:
 
     def __enter__(self) -> None:
         self._here.call = self
-        self._timer.start()
+        self._timekeeper.watch(self, self._seconds)
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
-        self._timer.cancel()
         with self._lock:
-            # From here on the connection may serve another call: the timer must not touch it any more.
+            # From here on the connection may serve another call: the timekeeper must not touch it any more.
             self._over, self._socket = True, None
         if self._expired:
             raise ServiceUnreachable(f"no whole answer came within {self._seconds:.1f} s") from error
@@ -182,7 +183,8 @@ class _Call:
             if self._expired:
                 self._shut()
 
-    def _expire(self) -> None:
+    def expire(self) -> None:
+        """End the call, if it is still under way."""
         with self._lock:
             if not self._over:
                 self._expired = True
@@ -192,6 +194,37 @@ class _Call:
         if self._socket is not None:
             with contextlib.suppress(OSError):
                 self._socket.shutdown(socket.SHUT_RDWR)
+
+
+class _Timekeeper:
+    """Ends calls whose seconds are over: one thread for all of them, begun with the first."""
+
+    def __init__(self) -> None:
+        self._due: list[tuple[float, int, _Call]] = []
+        self._numbers = itertools.count()
+        self._earlier = threading.Condition()
+        self._thread: threading.Thread | None = None
+
+    def watch(self, call: _Call, seconds: float) -> None:
+        """End the call in so many seconds."""
+        due = (time.monotonic() + seconds, next(self._numbers), call)
+        with self._earlier:
+            heapq.heappush(self._due, due)
+            if self._due[0] is due:
+                self._earlier.notify()
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._run, name="timekeeper", daemon=True)
+                self._thread.start()
+
+    def _run(self) -> None:
+        while True:
+            self._next().expire()
+
+    def _next(self) -> _Call:
+        with self._earlier:
+            while not self._due or self._due[0][0] > time.monotonic():
+                self._earlier.wait(self._due[0][0] - time.monotonic() if self._due else None)
+            return heapq.heappop(self._due)[2]
 
 
 def _is_public(connection: socket.socket) -> bool:

@@ -39,7 +39,7 @@ class TestAPicture:
     def test_it_comes_with_its_recipe(self, bench):
         image, recipe = bench.paint(SD3, text="a fox", negative="blur", seed=5, steps=9)
 
-        assert (image.media_type, image.width, image.height) == ("image/png", 256, 256)
+        assert (image.media_type, image.width, image.height) == ("image/jpeg", 256, 256)
         assert (recipe.model, recipe.provider, recipe.prompt) == (SD3, "hf-inference", "a fox")
         assert (recipe.negative, recipe.seed, recipe.steps, recipe.guidance) == ("blur", 5, 9, 4.5)
 

@@ -18,7 +18,7 @@ class Endpoint(WithoutQueue):
 
     def order(self, target: Target, brief: Brief) -> Call:
         """The request for a picture; the proxy may hold it for a while if the endpoint is just starting."""
-        headers = {"Accept": "image/png", "X-Scale-Up-Timeout": str(HOLD_S)}
+        headers = {"Accept": "image/jpeg", "X-Scale-Up-Timeout": str(HOLD_S)}
         return Call("POST", target.provider_id, order(brief), headers)
 
     def read(self, answer: Answer, _handle: dict[str, Any], /) -> Found:

@@ -15,7 +15,7 @@ class HFInference(WithoutQueue):
 
     def order(self, target: Target, brief: Brief) -> Call:
         """The request for a picture; a cold model answers at once that it is loading."""
-        return Call("POST", f"/models/{target.provider_id}", order(brief), {"Accept": "image/png"})
+        return Call("POST", f"/models/{target.provider_id}", order(brief), {"Accept": "image/jpeg"})
 
     def read(self, answer: Answer, _handle: dict[str, Any], /) -> Found:
         """The picture of an answer."""
