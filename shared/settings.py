@@ -1,12 +1,13 @@
 """The only reader of the environment: one frozen class a service, and all that is missing named at once."""
 
 import os
+import re
 from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal, cast
 
-from pydantic import AfterValidator, Field, SecretStr, ValidationError
+from pydantic import AfterValidator, Field, SecretStr, ValidationError, field_validator
 from pydantic.fields import FieldInfo
 from pydantic_settings import (
     BaseSettings,
@@ -38,6 +39,9 @@ def _without_slash(url: str) -> str:
 
 Key = Annotated[SecretStr, AfterValidator(_printable_ascii)]
 Url = Annotated[str, AfterValidator(_without_slash)]
+
+
+Safety = Literal["BLOCK_LOW_AND_ABOVE", "BLOCK_MEDIUM_AND_ABOVE", "BLOCK_ONLY_HIGH", "BLOCK_NONE", "OFF"]
 
 
 class FileSource(PydanticBaseSettingsSource):
@@ -140,9 +144,24 @@ class WorkerSettings(Settings):
     hf_hub_url: Url = Field("https://huggingface.co", validation_alias="HF_ENDPOINT")
     hf_image_hosts: str = Field(PROVIDER_FILE_HOSTS, validation_alias="HF_IMAGE_HOSTS")
     chat_model: str = Field("gemini-3.8-flash", validation_alias="G2D_CHAT_MODEL")
+    endpoints_setting: str | None = Field(None, validation_alias="HF_ENDPOINTS")
+    safety: Safety = Field("BLOCK_ONLY_HIGH", validation_alias="G2D_SAFETY")
     image_fallbacks_setting: str | None = Field(None, validation_alias="G2D_IMAGE_FALLBACKS")
     lease_s: float = Field(30, ge=1, validation_alias="G2D_LEASE_S")
     slots: int = Field(128, ge=1, le=2000, validation_alias="G2D_WORKER_SLOTS")
+
+    @field_validator("endpoints_setting")
+    @classmethod
+    def _pairs(cls, value: str | None) -> str | None:
+        if value and not all(re.fullmatch(r"\s*[^=\s]+/[^=\s]+=https?://\S+\s*", pair) for pair in value.split(",")):
+            raise ValueError("write it like this: org/model=https://….endpoints.huggingface.cloud, more after a comma")
+        return value
+
+    @cached_property
+    def endpoints(self) -> dict[str, str]:
+        """Image model → URL of a dedicated Inference Endpoint that serves it."""
+        pairs = (pair.strip().split("=", 1) for pair in (self.endpoints_setting or "").split(",") if pair)
+        return {model: url.rstrip("/") for model, url in pairs}
 
     @cached_property
     def image_fallbacks(self) -> tuple[str, ...] | None:

@@ -1,1 +1,6 @@
 """Takes ideas in from Telegram and carries pictures home."""
+
+import os
+
+# The library gives spans of time as timedeltas from its next version on, and warns at each look until told so.
+os.environ.setdefault("PTB_TIMEDELTA", "true")

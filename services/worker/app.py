@@ -16,7 +16,7 @@ from celery.worker import state as celery_state
 from services.health import Heartbeat
 from services.worker.circuits import CircuitBreaker
 from services.worker.discovery import Discovery
-from services.worker.gemini.prompts import PromptWriter
+from services.worker.gemini.prompts import BLOCK_ONLY_HIGH, PromptWriter
 from services.worker.pipeline import Pipeline
 from services.worker.studio import Studio
 from services.worker.tasks import TurnTaker, register
@@ -59,7 +59,6 @@ class Worker:
         register(celery, TurnTaker(self.name, self._turns, jobs, pipeline, self._tickets))
         self._heartbeat = Heartbeat(settings.heartbeat_file)
         self._stopping = threading.Event()
-        self._ready = threading.Event()
         self._consumer = threading.Thread(target=self._consume, name="tickets", daemon=True)
         self._rounds = [
             threading.Thread(target=self._again_and_again, args=round_, name=round_[0].__name__, daemon=True)
@@ -75,10 +74,6 @@ class Worker:
         for thread in (self._consumer, *self._rounds):
             thread.start()
         log.info("worker started", extra={"worker": self.name, "slots": self._settings.slots})
-
-    def wait_until_ready(self, seconds: float) -> bool:
-        """Wait until tickets are being taken; False when that took too long."""
-        return self._ready.wait(seconds)
 
     def stop(self, seconds: float = STOP_S) -> bool:
         """Take no more tickets, let jobs under way end, and give back those that don't within so many seconds.
@@ -106,7 +101,6 @@ class Worker:
             without_gossip=True,
             without_mingle=True,
             without_heartbeat=True,
-            ready_callback=lambda consumer: self._ready.set(),  # noqa: ARG005
         )
         controller.start()
 
@@ -140,7 +134,7 @@ class Worker:
 def _pipeline(settings: WorkerSettings, database: Database, jobs: Jobs) -> Pipeline:
     catalogue = Catalogue(default=settings.image_model, fallbacks=settings.image_fallbacks)
     wire = Wire(connections=settings.slots)
-    hub = Discovery(wire, hub_url=settings.hf_hub_url, catalogue=catalogue)
+    hub = Discovery(wire, hub_url=settings.hf_hub_url, catalogue=catalogue, endpoints=settings.endpoints)
     return Pipeline(
         jobs,
         PromptWriter(
@@ -149,6 +143,7 @@ def _pipeline(settings: WorkerSettings, database: Database, jobs: Jobs) -> Pipel
             api_version=settings.gemini_api_version,
             model=settings.chat_model,
             slots=settings.slots,
+            safety=dict.fromkeys(BLOCK_ONLY_HIGH, settings.safety),
         ),
         Studio(
             wire,
