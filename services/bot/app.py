@@ -21,6 +21,7 @@ from services.bot.intake import DurableApplication, DurableTransport, feed_unhan
 from services.bot.locales import DEFAULT, say
 from services.bot.status import Status
 from services.bot.transport import Transport
+from services.health import Heartbeat
 from shared import wakeups
 from shared.images import Images
 from shared.queue import Tickets
@@ -142,7 +143,7 @@ def _application(settings: BotSettings, updates: Updates) -> DurableApplication:
         .token(settings.telegram_bot_token.get_secret_value())
         .base_url(f"{settings.telegram_api_url}/bot")
         .base_file_url(f"{settings.telegram_api_url}/file/bot")
-        .get_updates_request(DurableTransport(updates))
+        .get_updates_request(DurableTransport(updates, Heartbeat(settings.heartbeat_file)))
         .request(Transport(CALLS_AT_ONCE))
         .rate_limiter(FloodLimit())
         .concurrent_updates(UPDATES_AT_ONCE)

@@ -15,6 +15,7 @@ from telegram.error import NetworkError
 from telegram.ext import Application, ExtBot
 
 from services.bot.transport import Transport
+from services.health import Heartbeat
 from shared.errors import StoreAway
 from shared.store.updates import RawUpdate, Updates
 
@@ -33,9 +34,10 @@ _Application = Application[ExtBot[Any], Any, Any, Any, Any, Any]
 class DurableTransport(Transport):
     """Fetches updates, and commits them before anybody else sees them."""
 
-    def __init__(self, updates: Updates) -> None:
+    def __init__(self, updates: Updates, heartbeat: Heartbeat) -> None:
         super().__init__(connections=1)
         self._updates = updates
+        self._heartbeat = heartbeat
 
     async def do_request(self, url: str, *args: Any, **kwargs: Any) -> tuple[int, bytes]:
         """Do what the parent does, with updates written down in between.
@@ -43,6 +45,7 @@ class DurableTransport(Transport):
         Raises:
             NetworkError: The updates could not be written down. The library asks for the same ones again, later.
         """
+        self._heartbeat.beat()
         status, body = await super().do_request(url, *args, **kwargs)
         if status != 200 or not url.endswith("/getUpdates"):
             return status, body
