@@ -129,12 +129,12 @@ class Studio:
                 return self._look(resumed, run)
         for model in order.models:
             for target in self._discovery.targets(model):
-                if self._may_call(target, run):
-                    with _noting(run, target):
-                        return self._order(target, run)
                 if run.waits[model] and run.countdown.left < MIN_CALL_S:
                     # Calls without time would only count against providers that did nothing wrong.
                     break
+                if self._may_call(target, run):
+                    with _noting(run, target):
+                        return self._order(target, run)
             if run.waits[model]:
                 raise min(run.waits[model], key=_wait)
         raise _most_telling(run)
