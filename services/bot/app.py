@@ -23,6 +23,7 @@ from services.bot.status import Status
 from services.bot.transport import Transport
 from services.health import Heartbeat
 from shared import wakeups
+from shared.catalogue import Catalogue
 from shared.images import Images
 from shared.queue import Tickets
 from shared.settings import BotSettings
@@ -55,7 +56,14 @@ class Bot:
         bot = self._application.bot
         self._outbox = Outbox(database)
         self._status = Status(bot, self._bot_id, jobs)
-        self._delivery = Delivery(bot, self._bot_id, self._outbox, jobs, Images(settings.image_store_url))
+        self._delivery = Delivery(
+            bot,
+            self._bot_id,
+            self._outbox,
+            jobs,
+            Images(settings.image_store_url),
+            default_model=Catalogue(settings.image_model).default,
+        )
         self._add_handlers(Imagine(jobs, Tickets(celery), self._status))
 
     async def run(self, stop: asyncio.Event) -> None:

@@ -9,9 +9,13 @@ MAX_UNITS = 1024  # Telegram's limit for a caption after its tags are read; coun
 MAX_IDEA_UNITS = 300
 
 
-def write_caption(job: Job) -> str:
-    """Write a finished job's caption, as Telegram HTML within Telegram's limit."""
-    facts = _facts(job)
+def write_caption(job: Job, *, default_model: str) -> str:
+    """Write a finished job's caption, as Telegram HTML within Telegram's limit.
+
+    Args:
+        default_model: The model that is meant by a request that names none.
+    """
+    facts = "\n".join([_facts(job), *_remarks(job, job.request.parameters.model or default_model)])
     idea = shorten(job.request.idea, MAX_IDEA_UNITS)
     room = MAX_UNITS - units(idea) - units(facts) - len("\n\n")
     parts = [f"<b>{_escape(idea)}</b>"]
@@ -25,15 +29,28 @@ def write_caption(job: Job) -> str:
 def _facts(job: Job) -> str:
     facts = []
     if job.recipe is not None:
-        facts.append(job.recipe.model.rpartition("/")[2])
+        facts.append(name_of(job.recipe.model))
         if job.recipe.seed is not None:
             facts.append(f"seed {job.recipe.seed}")
     if job.ended_at is not None:
         facts.append(f"{max(1, round((job.ended_at - job.created_at).total_seconds()))} s")
-    line = " · ".join(facts)
+    return " · ".join(facts)
+
+
+def _remarks(job: Job, wished: str) -> list[str]:
+    """What went another way than it should have."""
+    language = job.sender.language
+    remarks = []
+    if job.recipe is not None and job.recipe.model != wished:
+        remarks.append(say("caption_other_model", language, wished=name_of(wished), taken=name_of(job.recipe.model)))
     if job.prompt is not None and job.prompt.model is None:
-        line += "\n" + html.unescape(say("caption_own_words", job.sender.language))
-    return line
+        remarks.append(say("caption_own_words", language))
+    return [html.unescape(remark) for remark in remarks]
+
+
+def name_of(model: str) -> str:
+    """A model's name without its maker's."""
+    return model.rpartition("/")[2]
 
 
 def shorten(text: str, most: int) -> str:

@@ -34,12 +34,16 @@ UNREACHABLE = ("chat not found", "not enough rights", "have no rights", "peer_id
 class Delivery:
     """Carries home what ended, each exactly once as far as Telegram lets us know."""
 
-    def __init__(self, bot: Bot, bot_id: int, outbox: Outbox, jobs: Jobs, images: Images) -> None:
+    def __init__(
+        self, bot: Bot, bot_id: int, outbox: Outbox, jobs: Jobs, images: Images, *, default_model: str
+    ) -> None:
+        """Deliver for the bot with this id; ``default_model`` paints what names no model."""
         self._bot = bot
         self._bot_id = bot_id
         self._outbox = outbox
         self._jobs = jobs
         self._images = images
+        self._default_model = default_model
         self._news = asyncio.Event()
         self._under_way: set[asyncio.Task[None]] = set()
 
@@ -137,7 +141,7 @@ class Delivery:
 
         data = await asyncio.to_thread(self._images.get, job.image_key)
         file = InputFile(data, filename=job.image_key.rpartition("/")[2])
-        caption = write_caption(job)
+        caption = write_caption(job, default_model=self._default_model)
         if len(data) <= MAX_PHOTO_BYTES:
             try:
                 return await self._post(job, self._bot.send_photo, photo=file, caption=caption, write_timeout=UPLOAD_S)
