@@ -70,5 +70,6 @@ class Circuits:
                 insert_new(self._database, tables.circuits)
                 .values(provider=provider, model=model, **asdict(new))
                 .on_conflict_do_nothing()
+                .returning(circuits.provider)  # On Postgres an INSERT has no rowcount that could be trusted.
             )
-            return added.rowcount == 1
+            return added.first() is not None
