@@ -1,0 +1,89 @@
+"""Connections and transactions: whole or not at all, on both kinds."""
+
+import contextlib
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from builders import submit
+from sqlalchemy import func, select, text, update
+from sqlalchemy.exc import IntegrityError
+
+from shared.errors import StoreAway
+from shared.store import tables
+from shared.store.database import Database
+
+
+class TestTransactions:
+    def test_what_fails_halfway_leaves_nothing(self, database: Database) -> None:
+        job = submit(database)
+
+        with contextlib.suppress(ZeroDivisionError), database.writing() as connection:
+            connection.execute(update(tables.jobs).values(reason="halfway"))
+            raise ZeroDivisionError
+
+        with database.reading() as connection:
+            assert connection.scalar(select(tables.jobs.c.reason).where(tables.jobs.c.id == job.id)) is None
+
+    def test_many_threads_that_count_up_lose_no_count(self, database: Database) -> None:
+        submit(database)
+        barrier = threading.Barrier(8)
+
+        def count_up(_: int) -> None:
+            barrier.wait()
+            for _ in range(20):
+                with database.writing() as connection:
+                    connection.execute(update(tables.jobs).values(failures=tables.jobs.c.failures + 1))
+
+        with ThreadPoolExecutor(8) as pool:
+            list(pool.map(count_up, range(8)))
+
+        with database.reading() as connection:
+            assert connection.scalar(select(tables.jobs.c.failures)) == 160
+
+    def test_reading_goes_on_while_another_writes(self, database: Database) -> None:
+        with database.writing() as connection:
+            connection.execute(
+                tables.circuits.insert().values(provider="a", model="b", failures=0, openings=0, on_trial=False)
+            )
+
+            with database.reading() as other:
+                assert other.scalar(select(func.count()).select_from(tables.circuits)) == 0
+
+    def test_a_bug_is_not_mistaken_for_an_outage(self, database: Database) -> None:
+        row = {"provider": "a", "model": "b", "failures": 0, "openings": 0, "on_trial": False}
+
+        with pytest.raises(IntegrityError), database.writing() as connection:
+            connection.execute(tables.circuits.insert(), [row, row])
+
+    def test_an_error_tells_no_parameters(self, database: Database) -> None:
+        row = {"provider": "secret words", "model": "b", "failures": 0, "openings": 0, "on_trial": False}
+
+        with pytest.raises(IntegrityError) as caught, database.writing() as connection:
+            connection.execute(tables.circuits.insert(), [row, row])
+
+        assert "parameters hidden" in str(caught.value)
+
+
+@pytest.mark.distributed
+class TestALostConnection:
+    def test_the_transaction_under_way_is_an_outage_and_the_next_one_works(self, postgres: Database) -> None:
+        def lose_the_connection() -> None:
+            with postgres.writing() as connection:
+                end_other_connections(postgres)
+                connection.execute(text("SELECT 1"))
+
+        with pytest.raises(StoreAway):
+            lose_the_connection()
+
+        assert submit(postgres).id
+
+
+def end_other_connections(database: Database) -> None:
+    with database.reading() as connection:
+        connection.execute(
+            text(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            )
+        )

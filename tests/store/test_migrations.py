@@ -1,0 +1,122 @@
+"""From nothing to the present schema and back, on both databases."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from alembic import command
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from servers import postgres_database
+from sqlalchemy import inspect
+
+from shared.errors import StoreAway
+from shared.migrations import config, is_current, migrate
+from shared.store.database import Database
+from shared.store.tables import metadata
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.distributed)])
+def bare(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
+    """A database of either kind without any table."""
+    if request.param == "sqlite":
+        made = Database(f"sqlite:///{tmp_path / 'g2d.db'}")
+        yield made
+        made.close()
+        return
+    with postgres_database() as url:
+        made = Database(url.replace("postgresql://", "postgresql+psycopg://", 1))
+        yield made
+        made.close()
+
+
+def tables_of(database: Database) -> set[str]:
+    with database.reading() as connection:
+        return set(inspect(connection).get_table_names()) - {"alembic_version"}
+
+
+def downgrade(database: Database, revision: str) -> None:
+    with database.writing() as connection:
+        command.downgrade(config(connection), revision)
+
+
+class TestMigrations:
+    def test_a_bare_database_is_not_current_and_a_migrated_one_is(self, bare: Database) -> None:
+        assert not is_current(bare)
+
+        migrate(bare)
+
+        assert is_current(bare)
+
+    def test_migrations_and_tables_have_not_drifted_apart(self, bare: Database) -> None:
+        migrate(bare)
+
+        with bare.reading() as connection:
+            context = MigrationContext.configure(connection, opts={"compare_server_default": not bare.is_sqlite})
+            assert compare_metadata(context, metadata) == []
+
+    def test_a_second_time_changes_nothing(self, bare: Database) -> None:
+        migrate(bare)
+        migrate(bare)
+
+        assert tables_of(bare) == set(metadata.tables)
+
+    def test_every_step_can_be_taken_back(self, bare: Database) -> None:
+        migrate(bare)
+        steps = list(ScriptDirectory.from_config(config()).walk_revisions())
+
+        for step in steps:
+            assert step.revision is not None
+            downgrade(bare, "-1")
+        assert tables_of(bare) == set()
+
+        migrate(bare)
+        assert tables_of(bare) == set(metadata.tables)
+
+    def test_there_is_one_newest_step(self) -> None:
+        assert len(ScriptDirectory.from_config(config()).get_heads()) == 1
+
+    def test_several_processes_may_migrate_at_once(self, bare: Database) -> None:
+        url = bare.engine.url.render_as_string(hide_password=False)
+        code = (
+            "import sys; from shared.migrations import migrate; from shared.store.database import Database;"
+            "database = Database(sys.argv[1]); sys.stdin.read(1); migrate(database); database.close()"
+        )
+        root = Path(__file__).parents[2]
+        processes = [
+            subprocess.Popen(
+                [sys.executable, "-c", code, url],
+                stdin=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                env=os.environ | {"PYTHONPATH": str(root)},
+            )
+            for _ in range(3)
+        ]
+
+        errors = [process.communicate(b"!")[1].decode() for process in processes]
+
+        assert [process.returncode for process in processes] == [0, 0, 0], errors
+        assert is_current(bare)
+        assert tables_of(bare) == set(metadata.tables)
+
+
+class TestAnUnreachableDatabase:
+    @pytest.mark.parametrize(
+        "url",
+        [
+            "sqlite:////nowhere/at/all/g2d.db",
+            pytest.param("postgresql+psycopg://nobody@127.0.0.1:1/nothing", marks=pytest.mark.distributed),
+        ],
+    )
+    def test_it_is_an_error_that_time_can_mend(self, url: str) -> None:
+        database = Database(url)
+
+        with pytest.raises(StoreAway):
+            is_current(database)
+        with pytest.raises(StoreAway):
+            migrate(database)
+        database.close()
