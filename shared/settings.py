@@ -1,5 +1,6 @@
 """The only reader of the environment: one frozen class a service, and all that is missing named at once."""
 
+import logging
 import os
 import re
 from collections.abc import Callable
@@ -37,6 +38,19 @@ def _without_slash(url: str) -> str:
     return url.rstrip("/")
 
 
+def _begins_with_bot_id(token: SecretStr) -> SecretStr:
+    bot_id, _, secret = token.get_secret_value().partition(":")
+    if not bot_id.isdecimal() or not secret:
+        raise ValueError("does not look like 123456:ABC… (copy it again)")
+    return token
+
+
+def _level(name: str) -> str:
+    if name.upper() not in logging.getLevelNamesMapping():
+        raise ValueError("no such level; there are DEBUG, INFO, WARNING, ERROR")
+    return name.upper()
+
+
 Key = Annotated[SecretStr, AfterValidator(_printable_ascii)]
 Url = Annotated[str, AfterValidator(_without_slash)]
 
@@ -50,7 +64,8 @@ class FileSource(PydanticBaseSettingsSource):
     def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:  # noqa: ARG002
         name = str(field.validation_alias)
         path = os.environ.get(f"{name}_FILE")
-        return (Path(path).read_text(encoding="utf-8").strip() if path else None), name, False
+        # What is no text gets characters that no key may hold, and is complained of under its name.
+        return (Path(path).read_text(encoding="utf-8", errors="replace").strip() if path else None), name, False
 
     def __call__(self) -> dict[str, Any]:
         """Collect what the files hold."""
@@ -76,7 +91,7 @@ class Settings(BaseSettings):
     image_model: str | None = Field(None, validation_alias="G2D_IMAGE_MODEL")
     job_deadline_s: float = Field(600, gt=0, validation_alias="G2D_JOB_DEADLINE_S")
     log_format: Literal["console", "json"] | None = Field(None, validation_alias="G2D_LOG_FORMAT")
-    log_level: str = Field("INFO", validation_alias="G2D_LOG_LEVEL")
+    log_level: Annotated[str, AfterValidator(_level)] = Field("INFO", validation_alias="G2D_LOG_LEVEL")
     heartbeat_file: Path | None = Field(None, validation_alias="G2D_HEARTBEAT_FILE")
 
     @classmethod
@@ -114,7 +129,7 @@ class Settings(BaseSettings):
 class BotSettings(Settings):
     """What the bot needs: it alone holds Telegram's token."""
 
-    telegram_bot_token: Key = Field(
+    telegram_bot_token: Annotated[Key, AfterValidator(_begins_with_bot_id)] = Field(
         validation_alias="TELEGRAM_BOT_TOKEN",
         description="lets the bot speak in Telegram; ask @BotFather in Telegram for one with /newbot",
     )

@@ -1,0 +1,251 @@
+"""The settings, as the owner of an installation gives them."""
+
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from shared.settings import BotSettings, Settings, SettingsError, WorkerSettings, load
+
+TOKEN = "4242:AAH-abc_DEF0123456789abcdefghijklmno"
+KEYS = {"TELEGRAM_BOT_TOKEN": TOKEN, "GOOGLE_API_KEY": "AIza-key", "HF_TOKEN": "hf_0123456789"}
+
+
+@pytest.fixture(autouse=True)
+def an_empty_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """No setting from outside: an empty working directory and none of our variables."""
+    monkeypatch.chdir(tmp_path)
+    for kind in (Settings, BotSettings, WorkerSettings):
+        for field in kind.model_fields.values():
+            monkeypatch.delenv(str(field.validation_alias), raising=False)
+            monkeypatch.delenv(f"{field.validation_alias}_FILE", raising=False)
+    return tmp_path
+
+
+@pytest.fixture
+def keys(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in KEYS.items():
+        monkeypatch.setenv(name, value)
+
+
+class TestWhatIsMissing:
+    def test_all_of_it_is_named_at_once(self) -> None:
+        with pytest.raises(SettingsError) as caught:
+            load(BotSettings, WorkerSettings)
+
+        first_line = str(caught.value).splitlines()[0]
+        assert first_line.startswith("Please set TELEGRAM_BOT_TOKEN, GOOGLE_API_KEY, HF_TOKEN")
+
+    def test_each_name_comes_with_what_it_is_for(self) -> None:
+        with pytest.raises(SettingsError, match=r"(?s)TELEGRAM_BOT_TOKEN: .*BotFather.*GOOGLE_API_KEY: .*aistudio"):
+            load(BotSettings, WorkerSettings)
+
+    def test_a_service_asks_for_its_own_keys_alone(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("TELEGRAM_BOT_TOKEN", TOKEN)
+        (bot,) = load(BotSettings)
+
+        assert not {"google_api_key", "hf_token"} & set(bot.model_dump())
+        with pytest.raises(SettingsError) as caught:
+            load(WorkerSettings)
+        assert "TELEGRAM" not in str(caught.value)
+
+    def test_an_empty_value_is_as_good_as_none(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("TELEGRAM_BOT_TOKEN", "")
+        monkeypatch.setenv("REDIS_URL", "")
+
+        with pytest.raises(SettingsError, match="TELEGRAM_BOT_TOKEN"):
+            load(BotSettings)
+        assert Settings().embedded
+
+
+class TestWhatIsWrong:
+    @pytest.mark.usefixtures("keys")
+    @pytest.mark.parametrize(
+        ("name", "value"),
+        [
+            ("GOOGLE_API_KEY", "AIzá-key"),
+            ("GOOGLE_API_KEY", "AIza\u200bkey"),
+            ("HF_TOKEN", "hf_ token"),
+            ("HF_TOKEN", "hf_\ntoken"),
+            ("TELEGRAM_BOT_TOKEN", "4242:“quoted”"),
+            ("TELEGRAM_BOT_TOKEN", "no number and no colon".replace(" ", "-")),
+            ("TELEGRAM_BOT_TOKEN", "bot:secret"),
+            ("TELEGRAM_BOT_TOKEN", "4242:"),
+            ("G2D_JOB_DEADLINE_S", "soon"),
+            ("G2D_JOB_DEADLINE_S", "-1"),
+            ("G2D_WORKER_SLOTS", "0"),
+            ("G2D_LOG_FORMAT", "xml"),
+            ("G2D_LOG_LEVEL", "LOUD"),
+        ],
+    )
+    def test_it_is_named_and_its_value_is_not_shown(
+        self, monkeypatch: pytest.MonkeyPatch, name: str, value: str
+    ) -> None:
+        monkeypatch.setenv(name, value)
+
+        with pytest.raises(SettingsError) as caught:
+            load(BotSettings, WorkerSettings)
+
+        assert str(caught.value).startswith(f"Please set {name} (")
+        assert f"{name}: is wrong" in str(caught.value)
+        assert value not in str(caught.value)
+
+    def test_missing_and_wrong_ones_come_in_one_letter(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("GOOGLE_API_KEY", "ä")
+
+        with pytest.raises(SettingsError, match="Please set GOOGLE_API_KEY, HF_TOKEN"):
+            load(WorkerSettings)
+
+
+class TestNameFile:
+    """``NAME_FILE`` holds the path of a file with the value, as Docker's secrets do."""
+
+    def test_the_value_is_read_from_the_file(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+        (tmp_path / "secret").write_text(f"{TOKEN}\n", encoding="utf-8")
+        monkeypatch.setenv("TELEGRAM_BOT_TOKEN_FILE", str(tmp_path / "secret"))
+
+        (bot,) = load(BotSettings)
+
+        assert bot.telegram_bot_token.get_secret_value() == TOKEN
+
+    def test_the_variable_itself_goes_before_it(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+        (tmp_path / "secret").write_text("4242:from-the-file", encoding="utf-8")
+        monkeypatch.setenv("TELEGRAM_BOT_TOKEN_FILE", str(tmp_path / "secret"))
+        monkeypatch.setenv("TELEGRAM_BOT_TOKEN", TOKEN)
+
+        (bot,) = load(BotSettings)
+
+        assert bot.telegram_bot_token.get_secret_value() == TOKEN
+
+    def test_a_file_that_is_not_there_is_named(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("TELEGRAM_BOT_TOKEN_FILE", "/nowhere/secret")
+
+        with pytest.raises(SettingsError, match=r"/nowhere/secret: can't be read"):
+            load(BotSettings)
+
+    def test_a_file_that_is_no_text_is_named(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+        (tmp_path / "secret").write_bytes(b"\xff\xfe\x00")
+        monkeypatch.setenv("TELEGRAM_BOT_TOKEN_FILE", str(tmp_path / "secret"))
+
+        with pytest.raises(SettingsError, match="TELEGRAM_BOT_TOKEN"):
+            load(BotSettings)
+
+    def test_an_empty_path_is_as_good_as_none(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("REDIS_URL_FILE", "")
+
+        assert Settings().embedded
+
+
+class TestDotEnv:
+    def test_it_is_read_in_the_working_directory(self, tmp_path: Path) -> None:
+        lines = "".join(f"{name}={value}\n" for name, value in KEYS.items())
+        (tmp_path / ".env").write_text(f"# keys\n{lines}REDIS_URL=\nSOMETHING_ELSE=1\n", encoding="utf-8")
+
+        bot, worker = load(BotSettings, WorkerSettings)
+
+        assert bot.telegram_bot_token.get_secret_value() == TOKEN
+        assert worker.hf_token.get_secret_value() == KEYS["HF_TOKEN"]
+        assert bot.embedded
+
+    def test_the_environment_and_files_go_before_it(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+        (tmp_path / ".env").write_text("GOOGLE_API_KEY=a\nHF_TOKEN=a\n", encoding="utf-8")
+        (tmp_path / "secret").write_text("from-a-file", encoding="utf-8")
+        monkeypatch.setenv("GOOGLE_API_KEY", "from-the-environment")
+        monkeypatch.setenv("HF_TOKEN_FILE", str(tmp_path / "secret"))
+
+        (worker,) = load(WorkerSettings)
+
+        assert worker.google_api_key.get_secret_value() == "from-the-environment"
+        assert worker.hf_token.get_secret_value() == "from-a-file"
+
+
+class TestDefaults:
+    def test_without_a_broker_everything_is_in_one_folder(self, an_empty_room: Path) -> None:
+        settings = Settings()
+
+        assert settings.embedded
+        assert settings.database_url == f"sqlite:///{an_empty_room}/data/g2d.db"
+        assert settings.image_store_url == f"file://{an_empty_room}/data/images"
+
+    def test_the_folder_can_be_another(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("G2D_DATA_DIR", "/srv/pictures of foxes")
+
+        assert Settings().database_url == "sqlite:////srv/pictures of foxes/g2d.db"
+        assert Settings().image_store_url == "file:///srv/pictures%20of%20foxes/images"
+
+    @pytest.mark.usefixtures("keys")
+    def test_services_are_where_they_are_for_everybody(self) -> None:
+        bot, worker = load(BotSettings, WorkerSettings)
+
+        assert bot.telegram_api_url == "https://api.telegram.org"
+        assert (worker.hf_router_url, worker.hf_hub_url) == (
+            "https://router.huggingface.co",
+            "https://huggingface.co",
+        )
+        assert worker.gemini_base_url is None
+        assert worker.gemini_api_version == "v1beta"
+
+
+class TestUrls:
+    @pytest.mark.parametrize(
+        ("given", "used"),
+        [
+            ("postgresql://u:p@db/g2d", "postgresql+psycopg://u:p@db/g2d"),
+            ("postgres://u:p@db/g2d", "postgresql+psycopg://u:p@db/g2d"),
+            ("postgresql+psycopg://db/g2d", "postgresql+psycopg://db/g2d"),
+            ("sqlite:////srv/g2d.db", "sqlite:////srv/g2d.db"),
+        ],
+    )
+    def test_postgres_is_spoken_to_with_psycopg_3(self, monkeypatch: pytest.MonkeyPatch, given: str, used: str) -> None:
+        monkeypatch.setenv("DATABASE_URL", given)
+
+        assert Settings().database_url == used
+
+    @pytest.mark.usefixtures("keys")
+    def test_a_slash_at_the_end_is_one_too_many(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("TELEGRAM_API_URL", "http://127.0.0.1:8090/telegram/")
+
+        (bot,) = load(BotSettings)
+
+        assert bot.telegram_api_url == "http://127.0.0.1:8090/telegram"
+
+
+@pytest.mark.usefixtures("keys")
+class TestValues:
+    def test_the_bots_id_is_in_its_token(self) -> None:
+        (bot,) = load(BotSettings)
+
+        assert bot.bot_id == 4242
+
+    def test_keys_are_not_shown_by_accident(self) -> None:
+        for settings in load(BotSettings, WorkerSettings):
+            for key in KEYS.values():
+                assert key not in repr(settings)
+                assert key not in str(settings.model_dump())
+
+    def test_settings_stay_as_they_were_read(self) -> None:
+        (bot,) = load(BotSettings)
+
+        with pytest.raises(ValidationError):
+            bot.log_level = "DEBUG"
+
+    @pytest.mark.parametrize("level", ["debug", "DEBUG", "Warning"])
+    def test_a_level_may_be_written_in_any_case(self, monkeypatch: pytest.MonkeyPatch, level: str) -> None:
+        monkeypatch.setenv("G2D_LOG_LEVEL", level)
+
+        assert Settings().log_level == level.upper()
+
+    @pytest.mark.parametrize(
+        ("given", "read"),
+        [(None, None), ("a/b, c/d,", ("a/b", "c/d")), (" , ", ())],
+        ids=["none given", "a list", "an empty list"],
+    )
+    def test_fallbacks_are_a_list(
+        self, monkeypatch: pytest.MonkeyPatch, given: str | None, read: tuple[str, ...] | None
+    ) -> None:
+        if given is not None:
+            monkeypatch.setenv("G2D_IMAGE_FALLBACKS", given)
+
+        (worker,) = load(WorkerSettings)
+
+        assert worker.image_fallbacks == read
