@@ -2,7 +2,7 @@
 
 ImagineError
 ├─ UserError        the user can: told why in their language, never retried
-│    EmptyIdea · IdeaTooLong · NoWordsInIdea · IdeaRefused · PictureRefused
+│    EmptyIdea · IdeaTooLong · NoWordsInIdea · BadParameter · IdeaRefused · PictureRefused
 ├─ TransientError   time can: retried, the user just waits; may carry retry_after
 │    ServiceBusy · ServiceUnreachable · ModelLoading · StillPainting · BadPicture · StoreAway
 ├─ ElsewhereError   another provider or model can: tried at once, the user reads which one painted
@@ -10,11 +10,12 @@ ImagineError
 └─ PermanentError   only the owner or we can: not retried, logged as an error, the user gets an apology
      BadCredentials · QuotaExhausted · UnexpectedAnswer · NoPainterLeft · OutOfTime · WorkerLost
 
-Each class carries a ``reason``: the key of the sentence that a person reads. The message in ``str(error)`` is
+Each carries a ``reason``: the key of the sentence that a person reads. The message in ``str(error)`` is
 for the log alone: it holds no words of the user, no key and no token.
 """
 
-from typing import Any, ClassVar
+from collections.abc import Mapping
+from typing import Any
 
 
 class ImagineError(Exception):
@@ -25,15 +26,23 @@ class ImagineError(Exception):
         request_id: The service's own id for that call.
     """
 
-    reason: ClassVar[str] = "unexpected"
+    reason: str = "unexpected"
     status: int | None = None
     request_id: str | None = None
 
 
 class UserError(ImagineError):
-    """The user can mend it."""
+    """The user can mend it.
+
+    Attributes:
+        values: What goes into the gaps of the sentence; may quote the user, so it is not for the log.
+    """
 
     reason = "unexpected"
+
+    def __init__(self, message: str = "", *, values: Mapping[str, object] | None = None) -> None:
+        super().__init__(message)
+        self.values: Mapping[str, object] = values or {}
 
 
 class EmptyIdea(UserError):
@@ -52,6 +61,16 @@ class IdeaTooLong(UserError):
     """The idea has more characters than we take."""
 
     reason = "idea_too_long"
+
+
+class BadParameter(UserError):
+    """A parameter says something that we don't understand, or that can't be; ``reason`` tells what."""
+
+    reason = "parameter_unreadable"
+
+    def __init__(self, reason: str, **values: object) -> None:
+        super().__init__(reason, values=values)
+        self.reason = reason
 
 
 class IdeaRefused(UserError):

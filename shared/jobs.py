@@ -60,6 +60,10 @@ class Parameters:
         width, height: Pixels; rounded to what the model can.
         steps: Denoising steps.
         guidance: Guidance scale.
+        ratio: Width to height; goes before ``width`` and ``height``, which it leaves to the model's own area.
+        style: Name of a style (``shared.styles``).
+        raw: Whether the idea is the prompt, as it was typed.
+        negative: What should not be seen, in the user's words, on one line.
     """
 
     model: str | None = None
@@ -68,14 +72,23 @@ class Parameters:
     height: int | None = None
     steps: int | None = None
     guidance: float | None = None
+    ratio: tuple[int, int] | None = None
+    style: str | None = None
+    raw: bool = False
+    negative: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """An idea with its parameters."""
+    """An idea with its parameters.
+
+    Attributes:
+        count: How many pictures of it; each becomes a job.
+    """
 
     idea: str
     parameters: Parameters = field(default_factory=Parameters)
+    count: int = 1
 
 
 @dataclass(frozen=True, slots=True)

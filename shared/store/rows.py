@@ -1,5 +1,6 @@
 """Turns rows into nouns."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from sqlalchemy import Row
@@ -20,7 +21,7 @@ def read_job(row: Row[Any]) -> Job:
         ),
         sender=Sender(id=row.user_id, language=row.language),
         number=row.number,
-        request=Request(row.idea, Parameters(**row.parameters)),
+        request=Request(row.idea, read_parameters(row.parameters)),
         state=State(row.state),
         stage=Stage(row.stage),
         created_at=row.created_at,
@@ -43,6 +44,13 @@ def read_job(row: Row[Any]) -> Job:
         sending_before=row.sending_before,
         delivery_tries=row.delivery_tries,
     )
+
+
+def read_parameters(kept: Mapping[str, Any]) -> Parameters:
+    """Read parameters back from their JSON; what an older version did not know is as if it was not typed."""
+    values = dict(kept)
+    ratio = values.pop("ratio", None)
+    return Parameters(**values, ratio=(ratio[0], ratio[1]) if ratio else None)
 
 
 def _prompt(row: Row[Any]) -> Prompt | None:
