@@ -145,18 +145,20 @@ class _OurQuestion(filters.MessageFilter):
 
 
 def _application(settings: BotSettings, updates: Updates) -> DurableApplication:
+    intake = DurableTransport(updates, Heartbeat(settings.heartbeat_file))
     application = (
         ApplicationBuilder()
         .application_class(DurableApplication, {"updates": updates})
         .token(settings.telegram_bot_token.get_secret_value())
         .base_url(f"{settings.telegram_api_url}/bot")
         .base_file_url(f"{settings.telegram_api_url}/file/bot")
-        .get_updates_request(DurableTransport(updates, Heartbeat(settings.heartbeat_file)))
+        .get_updates_request(intake)
         .request(Transport(CALLS_AT_ONCE))
         .rate_limiter(FloodLimit())
         .concurrent_updates(UPDATES_AT_ONCE)
         .build()
     )
+    intake.feed(application)
     return cast("DurableApplication", application)
 
 

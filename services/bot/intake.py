@@ -32,12 +32,21 @@ _Application = Application[ExtBot[Any], Any, Any, Any, Any, Any]
 
 
 class DurableTransport(Transport):
-    """Fetches updates, and commits them before anybody else sees them."""
+    """Fetches updates, commits them, and only then feeds them to the handlers.
+
+    The library is given nothing but the last one's number, with which it confirms them all: an update that it can't
+    parse would keep it asking for the same one for ever.
+    """
 
     def __init__(self, updates: Updates, heartbeat: Heartbeat) -> None:
         super().__init__(connections=1)
         self._updates = updates
         self._heartbeat = heartbeat
+        self._application: _Application | None = None
+
+    def feed(self, application: _Application) -> None:
+        """Name the application whose handlers get the updates."""
+        self._application = application
 
     async def do_request(self, url: str, *args: Any, **kwargs: Any) -> tuple[int, bytes]:
         """Do what the parent does, with updates written down in between.
@@ -47,33 +56,38 @@ class DurableTransport(Transport):
         """
         self._heartbeat.beat()
         status, body = await super().do_request(url, *args, **kwargs)
-        if status != 200 or not url.endswith("/getUpdates"):
+        if status != 200 or not url.endswith("/getUpdates") or self._application is None:
             return status, body
         try:
-            updates = [_raw(one) for one in json.loads(body)["result"]]
+            bodies = {int(one["update_id"]): one for one in json.loads(body)["result"]}
         except (ValueError, KeyError, TypeError) as error:
             raise NetworkError("getUpdates was answered with something else") from error
+        readable = {number: parse(one, self._application.bot) for number, one in bodies.items()}
+        raw = [RawUpdate(number, json.dumps(one), readable[number] is not None) for number, one in bodies.items()]
         try:
-            done = await asyncio.to_thread(self._updates.keep, updates)
+            done = await asyncio.to_thread(self._updates.keep, raw)
         except StoreAway as error:
             raise NetworkError("updates could not be written down") from error
-        return status, _without(done, updates)
+        for number, update in readable.items():
+            if update is not None and number not in done:
+                self._application.update_queue.put_nowait(update)
+        last = [{"update_id": max(bodies)}] if bodies else []
+        return status, json.dumps({"ok": True, "result": last}).encode()
 
 
-def _raw(update: dict[str, Any]) -> RawUpdate:
-    body = json.dumps(update)
+def parse(body: dict[str, Any], bot: Bot) -> Update | None:
+    """Read an update as Telegram sent it; None where the library can't."""
     try:
-        Update.de_json(json.loads(body), None)
+        return Update.de_json(body.copy(), bot)
     except Exception:
-        log.exception("update can't be read", extra={"update_id": update["update_id"]})
-        return RawUpdate(update["update_id"], body, readable=False)
-    return RawUpdate(update["update_id"], body)
+        # Whatever it is that the library can't parse: it is written down, and life goes on.
+        log.exception("update can't be read", extra={"update_id": body["update_id"]})
+        return None
 
 
-def _without(done: frozenset[int], updates: list[RawUpdate]) -> bytes:
-    # What needs no handling keeps its number, so that the next request confirms it; otherwise it would come for ever.
-    bodies = [json.dumps({"update_id": one.update_id}) if one.update_id in done else one.body for one in updates]
-    return f'{{"ok":true,"result":[{",".join(bodies)}]}}'.encode()
+def is_number_only(update: Update) -> bool:
+    """Whether this is what the library confirms with, and no update of a person's."""
+    return not update.api_kwargs and all(getattr(update, kind) is None for kind in Update.ALL_TYPES)
 
 
 class DurableApplication(_Application):
@@ -91,7 +105,7 @@ class DurableApplication(_Application):
         if not isinstance(update, Update):
             await super().process_update(update)
             return
-        if update.update_id in self._in_hand:
+        if update.update_id in self._in_hand or is_number_only(update):
             return
         self._in_hand.add(update.update_id)
         try:
