@@ -5,7 +5,7 @@ from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, func, insert, or_, select, update
+from sqlalchemy import Connection, bindparam, func, insert, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from shared.errors import ImagineError
@@ -29,7 +29,7 @@ def insert_new(database: Database, table: Any) -> Any:
 
 def reached(connection: Connection, job_id: int, stage: Stage, now: datetime) -> None:
     """Write down when a job came to a stage."""
-    connection.execute(insert(tables.stages).values(job_id=job_id, stage=stage, at=now))
+    connection.execute(insert(tables.stages), {"job_id": job_id, "stage": stage, "at": now})
 
 
 def _fitting(attempt: Attempt) -> dict[str, Any]:
@@ -45,11 +45,22 @@ def _storable(text: str) -> str:
     return text.replace("\0", "").encode("utf-8", "replace").decode("utf-8")
 
 
+CARRY_ON = update(tables.jobs).where(
+    tables.jobs.c.id == bindparam("its_id"),
+    tables.jobs.c.state == State.WORKING,
+    tables.jobs.c.worker == bindparam("its_worker"),
+    tables.jobs.c.claims == bindparam("its_claims"),
+)
+
+
 class Jobs:
     """The rows of jobs, one transaction a method."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        # Given its values as parameters, a statement is put together once; with ``values()`` that takes longer than
+        # running it.
+        self._insert = insert_new(database, tables.jobs).on_conflict_do_nothing().returning(tables.jobs)
 
     # Taking in
 
@@ -64,27 +75,23 @@ class Jobs:
         now = datetime.now(UTC)
         with self._database.writing() as connection:
             turn = self._next_turn(connection, sender, now)
-            row = connection.execute(
-                insert_new(self._database, tables.jobs)
-                .values(
-                    bot_id=address.bot_id,
-                    chat_id=address.chat_id,
-                    message_id=address.message_id,
-                    topic_id=address.topic_id,
-                    private=address.private,
-                    number=number,
-                    user_id=sender.id,
-                    language=sender.language,
-                    idea=request.idea,
-                    parameters=asdict(request.parameters),
-                    state=State.QUEUED,
-                    stage=Stage.QUEUED,
-                    turn=turn,
-                    created_at=now,
-                )
-                .on_conflict_do_nothing()
-                .returning(tables.jobs)
-            ).first()
+            values = {
+                "bot_id": address.bot_id,
+                "chat_id": address.chat_id,
+                "message_id": address.message_id,
+                "topic_id": address.topic_id,
+                "private": address.private,
+                "number": number,
+                "user_id": sender.id,
+                "language": sender.language,
+                "idea": request.idea,
+                "parameters": asdict(request.parameters),
+                "state": State.QUEUED,
+                "stage": Stage.QUEUED,
+                "turn": turn,
+                "created_at": now,
+            }
+            row = connection.execute(self._insert, values).first()
             if row is None:
                 return self._at(connection, address, number), False
             connection.execute(update(tables.users).where(tables.users.c.id == sender.id).values(last_turn=turn))
@@ -213,17 +220,11 @@ class Jobs:
     def _carry_on(self, job: Job, attempts: Iterable[Attempt], *, stage: Stage, **values: Any) -> None:
         now = datetime.now(UTC)
         with self._database.writing() as connection:
-            mine = (
-                update(tables.jobs)
-                .where(
-                    tables.jobs.c.id == job.id,
-                    tables.jobs.c.state == State.WORKING,
-                    tables.jobs.c.worker == job.worker,
-                    tables.jobs.c.claims == job.claims,
-                )
-                .values(stage=stage, **values)
+            changed = connection.execute(
+                CARRY_ON,
+                {"its_id": job.id, "its_worker": job.worker, "its_claims": job.claims, "stage": stage, **values},
             )
-            if connection.execute(mine).rowcount == 0:
+            if changed.rowcount == 0:
                 raise LostTurn(f"job {job.id}")
             reached(connection, job.id, stage, now)
             notes = [_fitting(attempt) | {"job_id": job.id, "at": now} for attempt in attempts]

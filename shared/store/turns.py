@@ -2,8 +2,10 @@
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
-from sqlalchemy import Connection, case, func, select, update
+from sqlalchemy import Connection, Update, bindparam, case, func, select, update
+from sqlalchemy.sql.dml import ReturningUpdate
 
 from shared.jobs import Job, Stage, State
 from shared.store import tables
@@ -31,6 +33,49 @@ class Sweep:
     lost: int = 0
 
 
+def _wake_waiting() -> Update:
+    jobs = tables.jobs.c
+    due = (
+        select(jobs.id)
+        .where(jobs.state == State.WAITING, jobs.not_before <= bindparam("at"))
+        .limit(AT_ONCE)
+        .with_for_update(skip_locked=True)  # SQLite has no need of it and leaves it out.
+    )
+    return update(tables.jobs).where(jobs.id.in_(due)).values(state=State.QUEUED)
+
+
+def _claim() -> ReturningUpdate[Any]:
+    jobs = tables.jobs.c
+    next_in_line = (
+        select(jobs.id)
+        .where(jobs.state == State.QUEUED)
+        .order_by(jobs.turn, jobs.id)
+        .limit(1)
+        .with_for_update(skip_locked=True)
+        .scalar_subquery()
+    )
+    return (
+        update(tables.jobs)
+        .where(jobs.id == next_in_line)
+        .values(
+            state=State.WORKING,
+            worker=bindparam("holder"),
+            lease_until=bindparam("lease"),
+            claims=jobs.claims + 1,
+            not_before=None,
+            stage=case((jobs.prompt.is_(None), Stage.WRITING), else_=Stage.PAINTING),
+            started_at=func.coalesce(jobs.started_at, bindparam("at", type_=tables.Instant)),
+            deadline=func.coalesce(jobs.deadline, bindparam("end", type_=tables.Instant)),
+        )
+        .returning(tables.jobs)
+    )
+
+
+# Built once: putting them together takes longer than running them.
+WAKE_WAITING = _wake_waiting()
+CLAIM = _claim()
+
+
 class Turns:
     """The order of jobs, one transaction a method."""
 
@@ -43,48 +88,15 @@ class Turns:
     def claim_next(self, worker: str) -> Job | None:
         """Take the fairest queued job, for as long as the lease runs; None when there is none."""
         now = datetime.now(UTC)
-        jobs = tables.jobs.c
+        terms = {"at": now, "holder": worker, "lease": now + self._lease, "end": now + self._deadline}
         with self._database.writing() as connection:
-            self._wake_waiting(connection, now)
-            next_in_line = (
-                select(jobs.id)
-                .where(jobs.state == State.QUEUED)
-                .order_by(jobs.turn, jobs.id)
-                .limit(1)
-                .with_for_update(skip_locked=True)  # SQLite has no need of it and leaves it out.
-                .scalar_subquery()
-            )
-            row = connection.execute(
-                update(tables.jobs)
-                .where(jobs.id == next_in_line)
-                .values(
-                    state=State.WORKING,
-                    worker=worker,
-                    lease_until=now + self._lease,
-                    claims=jobs.claims + 1,
-                    not_before=None,
-                    stage=case((jobs.prompt.is_(None), Stage.WRITING), else_=Stage.PAINTING),
-                    started_at=func.coalesce(jobs.started_at, now),
-                    deadline=func.coalesce(jobs.deadline, now + self._deadline),
-                )
-                .returning(tables.jobs)
-            ).first()
+            connection.execute(WAKE_WAITING, {"at": now})
+            row = connection.execute(CLAIM, terms).first()
             if row is None:
                 return None
             reached(connection, row.id, Stage(row.stage), now)
             self._database.tell(connection, row.id)
             return read_job(row)
-
-    @staticmethod
-    def _wake_waiting(connection: Connection, now: datetime) -> None:
-        jobs = tables.jobs.c
-        due = (
-            select(jobs.id)
-            .where(jobs.state == State.WAITING, jobs.not_before <= now)
-            .limit(AT_ONCE)
-            .with_for_update(skip_locked=True)
-        )
-        connection.execute(update(tables.jobs).where(jobs.id.in_(due)).values(state=State.QUEUED))
 
     def renew(self, worker: str) -> int:
         """Keep all jobs of a living worker its own; returns how many these are."""
@@ -112,7 +124,7 @@ class Turns:
         with self._database.writing() as connection:
             if not self._database.alone(connection, SWEEP_LOCK):
                 return None
-            self._wake_waiting(connection, now)
+            connection.execute(WAKE_WAITING, {"at": now})
             states = self._take_back(connection, now)
             due = select(tables.jobs.c.id).where(tables.jobs.c.state == State.QUEUED).limit(most_due)
             return Sweep(
