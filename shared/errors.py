@@ -4,7 +4,7 @@ ImagineError
 ├─ UserError        the user can: told why in their language, never retried
 │    EmptyIdea · IdeaTooLong · NoWordsInIdea · BadParameter · IdeaRefused · PictureRefused
 ├─ TransientError   time can: retried, the user just waits; may carry retry_after
-│    ServiceBusy · ServiceUnreachable · ModelLoading · StillPainting · BadPicture · StoreAway
+│    ServiceBusy · ServiceUnreachable · ModelLoading · StillPainting · PromptUnderWay · BadPicture · StoreAway
 ├─ ElsewhereError   another provider or model can: tried at once, the user reads which one painted
 │    ModelNotServed · NoCredit · ModelGated · RequestRefused
 └─ PermanentError   only the owner or we can: not retried, logged as an error, the user gets an apology
@@ -131,6 +131,12 @@ class StillPainting(TransientError):
         super().__init__("the provider is still painting", retry_after=retry_after)
         self.handle = handle
         self.position = position
+
+
+class PromptUnderWay(TransientError):
+    """Another picture of the same request has the prompt written at this moment."""
+
+    reason = "service_busy"
 
 
 class BadPicture(TransientError):

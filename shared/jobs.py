@@ -41,13 +41,23 @@ class Sender:
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """The message that asked, so that the answer finds its chat, topic and bubble."""
+    """The message that asked, so that the answer finds its chat, topic and bubble.
+
+    Attributes:
+        press: Telegram's id of the press that asked, where it was a button under the message.
+    """
 
     bot_id: int
     chat_id: int
     message_id: int
     topic_id: int | None = None
     private: bool = True
+    press: str | None = None
+
+    @property
+    def request_key(self) -> str:
+        """What makes two requests in a chat two: the message that asked, or the press of a button."""
+        return f"m{self.message_id}" if self.press is None else f"p{self.press}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +99,22 @@ class Request:
     idea: str
     parameters: Parameters = field(default_factory=Parameters)
     count: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Lineage:
+    """What a request was made from.
+
+    Attributes:
+        parent_id: The job whose picture it goes back to.
+        origin: How: ``again``, ``edit``, ``ratio 16:9``, ``model org/name``. While such a job is under way, the
+            same one is not made twice.
+        prompt: What to paint, when it is known already.
+    """
+
+    parent_id: int
+    origin: str
+    prompt: "Prompt | None" = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,7 +195,8 @@ class Job:
     """One picture on its way, as its row was when it was read.
 
     Attributes:
-        number: Place among the pictures of one message, from 0.
+        number: Place among the pictures of one request, from 0; number 0 carries the status message.
+        parent_id: The job whose picture this one goes back to.
         deadline: When we give up; counted from the first claim, None before it.
         claims: How often a worker took the job, this time included.
         failures: Failed tries of the present step; starts again with each step that is done.
@@ -190,6 +217,7 @@ class Job:
     state: State
     stage: Stage
     created_at: datetime
+    parent_id: int | None = None
     deadline: datetime | None = None
     claims: int = 0
     failures: int = 0
@@ -208,3 +236,5 @@ class Job:
     ended_at: datetime | None = None
     sending_before: datetime | None = None
     delivery_tries: int = 0
+    delivered_message_id: int | None = None
+    file_id: str | None = None

@@ -10,11 +10,12 @@ from typing import Any, cast
 from celery import Celery
 from telegram import BotCommand, Message, Update
 from telegram.error import Conflict, TelegramError
-from telegram.ext import ApplicationBuilder, CommandHandler, MessageHandler, Updater, filters
+from telegram.ext import ApplicationBuilder, CallbackQueryHandler, CommandHandler, MessageHandler, Updater, filters
 
 from services.bot.delivery import Delivery
 from services.bot.flood import CALLS_AT_ONCE, FloodLimit
 from services.bot.handlers import start
+from services.bot.handlers.buttons import Buttons, edited_job
 from services.bot.handlers.failures import failed
 from services.bot.handlers.imagine import Imagine, is_our_question
 from services.bot.intake import DurableApplication, DurableTransport, feed_unhandled, keep_feeding, keep_ticking_off
@@ -56,15 +57,10 @@ class Bot:
         bot = self._application.bot
         self._outbox = Outbox(database)
         self._status = Status(bot, self._bot_id, jobs)
-        self._delivery = Delivery(
-            bot,
-            self._bot_id,
-            self._outbox,
-            jobs,
-            Images(settings.image_store_url),
-            default_model=Catalogue(settings.image_model).default,
-        )
-        self._add_handlers(Imagine(jobs, Tickets(celery), self._status))
+        images, catalogue = Images(settings.image_store_url), Catalogue(settings.image_model)
+        self._delivery = Delivery(bot, self._bot_id, self._outbox, jobs, images, default_model=catalogue.default)
+        imagine = Imagine(jobs, Tickets(celery), self._status)
+        self._add_handlers(imagine, Buttons(jobs, images, catalogue, imagine))
 
     async def run(self, stop: asyncio.Event) -> None:
         """Serve until ``stop`` is set.
@@ -122,26 +118,32 @@ class Bot:
         except TelegramError as error:
             log.warning("command menu not set", extra={"error": type(error).__name__})
 
-    def _add_handlers(self, imagine: Imagine) -> None:
+    def _add_handlers(self, imagine: Imagine, buttons: Buttons) -> None:
         # Edited messages are left alone: an idea that was painted is not painted again for a corrected comma.
         new = filters.UpdateType.MESSAGE
-        answers = _OurQuestion(self._bot_id)
+        words = new & filters.TEXT & ~filters.COMMAND
+        to_question = _Answers(lambda message: is_our_question(message, self._bot_id))
+        to_edit = _Answers(lambda message: edited_job(message, self._bot_id) is not None)
         add = self._application.add_handler
         add(CommandHandler("start", start.start, new))
         add(CommandHandler("help", start.tell_help, new))
         add(CommandHandler("imagine", imagine.command, new))
-        add(MessageHandler(new & filters.TEXT & ~filters.COMMAND & answers, imagine.reply))
+        add(CallbackQueryHandler(buttons.press))
+        add(MessageHandler(words & to_question, imagine.reply))
+        add(MessageHandler(words & to_edit, buttons.edited))
         add(MessageHandler(new & filters.ChatType.PRIVATE & ~filters.StatusUpdate.ALL, start.hint))
         self._application.add_error_handler(failed)
 
 
-class _OurQuestion(filters.MessageFilter):
-    def __init__(self, bot_id: int) -> None:
+class _Answers(filters.MessageFilter):
+    """Lets through what answers one of our questions."""
+
+    def __init__(self, is_answer: Callable[[Message], bool]) -> None:
         super().__init__()
-        self._bot_id = bot_id
+        self._is_answer = is_answer
 
     def filter(self, message: Message) -> bool:
-        return is_our_question(message, self._bot_id)
+        return self._is_answer(message)
 
 
 def _application(settings: BotSettings, updates: Updates) -> DurableApplication:

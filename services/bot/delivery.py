@@ -2,13 +2,14 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
-from typing import Any
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, TypeVar
 
-from telegram import Bot, InputFile, Message, ReplyParameters
+from telegram import Bot, InputFile, InputMediaDocument, InputMediaPhoto, Message, ReplyParameters
 from telegram.constants import ParseMode
 from telegram.error import BadRequest, ChatMigrated, Forbidden, NetworkError, RetryAfter, TelegramError, TimedOut
 
+from services.bot import keyboards
 from services.bot.captions import write_caption
 from services.bot.locales import say
 from services.bot.news import wait_for_news
@@ -29,6 +30,9 @@ MAX_REFUSALS = 5
 # What Telegram says when it won't have these bytes as a photo; as a document they pass.
 NOT_AS_PHOTO = ("photo_invalid_dimensions", "image_process_failed", "file is too big", "photo_save_file_invalid")
 UNREACHABLE = ("chat not found", "not enough rights", "have no rights", "peer_id_invalid", "chat_write_forbidden")
+
+
+T = TypeVar("T")
 
 
 class Delivery:
@@ -88,7 +92,7 @@ class Delivery:
         try:
             if job.sending_before is not None and not await self._status_is_there(job):
                 # The status message goes only after the photo: somebody sent it and then fell silent.
-                await self._settle(job, None)
+                await self._settle(job, {})
                 return
             await self._send(job)
         except StoreAway:
@@ -100,10 +104,12 @@ class Delivery:
     async def _send(self, job: Job) -> None:
         pause = min(2.0 ** min(job.delivery_tries, 10), MAX_PAUSE_S)
         try:
-            if job.state is State.CANCELLED:
-                await self._settle(job, None)
+            if job.request.count > 1:
+                await self._settle(job, await self._album(job))
+            elif job.state is State.CANCELLED:
+                await self._settle(job, {})
             else:
-                await self._settle(job, await self._photo_or_apology(job))
+                await self._settle(job, {job.id: await self._photo_or_apology(job)})
         except RetryAfter as error:
             wait = error.retry_after
             seconds = float(wait) if isinstance(wait, int) else wait.total_seconds()
@@ -140,11 +146,19 @@ class Delivery:
             return await self._post(job, self._bot.send_message, text=apology)
 
         data = await asyncio.to_thread(self._images.get, job.image_key)
-        file = InputFile(data, filename=job.image_key.rpartition("/")[2])
+        file = InputFile(data, filename=_name(job))
         caption = write_caption(job, default_model=self._default_model)
+        keyboard = keyboards.picture(job)
         if len(data) <= MAX_PHOTO_BYTES:
             try:
-                return await self._post(job, self._bot.send_photo, photo=file, caption=caption, write_timeout=UPLOAD_S)
+                return await self._post(
+                    job,
+                    self._bot.send_photo,
+                    photo=file,
+                    caption=caption,
+                    reply_markup=keyboard,
+                    write_timeout=UPLOAD_S,
+                )
             except BadRequest as error:
                 if not any(text in error.message.lower() for text in NOT_AS_PHOTO):
                     raise
@@ -153,11 +167,57 @@ class Delivery:
             self._bot.send_document,
             document=file,
             caption=caption,
+            reply_markup=keyboard,
             write_timeout=UPLOAD_S,
             disable_content_type_detection=True,
         )
 
-    async def _post(self, job: Job, send: Callable[..., Awaitable[Message]], **content: Any) -> Message:
+    async def _album(self, job: Job) -> dict[int, Message]:
+        """Send what came of several pictures: an album, and below it a message with the buttons."""
+        siblings = await asyncio.to_thread(self._jobs.siblings, job)
+        finished = [one for one in siblings if one.image_key is not None]
+        if not finished:
+            reason = next((one.reason for one in siblings if one.reason), "unexpected")
+            apology = say(reason, job.sender.language)
+            message = await self._post(job, self._bot.send_message, text=apology)
+            return {one.id: message for one in siblings}
+
+        photos = await self._send_pictures(job, finished)
+        language = job.sender.language
+        await self._post(
+            job,
+            self._bot.send_message,
+            text=say(
+                "several_done" if len(finished) == len(siblings) else "several_some",
+                language,
+                done=len(finished),
+                count=len(siblings),
+            ),
+            reply_markup=keyboards.several(siblings),
+        )
+        return photos
+
+    async def _send_pictures(self, job: Job, finished: list[Job]) -> dict[int, Message]:
+        if len(finished) == 1:
+            return {finished[0].id: await self._photo_or_apology(finished[0])}
+        pictures = [await asyncio.to_thread(self._images.get, str(one.image_key)) for one in finished]
+        captions = [write_caption(finished[0], default_model=self._default_model), *[None] * len(finished)]
+        as_photos = all(len(data) <= MAX_PHOTO_BYTES for data in pictures)
+        for kind in (InputMediaPhoto, InputMediaDocument) if as_photos else (InputMediaDocument,):
+            media = [
+                kind(data, filename=_name(one), caption=caption, parse_mode=ParseMode.HTML)
+                for one, data, caption in zip(finished, pictures, captions, strict=False)
+            ]
+            try:
+                messages = await self._post(job, self._bot.send_media_group, media=media, write_timeout=UPLOAD_S)
+            except BadRequest as error:
+                if kind is InputMediaDocument or not any(text in error.message.lower() for text in NOT_AS_PHOTO):
+                    raise
+            else:
+                return {one.id: message for one, message in zip(finished, messages, strict=True)}
+        raise AssertionError("documents are sent or raise")
+
+    async def _post(self, job: Job, send: Callable[..., Awaitable[T]], **content: Any) -> T:
         where = {
             "chat_id": job.address.chat_id,
             # Somebody may have deleted the request meanwhile.
@@ -171,16 +231,25 @@ class Delivery:
                 raise
             return await send(**where, **content)
 
-    async def _settle(self, job: Job, message: Message | None) -> None:
-        """Take the status message away, then note the delivery: in this order, so that its absence tells."""
+    async def _settle(self, job: Job, messages: Mapping[int, Message]) -> None:
+        """Take the status message away, then note the delivery: in this order, so that its absence tells.
+
+        Args:
+            messages: By job: what reached the chat.
+        """
         if job.status_message_id is not None:
             await self._remove_status(job, job.status_message_id)
-        status_message_id = await asyncio.to_thread(
-            self._outbox.delivered,
-            job.id,
-            message_id=message.message_id if message else None,
-            file_id=_file_id(message),
-        )
+        others = [] if job.request.count == 1 else (await asyncio.to_thread(self._jobs.siblings, job))[1:]
+        # The first comes last: while it isn't noted, the whole request can be taken up again.
+        status_message_id = None
+        for one in (*others, job):
+            message = messages.get(one.id)
+            status_message_id = await asyncio.to_thread(
+                self._outbox.delivered,
+                one.id,
+                message_id=message.message_id if message else None,
+                file_id=_file_id(message),
+            )
         if status_message_id not in {None, job.status_message_id}:
             # It was sent while the photo was on its way.
             await self._remove_status(job, status_message_id)
@@ -204,6 +273,10 @@ class Delivery:
         except BadRequest as error:
             return "not found" not in error.message.lower()
         return True
+
+
+def _name(job: Job) -> str:
+    return str(job.image_key).rpartition("/")[2]
 
 
 def _file_id(message: Message | None) -> str | None:

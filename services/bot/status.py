@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import math
+from collections.abc import Sequence
 
 from telegram import Bot
 from telegram.constants import ChatAction, ParseMode
@@ -20,6 +21,7 @@ PRIVATE_PAUSE_S = 1.0  # between two edits in one chat; Telegram's limit is abou
 GROUP_PAUSE_S = 3.0  # and 20 a minute in a group
 LOOK_EVERY_S = 3.0  # a wake-up may get lost, and places in the line change without one
 MOST_SHOWN = 200  # jobs whose place in the line is kept up to date
+SEVERAL = "several"  # stands in the place of a stage
 ACTION_EVERY_S = 4.5  # a chat action lasts five seconds
 
 
@@ -70,17 +72,23 @@ class Status:
         if not changed:
             return {}
         jobs = await asyncio.to_thread(self._jobs.read_all, sorted(changed))
-        return {
+        several = {job.address: job for job in jobs if job.request.count > 1}
+        found = {
             job.id: (job, describe(job))
             for job in jobs
             # A queued job's place is known to the look alone.
             if job.status_message_id is not None and job.state not in ENDED and job.state is not State.QUEUED
         }
+        for job in several.values():
+            siblings = await asyncio.to_thread(self._jobs.siblings, job)
+            if siblings[0].status_message_id is not None:
+                found[siblings[0].id] = siblings[0], describe_several(siblings)
+        return found
 
     async def _look(self) -> dict[int, tuple[Job, str]]:
         line = await asyncio.to_thread(self._jobs.line, self._bot_id, most=MOST_SHOWN)
         under_way = await asyncio.to_thread(self._jobs.under_way, self._bot_id, most=MOST_SHOWN)
-        found = {job.id: (job, describe(job)) for job in under_way}
+        found = {job.id: (job, describe(job)) for job in under_way if job.request.count == 1}
         for place, job in line:
             if job.claims == 0:
                 found[job.id] = job, f"{Stage.QUEUED}:{place}"
@@ -131,6 +139,12 @@ def describe(job: Job) -> str:
     if job.stage in {Stage.WAKING, Stage.RETRYING} and job.estimate_s is not None and math.isfinite(job.estimate_s):
         return f"{job.stage}:{max(1, math.ceil(job.estimate_s))}"
     return str(job.stage)
+
+
+def describe_several(siblings: Sequence[Job]) -> str:
+    """What the status message of several pictures says: how many are done; before the first, what the first does."""
+    done = sum(job.state in ENDED for job in siblings)
+    return f"{SEVERAL}:{done}/{len(siblings)}" if done else describe(siblings[0])
 
 
 def sentence(shown: str, language: str) -> str:

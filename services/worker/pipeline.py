@@ -6,12 +6,13 @@ from services.worker.gemini.prompts import PromptWriter, own_words
 from services.worker.recipes import read_recipe
 from services.worker.studio import Order, Studio
 from shared.catalogue import Catalogue
-from shared.errors import ElsewhereError, OutOfTime, QuotaExhausted, ServiceBusy, ServiceUnreachable
+from shared.errors import ElsewhereError, OutOfTime, PromptUnderWay, QuotaExhausted, ServiceBusy, ServiceUnreachable
 from shared.images import Images
-from shared.jobs import Attempt, Job, Prompt, Recipe
+from shared.jobs import ENDED, Attempt, Job, Prompt, Recipe
 from shared.store.jobs import Jobs
 
 PROMPT_SECONDS = 90.0  # for one prompt, its repairs included
+SHARING_PAUSE_S = 0.5
 IMAGE_SECONDS = 180.0  # for one picture, downloads included
 PATIENCE_WITH_GEMINI = 2  # failed tries after which the job goes on with the user's own words
 BARRING = frozenset(kind.reason for kind in ElsewhereError.__subclasses__())
@@ -39,7 +40,7 @@ class Pipeline:
             ImagineError: A step failed; ``retry.after`` decides what follows.
             LostTurn: The job belongs to another worker by now.
         """
-        prompt = job.prompt or self._write(job, attempts)
+        prompt = job.prompt or self._share(job) or self._write(job, attempts)
         key, media_type, recipe = self._kept(job) or self._paint(job, prompt, attempts)
         self._jobs.finish(job, recipe, image_key=key, media_type=media_type, attempts=attempts)
 
@@ -48,6 +49,21 @@ class Pipeline:
         found = self._images.find(job.id) if job.claims > 1 else None
         recipe = read_recipe(self._images.get(found[0])) if found else None
         return (*found, recipe) if found and recipe else None
+
+    def _share(self, job: Job) -> Prompt | None:
+        """Of several pictures of one request the first has the prompt written, and the others take it over.
+
+        Raises:
+            PromptUnderWay: It is being written.
+        """
+        if job.number == 0:
+            return None
+        first = self._jobs.siblings(job)[0]
+        if first.prompt is not None:
+            self._jobs.keep_prompt(job, first.prompt)
+        elif first.state not in ENDED:
+            raise PromptUnderWay(retry_after=SHARING_PAUSE_S)
+        return first.prompt
 
     def _write(self, job: Job, attempts: list[Attempt]) -> Prompt:
         model = self._catalogue.wished(job.request.parameters.model)

@@ -9,6 +9,7 @@ from shared.errors import (
     ImagineError,
     ModelLoading,
     OutOfTime,
+    PromptUnderWay,
     StillPainting,
     StoreAway,
     TransientError,
@@ -73,6 +74,8 @@ def after(
 def _wait(error: TransientError, failures: int, chance: Callable[[], float]) -> Wait:
     announced = error.retry_after
     match error:
+        case PromptUnderWay():
+            return Wait(announced or BASE_S, Stage.WRITING, failures)
         case StillPainting():
             return Wait(announced or BASE_S, Stage.PAINTING, failures)
         case ModelLoading():

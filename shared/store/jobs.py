@@ -1,20 +1,21 @@
 """The record of every job: taken in by the bot, carried on by the worker that holds its lease."""
 
 from collections.abc import Iterable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, func, insert, or_, select, update
+from sqlalchemy import Connection, and_, bindparam, func, insert, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from shared.errors import ImagineError
-from shared.jobs import ENDED, Address, Attempt, Job, Prompt, Recipe, Request, Sender, Stage, State
+from shared.jobs import Address, Attempt, Job, Lineage, Parameters, Prompt, Recipe, Request, Sender, Stage, State
 from shared.store import tables
 from shared.store.database import Database
 from shared.store.rows import read_job
 
 MOST_SEED = 2**63 - 1  # what a column of 64 bits holds
+SEEDS = 2**32  # a seed is below this
 COST = 1.0  # of one picture, in turns; a person's next job stands this much further back
 
 
@@ -45,6 +46,25 @@ def _storable(text: str) -> str:
     return text.replace("\0", "").encode("utf-8", "replace").decode("utf-8")
 
 
+def _prompt_columns(prompt: Prompt | None) -> dict[str, Any]:
+    if prompt is None:
+        return dict.fromkeys(("prompt", "negative_prompt", "title", "idea_language", "chat_model"))
+    return {
+        "prompt": prompt.text,
+        "negative_prompt": prompt.negative,
+        "title": prompt.title,
+        "idea_language": prompt.language,
+        "chat_model": prompt.model,
+    }
+
+
+def _for_number(parameters: Parameters, number: int) -> Parameters:
+    """The parameters of one of several pictures: a seed that was named is the first one's."""
+    if parameters.seed is None or number == 0:
+        return parameters
+    return replace(parameters, seed=(parameters.seed + number) % SEEDS)
+
+
 CARRY_ON = update(tables.jobs).where(
     tables.jobs.c.id == bindparam("its_id"),
     tables.jobs.c.state == State.WORKING,
@@ -64,13 +84,16 @@ class Jobs:
 
     # Taking in
 
-    def submit(self, request: Request, *, address: Address, sender: Sender, number: int = 0) -> tuple[Job, bool]:
-        """Write down a job, and give it its turn.
+    def submit(
+        self, request: Request, *, address: Address, sender: Sender, lineage: Lineage | None = None
+    ) -> tuple[Job, bool]:
+        """Write down a request, each of its pictures as a job with a turn of its own.
 
-        The same message twice is one job: Telegram sends an update again when our confirmation got lost.
+        The same message or press twice is one request: Telegram sends an update again when our confirmation got
+        lost. So is a second press of a button whose picture is still under way.
 
         Returns:
-            The job, and whether it is new.
+            The first picture's job, and whether the request is new.
         """
         now = datetime.now(UTC)
         with self._database.writing() as connection:
@@ -81,22 +104,42 @@ class Jobs:
                 "message_id": address.message_id,
                 "topic_id": address.topic_id,
                 "private": address.private,
-                "number": number,
+                "request_key": address.request_key,
+                "pictures": request.count,
+                "parent_id": lineage.parent_id if lineage else None,
+                "origin": lineage.origin if lineage else None,
                 "user_id": sender.id,
                 "language": sender.language,
                 "idea": request.idea,
-                "parameters": asdict(request.parameters),
                 "state": State.QUEUED,
                 "stage": Stage.QUEUED,
-                "turn": turn,
                 "created_at": now,
+                **_prompt_columns(lineage.prompt if lineage else None),
             }
-            row = connection.execute(self._insert, values).first()
-            if row is None:
-                return self._at(connection, address, number), False
-            connection.execute(update(tables.users).where(tables.users.c.id == sender.id).values(last_turn=turn))
-            reached(connection, row.id, Stage.QUEUED, now)
-            return read_job(row), True
+            rows = [
+                connection.execute(
+                    self._insert,
+                    values
+                    | {
+                        "number": number,
+                        "parameters": asdict(_for_number(request.parameters, number)),
+                        "turn": turn + number * COST,
+                    },
+                ).first()
+                for number in range(request.count)
+            ]
+            first = rows[0]
+            if first is None:
+                return self._known(connection, address, lineage), False
+            for row in rows:
+                if row is not None:
+                    reached(connection, row.id, Stage.QUEUED, now)
+            connection.execute(
+                update(tables.users)
+                .where(tables.users.c.id == sender.id)
+                .values(last_turn=turn + (request.count - 1) * COST)
+            )
+            return read_job(first), True
 
     def _next_turn(self, connection: Connection, sender: Sender, now: datetime) -> float:
         """Start-time fair queueing: the later of now's virtual time and the place behind one's own last job."""
@@ -111,18 +154,16 @@ class Jobs:
         claimed = select(func.max(tables.jobs.c.turn)).where(tables.jobs.c.started_at.is_not(None))
         return max(connection.scalar(claimed) or 0.0, last_turn + COST)
 
-    def _at(self, connection: Connection, address: Address, number: int) -> Job:
+    @staticmethod
+    def _known(connection: Connection, address: Address, lineage: Lineage | None) -> Job:
         jobs = tables.jobs.c
-        return read_job(
-            connection.execute(
-                select(tables.jobs).where(
-                    jobs.bot_id == address.bot_id,
-                    jobs.chat_id == address.chat_id,
-                    jobs.message_id == address.message_id,
-                    jobs.number == number,
-                )
-            ).one()
+        same = and_(
+            jobs.bot_id == address.bot_id, jobs.chat_id == address.chat_id, jobs.request_key == address.request_key
         )
+        if lineage is not None:
+            same |= and_(jobs.parent_id == lineage.parent_id, jobs.origin == lineage.origin)
+        newest = select(tables.jobs).where(jobs.number == 0, same).order_by(jobs.id.desc()).limit(1)
+        return read_job(connection.execute(newest).one())
 
     # Reading
 
@@ -137,6 +178,21 @@ class Jobs:
             rows = connection.execute(select(tables.jobs).where(tables.jobs.c.id.in_(job_ids)))
             return [read_job(row) for row in rows]
 
+    def siblings(self, job: Job) -> list[Job]:
+        """All pictures of a job's request, itself among them, in order."""
+        jobs = tables.jobs.c
+        with self._database.reading() as connection:
+            rows = connection.execute(
+                select(tables.jobs)
+                .where(
+                    jobs.bot_id == job.address.bot_id,
+                    jobs.chat_id == job.address.chat_id,
+                    jobs.request_key == job.address.request_key,
+                )
+                .order_by(jobs.number)
+            )
+            return [read_job(row) for row in rows]
+
     # Carrying on. The worker's steps; each raises LostTurn when the job is no longer this worker's, and writes down
     # the calls to services that led to it.
 
@@ -147,11 +203,7 @@ class Jobs:
             attempts,
             stage=Stage.PAINTING,
             failures=0,
-            prompt=prompt.text,
-            negative_prompt=prompt.negative,
-            title=prompt.title,
-            idea_language=prompt.language,
-            chat_model=prompt.model,
+            **_prompt_columns(prompt),
         )
 
     def wait(
@@ -266,7 +318,7 @@ class Jobs:
                 .where(
                     tables.jobs.c.id == job.id,
                     tables.jobs.c.status_shown == job.status_shown,
-                    tables.jobs.c.state.not_in(ENDED),
+                    tables.jobs.c.delivered_at.is_(None),
                 )
                 .values(status_shown=shown)
             )

@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import or_, select, update
+from sqlalchemy import exists, or_, select, update
 
 from shared.jobs import ENDED, Job
 from shared.store import tables
@@ -19,19 +19,30 @@ class Outbox:
         self._database = database
 
     def claim(self, bot_id: int, *, most: int) -> list[Job]:
-        """Take ended jobs that are to be delivered now, oldest first.
+        """Take requests whose pictures have all ended and that are to be delivered now, oldest first.
+
+        A request stands here for its first picture's job; its leases and its status message are the request's.
 
         From here on Telegram may have the photo; a job whose ``sending_before`` is set may have been sent by
         somebody who then fell silent.
         """
         now = datetime.now(UTC)
         jobs = tables.jobs.c
+        sibling = tables.jobs.alias()
+        under_way = exists().where(
+            sibling.c.bot_id == jobs.bot_id,
+            sibling.c.chat_id == jobs.chat_id,
+            sibling.c.request_key == jobs.request_key,
+            sibling.c.state.not_in(ENDED),
+        )
         due = (
             select(jobs.id)
             .where(
                 jobs.state.in_([str(state) for state in sorted(ENDED)]),
                 jobs.delivered_at.is_(None),
                 jobs.bot_id == bot_id,
+                jobs.number == 0,
+                or_(jobs.pictures == 1, ~under_way),
                 or_(jobs.delivery_lease_until.is_(None), jobs.delivery_lease_until < now),
                 or_(jobs.delivery_not_before.is_(None), jobs.delivery_not_before <= now),
             )

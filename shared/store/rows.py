@@ -18,10 +18,12 @@ def read_job(row: Row[Any]) -> Job:
             message_id=row.message_id,
             topic_id=row.topic_id,
             private=row.private,
+            press=row.request_key[1:] if row.request_key.startswith("p") else None,
         ),
         sender=Sender(id=row.user_id, language=row.language),
         number=row.number,
-        request=Request(row.idea, read_parameters(row.parameters)),
+        request=Request(row.idea, read_parameters(row.parameters), row.pictures),
+        parent_id=row.parent_id,
         state=State(row.state),
         stage=Stage(row.stage),
         created_at=row.created_at,
@@ -43,6 +45,8 @@ def read_job(row: Row[Any]) -> Job:
         ended_at=row.ended_at,
         sending_before=row.sending_before,
         delivery_tries=row.delivery_tries,
+        delivered_message_id=row.delivered_message_id,
+        file_id=row.file_id,
     )
 
 

@@ -10,7 +10,7 @@ from services.bot.locales import say
 from services.bot.status import Status, sentence
 from shared.errors import EmptyIdea, UserError
 from shared.ideas import read_idea
-from shared.jobs import ENDED, Address, Job, Request, Sender, Stage
+from shared.jobs import ENDED, Address, Job, Lineage, Request, Sender, Stage
 from shared.queue import Tickets
 from shared.store.jobs import Jobs
 
@@ -46,9 +46,22 @@ class Imagine:
         except UserError as error:
             await context.bot.send_message(text=say(error.reason, sender.language), **answer(address))
             return
-        job, is_new = await asyncio.to_thread(self._jobs.submit, request, address=address, sender=sender)
+        await self.order(request, address, sender, context)
+
+    async def order(
+        self,
+        request: Request,
+        address: Address,
+        sender: Sender,
+        context: ContextTypes.DEFAULT_TYPE,
+        lineage: Lineage | None = None,
+    ) -> None:
+        """Write a request down, send its tickets, and promise the picture; a request that is known stays as it is."""
+        job, is_new = await asyncio.to_thread(
+            self._jobs.submit, request, address=address, sender=sender, lineage=lineage
+        )
         if is_new:
-            await asyncio.gather(asyncio.to_thread(self._tickets.send), self._promise(job, context))
+            await asyncio.gather(asyncio.to_thread(self._tickets.send, request.count), self._promise(job, context))
         elif job.status_message_id is None and job.state not in ENDED:
             await self._promise(job, context)
 

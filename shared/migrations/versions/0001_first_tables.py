@@ -53,7 +53,11 @@ def upgrade() -> None:
         sa.Column("message_id", sa.BigInteger(), nullable=False, comment="The message that asked"),
         sa.Column("topic_id", sa.BigInteger(), nullable=True),
         sa.Column("private", sa.Boolean(), nullable=False),
-        sa.Column("number", sa.Integer(), nullable=False, comment="Place among the pictures of one message, from 0"),
+        sa.Column("request_key", sa.String(length=64), nullable=False, comment="The message or the press that asked"),
+        sa.Column("number", sa.Integer(), nullable=False, comment="Place among the pictures of one request, from 0"),
+        sa.Column("pictures", sa.Integer(), nullable=False, comment="How many pictures the request is for"),
+        sa.Column("parent_id", sa.BigInteger(), nullable=True, comment="The job whose picture this one goes back to"),
+        sa.Column("origin", sa.String(length=255), nullable=True, comment="How it came from its parent"),
         sa.Column("user_id", sa.BigInteger(), nullable=False),
         sa.Column("language", sa.String(length=35), nullable=False),
         sa.Column("idea", sa.Text(), nullable=False),
@@ -104,7 +108,7 @@ def upgrade() -> None:
         sa.Column("file_id", sa.String(length=255), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_jobs")),
         sa.UniqueConstraint(
-            "bot_id", "chat_id", "message_id", "number", name=op.f("uq_jobs_bot_id_chat_id_message_id_number")
+            "bot_id", "chat_id", "request_key", "number", name=op.f("uq_jobs_bot_id_chat_id_request_key_number")
         ),
         postgresql_with={"fillfactor": 80, "autovacuum_vacuum_scale_factor": 0.02},
     )
@@ -119,6 +123,13 @@ def upgrade() -> None:
     op.create_index("ix_jobs_user", "jobs", ["user_id", "id"])
     op.create_index("ix_jobs_waiting", "jobs", ["not_before"], **when("state = 'waiting'"))
     op.create_index("ix_jobs_working", "jobs", ["lease_until"], **when("state = 'working'"))
+    op.create_index(
+        "uq_jobs_under_way",
+        "jobs",
+        ["parent_id", "origin"],
+        unique=True,
+        **when("parent_id IS NOT NULL AND number = 0 AND state IN ('queued', 'working', 'waiting')"),
+    )
 
     op.create_table(
         "stages",

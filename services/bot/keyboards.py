@@ -1,0 +1,83 @@
+"""The buttons under a picture. Stateless: each carries an action, a job's id and perhaps a choice. Pure."""
+
+from collections.abc import Sequence
+
+from telegram import CopyTextButton, InlineKeyboardButton, InlineKeyboardMarkup
+
+from services.bot.captions import name_of
+from services.bot.locales import say
+from shared.catalogue import Catalogue
+from shared.jobs import Job, State
+
+MAX_COPY = 256  # characters, Telegram's limit for a copy button
+RATIOS = ("1:1", "4:3", "3:4", "3:2", "2:3", "16:9", "9:16", "21:9")
+A_ROW = 4
+MODELS = 8
+
+AGAIN, EDIT, FILE, DELETE, REST = "again", "edit", "file", "delete", "rest"
+RATIO, MODEL = "ratio", "model"  # without a choice they open their list, with one they act
+PICK, BACK = "pick", "back"
+
+
+def data(action: str, job_id: int, choice: str = "") -> str:
+    """Write a button's data, at most 64 bytes."""
+    return f"{action} {job_id} {choice}".rstrip()
+
+
+def read(text: str | None) -> tuple[str, int, str] | None:
+    """Read a button's data back; None where it isn't ours."""
+    action, _, rest = (text or "").partition(" ")
+    number, _, choice = rest.partition(" ")
+    return (action, int(number), choice) if number.isdecimal() and len(number) < 19 else None
+
+
+def picture(job: Job, *, of_several: bool = False) -> InlineKeyboardMarkup:
+    """What can be done with a picture."""
+    language = job.sender.language
+
+    def button(action: str) -> InlineKeyboardButton:
+        return InlineKeyboardButton(say(f"button_{action}", language), callback_data=data(action, job.id))
+
+    rows = [[button(AGAIN), button(EDIT)], [button(RATIO), button(MODEL)], [button(FILE), button(DELETE)]]
+    if job.prompt is not None and len(job.prompt.text) <= MAX_COPY:
+        rows[1].append(InlineKeyboardButton(say("button_copy", language), copy_text=CopyTextButton(job.prompt.text)))
+    if of_several:
+        rows.append([button(BACK)])
+    return InlineKeyboardMarkup(rows)
+
+
+def several(jobs: Sequence[Job]) -> InlineKeyboardMarkup:
+    """Which of several pictures is meant; an album can't carry buttons, so they stand under a message of their own."""
+    numbers = [
+        InlineKeyboardButton(str(job.number + 1), callback_data=data(PICK, job.id))
+        for job in jobs
+        if job.state is State.FINISHED
+    ]
+    rows = [numbers[start : start + A_ROW + 1] for start in range(0, len(numbers), A_ROW + 1)]
+    missing = sum(job.state is State.FAILED for job in jobs)
+    if missing:
+        label = say("button_rest", jobs[0].sender.language, count=missing)
+        rows.append([InlineKeyboardButton(label, callback_data=data(REST, jobs[0].id))])
+    return InlineKeyboardMarkup(rows)
+
+
+def ratios(job: Job) -> InlineKeyboardMarkup:
+    """The ratios to choose from."""
+    buttons = [InlineKeyboardButton(ratio, callback_data=data(RATIO, job.id, ratio)) for ratio in RATIOS]
+    return _choices(job, buttons, A_ROW)
+
+
+def models(job: Job, catalogue: Catalogue) -> InlineKeyboardMarkup:
+    """The models to choose from, by their place in the catalogue: an id may be longer than a button's data."""
+    buttons = [
+        InlineKeyboardButton(name_of(model.id), callback_data=data(MODEL, job.id, str(place)))
+        for place, model in enumerate(catalogue)
+        if not model.retired
+    ]
+    return _choices(job, buttons[:MODELS], 2)
+
+
+def _choices(job: Job, buttons: list[InlineKeyboardButton], a_row: int) -> InlineKeyboardMarkup:
+    rows = [buttons[start : start + a_row] for start in range(0, len(buttons), a_row)]
+    back = InlineKeyboardButton(say("button_back", job.sender.language), callback_data=data(BACK, job.id))
+    return InlineKeyboardMarkup([*rows, [back]])
