@@ -8,7 +8,11 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
+from shared.names import meant_by
+
 Dialect = Literal["tags", "prose"]
+
+MAX_GUIDANCE = 20.0  # of any model; beyond it pictures burn out
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +62,11 @@ class Model:
     successor: str | None = None
 
     @property
+    def name(self) -> str:
+        """The id without its organisation, as people read it."""
+        return self.id.rpartition("/")[2]
+
+    @property
     def retired(self) -> bool:
         """Whether no provider served it any more when this list was made."""
         return self.successor is not None
@@ -84,6 +93,11 @@ class Catalogue:
     def wished(self, model_id: str | None) -> Model:
         """The model that a request means."""
         return self.model(model_id or self.default)
+
+    def meant_by(self, words: str) -> list[Model]:
+        """The models that a person may mean by a part of the id or title, the owner's choices among them."""
+        known = {model_id: self.model(model_id) for model_id in (*self._models, self.default, *self.fallbacks)}
+        return meant_by(words, known.values(), lambda model: (model.id, model.name, model.title))
 
     def in_order(self, model_id: str | None) -> tuple[str, ...]:
         """Ids to try: the wished one, its successor if it is retired, the default, the fallbacks."""

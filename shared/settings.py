@@ -89,6 +89,7 @@ class Settings(BaseSettings):
     redis_url: str | None = Field(None, validation_alias="REDIS_URL")
     image_store_url_setting: str | None = Field(None, validation_alias="IMAGE_STORE_URL")
     image_model: str | None = Field(None, validation_alias="G2D_IMAGE_MODEL")
+    styles_file_setting: Path | None = Field(None, validation_alias="G2D_STYLES_FILE")
     job_deadline_s: float = Field(600, gt=0, validation_alias="G2D_JOB_DEADLINE_S")
     log_format: Literal["console", "json"] | None = Field(None, validation_alias="G2D_LOG_FORMAT")
     log_level: Annotated[str, AfterValidator(_level)] = Field("INFO", validation_alias="G2D_LOG_LEVEL")
@@ -119,6 +120,12 @@ class Settings(BaseSettings):
             return f"sqlite:///{self.data_dir.resolve() / 'g2d.db'}"
         scheme, separator, rest = url.partition("://")
         return f"postgresql+psycopg://{rest}" if separator and scheme in {"postgresql", "postgres"} else url
+
+    @property
+    def styles_file(self) -> Path | None:
+        """The owner's own styles: the file that was named, else ``styles.toml`` in the data folder if there is one."""
+        usual = self.data_dir.resolve() / "styles.toml"
+        return self.styles_file_setting or (usual if usual.exists() else None)
 
     @property
     def image_store_url(self) -> str:

@@ -52,17 +52,18 @@ class FloodLimit(BaseRateLimiter[int]):
             except RetryAfter as error:
                 seconds = _seconds(error)
                 log.warning("flood limit met", extra={"chat_id": chat_id, "endpoint": endpoint, "seconds": seconds})
-                self._closed_until[chat_id] = asyncio.get_running_loop().time() + seconds
+                opens_at = asyncio.get_running_loop().time() + seconds
+                self._closed_until[chat_id] = max(opens_at, self._closed_until.get(chat_id, 0.0))
                 if attempt == tries or seconds > LONGEST_WAIT_S:
                     raise
         raise AssertionError("the loop above returns or raises")
 
     async def _wait_for(self, chat_id: Any) -> None:
-        now = asyncio.get_running_loop().time()
-        wait = self._closed_until.get(chat_id, now) - now
-        if wait > LONGEST_WAIT_S:
-            raise RetryAfter(int(wait) + 1)
-        if wait > 0:
+        now = asyncio.get_running_loop().time
+        # Another call may be told to wait for longer while this one waits.
+        while (wait := self._closed_until.get(chat_id, 0.0) - now()) > 0:
+            if wait > LONGEST_WAIT_S:
+                raise RetryAfter(int(wait) + 1)
             await asyncio.sleep(wait)
         self._closed_until.pop(chat_id, None)
 

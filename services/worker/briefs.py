@@ -1,11 +1,10 @@
 """Prompt and parameters → what a model can take of them. Pure."""
 
 from services.worker.painters.painter import Brief
-from shared.catalogue import Model
+from shared.catalogue import MAX_GUIDANCE, Model
 from shared.jobs import Parameters, Prompt
 
 MIN_SIDE = 256  # pixels
-MAX_GUIDANCE = 20.0
 SEEDS = 2**31  # the smallest range among the providers
 
 

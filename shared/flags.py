@@ -1,0 +1,166 @@
+"""``a fox --ar 16:9`` → words and flags. Pure; what a flag's value means is not decided here."""
+
+import re
+from difflib import get_close_matches
+from enum import Enum
+from typing import NamedTuple
+
+from shared.errors import BadParameter
+
+MAX_QUOTE = 40  # characters of a person's words that a sentence of ours repeats
+
+# Phones turn two hyphens into one long dash, and straight quotes into curly ones.
+_LONG_DASHES = "—–"
+_DOUBLE, _SINGLE = '"“”„‟«»', "'‘’‚"
+_DIRECTION_MARKS = "\u200e\u200f"  # invisible; keyboards put them where the direction of writing changes
+
+_START = re.compile(
+    rf"(?<!\S)[{_DIRECTION_MARKS}]*(?P<dash>--|[{_LONG_DASHES}])(?P<name>[^\W\d_]+)(?P<rest>[^\s=]*)(?P<equals>=?)"
+)
+_GAP = re.compile(r"[^\S\n]*(?:=[^\S\n]*)?")
+_QUOTED = re.compile(
+    rf"(?:[{_DOUBLE}](?P<double>[^\n{_DOUBLE}]*)[{_DOUBLE}]|[{_SINGLE}](?P<single>[^\n]*?)[{_SINGLE}])"
+    r"(?=[\s,;.]|$)[,;.]*"
+)
+_WORD = re.compile(r"\S+")
+_ALIKE = 0.8  # of 1.0; how much a word after a long dash must look like a flag before we doubt that it is prose
+_LETTERS_TO_BE_ALIKE = 4  # shorter flags look like half the dictionary
+
+
+class Takes(Enum):
+    """What follows a flag."""
+
+    NOTHING = "nothing"
+    WORD = "one word, or several in quotes"
+    LINE = "all words up to the next flag or the end of the line, or those in quotes"
+
+
+class Kind(NamedTuple):
+    """A flag that we know; ``example`` is how it may be typed."""
+
+    name: str
+    takes: Takes
+    example: str
+
+    @property
+    def typed(self) -> str:
+        """The flag without its value."""
+        return f"--{self.name}"
+
+
+KINDS = {
+    kind.name: kind
+    for kind in (
+        Kind("ar", Takes.WORD, "--ar 16:9"),
+        Kind("n", Takes.WORD, "--n 4"),
+        Kind("seed", Takes.WORD, "--seed 7"),
+        Kind("no", Takes.LINE, "--no text, watermark"),
+        Kind("model", Takes.WORD, "--model schnell"),
+        Kind("style", Takes.WORD, "--style noir"),
+        Kind("steps", Takes.WORD, "--steps 30"),
+        Kind("cfg", Takes.WORD, "--cfg 5"),
+        Kind("raw", Takes.NOTHING, "--raw"),
+    )
+}
+
+
+class Flag(NamedTuple):
+    """A flag as it was typed; ``value`` has no quotes around it, and is empty for a flag that takes none."""
+
+    kind: Kind
+    value: str = ""
+
+
+class Doubt(NamedTuple):
+    """A word that was left in the text, and the flag that may have been meant."""
+
+    word: str
+    kind: Kind
+
+
+class Parted(NamedTuple):
+    """A text without its flags, and these in their order."""
+
+    words: str
+    flags: tuple[Flag, ...]
+    doubts: tuple[Doubt, ...]
+
+
+def part(text: str) -> Parted:
+    """Take the flags out of a text.
+
+    A flag begins a word: two hyphens or one long dash, and a name right behind them. After a long dash only a known
+    name makes a flag: anything else is prose.
+
+    Raises:
+        BadParameter: An unknown flag after two hyphens, a value that is missing, or one too many.
+    """
+    kept: list[str] = []
+    flags: list[Flag] = []
+    place = 0
+    while start := _next_flag(text, place):
+        kept.append(text[place : start.start()])
+        flag, place = _read(text, start)
+        flags.append(flag)
+    words = " ".join([*kept, text[place:]])
+    return Parted(words, tuple(flags), tuple(_doubts(words)))
+
+
+def quote(words: str) -> str:
+    """Shorten a person's words so that a sentence can repeat them."""
+    return words if len(words) <= MAX_QUOTE else f"{words[: MAX_QUOTE - 1]}…"
+
+
+def _next_flag(text: str, place: int) -> re.Match[str] | None:
+    starts = _START.finditer(text, place)
+    return next((start for start in starts if start["dash"] == "--" or _kind(start)), None)
+
+
+def _kind(start: re.Match[str]) -> Kind | None:
+    kind = KINDS.get(start["name"].casefold())
+    # ``--ar16:9`` lacks nothing but a space.
+    glued = kind is not None and kind.takes is Takes.WORD and start["rest"][:1].isdigit()
+    return kind if not start["rest"] or glued else None
+
+
+def _read(text: str, start: re.Match[str]) -> tuple[Flag, int]:
+    """The flag that starts there, and where it ends."""
+    kind = _kind(start)
+    if kind is None:
+        [nearest] = get_close_matches(start["name"].casefold(), KINDS, 1, cutoff=0.0)
+        name = quote(f"--{start['name']}{start['rest']}")
+        raise BadParameter("parameter_unknown", name=name, nearest=KINDS[nearest].example)
+    if kind.takes is Takes.NOTHING:
+        if start["equals"]:
+            raise BadParameter("parameter_takes_no_value", name=kind.typed)
+        return Flag(kind), start.end()
+
+    gap = _GAP.match(text, start.end("name"))
+    begin = gap.end() if gap else start.end("name")
+    value, end = _value(text, begin, kind)
+    if not value:
+        raise BadParameter("parameter_without_value", name=kind.typed, example=kind.example)
+    return Flag(kind, value), end
+
+
+def _value(text: str, begin: int, kind: Kind) -> tuple[str, int]:
+    quoted = _QUOTED.match(text, begin)
+    if quoted:
+        return (quoted["double"] or quoted["single"] or "").strip(), quoted.end()
+    following = _next_flag(text, begin)
+    line_end = text.find("\n", begin)
+    end = min(following.start() if following else len(text), line_end if line_end >= 0 else len(text))
+    if kind.takes is Takes.WORD:
+        word = _WORD.match(text, begin, end)
+        return (word[0].rstrip(",;.").strip(_DIRECTION_MARKS), word.end()) if word else ("", end)
+    return text[begin:end].strip(), end
+
+
+def _doubts(words: str) -> list[Doubt]:
+    alike = [name for name in KINDS if len(name) >= _LETTERS_TO_BE_ALIKE]
+    found = []
+    for start in _START.finditer(words):
+        if len(start["name"]) >= _LETTERS_TO_BE_ALIKE:
+            near = get_close_matches(start["name"].casefold(), alike, 1, cutoff=_ALIKE)
+            found += [Doubt(quote(start[0]), KINDS[name]) for name in near]
+    return found

@@ -1,0 +1,162 @@
+"""Every sentence a person reads: there, used, and fit for Telegram."""
+
+import ast
+import re
+import tomllib
+from collections.abc import Iterator
+from html.parser import HTMLParser
+from pathlib import Path
+from string import Formatter
+
+import pytest
+from builders import a_job
+
+from services.bot.app import COMMANDS
+from services.bot.locales import say
+from services.bot.status import describe, sentence
+from shared.errors import ImagineError
+from shared.jobs import Stage
+
+ROOT = Path(__file__).parents[2]
+CATALOGUES = sorted((ROOT / "services/bot/locales").glob("*.toml"))
+ENGLISH: dict[str, str] = tomllib.loads((ROOT / "services/bot/locales/en.toml").read_text(encoding="utf-8"))
+UNFORMATTED = {"ask_idea_placeholder", *(f"command_{command}" for command in COMMANDS)}
+
+
+def all_errors(kind: type[ImagineError] = ImagineError) -> Iterator[type[ImagineError]]:
+    yield kind
+    for child in kind.__subclasses__():
+        yield from all_errors(child)
+
+
+def trees() -> Iterator[ast.Module]:
+    for folder in ("services", "shared"):
+        for file in (ROOT / folder).rglob("*.py"):
+            yield ast.parse(file.read_text(encoding="utf-8"))
+
+
+def words_in_code() -> set[str]:
+    """Every string constant, and every ``f"…{…}…"`` as a regular expression for what may come of it."""
+    constants: set[str] = set()
+    for tree in trees():
+        pieces = {id(piece) for node in ast.walk(tree) if isinstance(node, ast.JoinedStr) for piece in node.values}
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in pieces:
+                constants.add(node.value)
+    return constants
+
+
+def keys_said() -> set[str]:
+    """The keys that stand literally in a call of ``say``."""
+    return {
+        node.args[0].value
+        for tree in trees()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "say"
+        if node.args and isinstance(node.args[0], ast.Constant) and isinstance(node.args[0].value, str)
+    }
+
+
+class Reader(HTMLParser):
+    """Checks that tags are Telegram's and closed in order."""
+
+    KNOWN = frozenset({"b", "i", "u", "s", "code", "pre", "a", "blockquote", "tg-spoiler"})
+
+    def __init__(self) -> None:
+        super().__init__(convert_charrefs=False)
+        self.open: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: object) -> None:
+        assert tag in self.KNOWN
+        self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+
+class TestTheCatalogue:
+    @pytest.mark.parametrize("error", sorted(set(all_errors()), key=lambda kind: kind.__name__))
+    def test_every_error_can_be_told(self, error: type[ImagineError]) -> None:
+        assert error.reason in ENGLISH
+
+    def test_every_sentence_that_the_code_says_is_there(self) -> None:
+        assert keys_said() <= set(ENGLISH)
+
+    def test_every_sentence_is_used(self) -> None:
+        made_of_parts = {f"command_{command}" for command in COMMANDS}
+        made_of_parts |= {f"status_{stage}" for stage in Stage}
+        made_of_parts |= {f"status_{stage}_unknown" for stage in (Stage.WAKING, Stage.RETRYING)}
+        reasons = {error.reason for error in all_errors()}
+
+        assert set(ENGLISH) - words_in_code() - made_of_parts - reasons == set()
+
+    @pytest.mark.parametrize("key", ENGLISH)
+    def test_every_sentence_is_html_as_telegram_reads_it(self, key: str) -> None:
+        reader = Reader()
+
+        reader.feed(ENGLISH[key])
+        reader.close()
+
+        assert reader.open == []
+        assert 1 <= len(ENGLISH[key]) <= 4096
+
+    @pytest.mark.parametrize("key", sorted(UNFORMATTED))
+    def test_what_telegram_shows_without_formatting_has_none(self, key: str) -> None:
+        assert not re.search("[<>&{}]", ENGLISH[key])
+        assert len(ENGLISH[key]) <= 64
+
+    @pytest.mark.parametrize("catalogue", CATALOGUES, ids=lambda file: file.stem)
+    def test_translations_have_the_same_gaps(self, catalogue: Path) -> None:
+        sentences = tomllib.loads(catalogue.read_text(encoding="utf-8"))
+
+        assert set(sentences) <= set(ENGLISH)
+        assert {key: gaps(text) for key, text in sentences.items()} == {key: gaps(ENGLISH[key]) for key in sentences}
+
+
+def gaps(sentence: str) -> set[str]:
+    return {name for _, name, _, _ in Formatter().parse(sentence) if name}
+
+
+class TestSay:
+    @pytest.mark.parametrize("language", ["en", "en-US", "xx", "", "../en", "EN", "中文", "en/../en"])
+    def test_whoever_speaks_an_unknown_language_is_answered_in_english(self, language: str) -> None:
+        assert say("status_next", language) == ENGLISH["status_next"]
+
+    def test_what_goes_into_a_gap_can_not_be_markup(self) -> None:
+        assert "&lt;b&gt; &amp; 1" in say("status_queued", "en", detail="<b> & 1")
+
+
+class TestTheStatus:
+    @pytest.mark.parametrize("stage", Stage)
+    @pytest.mark.parametrize("estimate_s", [None, 0.0, 12.3, 1e6, float("inf"), float("nan")])
+    def test_every_stage_can_be_told_whatever_is_known_of_the_wait(
+        self, stage: Stage, estimate_s: float | None
+    ) -> None:
+        said = sentence(describe(a_job(stage=stage, estimate_s=estimate_s)), "en")
+
+        assert said
+        assert "{" not in said
+        assert "nan" not in said
+        assert "inf" not in said
+
+    @pytest.mark.parametrize(
+        ("shown", "said"),
+        [
+            ("queued", "next in line"),
+            ("queued:1", "next in line"),
+            ("queued:17", "place 17"),
+            ("waking:42", "about 42 s"),
+            ("waking", "The model is waking up. "),
+            ("retrying:3", "about 3 s"),
+            ("retrying", "I'll try again by myself."),
+            ("painting", "Painting"),
+        ],
+    )
+    def test_it_says_what_is_known(self, shown: str, said: str) -> None:
+        assert said in sentence(shown, "en")
+
+    def test_a_wait_of_less_than_a_second_is_told_as_one(self) -> None:
+        assert describe(a_job(stage=Stage.WAKING, estimate_s=0.2)) == "waking:1"
+
+    def test_what_is_shown_fits_its_column(self) -> None:
+        assert all(len(describe(a_job(stage=stage, estimate_s=1e15))) <= 64 for stage in Stage)
