@@ -19,7 +19,7 @@ def write_caption(job: Job, *, default_model: str) -> str:
     idea = shorten(job.request.idea, MAX_IDEA_UNITS)
     room = MAX_UNITS - units(idea) - units(facts) - len("\n\n")
     parts = [f"<b>{_escape(idea)}</b>"]
-    if job.prompt is not None:
+    if job.prompt is not None and job.prompt.text != job.request.idea:
         prompt = shorten(job.prompt.text, room)
         parts.append(f"<blockquote expandable>{_escape(prompt)}</blockquote>")
     parts.append(f"<i>{_escape(facts)}</i>")
@@ -43,7 +43,7 @@ def _remarks(job: Job, wished: str) -> list[str]:
     remarks = []
     if job.recipe is not None and job.recipe.model != wished:
         remarks.append(say("caption_other_model", language, wished=name_of(wished), taken=name_of(job.recipe.model)))
-    if job.prompt is not None and job.prompt.model is None:
+    if job.prompt is not None and job.prompt.model is None and not job.request.parameters.raw:
         remarks.append(say("caption_own_words", language))
     return [html.unescape(remark) for remark in remarks]
 
