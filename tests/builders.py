@@ -27,7 +27,6 @@ def submit(
     bot: int = BOT,
     chat: int | None = None,
     message: int | None = None,
-    number: int = 0,
     topic: int | None = None,
     parameters: Parameters | None = None,
 ) -> Job:
@@ -36,7 +35,6 @@ def submit(
         Request(idea, parameters or Parameters()),
         address=Address(bot, user if chat is None else chat, message or next(_messages), topic_id=topic),
         sender=Sender(user),
-        number=number,
     )
     return job
 

@@ -28,7 +28,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import func, select
 
-from shared.jobs import Address, Parameters, Request, Sender, Stage, State
+from shared.jobs import Address, Lineage, Parameters, Prompt, Request, Sender, Stage, State
 from shared.store import tables
 from shared.store.database import Database
 from shared.store.jobs import Jobs, LostTurn
@@ -50,10 +50,10 @@ class TestSubmit:
         address = Address(BOT, -1001234567890123, 2**40, topic_id=9, private=False)
         sender = Sender(2**45, "pt-br")
 
-        job, is_new = jobs.submit(request, address=address, sender=sender, number=3)
+        job, is_new = jobs.submit(request, address=address, sender=sender)
 
         assert is_new
-        assert (job.request, job.address, job.sender, job.number) == (request, address, sender, 3)
+        assert (job.request, job.address, job.sender, job.number) == (request, address, sender, 0)
         assert (job.state, job.stage) == (State.QUEUED, Stage.QUEUED)
         assert jobs.read(job.id) == job
 
@@ -88,10 +88,52 @@ class TestSubmit:
         assert len(ids) == 1
         assert count(database, tables.jobs) == 1
 
-    def test_one_message_may_ask_for_several_pictures(self, database: Database) -> None:
-        ids = {submit(database, message=5, number=number).id for number in range(4)}
+    def test_a_request_for_several_pictures_is_a_job_for_each(self, jobs: Jobs) -> None:
+        request = Request("a red fox", Parameters(seed=7), count=4)
+        first, _ = jobs.submit(request, address=Address(BOT, 1, 5), sender=Sender(1))
 
-        assert len(ids) == 4
+        siblings = jobs.siblings(first)
+
+        assert [job.number for job in siblings] == [0, 1, 2, 3]
+        assert [job.request.parameters.seed for job in siblings] == [7, 8, 9, 10]
+        assert {job.request.count for job in siblings} == {4}
+
+    def test_each_of_several_pictures_costs_a_turn(self, database: Database) -> None:
+        Jobs(database).submit(Request("foxes", count=3), address=Address(BOT, 1, 1), sender=Sender(1))
+        submit(database, user=2, message=1)
+        submit(database, user=1, message=2)
+
+        assert [claim(database).sender.id for _ in range(5)] == [1, 2, 1, 1, 1]
+
+    def test_a_button_pressed_twice_makes_one_job_while_that_is_under_way(self, database: Database) -> None:
+        jobs, parent = Jobs(database), submit(database)
+        lineage = Lineage(parent.id, "again", Prompt("a red fox, oil painting", model="gemini"))
+        presses = [
+            jobs.submit(
+                Request("a red fox"), address=Address(BOT, 1, 9, press=press), sender=Sender(1), lineage=lineage
+            )
+            for press in ("100", "101")
+        ]
+
+        (first, first_is_new), (second, second_is_new) = presses
+
+        assert (first_is_new, second_is_new) == (True, False)
+        assert second == first
+        assert (first.parent_id, first.prompt) == (parent.id, lineage.prompt)
+
+    def test_the_same_button_makes_another_job_once_the_first_has_ended(self, database: Database) -> None:
+        jobs, parent = Jobs(database), submit(database)
+        claim(database)
+        lineage = Lineage(parent.id, "again")
+        address = Address(BOT, 1, 9, press="100")
+        jobs.submit(Request("a red fox"), address=address, sender=Sender(1), lineage=lineage)
+        jobs.give_up(claim(database), "no_credit")
+
+        _, is_new = jobs.submit(
+            Request("a red fox"), address=replace(address, press="101"), sender=Sender(1), lineage=lineage
+        )
+
+        assert is_new
 
     @pytest.mark.parametrize("other", [{"bot": 43}, {"chat": 8}, {"message": 6}])
     def test_messages_of_other_bots_and_chats_are_other_jobs(self, database: Database, other: dict[str, int]) -> None:

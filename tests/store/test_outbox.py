@@ -5,9 +5,10 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from builders import BOT, read, submit, submit_and_claim, submit_and_fail, submit_and_finish
+from builders import BOT, claim, read, submit, submit_and_claim, submit_and_fail, submit_and_finish
 from sqlalchemy import select, update
 
+from shared.jobs import Address, Request, Sender
 from shared.store import tables
 from shared.store.database import Database
 from shared.store.jobs import Jobs
@@ -217,3 +218,17 @@ class TestTakingOver:
 
         assert [one.address.chat_id for one in outbox.claim(BOT, most=1)] == [-1005]
         assert read(database, job).address.chat_id == -1005
+
+
+class TestSeveralPictures:
+    def test_they_are_delivered_together_when_the_last_has_ended(self, database: Database) -> None:
+        outbox = Outbox(database)
+        Jobs(database).submit(Request("foxes", count=2), address=Address(BOT, 1, 1), sender=Sender(1))
+        Jobs(database).give_up(claim(database), "no_credit")
+
+        early = outbox.claim(BOT, most=10)
+        Jobs(database).give_up(claim(database), "no_credit")
+        late = outbox.claim(BOT, most=10)
+
+        assert early == []
+        assert [(job.number, job.request.count) for job in late] == [(0, 2)]
