@@ -31,6 +31,7 @@ from shared.store.database import Database
 from shared.store.jobs import Jobs
 from shared.store.outbox import Outbox
 from shared.store.updates import Updates
+from shared.styles import Styles
 
 log = logging.getLogger(__name__)
 
@@ -52,6 +53,7 @@ class Bot:
         self._bot_id = settings.bot_id
         self._updates = Updates(database, self._bot_id)
         self._application = _application(settings, self._updates)
+        catalogue, styles = Catalogue(settings.image_model), Styles(settings.styles_file)
         jobs = Jobs(database)
         bot = self._application.bot
         self._outbox = Outbox(database)
@@ -62,9 +64,11 @@ class Bot:
             self._outbox,
             jobs,
             Images(settings.image_store_url),
-            default_model=Catalogue(settings.image_model).default,
+            default_model=catalogue.default,
         )
-        self._add_handlers(Imagine(jobs, Tickets(celery), self._status))
+        self._add_handlers(
+            Imagine(jobs, Tickets(celery), self._status, catalogue, styles), start.Help(catalogue, styles)
+        )
 
     async def run(self, stop: asyncio.Event) -> None:
         """Serve until ``stop`` is set.
@@ -122,13 +126,13 @@ class Bot:
         except TelegramError as error:
             log.warning("command menu not set", extra={"error": type(error).__name__})
 
-    def _add_handlers(self, imagine: Imagine) -> None:
+    def _add_handlers(self, imagine: Imagine, help_: start.Help) -> None:
         # Edited messages are left alone: an idea that was painted is not painted again for a corrected comma.
         new = filters.UpdateType.MESSAGE
         answers = _OurQuestion(self._bot_id)
         add = self._application.add_handler
         add(CommandHandler("start", start.start, new))
-        add(CommandHandler("help", start.tell_help, new))
+        add(CommandHandler("help", help_.command, new))
         add(CommandHandler("imagine", imagine.command, new))
         add(MessageHandler(new & filters.TEXT & ~filters.COMMAND & answers, imagine.reply))
         add(MessageHandler(new & filters.ChatType.PRIVATE & ~filters.StatusUpdate.ALL, start.hint))

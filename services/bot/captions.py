@@ -3,10 +3,11 @@
 import html
 
 from services.bot.locales import say
-from shared.jobs import Job
+from shared.jobs import Job, Parameters
 
 MAX_UNITS = 1024  # Telegram's limit for a caption after its tags are read; counted in UTF-16 to be safe
 MAX_IDEA_UNITS = 300
+MAX_NEGATIVE_UNITS = 60
 
 
 def write_caption(job: Job, *, default_model: str) -> str:
@@ -19,7 +20,7 @@ def write_caption(job: Job, *, default_model: str) -> str:
     idea = shorten(job.request.idea, MAX_IDEA_UNITS)
     room = MAX_UNITS - units(idea) - units(facts) - len("\n\n")
     parts = [f"<b>{_escape(idea)}</b>"]
-    if job.prompt is not None:
+    if job.prompt is not None and not (job.request.parameters.raw and job.prompt.text == job.request.idea):
         prompt = shorten(job.prompt.text, room)
         parts.append(f"<blockquote expandable>{_escape(prompt)}</blockquote>")
     parts.append(f"<i>{_escape(facts)}</i>")
@@ -32,9 +33,23 @@ def _facts(job: Job) -> str:
         facts.append(name_of(job.recipe.model))
         if job.recipe.seed is not None:
             facts.append(f"seed {job.recipe.seed}")
+    facts += _wishes(job.request.parameters)
     if job.ended_at is not None:
         facts.append(f"{max(1, round((job.ended_at - job.created_at).total_seconds()))} s")
     return " · ".join(facts)
+
+
+def _wishes(given: Parameters) -> list[str]:
+    """What was asked for besides the idea, but the model and seed, which are told anyway."""
+    wishes = {
+        "{0[0]}:{0[1]}": given.ratio,
+        "{}": given.style,
+        "{} steps": given.steps,
+        "cfg {:g}": given.guidance,
+        "no {}": given.negative and shorten(given.negative, MAX_NEGATIVE_UNITS),
+        "raw": given.raw or None,
+    }
+    return [form.format(value) for form, value in wishes.items() if value is not None]
 
 
 def _remarks(job: Job, wished: str) -> list[str]:
@@ -43,7 +58,7 @@ def _remarks(job: Job, wished: str) -> list[str]:
     remarks = []
     if job.recipe is not None and job.recipe.model != wished:
         remarks.append(say("caption_other_model", language, wished=name_of(wished), taken=name_of(job.recipe.model)))
-    if job.prompt is not None and job.prompt.model is None:
+    if job.prompt is not None and job.prompt.model is None and not job.request.parameters.raw:
         remarks.append(say("caption_own_words", language))
     return [html.unescape(remark) for remark in remarks]
 
