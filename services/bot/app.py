@@ -32,6 +32,7 @@ from shared.store.database import Database
 from shared.store.jobs import Jobs
 from shared.store.outbox import Outbox
 from shared.store.updates import Updates
+from shared.styles import Styles
 
 log = logging.getLogger(__name__)
 
@@ -53,14 +54,15 @@ class Bot:
         self._bot_id = settings.bot_id
         self._updates = Updates(database, self._bot_id)
         self._application = _application(settings, self._updates)
+        catalogue, styles = Catalogue(settings.image_model), Styles(settings.styles_file)
         jobs = Jobs(database)
         bot = self._application.bot
         self._outbox = Outbox(database)
         self._status = Status(bot, self._bot_id, jobs)
-        images, catalogue = Images(settings.image_store_url), Catalogue(settings.image_model)
+        images = Images(settings.image_store_url)
         self._delivery = Delivery(bot, self._bot_id, self._outbox, jobs, images, default_model=catalogue.default)
-        imagine = Imagine(jobs, Tickets(celery), self._status)
-        self._add_handlers(imagine, Buttons(jobs, images, catalogue, imagine))
+        imagine = Imagine(jobs, Tickets(celery), self._status, catalogue, styles)
+        self._add_handlers(imagine, Buttons(jobs, images, catalogue, imagine), start.Help(catalogue, styles))
 
     async def run(self, stop: asyncio.Event) -> None:
         """Serve until ``stop`` is set.
@@ -118,7 +120,7 @@ class Bot:
         except TelegramError as error:
             log.warning("command menu not set", extra={"error": type(error).__name__})
 
-    def _add_handlers(self, imagine: Imagine, buttons: Buttons) -> None:
+    def _add_handlers(self, imagine: Imagine, buttons: Buttons, help_: start.Help) -> None:
         # Edited messages are left alone: an idea that was painted is not painted again for a corrected comma.
         new = filters.UpdateType.MESSAGE
         words = new & filters.TEXT & ~filters.COMMAND
@@ -126,7 +128,7 @@ class Bot:
         to_edit = _Answers(lambda message: edited_job(message, self._bot_id) is not None)
         add = self._application.add_handler
         add(CommandHandler("start", start.start, new))
-        add(CommandHandler("help", start.tell_help, new))
+        add(CommandHandler("help", help_.command, new))
         add(CommandHandler("imagine", imagine.command, new))
         add(CallbackQueryHandler(buttons.press))
         add(MessageHandler(words & to_question, imagine.reply))

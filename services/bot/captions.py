@@ -3,10 +3,11 @@
 import html
 
 from services.bot.locales import say
-from shared.jobs import Job
+from shared.jobs import Job, Parameters
 
 MAX_UNITS = 1024  # Telegram's limit for a caption after its tags are read; counted in UTF-16 to be safe
 MAX_IDEA_UNITS = 300
+MAX_NEGATIVE_UNITS = 60
 
 
 def write_caption(job: Job, *, default_model: str) -> str:
@@ -32,9 +33,23 @@ def _facts(job: Job) -> str:
         facts.append(name_of(job.recipe.model))
         if job.recipe.seed is not None:
             facts.append(f"seed {job.recipe.seed}")
+    facts += _wishes(job.request.parameters)
     if job.ended_at is not None:
         facts.append(f"{max(1, round((job.ended_at - job.created_at).total_seconds()))} s")
     return " · ".join(facts)
+
+
+def _wishes(given: Parameters) -> list[str]:
+    """What was asked for besides the idea, but the model and seed, which are told anyway."""
+    wishes = {
+        "{0[0]}:{0[1]}": given.ratio,
+        "{}": given.style,
+        "{} steps": given.steps,
+        "cfg {:g}": given.guidance,
+        "no {}": given.negative and shorten(given.negative, MAX_NEGATIVE_UNITS),
+        "raw": given.raw or None,
+    }
+    return [form.format(value) for form, value in wishes.items() if value is not None]
 
 
 def _remarks(job: Job, wished: str) -> list[str]:

@@ -8,20 +8,24 @@ from telegram.ext import ContextTypes
 from services.bot.handlers.addresses import address_of, answer, sender_of
 from services.bot.locales import say
 from services.bot.status import Status, sentence
+from shared.catalogue import Catalogue
 from shared.errors import EmptyIdea, UserError
-from shared.ideas import read_idea
+from shared.ideas import Hint, read_request
 from shared.jobs import ENDED, Address, Job, Lineage, Request, Sender, Stage
 from shared.queue import Tickets
 from shared.store.jobs import Jobs
+from shared.styles import Styles
 
 
 class Imagine:
     """Takes ideas in."""
 
-    def __init__(self, jobs: Jobs, tickets: Tickets, status: Status) -> None:
+    def __init__(self, jobs: Jobs, tickets: Tickets, status: Status, catalogue: Catalogue, styles: Styles) -> None:
         self._jobs = jobs
         self._tickets = tickets
         self._status = status
+        self._catalogue = catalogue
+        self._styles = styles
 
     async def command(self, update: Update, context: ContextTypes.DEFAULT_TYPE) -> None:
         """Answer ``/imagine a red fox``: promise a photo, or say what is missing."""
@@ -39,14 +43,16 @@ class Imagine:
     async def _take_in(self, words: str, message: Message, context: ContextTypes.DEFAULT_TYPE) -> None:
         address, sender = address_of(message, context.bot.id), sender_of(message)
         try:
-            request = Request(read_idea(words))
+            read = read_request(words, self._catalogue, self._styles)
         except EmptyIdea:
             await self._ask(address, sender, context)
             return
         except UserError as error:
-            await context.bot.send_message(text=say(error.reason, sender.language), **answer(address))
+            text = say(error.reason, sender.language, **error.values)
+            await context.bot.send_message(text=text, **answer(address))
             return
-        await self.order(request, address, sender, context)
+        if await self.order(read.request, address, sender, context):
+            await _tell(read.hints, address, sender, context)
 
     async def order(
         self,
@@ -55,8 +61,12 @@ class Imagine:
         sender: Sender,
         context: ContextTypes.DEFAULT_TYPE,
         lineage: Lineage | None = None,
-    ) -> None:
-        """Write a request down, send its tickets, and promise the picture; a request that is known stays as it is."""
+    ) -> bool:
+        """Write a request down, send its tickets, and promise the picture; a request that is known stays as it is.
+
+        Returns:
+            Whether the request is new.
+        """
         job, is_new = await asyncio.to_thread(
             self._jobs.submit, request, address=address, sender=sender, lineage=lineage
         )
@@ -64,6 +74,7 @@ class Imagine:
             await asyncio.gather(asyncio.to_thread(self._tickets.send, request.count), self._promise(job, context))
         elif job.status_message_id is None and job.state not in ENDED:
             await self._promise(job, context)
+        return is_new
 
     async def _promise(self, job: Job, context: ContextTypes.DEFAULT_TYPE) -> None:
         place = await asyncio.to_thread(self._jobs.position, job.id)
@@ -85,6 +96,13 @@ class Imagine:
             ),
             **answer(address),
         )
+
+
+async def _tell(hints: tuple[Hint, ...], address: Address, sender: Sender, context: ContextTypes.DEFAULT_TYPE) -> None:
+    """Say in one quiet message what was corrected, a line each."""
+    if hints:
+        lines = [say(hint.reason, sender.language, **hint.values) for hint in hints]
+        await context.bot.send_message(text="\n".join(lines), **answer(address), disable_notification=True)
 
 
 def is_our_question(message: Message, bot_id: int) -> bool:

@@ -5,6 +5,9 @@ from telegram.ext import ContextTypes
 
 from services.bot.handlers.addresses import address_of, answer, sender_of
 from services.bot.locales import say
+from shared.catalogue import Catalogue
+from shared.ideas import MAX_COUNT
+from shared.styles import Styles
 
 
 async def start(update: Update, context: ContextTypes.DEFAULT_TYPE) -> None:
@@ -12,18 +15,38 @@ async def start(update: Update, context: ContextTypes.DEFAULT_TYPE) -> None:
     await _tell("start", update, context)
 
 
-async def tell_help(update: Update, context: ContextTypes.DEFAULT_TYPE) -> None:
-    """Answer ``/help``."""
-    await _tell("help", update, context)
-
-
 async def hint(update: Update, context: ContextTypes.DEFAULT_TYPE) -> None:
     """Answer anything else in a private chat with the one thing to type."""
     await _tell("hint", update, context)
 
 
-async def _tell(key: str, update: Update, context: ContextTypes.DEFAULT_TYPE) -> None:
+class Help:
+    """Tells what one can do here, and with what."""
+
+    def __init__(self, catalogue: Catalogue, styles: Styles) -> None:
+        self._catalogue = catalogue
+        self._styles = styles
+
+    async def command(self, update: Update, context: ContextTypes.DEFAULT_TYPE) -> None:
+        """Answer ``/help``, and ``/help imagine`` with all parameters."""
+        if [word.lstrip("/").casefold() for word in context.args or []] == ["imagine"]:
+            await _tell("help_imagine", update, context, **self._choice())
+        else:
+            await _tell("help", update, context)
+
+    def _choice(self) -> dict[str, object]:
+        default = self._catalogue.wished(None)
+        others = (model.name for model in self._catalogue if not model.retired and model.id != default.id)
+        return {
+            "most": MAX_COUNT,
+            "default": default.name,
+            "models": ", ".join((default.name, *others)),
+            "styles": ", ".join(style.name for style in self._styles),
+        }
+
+
+async def _tell(key: str, update: Update, context: ContextTypes.DEFAULT_TYPE, **values: object) -> None:
     message = update.effective_message
     if message is not None:
         address = address_of(message, context.bot.id)
-        await context.bot.send_message(text=say(key, sender_of(message).language), **answer(address))
+        await context.bot.send_message(text=say(key, sender_of(message).language, **values), **answer(address))

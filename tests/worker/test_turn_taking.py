@@ -1,0 +1,381 @@
+"""From a ticket to a recorded picture: nothing paid twice, nobody left waiting."""
+
+import logging
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from builders import ALREADY_OVER, BOT, FOX_RECIPE, RED_FOX, an_attempt, claim, read, submit, turns_of
+from sqlalchemy import select, update
+
+from services.worker.pipeline import PATIENCE_WITH_GEMINI, Pipeline
+from services.worker.recipes import read_recipe, write_recipe
+from services.worker.retry import MAX_FAILURES
+from services.worker.studio import Order
+from services.worker.tasks import TurnTaker
+from shared.catalogue import Catalogue
+from shared.errors import (
+    BadCredentials,
+    IdeaRefused,
+    ImagineError,
+    ModelLoading,
+    NoCredit,
+    QuotaExhausted,
+    ServiceBusy,
+    ServiceUnreachable,
+    StillPainting,
+    StoreAway,
+)
+from shared.images import Images
+from shared.jobs import Attempt, Image, Job, Parameters, Prompt, Recipe, Stage, State
+from shared.migrations import migrate
+from shared.queue import Tickets, make_celery
+from shared.store import tables
+from shared.store.database import Database
+from shared.store.jobs import Jobs
+from shared.store.outbox import Outbox
+
+Record = Callable[[Attempt], None]
+Meanwhile = Callable[[], None]
+
+
+class Writer:
+    """Writes the same prompt every time, unless something is meant to happen first."""
+
+    def __init__(self) -> None:
+        self.ideas: list[str] = []
+        self.happenings: list[Exception | Meanwhile] = []
+
+    def write(self, idea: str, *, record: Record, **_: Any) -> Prompt:
+        self.ideas.append(idea)
+        record(an_attempt(step="prompt", service="gemini", model="gemini-test"))
+        happen(self.happenings)
+        return RED_FOX
+
+
+class Studio:
+    """Paints the same picture every time, unless something is meant to happen first."""
+
+    def __init__(self, picture: bytes) -> None:
+        self.orders: list[Order] = []
+        self.happenings: list[Exception | Meanwhile] = []
+        self._picture = Image(picture, "image/png", 64, 48)
+
+    def paint(self, order: Order, *, seconds: float, record: Record) -> tuple[Image, Recipe]:
+        assert seconds > 0
+        self.orders.append(order)
+        error = happen(self.happenings, thrown=False)
+        record(an_attempt(outcome=error.reason if isinstance(error, ImagineError) else "ok"))
+        if error is not None:
+            raise error
+        return write_recipe(self._picture, FOX_RECIPE), FOX_RECIPE
+
+
+def happen(happenings: list[Exception | Meanwhile], *, thrown: bool = True) -> Exception | None:
+    happening = happenings.pop(0) if happenings else None
+    if isinstance(happening, Exception):
+        if thrown:
+            raise happening
+        return happening
+    if happening is not None:
+        happening()
+    return None
+
+
+class Workshop:
+    """A worker on a real record, with writer and studio played by somebody."""
+
+    def __init__(self, database: Database, folder: Path, picture: bytes) -> None:
+        self.database = database
+        self.jobs = Jobs(database)
+        self.writer = Writer()
+        self.studio = Studio(picture)
+        self.images = Images(folder.as_uri())
+        self.tickets = Tickets(make_celery(None))
+        pipeline = Pipeline(self.jobs, self.writer, self.studio, self.images, Catalogue())  # type: ignore[arg-type]
+        self._taker = TurnTaker("worker", turns_of(database), self.jobs, pipeline, self.tickets)
+
+    def take_a_turn(self) -> None:
+        self._taker.take_a_turn()
+
+    def take_turns_until_over(self, job: Job) -> Job:
+        """Take turns as if no wait took any time, until the job has ended."""
+        for _ in range(50):
+            self.take_a_turn()
+            job = read(self.database, job)
+            if job.state in {State.FINISHED, State.FAILED}:
+                return job
+            self.let_time_pass()
+        raise AssertionError("the job does not end")
+
+    def let_time_pass(self) -> None:
+        """Until every wait is over."""
+        with self.database.writing() as connection:
+            connection.execute(update(tables.jobs).values(not_before=tables.jobs.c.created_at))
+
+    def attempts(self) -> list[tuple[str, str]]:
+        with self.database.reading() as connection:
+            rows = connection.execute(select(tables.attempts).order_by(tables.attempts.c.id))
+            return [(row.step, row.outcome) for row in rows]
+
+
+@pytest.fixture
+def record(sqlite_url: str) -> Iterator[Database]:
+    made = Database(sqlite_url)
+    migrate(made)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def workshop(record: Database, tmp_path: Path, picture_file: Callable[..., bytes]) -> Workshop:
+    return Workshop(record, tmp_path / "images", picture_file())
+
+
+class TestAnIdea:
+    def test_it_becomes_a_recorded_picture(self, workshop: Workshop) -> None:
+        job = submit(workshop.database, "ein roter Fuchs")
+
+        workshop.take_a_turn()
+
+        job = read(workshop.database, job)
+        assert job.state is State.FINISHED
+        assert (job.prompt, job.recipe) == (RED_FOX, FOX_RECIPE)
+        assert job.image_key is not None
+        assert read_recipe(workshop.images.get(job.image_key)) == FOX_RECIPE
+        assert workshop.writer.ideas == ["ein roter Fuchs"]
+        assert workshop.attempts() == [("prompt", "ok"), ("image", "ok")]
+
+    def test_its_parameters_and_models_go_to_the_studio(self, workshop: Workshop) -> None:
+        parameters = Parameters(model="somebody/model", seed=7)
+        submit(workshop.database, parameters=parameters)
+
+        workshop.take_a_turn()
+
+        (order,) = workshop.studio.orders
+        assert (order.prompt, order.parameters, order.models[0]) == (RED_FOX, parameters, "somebody/model")
+        assert len(order.models) > 1
+
+    def test_without_work_nothing_happens(self, workshop: Workshop) -> None:
+        workshop.take_a_turn()
+
+        assert workshop.writer.ideas == []
+
+    def test_a_database_that_is_away_is_no_bug(self, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+        away = Database(f"sqlite:///{tmp_path}/no/such/folder.db")
+
+        Workshop(away, tmp_path / "images", b"").take_a_turn()
+
+        assert [record.levelname for record in caplog.records] == ["WARNING"]
+
+
+class TestNothingIsPaidTwice:
+    def test_a_prompt_that_was_written_down_is_not_written_again(self, workshop: Workshop) -> None:
+        job = submit(workshop.database)
+        workshop.studio.happenings = [ServiceBusy(), ServiceUnreachable()]
+
+        job = workshop.take_turns_until_over(job)
+
+        assert job.state is State.FINISHED
+        assert len(workshop.writer.ideas) == 1
+        assert len(workshop.studio.orders) == 3
+
+    def test_a_picture_that_was_kept_but_not_recorded_is_found_again(self, workshop: Workshop) -> None:
+        job = submit(workshop.database)
+        first = claim(workshop.database, "a worker that dies", lease=ALREADY_OVER)
+        workshop.jobs.keep_prompt(first, RED_FOX)
+        image, _ = Studio(workshop.studio._picture.data).paint(an_order(), seconds=1, record=lambda _: None)
+        key = workshop.images.put(job.id, image)
+        turns_of(workshop.database).sweep(most_due=10)
+
+        workshop.take_a_turn()
+
+        job = read(workshop.database, job)
+        assert (job.state, job.image_key, job.recipe) == (State.FINISHED, key, FOX_RECIPE)
+        assert workshop.studio.orders == []
+        assert workshop.writer.ideas == []
+
+    def test_an_order_that_is_still_being_painted_is_asked_for_and_not_placed_again(self, workshop: Workshop) -> None:
+        job = submit(workshop.database)
+        handle = {"order": {"id": "abc"}}
+        workshop.studio.happenings = [StillPainting(handle, retry_after=2), StillPainting(handle, retry_after=2)]
+
+        job = workshop.take_turns_until_over(job)
+
+        assert job.state is State.FINISHED
+        assert [order.handle for order in workshop.studio.orders] == [None, handle, handle]
+        assert job.handle is None
+
+    def test_a_painter_that_failed_for_good_is_not_asked_by_this_job_again(self, workshop: Workshop) -> None:
+        submit(workshop.database)
+        job = claim(workshop.database, "earlier")
+        refusal = an_attempt(service="fal-ai", model="org/model", outcome=NoCredit.reason)
+        workshop.jobs.wait(job, seconds=0, stage=Stage.RETRYING, reason="service_busy", failures=1, attempts=[refusal])
+
+        workshop.take_a_turn()
+
+        assert workshop.studio.orders[0].barred == {("org/model", "fal-ai")}
+
+
+def an_order() -> Order:
+    return Order(RED_FOX, Parameters(), ("org/model",))
+
+
+class TestWaiting:
+    def test_a_failure_that_time_mends_frees_the_slot_and_sends_a_ticket_for_later(self, workshop: Workshop) -> None:
+        job = submit(workshop.database)
+        workshop.studio.happenings = [ModelLoading(retry_after=30)]
+        before = workshop.tickets.on_their_way() or 0
+
+        workshop.take_a_turn()
+
+        job = read(workshop.database, job)
+        assert (job.state, job.stage, job.reason, job.estimate_s) == (State.WAITING, Stage.WAKING, "model_loading", 30)
+        assert job.worker is None
+        assert workshop.tickets.on_their_way() == before + 1
+        assert workshop.attempts() == [("prompt", "ok"), ("image", "model_loading")]
+
+    def test_a_job_that_keeps_failing_is_given_up(self, workshop: Workshop) -> None:
+        job = submit(workshop.database)
+        workshop.studio.happenings = [ServiceBusy()] * (MAX_FAILURES + 1)
+
+        job = workshop.take_turns_until_over(job)
+
+        assert (job.state, job.reason) == (State.FAILED, "service_busy")
+        assert len(workshop.studio.orders) == MAX_FAILURES + 1
+
+    def test_failures_of_the_prompt_are_not_held_against_the_picture(self, workshop: Workshop) -> None:
+        job = submit(workshop.database)
+        workshop.writer.happenings = [ServiceBusy()]
+        workshop.studio.happenings = [ServiceBusy()] * MAX_FAILURES
+
+        assert workshop.take_turns_until_over(job).state is State.FINISHED
+
+    def test_a_prompt_of_this_very_turn_wipes_out_earlier_failures(self, workshop: Workshop) -> None:
+        job = submit(workshop.database)
+        workshop.writer.happenings = [ServiceBusy()]
+        workshop.studio.happenings = [ServiceBusy()]
+        workshop.take_a_turn()
+        workshop.let_time_pass()
+
+        workshop.take_a_turn()
+
+        assert read(workshop.database, job).failures == 1
+
+    def test_after_the_deadline_the_person_is_told(self, workshop: Workshop) -> None:
+        job = submit(workshop.database)
+        turns_of(workshop.database, deadline=ALREADY_OVER).claim_next("earlier")
+        turns_of(workshop.database).release("earlier")
+
+        workshop.take_a_turn()
+
+        job = read(workshop.database, job)
+        assert (job.state, job.reason) == (State.FAILED, "out_of_time")
+        assert workshop.writer.ideas == []
+
+
+class TestWithoutGemini:
+    def test_patience_over_the_users_own_words_are_painted(self, workshop: Workshop) -> None:
+        job = submit(workshop.database, "ein roter Fuchs")
+        workshop.writer.happenings = [ServiceBusy(retry_after=1)] * (PATIENCE_WITH_GEMINI + 1)
+
+        job = workshop.take_turns_until_over(job)
+
+        assert job.state is State.FINISHED
+        assert job.prompt is not None
+        assert (job.prompt.text, job.prompt.model) == ("ein roter Fuchs", None)
+        assert len(workshop.writer.ideas) == PATIENCE_WITH_GEMINI + 1
+
+    def test_when_the_quota_of_the_day_is_used_up_nobody_waits(self, workshop: Workshop) -> None:
+        job = submit(workshop.database, "ein roter Fuchs")
+        workshop.writer.happenings = [QuotaExhausted()]
+
+        workshop.take_a_turn()
+
+        job = read(workshop.database, job)
+        assert job.state is State.FINISHED
+        assert job.prompt is not None
+        assert job.prompt.text == "ein roter Fuchs"
+
+    def test_what_gemini_refuses_is_not_painted(self, workshop: Workshop) -> None:
+        job = submit(workshop.database)
+        workshop.writer.happenings = [IdeaRefused()]
+
+        workshop.take_a_turn()
+
+        job = read(workshop.database, job)
+        assert (job.state, job.reason) == (State.FAILED, "idea_refused")
+        assert workshop.studio.orders == []
+
+
+class TestATurnThatWasLost:
+    @pytest.mark.parametrize("room", ["writer", "studio"])
+    @pytest.mark.parametrize("error", [None, ServiceBusy()], ids=repr)
+    def test_the_job_is_put_down_without_a_word(
+        self, workshop: Workshop, caplog: pytest.LogCaptureFixture, room: str, error: Exception | None
+    ) -> None:
+        job = submit(workshop.database)
+        taken_over: list[Job] = []
+
+        def somebody_takes_over() -> None:
+            turns_of(workshop.database).release("worker")
+            taken_over.append(claim(workshop.database, "other"))
+            if error is not None:
+                raise error
+
+        getattr(workshop, room).happenings = [somebody_takes_over]
+
+        with caplog.at_level(logging.INFO):
+            workshop.take_a_turn()
+
+        assert read(workshop.database, job) == taken_over[0]
+        assert "turn lost" in caplog.messages
+        assert not any(record.levelno >= logging.WARNING for record in caplog.records)
+
+
+class TestOurOwnFaults:
+    @pytest.mark.parametrize("room", ["writer", "studio"])
+    def test_after_a_bug_the_person_gets_an_apology(
+        self, workshop: Workshop, caplog: pytest.LogCaptureFixture, room: str
+    ) -> None:
+        job = submit(workshop.database)
+        getattr(workshop, room).happenings = [ZeroDivisionError()]
+
+        workshop.take_a_turn()
+
+        job = read(workshop.database, job)
+        assert (job.state, job.reason) == (State.FAILED, "unexpected")
+        assert [due.id for due in Outbox(workshop.database).claim(BOT, most=10)] == [job.id]
+        assert "job failed unexpectedly" in caplog.messages
+
+    def test_what_only_the_owner_can_mend_is_an_error_in_the_log(
+        self, workshop: Workshop, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        job = submit(workshop.database)
+        workshop.studio.happenings = [BadCredentials("401")]
+
+        workshop.take_a_turn()
+
+        assert read(workshop.database, job).reason == "bad_credentials"
+        assert [record.levelname for record in caplog.records if record.msg == "job given up"] == ["ERROR"]
+
+    def test_the_log_holds_no_word_of_the_user(self, workshop: Workshop, caplog: pytest.LogCaptureFixture) -> None:
+        submit(workshop.database, "my secret garden")
+        workshop.studio.happenings = [ServiceBusy(), ZeroDivisionError()]
+
+        with caplog.at_level(logging.DEBUG):
+            workshop.take_a_turn()
+            workshop.let_time_pass()
+            workshop.take_a_turn()
+
+        assert not any("garden" in str(vars(record)) for record in caplog.records)
+
+    def test_pictures_that_can_not_be_kept_now_are_painted_later(self, workshop: Workshop) -> None:
+        job = submit(workshop.database)
+        workshop.studio.happenings = [StoreAway("disk full")]
+
+        workshop.take_a_turn()
+
+        job = read(workshop.database, job)
+        assert (job.state, job.stage) == (State.WAITING, Stage.RETRYING)
