@@ -319,6 +319,8 @@ class Jobs:
                     tables.jobs.c.id == job.id,
                     tables.jobs.c.status_shown == job.status_shown,
                     tables.jobs.c.delivered_at.is_(None),
+                    # Of several pictures the first may have ended while others are under way.
+                    or_(tables.jobs.c.state.not_in(ENDED), tables.jobs.c.pictures > 1),
                 )
                 .values(status_shown=shown)
             )
