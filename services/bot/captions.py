@@ -20,7 +20,7 @@ def write_caption(job: Job, *, default_model: str) -> str:
     idea = shorten(job.request.idea, MAX_IDEA_UNITS)
     room = MAX_UNITS - units(idea) - units(facts) - len("\n\n")
     parts = [f"<b>{_escape(idea)}</b>"]
-    if job.prompt is not None and job.prompt.text != job.request.idea:
+    if job.prompt is not None and not (job.request.parameters.raw and job.prompt.text == job.request.idea):
         prompt = shorten(job.prompt.text, room)
         parts.append(f"<blockquote expandable>{_escape(prompt)}</blockquote>")
     parts.append(f"<i>{_escape(facts)}</i>")

@@ -12,8 +12,9 @@ import pytest
 from builders import a_job
 
 from services.bot.app import COMMANDS
+from services.bot.keyboards import AGAIN, BACK, DELETE, EDIT, FILE, MODEL, RATIO
 from services.bot.locales import say
-from services.bot.status import describe, sentence
+from services.bot.status import SEVERAL, describe, sentence
 from shared.errors import ImagineError
 from shared.jobs import Stage
 
@@ -21,6 +22,8 @@ ROOT = Path(__file__).parents[2]
 CATALOGUES = sorted((ROOT / "services/bot/locales").glob("*.toml"))
 ENGLISH: dict[str, str] = tomllib.loads((ROOT / "services/bot/locales/en.toml").read_text(encoding="utf-8"))
 UNFORMATTED = {"ask_idea_placeholder", *(f"command_{command}" for command in COMMANDS)}
+
+ACTIONS = (AGAIN, BACK, DELETE, EDIT, FILE, MODEL, RATIO)  # each has a button named after it
 
 
 def all_errors(kind: type[ImagineError] = ImagineError) -> Iterator[type[ImagineError]]:
@@ -84,7 +87,8 @@ class TestTheCatalogue:
 
     def test_every_sentence_is_used(self) -> None:
         made_of_parts = {f"command_{command}" for command in COMMANDS}
-        made_of_parts |= {f"status_{stage}" for stage in Stage}
+        made_of_parts |= {f"status_{stage}" for stage in (*Stage, SEVERAL)}
+        made_of_parts |= {f"button_{action}" for action in ACTIONS}
         made_of_parts |= {f"status_{stage}_unknown" for stage in (Stage.WAKING, Stage.RETRYING)}
         reasons = {error.reason for error in all_errors()}
 
