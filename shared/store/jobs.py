@@ -9,7 +9,7 @@ from sqlalchemy import Connection, and_, bindparam, func, insert, or_, select, u
 from sqlalchemy.dialects import postgresql, sqlite
 
 from shared.errors import ImagineError
-from shared.jobs import Address, Attempt, Job, Lineage, Parameters, Prompt, Recipe, Request, Sender, Stage, State
+from shared.jobs import ENDED, Address, Attempt, Job, Lineage, Parameters, Prompt, Recipe, Request, Sender, Stage, State
 from shared.store import tables
 from shared.store.database import Database
 from shared.store.rows import read_job
