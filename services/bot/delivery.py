@@ -86,19 +86,35 @@ class Delivery:
 
     async def _deliver(self, job: Job) -> None:
         try:
-            if job.sending_before is not None and not await self._status_is_there(job):
-                # The status message goes only after the photo: somebody sent it and then fell silent.
-                await self._settle(job, None)
-                return
-            await self._send(job)
+            if job.sending_before is None:
+                await self._send(job)
+            else:
+                await self._look_and_send(job)
         except StoreAway:
             log.warning("delivery left for later: the database is away", extra={"job_id": job.id})
         except Exception:
             # The delivery's outer door: the lease runs out, and somebody tries again.
             log.exception("delivery failed unexpectedly", extra={"job_id": job.id})
 
+    async def _look_and_send(self, job: Job) -> None:
+        """Send what may have been sent before, unless it was."""
+        try:
+            is_there = await self._status_is_there(job)
+        except Forbidden:
+            await self._close(job)
+        except TelegramError as error:
+            log.warning("delivery still uncertain", extra={"job_id": job.id, "error": type(error).__name__})
+            await asyncio.to_thread(self._outbox.unsure, job.id, retry_after_s=_pause(job))
+        else:
+            # The status message goes only after the photo: where it is gone, somebody sent it and then fell silent.
+            await (self._send(job) if is_there else self._settle(job, None))
+
+    async def _close(self, job: Job) -> None:
+        log.info("chat is closed to us", extra={"job_id": job.id, "chat_id": job.address.chat_id})
+        await asyncio.to_thread(self._outbox.delivered, job.id, message_id=None)
+
     async def _send(self, job: Job) -> None:
-        pause = min(2.0 ** min(job.delivery_tries, 10), MAX_PAUSE_S)
+        pause = _pause(job)
         try:
             if job.state is State.CANCELLED:
                 await self._settle(job, None)
@@ -112,8 +128,7 @@ class Delivery:
             await asyncio.to_thread(self._jobs.move_chat, job.address.bot_id, job.address.chat_id, to=error.new_chat_id)
             await asyncio.to_thread(self._outbox.not_sent, job.id, retry_after_s=0)
         except Forbidden:
-            log.info("chat is closed to us", extra={"job_id": job.id, "chat_id": job.address.chat_id})
-            await asyncio.to_thread(self._outbox.delivered, job.id, message_id=None)
+            await self._close(job)
         except BadRequest as error:
             await self._refused(job, error, pause)
         except (TimedOut, NetworkError) as error:
@@ -139,7 +154,11 @@ class Delivery:
             apology = say(job.reason or "unexpected", job.sender.language)
             return await self._post(job, self._bot.send_message, text=apology)
 
-        data = await asyncio.to_thread(self._images.get, job.image_key)
+        try:
+            data = await asyncio.to_thread(self._images.get, job.image_key)
+        except FileNotFoundError:
+            log.error("picture is gone from the image store", extra={"job_id": job.id, "key": job.image_key})  # noqa: TRY400
+            return await self._post(job, self._bot.send_message, text=say("unexpected", job.sender.language))
         file = InputFile(data, filename=job.image_key.rpartition("/")[2])
         caption = write_caption(job, default_model=self._default_model)
         if len(data) <= MAX_PHOTO_BYTES:
@@ -204,6 +223,10 @@ class Delivery:
         except BadRequest as error:
             return "not found" not in error.message.lower()
         return True
+
+
+def _pause(job: Job) -> float:
+    return min(2.0 ** min(job.delivery_tries, 10), MAX_PAUSE_S)
 
 
 def _file_id(message: Message | None) -> str | None:
