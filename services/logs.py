@@ -14,9 +14,8 @@ CHATTERBOXES = (
     "httpx", "httpx2", "httpcore", "httpcore2", "urllib3", "google_genai", "hpack", "kombu", "amqp", "asyncio",
     "telegram", "PIL", "psycopg", "alembic", "celery", "apscheduler", "sqlalchemy", "multipart", "python_multipart",
 )  # fmt: skip
-TOKEN_SHAPES = re.compile(
-    r"\bbot\d{5,}:[\w-]{10,}|\b\d{5,}:[\w-]{30,}|\bhf_\w{8,}|\bAIza[\w-]{10,}|://[^/\s:@]+:[^/\s:@]+@"
-)
+# No word boundary before them: on a terminal the letter that ends a colour's code stands there.
+TOKEN_SHAPES = re.compile(r"bot\d{5,}:[\w-]{10,}|\d{5,}:[\w-]{30,}|hf_\w{8,}|AIza[\w-]{10,}|://[^/\s:@]+:[^/\s:@]+@")
 
 
 class Redacting(logging.Formatter):

@@ -90,19 +90,35 @@ class Delivery:
 
     async def _deliver(self, job: Job) -> None:
         try:
-            if job.sending_before is not None and not await self._status_is_there(job):
-                # The status message goes only after the photo: somebody sent it and then fell silent.
-                await self._settle(job, {})
-                return
-            await self._send(job)
+            if job.sending_before is None:
+                await self._send(job)
+            else:
+                await self._look_and_send(job)
         except StoreAway:
             log.warning("delivery left for later: the database is away", extra={"job_id": job.id})
         except Exception:
             # The delivery's outer door: the lease runs out, and somebody tries again.
             log.exception("delivery failed unexpectedly", extra={"job_id": job.id})
 
+    async def _look_and_send(self, job: Job) -> None:
+        """Send what may have been sent before, unless it was."""
+        try:
+            is_there = await self._status_is_there(job)
+        except Forbidden:
+            await self._close(job)
+        except TelegramError as error:
+            log.warning("delivery still uncertain", extra={"job_id": job.id, "error": type(error).__name__})
+            await asyncio.to_thread(self._outbox.unsure, job.id, retry_after_s=_pause(job))
+        else:
+            # The status message goes only after the photo: where it is gone, somebody sent it and then fell silent.
+            await (self._send(job) if is_there else self._settle(job, {}))
+
+    async def _close(self, job: Job) -> None:
+        log.info("chat is closed to us", extra={"job_id": job.id, "chat_id": job.address.chat_id})
+        await self._note(job, {})
+
     async def _send(self, job: Job) -> None:
-        pause = min(2.0 ** min(job.delivery_tries, 10), MAX_PAUSE_S)
+        pause = _pause(job)
         try:
             if job.request.count > 1:
                 await self._settle(job, await self._album(job))
@@ -118,8 +134,7 @@ class Delivery:
             await asyncio.to_thread(self._jobs.move_chat, job.address.bot_id, job.address.chat_id, to=error.new_chat_id)
             await asyncio.to_thread(self._outbox.not_sent, job.id, retry_after_s=0)
         except Forbidden:
-            log.info("chat is closed to us", extra={"job_id": job.id, "chat_id": job.address.chat_id})
-            await asyncio.to_thread(self._outbox.delivered, job.id, message_id=None)
+            await self._close(job)
         except BadRequest as error:
             await self._refused(job, error, pause)
         except (TimedOut, NetworkError) as error:
@@ -135,7 +150,7 @@ class Delivery:
         if gone or job.delivery_tries >= MAX_REFUSALS:
             level = logging.INFO if gone else logging.ERROR
             log.log(level, "delivery given up", extra={"job_id": job.id, "error": error.message})
-            await asyncio.to_thread(self._outbox.delivered, job.id, message_id=None)
+            await self._note(job, {})
             return
         log.error("Telegram refused a delivery", extra={"job_id": job.id, "error": error.message})
         await asyncio.to_thread(self._outbox.not_sent, job.id, retry_after_s=pause)
@@ -145,7 +160,11 @@ class Delivery:
             apology = say(job.reason or "unexpected", job.sender.language)
             return await self._post(job, self._bot.send_message, text=apology)
 
-        data = await asyncio.to_thread(self._images.get, job.image_key)
+        try:
+            data = await asyncio.to_thread(self._images.get, job.image_key)
+        except FileNotFoundError:
+            log.error("picture is gone from the image store", extra={"job_id": job.id, "key": job.image_key})  # noqa: TRY400
+            return await self._post(job, self._bot.send_message, text=say("unexpected", job.sender.language))
         file = InputFile(data, filename=_name(job))
         caption = write_caption(job, default_model=self._default_model)
         keyboard = keyboards.picture(job)
@@ -239,9 +258,17 @@ class Delivery:
         """
         if job.status_message_id is not None:
             await self._remove_status(job, job.status_message_id)
+        status_message_id = await self._note(job, messages)
+        if status_message_id not in {None, job.status_message_id}:
+            # It was sent while the photo was on its way.
+            await self._remove_status(job, status_message_id)
+        log.info("delivered", extra={"job_id": job.id, "state": str(job.state), "chat_id": job.address.chat_id})
+
+    async def _note(self, job: Job, messages: Mapping[int, Message]) -> int | None:
+        """Write down what was delivered; returns the status message as it is known now."""
         others = [] if job.request.count == 1 else (await asyncio.to_thread(self._jobs.siblings, job))[1:]
-        # The first comes last: while it isn't noted, the whole request can be taken up again.
         status_message_id = None
+        # The first comes last: while it isn't noted, the whole request can be taken up again.
         for one in (*others, job):
             message = messages.get(one.id)
             status_message_id = await asyncio.to_thread(
@@ -250,10 +277,7 @@ class Delivery:
                 message_id=message.message_id if message else None,
                 file_id=_file_id(message),
             )
-        if status_message_id not in {None, job.status_message_id}:
-            # It was sent while the photo was on its way.
-            await self._remove_status(job, status_message_id)
-        log.info("delivered", extra={"job_id": job.id, "state": str(job.state), "chat_id": job.address.chat_id})
+        return status_message_id
 
     async def _remove_status(self, job: Job, message_id: int | None) -> None:
         try:
@@ -277,6 +301,10 @@ class Delivery:
 
 def _name(job: Job) -> str:
     return str(job.image_key).rpartition("/")[2]
+
+
+def _pause(job: Job) -> float:
+    return min(2.0 ** min(job.delivery_tries, 10), MAX_PAUSE_S)
 
 
 def _file_id(message: Message | None) -> str | None:
