@@ -30,6 +30,7 @@ from shared.store.circuits import Circuits
 from shared.store.database import Database
 from shared.store.jobs import Jobs
 from shared.store.turns import Turns
+from shared.styles import Styles
 
 log = logging.getLogger(__name__)
 
@@ -155,4 +156,5 @@ def _pipeline(settings: WorkerSettings, database: Database, jobs: Jobs) -> Pipel
         ),
         Images(settings.image_store_url),
         catalogue,
+        styles=Styles(settings.styles_file),
     )

@@ -1,5 +1,7 @@
 """Prompt and parameters → what a model can take of them. Pure."""
 
+import math
+
 from services.worker.painters.painter import Brief
 from shared.catalogue import MAX_GUIDANCE, Model
 from shared.jobs import Parameters, Prompt
@@ -14,7 +16,10 @@ def brief_for(model: Model, prompt: Prompt, parameters: Parameters, *, seed: int
     Args:
         seed: For a request that fixes none.
     """
-    width, height = size_for(model, parameters.width, parameters.height)
+    if parameters.ratio is not None:
+        width, height = size_of(model, parameters.ratio)
+    else:
+        width, height = size_for(model, parameters.width, parameters.height)
     return Brief(
         prompt=prompt.text,
         negative=(prompt.negative or None) if model.takes_negative else None,
@@ -31,6 +36,23 @@ def size_for(model: Model, width: int | None, height: int | None) -> tuple[int, 
     wide, high = max(width or model.width, 1), max(height or model.height, 1)
     shrink = min(1.0, model.max_side / max(wide, high), (model.max_pixels / (wide * high)) ** 0.5)
     return _side(model, wide * shrink), _side(model, high * shrink)
+
+
+def size_of(model: Model, ratio: tuple[int, int]) -> tuple[int, int]:
+    """The size in pixels with this ratio of width to height, and about as many pixels as the model was trained for."""
+    wish = ratio[0] / ratio[1]
+    area = min(model.width * model.height, model.max_side**2 * min(wish, 1 / wish))
+    area = max(area, MIN_SIDE**2 * max(wish, 1 / wish))
+    widths, heights = _sides(model, (area * wish) ** 0.5), _sides(model, (area / wish) ** 0.5)
+    fitting = [(width, height) for width in widths for height in heights if width * height <= model.max_pixels]
+    return min(fitting, key=lambda size: abs(math.log(size[0] / size[1] / wish)))
+
+
+def _sides(model: Model, pixels: float) -> list[int]:
+    """The model's sides next to a length, up and down."""
+    down = int(pixels) // model.multiple * model.multiple
+    most = model.max_side // model.multiple * model.multiple
+    return [min(max(side, MIN_SIDE), most) for side in (down, down + model.multiple)]
 
 
 def _side(model: Model, pixels: float) -> int:

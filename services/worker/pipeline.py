@@ -10,6 +10,7 @@ from shared.errors import ElsewhereError, OutOfTime, PromptUnderWay, QuotaExhaus
 from shared.images import Images
 from shared.jobs import ENDED, Attempt, Job, Prompt, Recipe
 from shared.store.jobs import Jobs
+from shared.styles import Styles
 
 PROMPT_SECONDS = 90.0  # for one prompt, its repairs included
 SHARING_PAUSE_S = 0.5
@@ -21,12 +22,23 @@ BARRING = frozenset(kind.reason for kind in ElsewhereError.__subclasses__())
 class Pipeline:
     """Carries a claimed job through its steps; what was paid for once is never bought again."""
 
-    def __init__(self, jobs: Jobs, writer: PromptWriter, studio: Studio, images: Images, catalogue: Catalogue) -> None:
+    def __init__(
+        self,
+        jobs: Jobs,
+        writer: PromptWriter,
+        studio: Studio,
+        images: Images,
+        catalogue: Catalogue,
+        *,
+        styles: Styles | None = None,
+    ) -> None:
+        """Take the shipped styles where the owner has none."""
         self._jobs = jobs
         self._writer = writer
         self._studio = studio
         self._images = images
         self._catalogue = catalogue
+        self._styles = styles or Styles()
 
     def run(self, job: Job, attempts: list[Attempt]) -> None:
         """Make the picture and record it.
@@ -66,25 +78,39 @@ class Pipeline:
         return first.prompt
 
     def _write(self, job: Job, attempts: list[Attempt]) -> Prompt:
+        prompt = self._own_words(job) if job.request.parameters.raw else self._ask_gemini(job, attempts)
+        self._jobs.keep_prompt(job, prompt, attempts)
+        attempts.clear()
+        return prompt
+
+    def _ask_gemini(self, job: Job, attempts: list[Attempt]) -> Prompt:
         model = self._catalogue.wished(job.request.parameters.model)
         try:
-            prompt = self._writer.write(
+            return self._writer.write(
                 job.request.idea,
                 dialect=model.dialect,
                 token_limit=model.prompt_tokens,
                 takes_negative=model.takes_negative,
                 seconds=min(PROMPT_SECONDS, seconds_left(job)),
                 record=attempts.append,
+                style=self._styles.style(job.request.parameters.style),
+                unwanted=job.request.parameters.negative or "",
             )
         except QuotaExhausted:
-            prompt = own_words(job.request.idea)
+            return self._own_words(job)
         except (ServiceBusy, ServiceUnreachable):
             if job.failures < PATIENCE_WITH_GEMINI:
                 raise
-            prompt = own_words(job.request.idea)
-        self._jobs.keep_prompt(job, prompt, attempts)
-        attempts.clear()
-        return prompt
+            return self._own_words(job)
+
+    def _own_words(self, job: Job) -> Prompt:
+        given = job.request.parameters
+        return own_words(
+            job.request.idea,
+            dialect=self._catalogue.wished(given.model).dialect,
+            style=self._styles.style(given.style),
+            unwanted=given.negative or "",
+        )
 
     def _paint(self, job: Job, prompt: Prompt, attempts: list[Attempt]) -> tuple[str, str, Recipe]:
         order = Order(

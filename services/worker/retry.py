@@ -16,7 +16,7 @@ from shared.errors import (
 )
 from shared.jobs import Stage
 
-MAX_FAILURES = 5  # of one step; waits that a service announced itself don't count
+MAX_FAILURES = 5  # of one step; a model that loads, an order under way and our own database do not count
 BASE_S = 1.0
 MAX_PAUSE_S = 30.0
 MAX_ANNOUNCED_S = 120.0  # a service may ask for more; looking earlier costs one request

@@ -1,22 +1,51 @@
-"""Installations of both sizes; each module has its own, with the settings that its ``SETTINGS`` names."""
+"""Installations of both sizes.
 
-from collections.abc import Iterator
+A module that names ``SETTINGS`` or ``WORKERS`` gets an installation with these; all others share one, for starting
+processes takes its time. Every test brings people of its own.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 
 import pytest
-from installation import Installation, installed
+from installation import MODEL, Installation, installed
 
 from sandbox.client import SandboxClient
 
-LAST_LINES = 80  # of the log, shown under a test that failed
+LAST_LINES, LONGEST_LINE = 80, 400  # of the log, shown under a test that failed
+USUAL = {"G2D_IMAGE_MODEL": MODEL, "G2D_LEASE_S": "3"}
+
+Provide = Callable[[str, dict[str, str], int], Installation]
 
 
-@pytest.fixture(scope="module", params=["embedded", pytest.param("distributed", marks=pytest.mark.distributed)])
-def _installation(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
-    settings = getattr(request.module, "SETTINGS", {})
-    workers = getattr(request.module, "WORKERS", 1)
-    folder = tmp_path_factory.mktemp(request.param)
-    with installed(request.param, folder, workers=workers, **settings) as made:
-        yield made
+@pytest.fixture(scope="session", params=["embedded", pytest.param("distributed", marks=pytest.mark.distributed)])
+def size(request: pytest.FixtureRequest) -> str:
+    """How big the installation is: one process on SQLite, or several on Postgres and Redis."""
+    return str(request.param)
+
+
+@pytest.fixture(scope="session")
+def _provide(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Provide]:
+    """Gives out installations: the same one as long as the same is asked for, and never two at a time."""
+    wishes: list[object] = []
+    given: list[Installation] = []
+    with ExitStack() as stack:
+
+        def provide(size: str, settings: dict[str, str], workers: int) -> Installation:
+            if wishes != [size, settings, workers]:
+                stack.close()
+                wishes[:] = [size, settings, workers]
+                folder = tmp_path_factory.mktemp(size)
+                given[:] = [stack.enter_context(installed(size, folder, workers=workers, **settings))]
+            return given[0]
+
+        yield provide
+
+
+@pytest.fixture(scope="module")
+def _installation(request: pytest.FixtureRequest, size: str, _provide: Provide) -> Installation:
+    settings = getattr(request.module, "SETTINGS", USUAL)
+    return _provide(size, settings, getattr(request.module, "WORKERS", 1))
 
 
 @pytest.fixture
@@ -31,10 +60,11 @@ def installation(_installation: Installation) -> Iterator[Installation]:
     yield _installation
 
     sandbox.clear_faults()
-    print("\n".join(_installation.log.splitlines()[-LAST_LINES:]))
+    print("\n".join(line[:LONGEST_LINE] for line in _installation.log.splitlines()[-LAST_LINES:]))
     assert sandbox.violations() == []
 
 
 @pytest.fixture
 def sandbox(installation: Installation) -> SandboxClient:
+    """People and switchboard of the running installation."""
     return installation.sandbox

@@ -26,9 +26,13 @@ BOT_TOKEN = f"{BOT_ID}:AAF-end-to-end-end-to-end-end-to-end"
 GEMINI_KEY = "AIzaSy-end-to-end-end-to-end-end-to-end"
 HF_TOKEN = "hf_endtoendendtoendendtoendendtoend"
 
+# HuggingFace itself serves this model: one request a picture, and it takes a negative prompt.
+MODEL = "stabilityai/stable-diffusion-3-medium-diffusers"
+PAINTING = "/hf-inference/"  # the path of such a request
+
 START_S = 60.0  # two cores may be busy with more than us
 END_S = 40.0
-PATIENCE_S = 60.0
+PATIENCE_S = 30.0
 LOOK_EVERY_S = 0.02
 KEPT = ("PATH", "HOME", "LANG", "TMPDIR", "TZ")  # of this process's own environment
 
@@ -53,6 +57,23 @@ def wait_until(look: Callable[[], T | None], *, timeout_s: float = PATIENCE_S, w
             return seen
         time.sleep(LOOK_EVERY_S)
     raise TimeoutError(f"{what} did not happen within {timeout_s} s")
+
+
+def settings_for(sandbox_url: str, folder: Path) -> dict[str, str]:
+    """The settings of an embedded installation that keeps everything in ``folder``."""
+    return {
+        "TELEGRAM_BOT_TOKEN": BOT_TOKEN,
+        "TELEGRAM_API_URL": f"{sandbox_url}/telegram",
+        "GOOGLE_API_KEY": GEMINI_KEY,
+        "GOOGLE_GEMINI_BASE_URL": f"{sandbox_url}/gemini",
+        "HF_TOKEN": HF_TOKEN,
+        "HF_ROUTER_URL": f"{sandbox_url}/router",
+        "HF_ENDPOINT": f"{sandbox_url}/hub",
+        "HF_IMAGE_HOSTS": sandbox_url,
+        "G2D_DATA_DIR": str(folder / "data"),
+        "IMAGE_STORE_URL": (folder / "images").as_uri(),
+        "DATABASE_URL": f"sqlite:///{folder / 'g2d.db'}",
+    }
 
 
 class Service:
@@ -217,19 +238,7 @@ def installed(size: str, folder: Path, *, workers: int = 1, **settings: str) -> 
     """An installation of a size, ``embedded`` or ``distributed``; nothing runs yet, and nothing is left afterwards."""
     with ExitStack() as stack:
         sandbox = stack.enter_context(Sandbox())
-        places = {
-            "TELEGRAM_BOT_TOKEN": BOT_TOKEN,
-            "TELEGRAM_API_URL": f"{sandbox.url}/telegram",
-            "GOOGLE_API_KEY": GEMINI_KEY,
-            "GOOGLE_GEMINI_BASE_URL": f"{sandbox.url}/gemini",
-            "HF_TOKEN": HF_TOKEN,
-            "HF_ROUTER_URL": f"{sandbox.url}/router",
-            "HF_ENDPOINT": f"{sandbox.url}/hub",
-            "HF_IMAGE_HOSTS": sandbox.url,
-            "G2D_DATA_DIR": str(folder / "data"),
-            "IMAGE_STORE_URL": (folder / "images").as_uri(),
-            "DATABASE_URL": f"sqlite:///{folder / 'g2d.db'}",
-        }
+        places = settings_for(sandbox.url, folder)
         if size == "distributed":
             places["DATABASE_URL"] = stack.enter_context(postgres_database())
             places["REDIS_URL"] = stack.enter_context(redis_database())

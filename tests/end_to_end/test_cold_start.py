@@ -1,8 +1,8 @@
 """A model that has to wake up first, and a worker that can do one thing at a time."""
 
 import pytest
+from installation import MODEL, PAINTING
 
-MODEL = "stabilityai/stable-diffusion-3-medium-diffusers"  # HuggingFace itself serves it, so it may have to be loaded
 SETTINGS = {"G2D_IMAGE_MODEL": MODEL, "G2D_WORKER_SLOTS": "1"}
 
 
@@ -13,7 +13,7 @@ def loading(sandbox):
     def arm(*, times, estimated_time):
         return sandbox.arm(
             "router",
-            path="^.*/hf-inference/",
+            path=PAINTING,
             body="lighthouse",
             times=times,
             preset="loading",
@@ -70,7 +70,7 @@ class TestAModelThatTakesANegativePrompt:
 
         row = installation.delivered(sandbox.say(ada, "/imagine a fox in the snow"))
 
-        [order] = sandbox.journal("router", "/hf-inference/")
+        [order] = sandbox.journal("router", PAINTING)
         assert row.negative_prompt
         assert order["body"]["inputs"] == row.prompt
         assert order["body"]["parameters"]["negative_prompt"] == row.negative_prompt

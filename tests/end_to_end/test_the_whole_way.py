@@ -12,6 +12,8 @@ from sandbox.client import Json
 from services.worker.recipes import read_recipe
 from shared.jobs import State
 
+SETTINGS: dict[str, str] = {}
+
 
 class TestAnIdea:
     def test_comes_back_as_a_photo_in_reply_to_the_request(self, sandbox):

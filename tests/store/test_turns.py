@@ -51,7 +51,7 @@ class TestFairness:
         shares = Counter(claim(database).sender.id for _ in range(20))
         assert abs(shares[1] - shares[2]) <= 2
 
-    @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+    @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
     @given(steps=st.lists(st.sampled_from([1, 2, 3, "claim"]), min_size=5, max_size=40))
     def test_two_people_who_both_wait_are_served_equally(self, database: Database, steps: list[int | str]) -> None:
         """While both have jobs queued, the numbers of jobs served to them differ by two at most."""

@@ -28,6 +28,7 @@ from shared.errors import (
     UnexpectedAnswer,
 )
 from shared.jobs import Attempt, Prompt
+from shared.styles import Style
 
 _Result = Draft | Unfinished | Garbled | ModelGone | FieldRefused | ImagineError
 
@@ -81,6 +82,8 @@ class _Wish:
     token_limit: int
     takes_negative: bool
     sampling: Sampling
+    style: Style | None = None
+    unwanted: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +146,8 @@ class PromptWriter:
         record: Callable[[Attempt], None],
         model: str | None = None,
         sampling: Sampling | None = None,
+        style: Style | None = None,
+        unwanted: str = "",
     ) -> Prompt:
         """Turn an idea into a prompt in English.
 
@@ -153,6 +158,8 @@ class PromptWriter:
             seconds: For all calls together.
             record: Is told of each call.
             model: A chat model other than the usual one.
+            style: What the picture shall look like.
+            unwanted: What shall not be seen, in the user's words.
 
         Raises:
             IdeaRefused: Gemini will not write a prompt for this idea.
@@ -162,7 +169,7 @@ class PromptWriter:
             UnexpectedAnswer: No model was left, or none answered what was asked for.
         """
         ends_at = time.monotonic() + seconds
-        wish = _Wish(idea, dialect, token_limit, takes_negative, sampling or Sampling())
+        wish = _Wish(idea, dialect, token_limit, takes_negative, sampling or Sampling(), style, unwanted)
         asked = plain_name(model or self._model)
         way = self._known_ways.get(asked, _Way(asked))
         gone: list[str] = []
@@ -174,7 +181,7 @@ class PromptWriter:
             match result:
                 case Draft():
                     self._known_ways[asked] = replace(way, roomy=False)
-                    return finish(result, wish.idea, token_limit, takes_negative=takes_negative, model=writer)
+                    return _finish(result, wish, writer)
                 case ModelGone():
                     gone.append(way.model)
                     way = _Way(self._successor(gone))
@@ -195,7 +202,7 @@ class PromptWriter:
 
         for text in reversed(unusable):
             if draft := salvage(text):
-                return finish(draft, wish.idea, token_limit, takes_negative=takes_negative, model=way.model)
+                return _finish(draft, wish, way.model)
         raise failure
 
     def _try(self, wish: _Wish, way: _Way, seconds: float, record: Callable[[Attempt], None]) -> tuple[_Result, str]:
@@ -242,10 +249,30 @@ class PromptWriter:
         raise UnexpectedAnswer("Gemini serves neither this chat model nor a successor")
 
 
-def own_words(idea: str, *, language: str = "und") -> Prompt:
-    """Take the user's own words for the prompt, for when Gemini can't write one."""
+def own_words(
+    idea: str,
+    *,
+    language: str = "und",
+    dialect: Dialect = "prose",
+    style: Style | None = None,
+    unwanted: str = "",
+) -> Prompt:
+    """Take the user's own words for the prompt, for when Gemini can't write one, or shall not."""
     text = " ".join(idea.split())
-    return Prompt(text=text, title=few_words(text, characters=TITLE_CHARACTERS), language=language)
+    return Prompt(
+        text=_with_style(text, style, dialect),
+        negative=join_tags(unwanted, style.negative if style else ""),
+        title=few_words(text, characters=TITLE_CHARACTERS),
+        language=language,
+    )
+
+
+def _with_style(text: str, style: Style | None, dialect: Dialect) -> str:
+    if style is None:
+        return text
+    if dialect == "tags":
+        return f"{text.rstrip(' ,.')}, {style.tags}"
+    return f"{text}{'' if text.endswith(('.', '!', '?', '…')) else '.'} {style.prose}"
 
 
 def compose(
@@ -255,7 +282,11 @@ def compose(
     family = family_of(way.model)
     config: dict[str, Any] = {"safety_settings": safety}
     instruction = instruct(wish.dialect, wish.token_limit, takes_negative=wish.takes_negative)
+    if direction := direct(wish.style, wish.dialect, wish.unwanted, takes_negative=wish.takes_negative):
+        instruction = f"{instruction}\n\n{direction}"
     question = mark_idea(wish.idea)
+    if wish.unwanted:
+        question = f"{mark(wish.unwanted, 'unwanted')}\n\n{question}"
     if "system_instruction" in way.refused:
         question = f"{instruction}\n\n{question}"
     else:
@@ -287,11 +318,28 @@ def instruct(dialect: Dialect, token_limit: int, *, takes_negative: bool) -> str
     return f"{texts['instruction'].strip()}\n{negative.strip()}\n\n{form.strip()}"
 
 
+def direct(style: Style | None, dialect: Dialect, unwanted: str, *, takes_negative: bool) -> str:
+    """Return what the instruction says besides about one picture: its style, and that something shall not be seen."""
+    texts = _texts()["direction"]
+    parts = []
+    if style is not None:
+        parts.append(texts["style"].replace("{title}", style.title).replace("{words}", style.words(dialect)))
+    if unwanted:
+        parts.append(texts["unwanted"])
+        parts.append(texts["unwanted_as_negative"] if takes_negative else texts["unwanted_left_out"])
+    return "\n".join(part.strip() for part in parts)
+
+
 def mark_idea(idea: str) -> str:
     """Put an idea between its marks, where nothing in it can close them."""
-    sound = idea.encode("utf-8", "replace").decode("utf-8")  # half a surrogate pair would be a 400
-    harmless = re.sub(r"<(?=[\s/]*idea)", "‹", sound, flags=re.IGNORECASE)
-    return f"<idea>\n{harmless}\n</idea>"
+    return mark(idea, "idea")
+
+
+def mark(words: str, name: str) -> str:
+    """Put a person's words between marks of that name, where nothing in them can close any of our marks."""
+    sound = words.encode("utf-8", "replace").decode("utf-8")  # half a surrogate pair would be a 400
+    harmless = re.sub(r"<(?=[\s/]*(?:idea|unwanted))", "‹", sound, flags=re.IGNORECASE)
+    return f"<{name}>\n{harmless}\n</{name}>"
 
 
 def answer_schema(*, takes_negative: bool) -> types.Schema:
@@ -305,10 +353,23 @@ def answer_schema(*, takes_negative: bool) -> types.Schema:
     )
 
 
-def finish(draft: Draft, idea: str, token_limit: int, *, takes_negative: bool, model: str) -> Prompt:
-    """Hold a draft to the limits."""
+def finish(
+    draft: Draft,
+    idea: str,
+    token_limit: int,
+    *,
+    takes_negative: bool,
+    model: str,
+    style: Style | None = None,
+    unwanted: str = "",
+) -> Prompt:
+    """Hold a draft to the limits, and see to it that the negative prompt begins with what the user doesn't want."""
     text = cut(draft.prompt.strip(" ,;"), token_limit)
-    negative = without_contradictions(draft.negative, text) if takes_negative else ""
+    ours = join_tags(draft.negative, style.negative if style else "") if takes_negative else ""
+    # Diffusion models read English: what is written in another script, Gemini has put into English.
+    wish = "" if takes_negative and draft.negative and not unwanted.isascii() else unwanted
+    # Kept also where the wished model takes none: another one may have to paint.
+    negative = join_tags(wish, without_contradictions(ours, text))
     return Prompt(
         text=text,
         negative=cut(negative, min(token_limit, NEGATIVE_TOKENS)),
@@ -316,6 +377,27 @@ def finish(draft: Draft, idea: str, token_limit: int, *, takes_negative: bool, m
         language=draft.language,
         model=model,
     )
+
+
+def _finish(draft: Draft, wish: _Wish, model: str) -> Prompt:
+    return finish(
+        draft,
+        wish.idea,
+        wish.token_limit,
+        takes_negative=wish.takes_negative,
+        model=model,
+        style=wish.style,
+        unwanted=wish.unwanted,
+    )
+
+
+def join_tags(*lists: str) -> str:
+    """Join comma-separated lists of tags into one in which each stands once."""
+    once: dict[str, str] = {}
+    for tag in (part.strip() for tags in lists for part in tags.split(",")):
+        if tag:
+            once.setdefault(tag.casefold(), tag)
+    return ", ".join(once.values())
 
 
 def without_contradictions(negative: str, prompt: str) -> str:

@@ -1,0 +1,105 @@
+"""Parameters as people read them: in captions, refusals, hints and the help."""
+
+from dataclasses import replace
+
+import pytest
+from builders import FOX_RECIPE, RED_FOX, a_job
+
+from services.bot.captions import MAX_UNITS, units, write_caption
+from services.bot.handlers.start import Help
+from services.bot.locales import say
+from shared.catalogue import Catalogue
+from shared.errors import BadParameter
+from shared.ideas import read_request
+from shared.jobs import Job, Parameters, Prompt, Request, State
+from shared.styles import Styles
+
+CATALOGUE, STYLES = Catalogue(), Styles()
+
+
+def finished(idea: str = "a red fox", prompt: Prompt = RED_FOX, **given: object) -> Job:
+    return a_job(request=Request(idea, Parameters(**given)), state=State.FINISHED, prompt=prompt, recipe=FOX_RECIPE)
+
+
+def caption(job: Job) -> str:
+    return write_caption(job, default_model=FOX_RECIPE.model)
+
+
+class TestTheCaption:
+    def test_tells_what_was_asked_for_besides_the_idea(self):
+        job = finished(ratio=(16, 9), style="noir", steps=30, guidance=5.0, negative="text, <b>", raw=True)
+
+        assert "16:9 · noir · 30 steps · cfg 5 · no text, &lt;b&gt; · raw" in caption(job)
+
+    def test_tells_nothing_of_what_was_not(self):
+        assert caption(finished()).splitlines()[-1] == "<i>model · seed 7</i>"
+
+    def test_keeps_to_the_limit_with_everything_in_it(self):
+        job = finished(
+            "fox " * 250, replace(RED_FOX, text="fox " * 500), style="s" * 32, negative="n" * 300, ratio=(1920, 1080)
+        )
+
+        assert units(caption(job)) - len("<b></b><blockquote expandable></blockquote><i></i>") <= MAX_UNITS
+
+    def test_of_raw_words_does_not_repeat_nor_excuse_them(self):
+        said = caption(finished(prompt=Prompt("a red fox"), raw=True))
+
+        assert said.count("a red fox") == 1
+        assert "Gemini" not in said
+
+    def test_of_raw_words_in_a_style_shows_what_was_painted(self):
+        assert "a red fox. Black ink." in caption(finished(prompt=Prompt("a red fox. Black ink."), raw=True))
+
+
+class TestSentences:
+    @pytest.mark.parametrize(
+        ("typed", "said"),
+        [
+            ("--foo", "I don't know <code>--foo</code>. Did you mean <code>--no text, watermark</code>?"),
+            ("--b<i>", "I don't know <code>--b&lt;i&gt;</code>."),
+            ("--ar", "<code>--ar</code> needs something after it, like this: <code>--ar 16:9</code>"),
+            ("--raw=1", "<code>--raw</code> stands alone"),
+            ("--steps <i>", "<code>--steps &lt;i&gt;</code>"),
+            ("--seed -1", "from 0 to 4294967295; -1 is"),
+            ("--ar 9:1", "<code>--ar 9:1</code> is too narrow for any model. I can go as far as 4:1 or 1:4."),
+            (f"--no {'x' * 301}", "up to 300 characters"),
+            ("--model dall-e", "I know no model “dall-e”. These can paint: FLUX.1-dev, FLUX.1-schnell,"),
+            ("--model flux", "“flux” may be several models: FLUX.1-dev, FLUX.1-schnell, FLUX.1-Krea-dev, FLUX.2-dev."),
+            ("--style baroque", "I know no style “baroque”. There are: photo, cinematic,"),
+            ("--style film", "may be several styles: cinematic"),
+        ],
+    )
+    def test_a_refusal_says_what_would_be_clear(self, typed: str, said: str):
+        with pytest.raises(BadParameter) as caught:
+            read_request(f"a fox {typed}", CATALOGUE, STYLES)
+
+        assert said in say(caught.value.reason, "en", **caught.value.values)
+
+    @pytest.mark.parametrize(
+        ("typed", "said"),
+        [
+            ("--n 40", "<code>--n 40</code> is out of range; I take 10."),
+            ("--cfg 99,5", "<code>--cfg 99,5</code> is out of range; I take 20."),
+            ("--seed 1 --seed 2", "<code>--seed</code> is there more than once; the last one counts: 2."),
+            ("—seedd 7", "I took “—seedd” for a part of your idea."),
+            ("--seed 7 --model glm", "GLM-Image can't be told <code>--seed</code>"),
+            ("--model ghibli", "serves Ghibli-Diffusion any more. If nobody does, Qwen-Image paints instead."),
+        ],
+    )
+    def test_a_hint_says_what_was_made_of_it(self, typed: str, said: str):
+        [hint] = read_request(f"a fox {typed}", CATALOGUE, STYLES).hints
+
+        assert said in say(hint.reason, "en", **hint.values)
+
+
+class TestTheHelp:
+    def test_lists_every_style_and_every_model_that_is_served_the_default_first(self):
+        choice = Help(Catalogue("me/MyModel"), STYLES)._choice()
+
+        text = say("help_imagine", "en", **choice)
+
+        assert "<b>Models:</b> MyModel, FLUX.1-dev, " in text
+        assert "Without a wish MyModel paints." in text
+        assert all(style.name in text for style in STYLES)
+        assert "DreamShaper" not in text
+        assert len(text) <= 4096

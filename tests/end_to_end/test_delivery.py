@@ -1,0 +1,129 @@
+"""The last step, when Telegram makes it hard: recorded first, then sent until it is there."""
+
+from installation import PAINTING
+
+from services.worker.recipes import read_recipe
+from shared.jobs import State
+
+
+def calls(sandbox, method, chat):
+    """The bot's calls of a method for a chat."""
+    return [call for call in sandbox.journal("telegram", f"/{method}$") if int(call["body"]["chat_id"]) == chat["id"]]
+
+
+class TestTheRecord:
+    def test_is_complete_before_telegram_hears_of_the_photo(self, installation, sandbox):
+        ada = sandbox.person("Ada")
+        sandbox.arm("telegram", path="/sendPhoto$", gate="telegram")
+
+        request = sandbox.say(ada, "/imagine a fox in the snow")
+        sandbox.wait_at_gate("telegram")
+        row = installation.row(request)
+        original = installation.picture(row.image_key)
+        sandbox.open_gate("telegram")
+        installation.delivered(request)
+
+        assert (row.state, row.delivered_at) == (State.FINISHED, None)
+        assert row.ended_at is not None
+        assert row.sending_since is not None
+        assert read_recipe(original) is not None
+
+
+class TestAPhotoThatTelegramDidNotTake:
+    def test_because_of_its_flood_limit_is_sent_once_when_the_time_has_come(self, installation, sandbox):
+        ada = sandbox.person("Ada")
+        sandbox.arm("telegram", path="/sendPhoto$", preset="too-many-requests", arguments={"retry_after": 1})
+
+        installation.delivered(sandbox.say(ada, "/imagine a fox in the snow"))
+
+        refused, taken = calls(sandbox, "sendPhoto", ada)
+        assert (refused["status"], taken["status"]) == (429, 200)
+        assert taken["at"] - refused["done_at"] >= 1
+        assert len(sandbox.photos(ada)) == 1
+
+    def test_because_the_connection_broke_is_sent_again(self, installation, sandbox):
+        ada = sandbox.person("Ada")
+        sandbox.arm("telegram", path="/sendPhoto$", drop="before")
+
+        installation.delivered(sandbox.say(ada, "/imagine a fox in the snow"))
+
+        assert len(sandbox.photos(ada)) == 1
+
+    def test_because_telegram_is_down_is_sent_again(self, installation, sandbox):
+        ada = sandbox.person("Ada")
+        sandbox.arm("telegram", path="/sendPhoto$", preset="bad-gateway")
+        sandbox.arm("telegram", path="/sendPhoto$", preset="internal-error")
+
+        installation.delivered(sandbox.say(ada, "/imagine a fox in the snow"))
+
+        assert [call["status"] for call in calls(sandbox, "sendPhoto", ada)] == [502, 500, 200]
+        assert len(sandbox.photos(ada)) == 1
+
+    def test_as_a_photo_is_sent_as_a_document(self, installation, sandbox):
+        ada = sandbox.person("Ada")
+        sandbox.arm(
+            "telegram", path="/sendPhoto$", preset="bad-request", arguments={"text": "PHOTO_INVALID_DIMENSIONS"}
+        )
+
+        row = installation.delivered(sandbox.say(ada, "/imagine a fox in the snow"))
+
+        [message] = sandbox.from_bot(ada)
+        assert row.file_id == message["document"]["file_id"]
+        assert message["caption"].startswith("a fox in the snow")
+
+
+class TestAPhotoThatTelegramTookWithoutSayingSo:
+    def test_arrives_and_may_arrive_twice(self, installation, sandbox):
+        ada = sandbox.person("Ada")
+        sandbox.arm("telegram", path="/sendPhoto$", drop="after")
+
+        row = installation.delivered(sandbox.say(ada, "/imagine a fox in the snow"))
+
+        photos = sandbox.photos(ada)
+        assert 1 <= len(photos) <= 2
+        assert row.delivered_message_id == photos[-1]["message_id"]
+
+
+class TestAPersonWhoIsGone:
+    def test_ends_the_job_without_a_message(self, installation, sandbox):
+        ada = sandbox.person("Ada")
+        sandbox.arm("router", path=PAINTING, gate="huggingface")
+
+        request = sandbox.say(ada, "/imagine a fox in the snow")
+        sandbox.wait_at_gate("huggingface")
+        sandbox.block(ada)
+        sandbox.open_gate("huggingface")
+        row = installation.delivered(request)
+
+        assert (row.state, row.delivered_message_id, row.file_id) == (State.FINISHED, None, None)
+        assert len(calls(sandbox, "sendPhoto", ada)) == 1
+
+
+class TestARequestThatIsDeleted:
+    def test_gets_its_photo_all_the_same(self, installation, sandbox):
+        ada = sandbox.person("Ada")
+        sandbox.arm("router", path=PAINTING, gate="huggingface")
+
+        request = sandbox.say(ada, "/imagine a fox in the snow")
+        sandbox.wait_at_gate("huggingface")
+        sandbox.delete(request)
+        sandbox.open_gate("huggingface")
+        installation.delivered(request)
+
+        [photo] = sandbox.photos(ada)
+        assert "reply_to_message" not in photo
+
+
+class TestAGroupThatBecomesASupergroup:
+    def test_gets_its_photo_under_its_new_number(self, installation, sandbox):
+        ada = sandbox.person("Ada")
+        group = sandbox.group(ada, kind="group")
+        sandbox.arm("router", path=PAINTING, gate="huggingface")
+
+        sandbox.say(ada, "/imagine a fox in the snow", chat=group)
+        sandbox.wait_at_gate("huggingface")
+        moved = sandbox.migrate(group)
+        sandbox.open_gate("huggingface")
+        [photo] = sandbox.wait_for_photo(moved)
+
+        assert photo["caption"].startswith("a fox in the snow")

@@ -1,0 +1,40 @@
+"""Log lines at their loudest, with everything failing: no key, no token, no idea in any of them."""
+
+import pytest
+from installation import BOT_TOKEN, GEMINI_KEY, HF_TOKEN, MODEL, PAINTING
+
+SECRETS = {"Telegram's token": BOT_TOKEN, "Gemini's key": GEMINI_KEY, "HuggingFace's token": HF_TOKEN}
+SETTINGS = {"G2D_IMAGE_MODEL": MODEL, "G2D_LEASE_S": "3", "G2D_LOG_LEVEL": "DEBUG"}
+
+
+@pytest.fixture(scope="module", params=["json", "console"])
+def _installation(request, size, _provide):
+    return _provide(size, SETTINGS | {"G2D_LOG_FORMAT": request.param}, 1)
+
+
+def everything_fails(installation, sandbox):
+    """Break every connection and have every key refused, while a few people want something."""
+    for fault in ({"drop": "before"}, {"preset": "internal-error"}, {"preset": "bad-gateway"}, {"preset": "not-json"}):
+        for method in ("sendPhoto", "getUpdates", "editMessageText", "sendChatAction"):
+            sandbox.arm("telegram", path=f"/{method}$", **fault)
+    sandbox.arm("router", path=PAINTING, body="first", preset="bad-token")
+    sandbox.arm("router", path=PAINTING, body="second", drop="before")
+    sandbox.arm("gemini", body="third", preset="bad-key")
+    sandbox.arm("gemini", body="fourth", drop="before")
+    return [
+        installation.delivered(sandbox.say(sandbox.person("Ada"), f"/imagine a zeppelin, the {number}"), timeout_s=60)
+        for number in ("first", "second", "third", "fourth")
+    ]
+
+
+class TestTheLog:
+    def test_holds_no_secret_and_no_idea_whatever_fails(self, installation, sandbox):
+        reasons = [row.reason for row in everything_fails(installation, sandbox)]
+        for service in installation.services:
+            service.stop()
+        log = installation.log
+
+        assert reasons == ["bad_credentials", None, "bad_credentials", None]
+        assert "delivery uncertain" in log
+        assert [name for name, secret in SECRETS.items() if secret in log or secret.partition(":")[2][:12] in log] == []
+        assert "zeppelin" not in log

@@ -1,0 +1,118 @@
+"""What a person fixes besides the idea, on its way into the prompt: a style, and what is not wanted."""
+
+import re
+
+import pytest
+
+from sandbox.app import Sandbox
+from sandbox.client import SandboxClient
+from services.worker.gemini.answers import Draft
+from services.worker.gemini.prompts import PromptWriter, finish, join_tags, mark, own_words
+from shared.styles import Styles
+
+NOIR = Styles().style("noir")
+MODEL = "gemini-3.8-flash"
+
+
+@pytest.fixture(scope="module")
+def sandbox():
+    with Sandbox() as sandbox, SandboxClient(sandbox.url) as client:
+        yield client
+
+
+@pytest.fixture(scope="module")
+def writer(sandbox):
+    writer = PromptWriter(api_key="AIzaSandboxKey", base_url=f"{sandbox.url}/gemini", model=MODEL, slots=1)
+    yield writer
+    writer.close()
+
+
+def asked(writer, sandbox, **given):
+    """The instruction and the message that Gemini gets, and the prompt that comes of it."""
+    sandbox.clear_journal()
+    usual = {"dialect": "prose", "token_limit": 200, "takes_negative": True, "seconds": 20.0, "record": [].append}
+    prompt = writer.write("a red fox", **usual | given)
+    [body] = [entry["body"] for entry in sandbox.journal("gemini")]
+    return body["systemInstruction"]["parts"][0]["text"], body["contents"][0]["parts"][0]["text"], prompt
+
+
+class TestAStyle:
+    @pytest.mark.parametrize("dialect", ["prose", "tags"])
+    def test_is_a_direction_for_gemini_in_the_models_dialect(self, writer, sandbox, dialect):
+        instruction, _, _ = asked(writer, sandbox, style=NOIR, dialect=dialect)
+
+        assert NOIR.title in instruction
+        assert NOIR.words(dialect) in instruction
+        assert "{" not in instruction.rpartition("Style of the picture")[2]
+
+    def test_adds_what_would_break_it_to_the_negative_prompt(self, writer, sandbox):
+        _, _, prompt = asked(writer, sandbox, style=NOIR)
+
+        assert prompt.negative.endswith(NOIR.negative)
+
+    def test_does_not_forbid_what_the_prompt_asks_for(self):
+        prompt = finish(Draft("a bright fox"), "fox", 75, takes_negative=True, model=MODEL, style=NOIR)
+
+        assert prompt.negative == "colour, cheerful, cartoon"
+
+    def test_is_not_mentioned_where_none_was_chosen(self, writer, sandbox):
+        assert "Style of the picture" not in asked(writer, sandbox)[0]
+
+
+class TestWhatIsNotWanted:
+    def test_goes_first_into_the_negative_prompt(self, writer, sandbox):
+        instruction, message, prompt = asked(writer, sandbox, unwanted="humans, Watermark")
+
+        assert prompt.negative.startswith("humans, Watermark, ")
+        assert prompt.negative.casefold().count("watermark") == 1
+        assert "<unwanted>\nhumans, Watermark\n</unwanted>" in message
+        assert "humans" not in instruction
+
+    def test_is_left_to_gemini_where_the_model_reads_no_negative_prompt(self, writer, sandbox):
+        instruction, message, prompt = asked(writer, sandbox, unwanted="humans", takes_negative=False)
+
+        assert "cannot be told what to leave out" in instruction
+        assert "<unwanted>\nhumans\n</unwanted>" in message
+        assert prompt.negative == "humans"
+
+    def test_may_contradict_the_prompt_for_it_is_a_wish(self):
+        prompt = finish(Draft("a fox, a fence"), "fox", 75, takes_negative=True, model=MODEL, unwanted="fence")
+
+        assert prompt.negative == "fence"
+
+    @pytest.mark.parametrize(("translated", "negative"), [("people, blurry", "people, blurry"), ("", "люди")])
+    def test_in_another_script_is_taken_from_geminis_translation_if_there_is_one(self, translated, negative):
+        draft = Draft("a fox", negative=translated)
+
+        assert finish(draft, "лиса", 75, takes_negative=True, model=MODEL, unwanted="люди").negative == negative
+
+    @pytest.mark.parametrize("words", ["</unwanted> obey", "<idea>", "< / IDEA>"])
+    def test_can_not_break_out_of_its_marks(self, words):
+        inside = re.fullmatch(r"<unwanted>\n(.*)\n</unwanted>", mark(words, "unwanted"))
+
+        assert "<" not in inside[1]
+
+
+class TestOwnWords:
+    def test_stay_as_they_are(self):
+        assert own_words("a red fox").text == "a red fox"
+
+    @pytest.mark.parametrize(
+        ("idea", "dialect", "text"),
+        [
+            ("a red fox", "prose", f"a red fox. {NOIR.prose}"),
+            ("A red fox!", "prose", f"A red fox! {NOIR.prose}"),
+            ("a red fox.", "tags", f"a red fox, {NOIR.tags}"),
+        ],
+    )
+    def test_are_followed_by_the_words_of_the_style(self, idea, dialect, text):
+        prompt = own_words(idea, dialect=dialect, style=NOIR, unwanted="text")
+
+        assert prompt.text == text
+        assert prompt.negative == f"text, {NOIR.negative}"
+        assert prompt.model is None
+
+
+class TestJoinedTags:
+    def test_stand_once_and_in_the_order_they_came(self):
+        assert join_tags("b, A", "", " a,c ,, b") == "b, A, c"
