@@ -34,7 +34,8 @@ def sandbox_url() -> Iterator[str]:
         yield sandbox.url
 
 
-@pytest.fixture(scope="session")
+# Not for the session: Playwright keeps an event loop running meanwhile, and other tests want their own.
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
     found = next(filter(None, map(shutil.which, BROWSERS)), None)
     if found is None:
