@@ -80,7 +80,7 @@ def mira(guest: Callable[[str], int]) -> int:
     return guest("Mira")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def known_browser(chromium: Browser) -> Iterator[BrowserContext]:
     """Where all pages live that need no memory of their own: a new one for each takes its time."""
     context = chromium.new_context(**VIEW)
