@@ -21,7 +21,7 @@ def make_celery(redis_url: str | None) -> Celery:
         broker_transport_options={"polling_interval": EMBEDDED_POLLING_S}
         if redis_url is None
         else {
-            "socket_timeout": 30.0,
+            "socket_timeout": 5.0,
             "socket_connect_timeout": BROKER_TIMEOUT_S,
             "socket_keepalive": True,
             "health_check_interval": 15,

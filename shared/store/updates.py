@@ -10,7 +10,7 @@ from shared.store import tables
 from shared.store.database import Database
 from shared.store.jobs import insert_new
 
-MAX_TRIES = 5
+MAX_TRIES = 20  # five minutes; what fails longer is no matter of waiting
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,59 @@
+"""Several pictures of one idea: painted side by side, delivered as one album, with buttons for each."""
+
+from installation import PAINTING
+
+
+def buttons_of(message):
+    return [button["text"] for row in message["reply_markup"]["inline_keyboard"] for button in row]
+
+
+def control_of(sandbox, person):
+    return sandbox.wait_for_message(
+        person,
+        lambda message: "of your idea" in message.get("text", "") or "pictures came out" in message.get("text", ""),
+    )
+
+
+class TestSeveralPictures:
+    def test_come_as_one_album_with_the_caption_on_the_first(self, installation, sandbox):
+        ada = sandbox.person("Ada")
+
+        sandbox.say(ada, "/imagine a red boat --n 4 --seed 7")
+        photos = sandbox.wait_for_photo(ada, count=4)
+
+        assert len({photo["media_group_id"] for photo in photos}) == 1
+        assert [bool(photo.get("caption")) for photo in photos] == [True, False, False, False]
+        assert buttons_of(control_of(sandbox, ada)) == ["1", "2", "3", "4"]
+
+    def test_have_one_prompt_and_seeds_that_follow_each_other(self, installation, sandbox):
+        ada = sandbox.person("Ada")
+
+        sandbox.say(ada, "/imagine a red boat --n 3 --seed 7")
+        sandbox.wait_for_photo(ada, count=3)
+
+        orders = [entry["body"] for entry in sandbox.journal("router", PAINTING)]
+        assert len({order["inputs"] for order in orders}) == 1
+        assert sorted(order["parameters"]["seed"] for order in orders) == [7, 8, 9]
+        assert len(sandbox.journal("gemini", "generateContent")) == 1
+
+    def test_that_could_not_all_be_painted_are_delivered_as_far_as_they_go(self, installation, sandbox):
+        ada = sandbox.person("Ada")
+        sandbox.arm("router", path=PAINTING, body='"seed":8', times=None, preset="moderated")
+
+        sandbox.say(ada, "/imagine a red boat --n 3 --seed 7")
+        control = control_of(sandbox, ada)
+
+        assert len(sandbox.photos(ada)) == 2
+        assert buttons_of(control) == ["1", "3", "🔁 Try the missing 1 again"]
+
+    def test_each_have_their_own_buttons_behind_their_number(self, installation, sandbox):
+        ada = sandbox.person("Ada")
+        sandbox.say(ada, "/imagine a red boat --n 2")
+        sandbox.wait_for_photo(ada, count=2)
+        control = control_of(sandbox, ada)
+
+        sandbox.press(ada, control, "2")
+        opened = sandbox.wait_for_message(ada, lambda message: "‹ Back" in str(message.get("reply_markup")))
+        sandbox.press(ada, opened, "🔁 Again")
+
+        assert len(sandbox.wait_for_photo(ada, count=3)) == 3
