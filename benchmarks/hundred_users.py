@@ -78,7 +78,11 @@ def _measure(client: SandboxClient, users: int) -> list[float]:
         found = [one for one in client.journal("telegram", "sendPhoto", after=seen) if one["status"] == 200]
         return found if len(found) >= users else None
 
-    return sorted(one["done_at"] - started for one in client.wait_for(photos, timeout_s=120, what="the photos"))
+    waits = sorted(one["done_at"] - started for one in client.wait_for(photos, timeout_s=120, what="the photos"))
+    for service, path in (("telegram", "sendMessage"), ("gemini", "generateContent"), ("router", "models/")):
+        asked = [one["at"] - started for one in client.journal(service, path) if one["at"] > started]
+        print(f"  {path}: first {min(asked):.1f} s, middle {sorted(asked)[len(asked) // 2]:.1f} s, last {max(asked):.1f} s")
+    return waits
 
 
 def _say(url: str, people: list[dict]) -> None:

@@ -41,6 +41,11 @@ class Status:
         self._changed.add(job_id)
         self._news.set()
 
+    def promised(self, job: Job) -> None:
+        """Take note that a job's status message was sent just now: its first edit keeps its distance."""
+        self._next_edit_at[job.address.chat_id] = asyncio.get_running_loop().time() + _pause(job)
+        self.changed(job.id)
+
     async def keep_true(self) -> None:
         """Edit what has changed. Runs until cancelled."""
         looked_at = 0.0
@@ -103,7 +108,7 @@ class Status:
                 self._next_edit_at[job.address.chat_id] - now + 0.05, self.changed, job.id
             )
             return
-        self._next_edit_at[job.address.chat_id] = now + (PRIVATE_PAUSE_S if job.address.private else GROUP_PAUSE_S)
+        self._next_edit_at[job.address.chat_id] = now + _pause(job)
         if await asyncio.to_thread(self._jobs.change_status, job, shown):
             await self._edit(job, sentence(shown, job.sender.language))
 
@@ -132,6 +137,10 @@ class Status:
             )
         except TelegramError as error:
             log.debug("no chat action", extra={"chat_id": chat_id, "error": type(error).__name__})
+
+
+def _pause(job: Job) -> float:
+    return PRIVATE_PAUSE_S if job.address.private else GROUP_PAUSE_S
 
 
 def describe(job: Job) -> str:

@@ -83,7 +83,7 @@ class Imagine:
             text=sentence(shown, job.sender.language), **answer(job.address), disable_notification=True
         )
         if await asyncio.to_thread(self._jobs.show_status, job.id, message.message_id, shown):
-            self._status.changed(job.id)
+            self._status.promised(job)
         else:
             await message.delete()
 
