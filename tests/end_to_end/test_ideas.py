@@ -60,7 +60,7 @@ class TestAnIdeaThatCanBePainted:
         sandbox.say(bob, "/help")
         row = installation.delivered(message)
 
-        assert row.idea == "a fox in the snow"
+        assert row.idea == "a fox ? in the snow"
         assert len(sandbox.photos(ada)) == 1
 
 
