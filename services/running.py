@@ -92,10 +92,14 @@ async def _serve(settings: BotSettings, database: Database, celery: object) -> N
 
 
 def _stop(worker: Worker) -> None:
-    if not worker.stop():
+    ended = worker.stop()
+    status = 1 if worker.died else 0
+    if not ended:
         # A call to some service is still under way in a thread, and threads can't be ended. Its job was given back.
         sys.stdout.flush()
-        os._exit(0)
+        os._exit(status)
+    if status:
+        raise SystemExit(status)
 
 
 @contextmanager

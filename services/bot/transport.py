@@ -4,6 +4,7 @@ The library's own transport spends most of a busy bot's time in its connection p
 """
 
 from typing import Any
+from urllib.parse import urlencode
 
 import aiohttp
 from telegram.error import NetworkError, TimedOut
@@ -62,14 +63,15 @@ class Transport(BaseRequest):
         """
         if self._session is None:
             raise RuntimeError("this transport is not initialized")
-        form = _form(request_data)
-        uploads = isinstance(form, aiohttp.FormData)
+        uploads = request_data is not None and request_data.contains_files
+        body: aiohttp.FormData | bytes | None
+        body, headers = _form(request_data) if request_data and uploads else _fields(request_data)
         connect = _seconds(connect_timeout, CONNECT_S)
         write = _seconds(write_timeout, MEDIA_WRITE_S if uploads else WRITE_S)
         total = connect + write + _seconds(read_timeout, READ_S)
         timeout = aiohttp.ClientTimeout(total=total, sock_connect=connect)
         try:
-            async with self._session.request(method, url, data=form, timeout=timeout) as answer:
+            async with self._session.request(method, url, data=body, headers=headers, timeout=timeout) as answer:
                 return answer.status, await answer.read()
         # No cause is kept: these errors' texts may hold the URL, and it holds the token.
         except TimeoutError:
@@ -78,17 +80,20 @@ class Transport(BaseRequest):
             raise NetworkError(f"the connection failed: {type(error).__name__}") from None
 
 
-def _form(data: RequestData | None) -> aiohttp.FormData | dict[str, str] | None:
+def _fields(data: RequestData | None) -> tuple[bytes | None, dict[str, str]]:
+    # aiohttp would make a multipart writer with a random boundary first, even where none is needed.
     if data is None:
-        return None
-    if not data.contains_files:
-        return data.json_parameters
+        return None, {}
+    return urlencode(data.json_parameters).encode(), {"Content-Type": "application/x-www-form-urlencoded"}
+
+
+def _form(data: RequestData) -> tuple[aiohttp.FormData, dict[str, str]]:
     form = aiohttp.FormData(quote_fields=False)
     for name, value in data.json_parameters.items():
         form.add_field(name, value)
     for name, (filename, content, media_type) in data.multipart_data.items():
         form.add_field(name, content, filename=filename, content_type=media_type)
-    return form
+    return form, {}
 
 
 def _seconds(timeout: Any, usual: float) -> float:

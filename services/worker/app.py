@@ -3,6 +3,7 @@
 import logging
 import os
 import random
+import signal
 import socket
 import threading
 import uuid
@@ -57,8 +58,10 @@ class Worker:
         )
         jobs = Jobs(database)
         pipeline = _pipeline(settings, database, jobs)
-        register(celery, TurnTaker(self.name, self._turns, jobs, pipeline, self._tickets))
+        self._taker = TurnTaker(self.name, self._turns, jobs, pipeline, self._tickets)
+        register(celery, self._taker)
         self._heartbeat = Heartbeat(settings.heartbeat_file)
+        self.died = False
         self._stopping = threading.Event()
         self._consumer = threading.Thread(target=self._consume, name="tickets", daemon=True)
         self._rounds = [
@@ -104,6 +107,11 @@ class Worker:
             without_heartbeat=True,
         )
         controller.start()
+        if celery_state.should_stop is None:
+            # Nobody asked for the end: a process without its consumer would look alive and do nothing.
+            log.critical("tickets are no longer taken", extra={"worker": self.name})
+            self.died = True
+            os.kill(os.getpid(), signal.SIGTERM)
 
     def _again_and_again(self, act: Callable[[], None], every_s: float) -> None:
         while not self._stopping.is_set():
@@ -117,7 +125,7 @@ class Worker:
             self._stopping.wait(every_s * random.uniform(0.8, 1.2))
 
     def _renew(self) -> None:
-        self._turns.renew(self.name)
+        self._turns.renew(self.name, self._taker.in_hand())
         if self._consumer.is_alive():
             self._heartbeat.beat()
 

@@ -26,6 +26,7 @@ class TurnTaker:
         self._jobs = jobs
         self._pipeline = pipeline
         self._tickets = tickets
+        self._in_hand: set[int] = set()
 
     def take_a_turn(self) -> None:
         """Turn the fairest queued idea into a recorded image.
@@ -38,7 +39,15 @@ class TurnTaker:
             log.warning("no turn taken: the database is away")
             return
         if job is not None:
-            self._serve(job)
+            self._in_hand.add(job.id)
+            try:
+                self._serve(job)
+            finally:
+                self._in_hand.discard(job.id)
+
+    def in_hand(self) -> frozenset[int]:
+        """Ids of the jobs that are being served at this moment."""
+        return frozenset(self._in_hand.copy())
 
     def _serve(self, job: Job) -> None:
         attempts: list[Attempt] = []

@@ -1,18 +1,21 @@
 """The way to the database: connections, transactions, and the few things in which the two kinds differ."""
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
+import psycopg
 from sqlalchemy import Connection, Engine, create_engine, event, func, select
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import DBAPIError, DisconnectionError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from shared.errors import StoreAway
 
 CHANNEL = "g2d_jobs"  # Postgres' name for our wake-ups
 BUSY_TIMEOUT_MS = 30_000
+IDLE_S = 2.0  # after which a connection is asked whether it still is one
 CONNECTIONS = 16  # a process; statements take about a millisecond, so a few serve many threads
 
 
@@ -84,11 +87,10 @@ def _translated() -> Iterator[None]:
 
 
 def _postgres(url: str) -> Engine:
-    return create_engine(
+    engine = create_engine(
         url,
         pool_size=CONNECTIONS,
         max_overflow=CONNECTIONS,
-        pool_pre_ping=True,
         pool_recycle=1800,
         hide_parameters=True,  # A failing statement's error must not carry ideas and prompts into the log.
         connect_args={
@@ -97,6 +99,23 @@ def _postgres(url: str) -> Engine:
             "options": "-c statement_timeout=30000 -c lock_timeout=10000 -c timezone=UTC",
         },
     )
+
+    @event.listens_for(engine, "checkin")
+    def note_time(_: object, record: Any) -> None:
+        record.info["idle_since"] = time.monotonic()
+
+    @event.listens_for(engine, "checkout")
+    def look_before_use(connection: Any, record: Any, _: object) -> None:
+        # The pool's own ping asks before every transaction; one that was used a moment ago is alive.
+        if time.monotonic() - record.info.get("idle_since", time.monotonic()) < IDLE_S:
+            return
+        try:
+            connection.execute("SELECT 1")
+            connection.rollback()
+        except psycopg.Error as error:
+            raise DisconnectionError from error
+
+    return engine
 
 
 def _sqlite(url: str) -> Engine:

@@ -1,5 +1,6 @@
 """Whose turn it is: claims with leases, and the sweep that brings back what was lost."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -98,12 +99,19 @@ class Turns:
             self._database.tell(connection, row.id)
             return read_job(row)
 
-    def renew(self, worker: str) -> int:
-        """Keep all jobs of a living worker its own; returns how many these are."""
+    def renew(self, worker: str, job_ids: Collection[int]) -> int:
+        """Keep the jobs that a living worker has in hand its own; returns how many still are.
+
+        A job that the worker let go without being able to write it down is left to the sweep.
+        """
         with self._database.writing() as connection:
             return connection.execute(
                 update(tables.jobs)
-                .where(tables.jobs.c.state == State.WORKING, tables.jobs.c.worker == worker)
+                .where(
+                    tables.jobs.c.state == State.WORKING,
+                    tables.jobs.c.worker == worker,
+                    tables.jobs.c.id.in_(job_ids),
+                )
                 .values(lease_until=datetime.now(UTC) + self._lease)
             ).rowcount
 

@@ -179,17 +179,27 @@ class TestLeases:
         submit(database)
         jobs = [claim(database, "alive", lease=ALREADY_OVER) for _ in range(2)]
 
-        assert turns_of(database).renew("alive") == 2
+        assert turns_of(database).renew("alive", [job.id for job in jobs]) == 2
 
         assert turns_of(database).sweep(most_due=10) == Sweep(due=0)
         assert {read(database, job).state for job in jobs} == {State.WORKING}
 
     def test_a_worker_renews_its_own_jobs_alone(self, database: Database) -> None:
         submit(database)
-        claim(database, "dead", lease=ALREADY_OVER)
+        job = claim(database, "dead", lease=ALREADY_OVER)
 
-        assert turns_of(database).renew("alive") == 0
+        assert turns_of(database).renew("alive", [job.id]) == 0
         assert turns_of(database).sweep(most_due=10) == Sweep(due=1, revived=1)
+
+    def test_a_job_that_a_living_worker_let_go_unwritten_is_queued_again(self, database: Database) -> None:
+        submit(database)
+        submit(database)
+        held, dropped = (claim(database, "alive", lease=ALREADY_OVER) for _ in range(2))
+
+        turns_of(database).renew("alive", [held.id])
+
+        assert turns_of(database).sweep(most_due=10) == Sweep(due=1, revived=1)
+        assert read(database, dropped).state is State.QUEUED
 
     def test_a_dead_workers_job_is_queued_again(self, database: Database) -> None:
         submit(database)
@@ -216,7 +226,7 @@ class TestLeases:
     def test_a_loss_between_two_waits_keeps_what_was_done(self, database: Database) -> None:
         job = submit_and_claim(database, worker="dead")
         Jobs(database).keep_prompt(job, RED_FOX)
-        turns_of(database, lease=ALREADY_OVER).renew("dead")
+        turns_of(database, lease=ALREADY_OVER).renew("dead", [job.id])
 
         turns_of(database).sweep(most_due=10)
 
