@@ -81,9 +81,8 @@ def _measure(client: SandboxClient, users: int) -> list[float]:
     waits = sorted(one["done_at"] - started for one in client.wait_for(photos, timeout_s=120, what="the photos"))
     for service, path in (("telegram", "sendMessage"), ("gemini", "generateContent"), ("router", "models/")):
         asked = [one["at"] - started for one in client.journal(service, path) if one["at"] > started]
-        print(
-            f"  {path}: first {min(asked):.1f} s, middle {sorted(asked)[len(asked) // 2]:.1f} s, last {max(asked):.1f} s"
-        )
+        middle = sorted(asked)[len(asked) // 2]
+        print(f"  {path}: first {min(asked):.1f} s, middle {middle:.1f} s, last {max(asked):.1f} s")
     return waits
 
 

@@ -22,6 +22,7 @@ from shared.store.outbox import Outbox
 log = logging.getLogger(__name__)
 
 AT_ONCE = 30
+COALESCE_S = 0.03  # jobs that end together are claimed together
 LOOK_EVERY_S = 2.0  # a wake-up may get lost
 MAX_PHOTO_BYTES = 10 * 1024 * 1024
 UPLOAD_S = 60.0
@@ -66,6 +67,7 @@ class Delivery:
                 log.warning("nothing delivered: the database is away")
             if not found:
                 await wait_for_news(self._news, LOOK_EVERY_S)
+                await asyncio.sleep(COALESCE_S)
 
     async def finish(self) -> None:
         """Let deliveries under way end."""

@@ -19,6 +19,12 @@ log = logging.getLogger(__name__)
 
 PRIVATE_PAUSE_S = 1.0  # between two edits in one chat; Telegram's limit is about one message a second,
 GROUP_PAUSE_S = 3.0  # and 20 a minute in a group
+# Telegram takes about 30 calls a second from a bot, and photos go first: of edits there are fewer, in all chats
+# together, and each says what is then.
+EDITS_A_SECOND = 10.0
+EDITS_AT_ONCE = 5
+MOST_ACTIONS = 20  # chats that see "sending a photo" at a time, for the same reason
+COALESCE_S = 0.05  # what changes together is looked at together
 LOOK_EVERY_S = 3.0  # a wake-up may get lost, and places in the line change without one
 MOST_SHOWN = 200  # jobs whose place in the line is kept up to date
 SEVERAL = "several"  # stands in the place of a stage
@@ -34,6 +40,7 @@ class Status:
         self._jobs = jobs
         self._changed: set[int] = set()
         self._news = asyncio.Event()
+        self._looked_at = 0.0
         self._next_edit_at: dict[int, float] = {}
 
     def changed(self, job_id: int) -> None:
@@ -48,25 +55,34 @@ class Status:
 
     async def keep_true(self) -> None:
         """Edit what has changed. Runs until cancelled."""
-        looked_at = 0.0
-        loop = asyncio.get_running_loop()
         while True:
             await wait_for_news(self._news, LOOK_EVERY_S)
             self._news.clear()
+            edits = 0
             try:
-                jobs = await self._take_changed()
-                if loop.time() - looked_at > LOOK_EVERY_S:
-                    looked_at = loop.time()
-                    jobs |= await self._look()
-                await asyncio.gather(*(self._show(job, shown) for job, shown in jobs.values()))
+                edits = await self._edit_some()
             except StoreAway:
                 log.warning("status messages not updated: the database is away")
+            await asyncio.sleep(max(COALESCE_S, edits / EDITS_A_SECOND))
+
+    async def _edit_some(self) -> int:
+        """Edit a few messages that don't say what is; returns how many."""
+        jobs = await self._take_changed()
+        now = asyncio.get_running_loop().time()
+        if now - self._looked_at > LOOK_EVERY_S:
+            self._looked_at = now
+            self._next_edit_at = {chat_id: at for chat_id, at in self._next_edit_at.items() if at > now}
+            jobs |= await self._look()
+        untrue = [(job, shown) for job, shown in jobs.values() if shown != job.status_shown]
+        for job, _ in untrue[EDITS_AT_ONCE:]:
+            self.changed(job.id)
+        return sum(await asyncio.gather(*(self._show(job, shown) for job, shown in untrue[:EDITS_AT_ONCE])))
 
     async def keep_acting(self) -> None:
         """Show "sending a photo" in the chats that are worked for. Runs until cancelled."""
         while True:
             try:
-                chats = await asyncio.to_thread(self._jobs.chats_at_work, self._bot_id, most=MOST_SHOWN)
+                chats = await asyncio.to_thread(self._jobs.chats_at_work, self._bot_id, most=MOST_ACTIONS)
                 await asyncio.gather(*(self._act(chat_id, topic_id) for chat_id, topic_id in chats))
             except StoreAway:
                 log.warning("no chat actions: the database is away")
@@ -99,18 +115,17 @@ class Status:
                 found[job.id] = job, f"{Stage.QUEUED}:{place}"
         return found
 
-    async def _show(self, job: Job, shown: str) -> None:
-        if shown == job.status_shown:
-            return
-        now = asyncio.get_running_loop().time()
-        if now < self._next_edit_at.get(job.address.chat_id, 0.0):
-            asyncio.get_running_loop().call_later(
-                self._next_edit_at[job.address.chat_id] - now + 0.05, self.changed, job.id
-            )
-            return
-        self._next_edit_at[job.address.chat_id] = now + _pause(job)
-        if await asyncio.to_thread(self._jobs.change_status, job, shown):
-            await self._edit(job, sentence(shown, job.sender.language))
+    async def _show(self, job: Job, shown: str) -> bool:
+        loop = asyncio.get_running_loop()
+        wait = self._next_edit_at.get(job.address.chat_id, 0.0) - loop.time()
+        if wait > 0:
+            loop.call_later(wait + COALESCE_S, self.changed, job.id)
+            return False
+        self._next_edit_at[job.address.chat_id] = loop.time() + _pause(job)
+        if not await asyncio.to_thread(self._jobs.change_status, job, shown):
+            return False
+        await self._edit(job, sentence(shown, job.sender.language))
+        return True
 
     async def _edit(self, job: Job, text: str) -> None:
         try:

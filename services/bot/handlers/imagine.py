@@ -67,17 +67,22 @@ class Imagine:
         Returns:
             Whether the request is new.
         """
-        job, is_new = await asyncio.to_thread(
-            self._jobs.submit, request, address=address, sender=sender, lineage=lineage
-        )
+        job, is_new, place = await asyncio.to_thread(self._accept, request, address, sender, lineage)
         if is_new:
-            await asyncio.gather(asyncio.to_thread(self._tickets.send, request.count), self._promise(job, context))
+            await asyncio.gather(
+                asyncio.to_thread(self._tickets.send, request.count), self._promise(job, place, context)
+            )
         elif job.status_message_id is None and job.state not in ENDED:
-            await self._promise(job, context)
+            await self._promise(job, place, context)
         return is_new
 
-    async def _promise(self, job: Job, context: ContextTypes.DEFAULT_TYPE) -> None:
-        place = await asyncio.to_thread(self._jobs.position, job.id)
+    def _accept(
+        self, request: Request, address: Address, sender: Sender, lineage: Lineage | None
+    ) -> tuple[Job, bool, int | None]:
+        job, is_new = self._jobs.submit(request, address=address, sender=sender, lineage=lineage)
+        return job, is_new, self._jobs.position(job.id)
+
+    async def _promise(self, job: Job, place: int | None, context: ContextTypes.DEFAULT_TYPE) -> None:
         shown = f"{Stage.QUEUED}:{place or 1}"
         message = await context.bot.send_message(
             text=sentence(shown, job.sender.language), **answer(job.address), disable_notification=True
