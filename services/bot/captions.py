@@ -7,6 +7,8 @@ from shared.jobs import Job, Parameters
 
 MAX_UNITS = 1024  # Telegram's limit for a caption after its tags are read; counted in UTF-16 to be safe
 MAX_IDEA_UNITS = 300
+MAX_TITLE_UNITS = 80
+LONG_IDEA_UNITS = 80  # what is shorter is its own title
 MAX_NEGATIVE_UNITS = 60
 
 
@@ -18,13 +20,21 @@ def write_caption(job: Job, *, default_model: str) -> str:
     """
     facts = "\n".join([_facts(job), *_remarks(job, job.request.parameters.model or default_model)])
     idea = shorten(job.request.idea, MAX_IDEA_UNITS)
-    room = MAX_UNITS - units(idea) - units(facts) - len("\n\n")
-    parts = [f"<b>{_escape(idea)}</b>"]
+    title = _title(job)
+    room = MAX_UNITS - units(title) - units(idea) - units(facts) - len("\n\n\n")
+    parts = [f"<b>{_escape(title)}</b>", _escape(idea)] if title else [f"<b>{_escape(idea)}</b>"]
     if job.prompt is not None and not (job.request.parameters.raw and job.prompt.text == job.request.idea):
         prompt = shorten(job.prompt.text, room)
         parts.append(f"<blockquote expandable>{_escape(prompt)}</blockquote>")
     parts.append(f"<i>{_escape(facts)}</i>")
     return "\n".join(parts)
+
+
+def _title(job: Job) -> str:
+    """The title that Gemini found, for an idea that is too long to be one."""
+    if job.prompt is None or units(job.request.idea) <= LONG_IDEA_UNITS:
+        return ""
+    return shorten(job.prompt.title, MAX_TITLE_UNITS)
 
 
 def _facts(job: Job) -> str:

@@ -162,6 +162,8 @@ def describe(job: Job) -> str:
     """What the status message of a job under way should say: the stage, and where it helps a number after it."""
     if job.stage in {Stage.WAKING, Stage.RETRYING} and job.estimate_s is not None and math.isfinite(job.estimate_s):
         return f"{job.stage}:{max(1, math.ceil(job.estimate_s))}"
+    if job.stage is Stage.PAINTING and job.handle is not None and job.handle.get("position"):
+        return f"{job.stage}:{job.handle['position']}"
     return str(job.stage)
 
 
@@ -180,4 +182,6 @@ def sentence(shown: str, language: str) -> str:
         )
     if stage in {Stage.WAKING, Stage.RETRYING} and not detail:
         return say(f"status_{stage}_unknown", language)
+    if stage == Stage.PAINTING and detail:
+        return say("status_painting_in_line", language, detail=detail)
     return say(f"status_{stage}", language, detail=detail)

@@ -223,9 +223,14 @@ class _Handle:
     pictures: int
 
     def wrap(self, still: StillPainting) -> StillPainting:
-        handle = {"target": asdict(self.target), "brief": asdict(self.brief), "order": self.order}
-        retry_after = still.retry_after or 1.0
-        return StillPainting({**handle, "pictures": self.pictures}, retry_after=retry_after, position=still.position)
+        handle = {
+            "target": asdict(self.target),
+            "brief": asdict(self.brief),
+            "order": self.order,
+            "pictures": self.pictures,
+            "position": still.position,  # for people to read
+        }
+        return StillPainting(handle, retry_after=still.retry_after or 1.0, position=still.position)
 
 
 def _read_handle(handle: dict[str, Any] | None) -> _Handle | None:

@@ -47,6 +47,12 @@ class TestCaption:
             "<i>model · seed 7 · 12 s</i>"
         )
 
+    def test_a_long_idea_stands_below_the_title_that_gemini_found(self) -> None:
+        idea = "a red fox that has lost its way in deep snow and looks for the light of a house far away in the valley"
+        job = finished(request=Request(idea), prompt=replace(RED_FOX, title="Fox in the snow"))
+
+        assert as_shown(caption(job)).splitlines()[:2] == ["Fox in the snow", idea]
+
     def test_a_model_that_takes_no_seed_has_none_to_tell(self) -> None:
         assert "seed" not in caption(finished(recipe=replace(FOX_RECIPE, seed=None)))
 

@@ -154,6 +154,7 @@ class TestTheStatus:
             ("retrying:3", "about 3 s"),
             ("retrying", "I'll try again by myself."),
             ("painting", "Painting"),
+            ("painting:3", "place 3"),
         ],
     )
     def test_it_says_what_is_known(self, shown: str, said: str) -> None:
@@ -161,6 +162,10 @@ class TestTheStatus:
 
     def test_a_wait_of_less_than_a_second_is_told_as_one(self) -> None:
         assert describe(a_job(stage=Stage.WAKING, estimate_s=0.2)) == "waking:1"
+
+    def test_the_place_in_a_providers_own_line_is_told(self) -> None:
+        assert describe(a_job(stage=Stage.PAINTING, handle={"position": 3})) == "painting:3"
+        assert describe(a_job(stage=Stage.PAINTING, handle={"position": None})) == "painting"
 
     def test_what_is_shown_fits_its_column(self) -> None:
         assert all(len(describe(a_job(stage=stage, estimate_s=1e15))) <= 64 for stage in Stage)
