@@ -54,7 +54,9 @@ class TestAnIdeaThatCanBePainted:
         sandbox.wait_for_message(ada)
         message = said | {"message_id": said["message_id"] + 100_000, "text": "/imagine a fox \ud83e in the snow"}
         message["entities"] = [{"type": "bot_command", "offset": 0, "length": len("/imagine")}]
-        body = json.dumps({"ok": True, "result": [{"update_id": 1, "message": message}]})
+        # Other tests of this installation make updates up, too: the number must be new to it.
+        update = {"update_id": message["message_id"], "message": message}
+        body = json.dumps({"ok": True, "result": [update]})
         sandbox.arm("telegram", path="/getUpdates$", reply_base64=base64.b64encode(body.encode()).decode())
 
         sandbox.say(bob, "/help")
