@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from servers import postgres_database, redis_database
+from servers import OTHER_REDIS_URL, postgres_database, redis_database
 
 from shared.migrations import migrate
 from shared.store.database import Database
@@ -26,7 +26,7 @@ def postgres_url() -> Iterator[str]:
 @pytest.fixture
 def redis_url() -> Iterator[str]:
     """The tests' own database in Redis, empty."""
-    with redis_database() as url:
+    with redis_database(OTHER_REDIS_URL) as url:
         yield url
 
 

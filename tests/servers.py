@@ -12,6 +12,8 @@ from psycopg import sql
 
 POSTGRES_URL = os.environ.get("TEST_POSTGRES_URL", "postgresql://postgres@127.0.0.1:5432/postgres")
 REDIS_URL = os.environ.get("TEST_REDIS_URL", "redis://127.0.0.1:6379/15")
+# An installation may be running while other tests have their turn: its worker would take their tickets.
+OTHER_REDIS_URL = f"{REDIS_URL.rpartition('/')[0]}/{int(REDIS_URL.rpartition('/')[2]) - 1}"
 PATIENCE_S = 5
 
 
@@ -36,18 +38,18 @@ def _postgres(statement: sql.Composed) -> None:
 
 
 @contextmanager
-def redis_database() -> Iterator[str]:
-    """The tests' own database in Redis, emptied before and after. Yields its URL."""
-    flush_redis()
+def redis_database(url: str = REDIS_URL) -> Iterator[str]:
+    """One of the tests' own databases in Redis, emptied before and after. Yields its URL."""
+    flush_redis(url)
     try:
-        yield REDIS_URL
+        yield url
     finally:
-        flush_redis()
+        flush_redis(url)
 
 
-def flush_redis() -> None:
-    """Empty the tests' own database in Redis."""
-    with redis.Redis.from_url(REDIS_URL, socket_connect_timeout=PATIENCE_S) as connection:
+def flush_redis(url: str = REDIS_URL) -> None:
+    """Empty one of the tests' own databases in Redis."""
+    with redis.Redis.from_url(url, socket_connect_timeout=PATIENCE_S) as connection:
         try:
             connection.flushdb()
         except redis.ConnectionError:
