@@ -44,7 +44,7 @@ class TestAnIdeaThatCanBePainted:
 
         [photo] = sandbox.photos(ada)
         assert row.idea == kept
-        assert photo["caption"].startswith(kept[:250])
+        assert kept[:250] in photo["caption"]
         assert len(photo["caption"]) <= 1024
 
     def test_is_painted_with_half_a_surrogate_pair_in_it(self, installation, sandbox):
