@@ -48,7 +48,8 @@ lock: $(VENV)/.tools ## Choose versions anew for pyproject.toml; UPGRADE=1 takes
 	printf 'setuptools\nuv\n' | $(LOCK) $(if $(UPGRADE),--upgrade) --output-file requirements-build.lock - >/dev/null
 	$(LOCK) $(if $(UPGRADE),--upgrade) --extra dev --output-file requirements-dev.lock pyproject.toml >/dev/null
 	@# What runs is what was tested: the same versions, fewer packages.
-	$(LOCK) --constraint requirements-dev.lock --output-file requirements.lock pyproject.toml >/dev/null
+	cp requirements-dev.lock requirements.lock
+	$(LOCK) --output-file requirements.lock pyproject.toml >/dev/null
 
 clean: ## Remove what was installed and cached; data/ and .env stay
 	rm -rf $(VENV) build *.egg-info .coverage .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -7,8 +7,13 @@ from typing import Any
 
 
 class State(StrEnum):
-    """Where a job stands. ``queued`` → ``working`` ⇄ ``waiting`` → ``finished`` | ``failed`` | ``cancelled``."""
+    """Where a job or an errand stands. ``queued`` → ``working`` ⇄ ``waiting`` → one of ``ENDED``.
 
+    A job is ``held`` before it is queued while its person has as many pictures in flight as one may have, or while
+    its batch is paused.
+    """
+
+    HELD = "held"
     QUEUED = "queued"
     WORKING = "working"
     WAITING = "waiting"
@@ -73,6 +78,7 @@ class Parameters:
         ratio: Width to height; goes before ``width`` and ``height``, which it leaves to the model's own area.
         style: Name of a style (``shared.styles``).
         raw: Whether the idea is the prompt, as it was typed.
+        as_file: Whether the picture comes as a file, not as a photo that Telegram compresses.
         negative: What should not be seen, in the user's words, on one line.
     """
 
@@ -86,6 +92,36 @@ class Parameters:
     style: str | None = None
     raw: bool = False
     negative: str | None = None
+    as_file: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Writing:
+    """How Gemini is to write, as the person chose it; None leaves it to the owner's settings or to the model.
+
+    Attributes:
+        model: The chat model's name, without ``models/``.
+        temperature: 0 to the model's own limit, at most 2.
+        top_p: 0 to 1.
+        top_k: Words to choose from, 1 or more.
+        prompt_tokens: The longest prompt for a diffusion model.
+        output_tokens: The longest answer in a chat.
+    """
+
+    model: str | None = None
+    temperature: float | None = None
+    top_p: float | None = None
+    top_k: int | None = None
+    prompt_tokens: int | None = None
+    output_tokens: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A picture that somebody sent along, as it lies in the image store."""
+
+    key: str
+    media_type: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,11 +130,15 @@ class Request:
 
     Attributes:
         count: How many pictures of it; each becomes a job.
+        writing: How the prompt is to be written.
+        picture: What the idea speaks of: Gemini looks at it, and a model that can starts from it.
     """
 
     idea: str
     parameters: Parameters = field(default_factory=Parameters)
     count: int = 1
+    writing: Writing = field(default_factory=Writing)
+    picture: Picture | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,6 +237,7 @@ class Job:
     Attributes:
         number: Place among the pictures of one request, from 0; number 0 carries the status message.
         parent_id: The job whose picture this one goes back to.
+        batch_id: The batch that it belongs to; None where it was asked for alone.
         deadline: When we give up; counted from the first claim, None before it.
         claims: How often a worker took the job, this time included.
         failures: Failed tries of the present step; starts again with each step that is done.
@@ -218,6 +259,7 @@ class Job:
     stage: Stage
     created_at: datetime
     parent_id: int | None = None
+    batch_id: int | None = None
     deadline: datetime | None = None
     claims: int = 0
     failures: int = 0

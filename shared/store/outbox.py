@@ -42,6 +42,7 @@ class Outbox:
                 jobs.delivered_at.is_(None),
                 jobs.bot_id == bot_id,
                 jobs.number == 0,
+                jobs.batch_id.is_(None),  # A batch has its own way home.
                 or_(jobs.pictures == 1, ~under_way),
                 or_(jobs.delivery_lease_until.is_(None), jobs.delivery_lease_until < now),
                 or_(jobs.delivery_not_before.is_(None), jobs.delivery_not_before <= now),

@@ -5,7 +5,7 @@ from typing import Any
 
 from sqlalchemy import Row
 
-from shared.jobs import Address, Job, Parameters, Prompt, Recipe, Request, Sender, Stage, State
+from shared.jobs import Address, Job, Parameters, Picture, Prompt, Recipe, Request, Sender, Stage, State, Writing
 
 
 def read_job(row: Row[Any]) -> Job:
@@ -22,8 +22,15 @@ def read_job(row: Row[Any]) -> Job:
         ),
         sender=Sender(id=row.user_id, language=row.language),
         number=row.number,
-        request=Request(row.idea, read_parameters(row.parameters), row.pictures),
+        request=Request(
+            row.idea,
+            read_parameters(row.parameters),
+            row.pictures,
+            writing=Writing(**row.writing or {}),
+            picture=Picture(row.picture_key, row.picture_type) if row.picture_key else None,
+        ),
         parent_id=row.parent_id,
+        batch_id=row.batch_id,
         state=State(row.state),
         stage=Stage(row.stage),
         created_at=row.created_at,

@@ -66,6 +66,7 @@ users = Table(
     Column("language", String(35), nullable=False, comment="IETF tag, as Telegram last told it"),
     Column("settings", Json, nullable=False, server_default="{}", comment="What this person chose"),
     Column("last_turn", Double, nullable=False, server_default="0", comment="Turn of the newest job"),
+    Column("last_batch_turn", Double, nullable=False, server_default="0", comment="Turn of the newest job of a batch"),
     Column("created_at", Instant, nullable=False),
 )
 
@@ -102,6 +103,10 @@ jobs = Table(
     Column("language", String(35), nullable=False),
     Column("idea", Text, nullable=False),
     Column("parameters", Json, nullable=False),
+    Column("writing", Json, comment="How the prompt is to be written; NULL: as the owner's settings say"),
+    Column("picture_key", String(255), comment="The picture that came with the idea, in the image store"),
+    Column("picture_type", String(64), comment="Its media type"),
+    Column("batch_id", BigInteger, comment="The batch that it belongs to"),
     # Where it stands.
     Column("state", String(16), nullable=False),
     Column("stage", String(16), nullable=False),
@@ -150,16 +155,21 @@ jobs = Table(
         "parent_id",
         "origin",
         unique=True,
-        **_when("parent_id IS NOT NULL AND number = 0 AND state IN ('queued', 'working', 'waiting')"),
+        **_when("parent_id IS NOT NULL AND number = 0 AND state IN ('held', 'queued', 'working', 'waiting')"),
     ),
     Index("ix_jobs_queued", "turn", "id", **_when("state = 'queued'")),
+    # A worker keeps some slots free of batches, and fills them from here.
+    Index("ix_jobs_queued_alone", "turn", "id", **_when("state = 'queued' AND batch_id IS NULL")),
+    Index("ix_jobs_held", "user_id", "turn", **_when("state = 'held'")),
+    Index("ix_jobs_in_flight", "user_id", **_when("state IN ('queued', 'working', 'waiting')")),
+    Index("ix_jobs_batch", "batch_id", "id", **_when("batch_id IS NOT NULL")),
     Index("ix_jobs_waiting", "not_before", **_when("state = 'waiting'")),
     Index("ix_jobs_working", "lease_until", **_when("state = 'working'")),
     Index("ix_jobs_claimed_turn", "turn", **_when("started_at IS NOT NULL")),
     Index(
         "ix_jobs_outbox",
         "ended_at",
-        **_when("delivered_at IS NULL AND state IN ('finished', 'failed', 'cancelled')"),
+        **_when("delivered_at IS NULL AND batch_id IS NULL AND state IN ('finished', 'failed', 'cancelled')"),
     ),
     Index("ix_jobs_user", "user_id", "id"),
     # Many updates a row, all of them to columns outside the big indexes: leave room on the page for them.
@@ -200,4 +210,127 @@ circuits = Table(
     Column("openings", Integer, nullable=False),
     Column("open_until", Instant),
     Column("on_trial", Boolean, nullable=False),
+)
+
+batches = Table(
+    "batches",
+    metadata,
+    Column("id", Id, primary_key=True, autoincrement=True),
+    # Who asked, where, what. A batch from a terminal has no chat.
+    Column("source", String(16), nullable=False, comment="telegram or terminal"),
+    Column("bot_id", BigInteger, nullable=False),
+    Column("chat_id", BigInteger, nullable=False),
+    Column("message_id", BigInteger, nullable=False, comment="The message that asked"),
+    Column("topic_id", BigInteger),
+    Column("private", Boolean, nullable=False),
+    Column("request_key", String(255), nullable=False, comment="The message, or the file, that it was asked with"),
+    Column("user_id", BigInteger, nullable=False),
+    Column("language", String(35), nullable=False),
+    Column("requests", Json, nullable=False, comment="The lines that were read, each a request"),
+    Column("pictures", Integer, nullable=False),
+    Column("way", String(16), nullable=False, comment="albums or zip"),
+    # Where it stands.
+    Column("state", String(16), nullable=False, comment="asked, running, paused, cancelled or finished"),
+    Column("created_at", Instant, nullable=False),
+    Column("started_at", Instant),
+    Column("ended_at", Instant),
+    # The way home.
+    Column("status_message_id", BigInteger),
+    Column("status_shown", Text, comment="What the progress message says"),
+    Column("delivery_lease_until", Instant),
+    Column("delivery_not_before", Instant),
+    Column("delivery_tries", Integer, nullable=False, server_default="0"),
+    Column("delivered_at", Instant),
+    UniqueConstraint("bot_id", "chat_id", "request_key"),
+    Index("ix_batches_open", "id", **_when("delivered_at IS NULL")),
+    Index("ix_batches_user", "user_id", "id"),
+)
+
+conversations = Table(
+    "conversations",
+    metadata,
+    Column("id", Id, primary_key=True, autoincrement=True),
+    Column("bot_id", BigInteger, nullable=False),
+    Column("chat_id", BigInteger, nullable=False),
+    Column("topic_id", BigInteger, nullable=False, server_default="0", comment="0 outside topics"),
+    Column("begins_after", BigInteger, nullable=False, server_default="0", comment="Errand after which it starts"),
+    Column("summary", Text, comment="What older turns came to"),
+    Column("summarised_until", BigInteger, nullable=False, server_default="0", comment="The last errand in it"),
+    Column("created_at", Instant, nullable=False),
+    UniqueConstraint("bot_id", "chat_id", "topic_id"),
+)
+
+errands = Table(
+    "errands",
+    metadata,
+    Column("id", Id, primary_key=True, autoincrement=True),
+    Column("kind", String(16), nullable=False, comment="What a worker is to do: chat, describe, check, withdraw"),
+    # Who asked, where, what.
+    Column("bot_id", BigInteger, nullable=False),
+    Column("chat_id", BigInteger, nullable=False),
+    Column("message_id", BigInteger, nullable=False, comment="The message that asked"),
+    Column("topic_id", BigInteger),
+    Column("private", Boolean, nullable=False),
+    Column("request_key", String(64), nullable=False, comment="The message or the press that asked"),
+    Column("user_id", BigInteger, nullable=False),
+    Column("language", String(35), nullable=False),
+    Column("conversation_id", BigInteger, comment="The conversation that a chat's turn belongs to"),
+    Column("question", Json, nullable=False, comment="What is asked; its form depends on the kind"),
+    Column("writing", Json, comment="Chat model and sampling; NULL: as the owner's settings say"),
+    # Where it stands.
+    Column("state", String(16), nullable=False),
+    Column("claims", Integer, nullable=False, server_default="0"),
+    Column("failures", Integer, nullable=False, server_default="0"),
+    Column("losses", Integer, nullable=False, server_default="0", comment="Leases that ran out"),
+    Column("worker", String(64), comment="Who holds the lease"),
+    Column("lease_until", Instant),
+    Column("not_before", Instant, comment="While waiting"),
+    Column("deadline", Instant, comment="Set by the first claim"),
+    Column("reason", String(32), comment="Why it waits or failed"),
+    Column("stop_asked", Boolean, nullable=False, server_default=text("false")),
+    # What came of it.
+    Column("answer", Text, comment="As far as it has come"),
+    Column("result", Json, comment="What an errand brings home that is no text"),
+    Column("chat_model", String(128)),
+    Column("tokens_in", Integer),
+    Column("tokens_out", Integer),
+    # When.
+    Column("created_at", Instant, nullable=False),
+    Column("started_at", Instant),
+    Column("ended_at", Instant),
+    # The way home.
+    Column("shown", Json, comment="The messages in the chat that hold the answer, and what they say"),
+    Column("delivery_lease_until", Instant),
+    Column("delivery_not_before", Instant),
+    Column("delivery_tries", Integer, nullable=False, server_default="0"),
+    Column("delivered_at", Instant),
+    UniqueConstraint("bot_id", "chat_id", "kind", "request_key"),
+    Index("ix_errands_queued", "id", **_when("state = 'queued'")),
+    Index("ix_errands_waiting", "not_before", **_when("state = 'waiting'")),
+    Index("ix_errands_working", "lease_until", **_when("state = 'working'")),
+    Index("ix_errands_conversation", "conversation_id", "id", **_when("conversation_id IS NOT NULL")),
+    Index("ix_errands_outbox", "id", **_when("delivered_at IS NULL")),
+    Index("ix_errands_user", "user_id", "id"),
+)
+
+keys = Table(
+    "keys",
+    metadata,
+    Column("user_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("service", String(16), primary_key=True, comment="google or huggingface"),
+    Column("sealed", Text, nullable=False, comment="The key, encrypted with G2D_SECRET_KEY"),
+    Column("last_four", String(4), nullable=False),
+    Column("state", String(16), nullable=False, comment="unchecked, accepted or refused"),
+    Column("created_at", Instant, nullable=False),
+    Column("checked_at", Instant),
+)
+
+models = Table(
+    "models",
+    metadata,
+    Column("kind", String(8), primary_key=True, comment="chat or image"),
+    Column("id", String(192), primary_key=True, comment="Gemini's name, or the Hub's org/name"),
+    Column("place", Integer, nullable=False, comment="In the list, the best first"),
+    Column("card", Json, nullable=False, comment="What the service tells of it"),
+    Column("seen_at", Instant, nullable=False, comment="When the service named it last"),
 )

@@ -1,9 +1,18 @@
-"""Every sentence a person reads."""
+"""Every sentence a person reads: gettext catalogues, a folder a language, a file a subject.
 
+Sentences go by names (``status_next``), so that a better wording in English leaves the translations in place.
+"""
+
+import gettext
 import html
-import tomllib
+import io
 from functools import cache
 from importlib.resources import files
+
+from babel.core import negotiate_locale
+from babel.messages.catalog import Catalog
+from babel.messages.mofile import write_mo
+from babel.messages.pofile import read_po
 
 DEFAULT = "en"
 
@@ -14,19 +23,54 @@ def say(key: str, language: str, **values: object) -> str:
     Args:
         key: The sentence's name in the catalogue; an error's ``reason`` is one.
         language: IETF tag; a language that we don't speak is answered in English.
-        values: What goes into the sentence's gaps; escaped here.
+        values: What goes into the sentence's gaps; escaped here. A whole number ``n`` chooses the plural.
 
     Returns:
         Telegram HTML.
     """
-    sentences = _catalogue(language.partition("-")[0]) or _catalogue(DEFAULT)
-    sentence = sentences.get(key) or _catalogue(DEFAULT)[key]
+    n = values.get("n")
+    sentence = _sentence(key, spoken(language), n if isinstance(n, int) else None)
     return sentence.format(**{name: html.escape(str(value), quote=False) for name, value in values.items()})
 
 
+def spoken(language: str) -> str:
+    """The language of ours that is nearest to a person's: ``pt`` and ``pt-PT`` become ``pt_BR``."""
+    wish = language.replace("_", "-").lower()
+    ours = {name.replace("_", "-").lower(): name for name in languages()}
+    by_main_part = {name.partition("-")[0]: full for name, full in ours.items()}
+    found = negotiate_locale([wish], list(ours), sep="-") or wish.partition("-")[0]
+    return ours.get(found) or by_main_part.get(found, DEFAULT)
+
+
 @cache
-def _catalogue(language: str) -> dict[str, str]:
-    source = files(__name__) / f"{language}.toml"
-    if not language.isalpha() or not source.is_file():
-        return {}
-    return tomllib.loads(source.read_text(encoding="utf-8"))
+def languages() -> tuple[str, ...]:
+    """The languages that we speak, as gettext names them (``pt_BR``)."""
+    return tuple(sorted(folder.name for folder in files(__name__).iterdir() if any(_catalogues(folder.name))))
+
+
+@cache
+def _sentence(key: str, language: str, n: int | None) -> str:
+    for translations in (_translations(language), _translations(DEFAULT)):
+        plural = key if n is None else translations.ngettext(key, key, n)
+        found = translations.gettext(key) if plural == key else plural
+        if found != key:
+            return found
+    raise KeyError(key)
+
+
+@cache
+def _translations(language: str) -> gettext.GNUTranslations:
+    whole = Catalog(locale=language)
+    for content in _catalogues(language):
+        for message in read_po(io.BytesIO(content), locale=language):
+            if message.id:
+                whole[message.id] = message
+    compiled = io.BytesIO()
+    write_mo(compiled, whole)
+    compiled.seek(0)
+    return gettext.GNUTranslations(compiled)
+
+
+def _catalogues(language: str) -> list[bytes]:
+    folder = files(__name__) / language
+    return [file.read_bytes() for file in folder.iterdir() if file.name.endswith(".po")] if folder.is_dir() else []
