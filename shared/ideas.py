@@ -55,10 +55,13 @@ class Reading:
     hints: tuple[Hint, ...] = ()
 
 
-def read_request(text: str, catalogue: Catalogue, styles: Styles) -> Reading:
+def read_request(text: str, catalogue: Catalogue, styles: Styles, *, usual_model: str | None = None) -> Reading:
     """Read the words after ``/imagine``, with their parameters wherever these stand.
 
     Nothing is dropped in silence: what is harmless to correct comes back with a hint, what is unclear is refused.
+
+    Args:
+        usual_model: Who paints for this person when the words name no model; None: the owner's choice.
 
     Raises:
         EmptyIdea, NoWordsInIdea, IdeaTooLong: As ``read_idea`` does.
@@ -74,7 +77,7 @@ def read_request(text: str, catalogue: Catalogue, styles: Styles) -> Reading:
     hints += _hints_of_repeated(parted.flags, flags)
     wished = _model(flags.get("model"), catalogue)
     style = _style(flags.get("style"), styles)
-    model = wished or catalogue.wished(None)
+    model = wished or catalogue.wished(usual_model)
     request = Request(
         idea,
         Parameters(

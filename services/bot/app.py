@@ -31,6 +31,7 @@ from shared.settings import BotSettings
 from shared.store.database import Database
 from shared.store.jobs import Jobs
 from shared.store.outbox import Outbox
+from shared.store.people import People
 from shared.store.updates import Updates
 from shared.styles import Styles
 
@@ -61,7 +62,8 @@ class Bot:
         self._status = Status(bot, self._bot_id, jobs)
         images = Images(settings.image_store_url)
         self._delivery = Delivery(bot, self._bot_id, self._outbox, jobs, images, default_model=catalogue.default)
-        imagine = Imagine(jobs, Tickets(celery), self._status, catalogue, styles)
+        people = People(database)
+        imagine = Imagine(jobs, Tickets(celery), self._status, catalogue, styles, people=people)
         self._add_handlers(imagine, Buttons(jobs, images, catalogue, imagine), start.Help(catalogue, styles))
 
     async def run(self, stop: asyncio.Event) -> None:

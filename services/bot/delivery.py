@@ -170,7 +170,7 @@ class Delivery:
         file = InputFile(data, filename=_name(job))
         caption = write_caption(job, default_model=self._default_model)
         keyboard = keyboards.picture(job)
-        if len(data) <= MAX_PHOTO_BYTES:
+        if len(data) <= MAX_PHOTO_BYTES and not job.request.parameters.as_file:
             try:
                 return await self._post(
                     job,
@@ -223,7 +223,7 @@ class Delivery:
             return {finished[0].id: await self._photo_or_apology(finished[0])}
         pictures = [await asyncio.to_thread(self._images.get, str(one.image_key)) for one in finished]
         captions = [write_caption(finished[0], default_model=self._default_model), *[None] * len(finished)]
-        as_photos = all(len(data) <= MAX_PHOTO_BYTES for data in pictures)
+        as_photos = not job.request.parameters.as_file and all(len(data) <= MAX_PHOTO_BYTES for data in pictures)
         for kind in (InputMediaPhoto, InputMediaDocument) if as_photos else (InputMediaDocument,):
             media = [
                 kind(data, filename=_name(one), caption=caption, parse_mode=ParseMode.HTML)

@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 
-from services.worker.gemini.prompts import PromptWriter, own_words
+from services.worker.gemini.prompts import PromptWriter, Sampling, own_words
 from services.worker.recipes import read_recipe
 from services.worker.studio import Order, Studio
 from shared.catalogue import Catalogue
@@ -85,14 +85,17 @@ class Pipeline:
 
     def _ask_gemini(self, job: Job, attempts: list[Attempt]) -> Prompt:
         model = self._catalogue.wished(job.request.parameters.model)
+        writing = job.request.writing
         try:
             return self._writer.write(
                 job.request.idea,
                 dialect=model.dialect,
-                token_limit=model.prompt_tokens,
+                token_limit=min(model.prompt_tokens, writing.prompt_tokens or model.prompt_tokens),
                 takes_negative=model.takes_negative,
                 seconds=min(PROMPT_SECONDS, seconds_left(job)),
                 record=attempts.append,
+                model=writing.model,
+                sampling=Sampling(writing.temperature, writing.top_p, writing.top_k),
                 style=self._styles.style(job.request.parameters.style),
                 unwanted=job.request.parameters.negative or "",
             )

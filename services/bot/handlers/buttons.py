@@ -114,7 +114,7 @@ class Buttons:
         # For a model of the other dialect the prompt is written anew, from the idea.
         prompt = job.prompt if old.dialect == new.dialect or parameters.raw else None
         await self._imagine.order(
-            Request(job.request.idea, parameters, count),
+            replace(job.request, parameters=parameters, count=count),
             replace(address_of(press.message, job.address.bot_id), press=press.query.id),
             job.sender,
             press.context,

@@ -14,14 +14,18 @@ from shared.ideas import Hint, read_request
 from shared.jobs import ENDED, Address, Job, Lineage, Request, Sender, Stage
 from shared.queue import Tickets
 from shared.store.jobs import Jobs
+from shared.store.people import People
 from shared.styles import Styles
 
 
 class Imagine:
     """Takes ideas in."""
 
-    def __init__(self, jobs: Jobs, tickets: Tickets, status: Status, catalogue: Catalogue, styles: Styles) -> None:
+    def __init__(
+        self, jobs: Jobs, tickets: Tickets, status: Status, catalogue: Catalogue, styles: Styles, *, people: People
+    ) -> None:
         self._jobs = jobs
+        self._people = people
         self._tickets = tickets
         self._status = status
         self._catalogue = catalogue
@@ -42,8 +46,9 @@ class Imagine:
 
     async def _take_in(self, words: str, message: Message, context: ContextTypes.DEFAULT_TYPE) -> None:
         address, sender = address_of(message, context.bot.id), sender_of(message)
+        chosen = await asyncio.to_thread(self._people.in_force, address, sender)
         try:
-            read = read_request(words, self._catalogue, self._styles)
+            read = read_request(words, self._catalogue, self._styles, usual_model=chosen.image_model)
         except EmptyIdea:
             await self._ask(address, sender, context)
             return
@@ -51,7 +56,7 @@ class Imagine:
             text = say(error.reason, sender.language, **error.values)
             await context.bot.send_message(text=text, **answer(address))
             return
-        if await self.order(read.request, address, sender, context):
+        if await self.order(chosen.defaults_for(read.request), address, sender, context):
             await _tell(read.hints, address, sender, context)
 
     async def order(
