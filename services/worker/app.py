@@ -17,18 +17,22 @@ from celery.worker import state as celery_state
 from services.health import Heartbeat
 from services.worker.circuits import CircuitBreaker
 from services.worker.discovery import Discovery
+from services.worker.errands import ErrandTaker, Handler
 from services.worker.gemini.prompts import BLOCK_ONLY_HIGH, PromptWriter
 from services.worker.pipeline import Pipeline
 from services.worker.studio import Studio
 from services.worker.tasks import TurnTaker, register
 from services.worker.wire import Wire
 from shared.catalogue import Catalogue
+from shared.errands import Kind
 from shared.errors import StoreAway
 from shared.images import Images
 from shared.queue import Tickets
 from shared.settings import WorkerSettings
 from shared.store.circuits import Circuits
 from shared.store.database import Database
+from shared.store.errand_turns import ErrandTurns
+from shared.store.errands import Errands
 from shared.store.jobs import Jobs
 from shared.store.turns import Turns
 from shared.styles import Styles
@@ -51,14 +55,13 @@ class Worker:
         self._settings = settings
         self._celery = celery
         self._tickets = Tickets(celery)
-        self._turns = Turns(
-            database,
-            lease=timedelta(seconds=settings.lease_s),
-            deadline=timedelta(seconds=settings.job_deadline_s),
-        )
+        lease, deadline = timedelta(seconds=settings.lease_s), timedelta(seconds=settings.job_deadline_s)
+        self._turns = Turns(database, lease=lease, deadline=deadline)
+        self._errand_turns = ErrandTurns(database, lease=lease, deadline=deadline)
+        self._errands = ErrandTaker(self._errand_turns, Errands(database), _errand_handlers(), self._tickets)
         jobs = Jobs(database)
         pipeline = _pipeline(settings, database, jobs)
-        self._taker = TurnTaker(self.name, self._turns, jobs, pipeline, self._tickets)
+        self._taker = TurnTaker(self.name, self._turns, jobs, pipeline, self._tickets, errands=self._errands)
         register(celery, self._taker)
         self._heartbeat = Heartbeat(settings.heartbeat_file)
         self.died = False
@@ -74,6 +77,7 @@ class Worker:
         if self._settings.embedded:
             # Whoever held a lease in this folder's database is dead: only one process at a time may use it.
             self._turns.release(None)
+            self._errand_turns.release(None)
         celery_state.should_stop = None
         for thread in (self._consumer, *self._rounds):
             thread.start()
@@ -89,7 +93,7 @@ class Worker:
         self._consumer.join(seconds)
         self._stopping.set()
         try:
-            released = self._turns.release(self.name)
+            released = self._turns.release(self.name) + self._errand_turns.release(self.name)
         except StoreAway:
             released = None  # Their leases run out by themselves.
         log.info("worker stopped", extra={"worker": self.name, "released": released})
@@ -126,18 +130,30 @@ class Worker:
 
     def _renew(self) -> None:
         self._turns.renew(self.name, self._taker.in_hand())
+        self._errand_turns.renew(self.name, self._errands.in_hand())
         if self._consumer.is_alive():
             self._heartbeat.beat()
 
     def _sweep(self) -> None:
-        found = self._turns.sweep(most_due=MOST_TICKETS)
-        if found is None:
-            return
-        if found.revived or found.lost:
-            log.warning("jobs of dead workers found", extra={"revived": found.revived, "lost": found.lost})
-        under_way = self._tickets.on_their_way() if found.due else None
-        if under_way is not None and found.due > under_way:
-            self._tickets.send(found.due - under_way)
+        found = [
+            sweep
+            for sweep in (
+                self._turns.sweep(most_due=MOST_TICKETS),
+                self._errand_turns.sweep(most_due=MOST_TICKETS),
+            )
+            if sweep is not None
+        ]
+        revived, lost, due = (sum(getattr(sweep, name) for sweep in found) for name in ("revived", "lost", "due"))
+        if revived or lost:
+            log.warning("work of dead workers found", extra={"revived": revived, "lost": lost})
+        under_way = self._tickets.on_their_way() if due else None
+        if under_way is not None and due > under_way:
+            self._tickets.send(due - under_way)
+
+
+def _errand_handlers() -> dict[Kind, Handler]:
+    """Who runs which errands."""
+    return {}
 
 
 def _pipeline(settings: WorkerSettings, database: Database, jobs: Jobs) -> Pipeline:

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from celery import Celery
 
 from services.worker import retry
+from services.worker.errands import ErrandTaker
 from services.worker.pipeline import Pipeline
 from shared.errors import ImagineError, PermanentError, StillPainting, StoreAway
 from shared.jobs import Attempt, Job
@@ -19,21 +20,33 @@ log = logging.getLogger(__name__)
 class TurnTaker:
     """Serves turns in the name of one worker process."""
 
-    def __init__(self, worker: str, turns: Turns, jobs: Jobs, pipeline: Pipeline, tickets: Tickets) -> None:
+    def __init__(
+        self,
+        worker: str,
+        turns: Turns,
+        jobs: Jobs,
+        pipeline: Pipeline,
+        tickets: Tickets,
+        *,
+        errands: ErrandTaker | None = None,
+    ) -> None:
         """Serve as ``worker``, a name that no other process has."""
         self.worker = worker
         self._turns = turns
         self._jobs = jobs
         self._pipeline = pipeline
         self._tickets = tickets
+        self._errands = errands
         self._in_hand: set[int] = set()
 
     def take_a_turn(self) -> None:
-        """Turn the fairest queued idea into a recorded image.
+        """Run the errands that wait, which are small, then turn the fairest queued idea into a recorded image.
 
         Safe to call at any time: without work it does nothing.
         """
         try:
+            if self._errands is not None:
+                self._errands.run_all(self.worker)
             job = self._turns.claim_next(self.worker)
         except StoreAway:
             log.warning("no turn taken: the database is away")

@@ -14,6 +14,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from shared.errors import StoreAway
 
 CHANNEL = "g2d_jobs"  # Postgres' name for our wake-ups
+ERRAND = "errand "  # news of an errand are its id after this word; those of a job are the id alone
 BUSY_TIMEOUT_MS = 30_000
 IDLE_S = 2.0  # after which a connection is asked whether it still is one
 CONNECTIONS = 16  # a process; statements take about a millisecond, so a few serve many threads
@@ -26,7 +27,7 @@ class Database:
         """Prepare the engine; nothing connects before the first transaction."""
         self.is_sqlite = url.startswith("sqlite")
         self.engine = _sqlite(url) if self.is_sqlite else _postgres(url)
-        self.on_change: Callable[[int], None] | None = None
+        self.on_change: Callable[[str], None] | None = None
         # SQLite takes one writer at a time, and its own waiting is a sleep that starves the unlucky: threads of
         # this process queue here instead.
         self._writer: AbstractContextManager[Any] = threading.Lock() if self.is_sqlite else nullcontext()
@@ -39,12 +40,12 @@ class Database:
             StoreAway: The database does not answer.
         """
         with self._writer, _translated(), self.engine.begin() as connection:
-            changed: list[int] = []
+            changed: list[str] = []
             connection.info["changed"] = changed
             yield connection
         if self.on_change is not None:
-            for job_id in changed:
-                self.on_change(job_id)
+            for news in changed:
+                self.on_change(news)
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
@@ -58,10 +59,17 @@ class Database:
 
     def tell(self, connection: Connection, job_id: int) -> None:
         """Wake whoever waits for news of this job, at the moment the transaction is committed."""
+        self._announce(connection, str(job_id))
+
+    def tell_of_errand(self, connection: Connection, errand_id: int) -> None:
+        """Wake whoever waits for news of this errand, at the moment the transaction is committed."""
+        self._announce(connection, f"{ERRAND}{errand_id}")
+
+    def _announce(self, connection: Connection, news: str) -> None:
         if self.is_sqlite:
-            connection.info["changed"].append(job_id)
+            connection.info["changed"].append(news)
         else:
-            connection.execute(select(func.pg_notify(CHANNEL, str(job_id))))
+            connection.execute(select(func.pg_notify(CHANNEL, news)))
 
     def alone(self, connection: Connection, lock: int) -> bool:
         """Whether this transaction is the only one in the whole installation that holds the lock with this number."""

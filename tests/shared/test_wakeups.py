@@ -57,6 +57,11 @@ def tell(database: Database, job_id: int) -> None:
         database.tell(connection, job_id)
 
 
+def tell_of_errand(database: Database, errand_id: int) -> None:
+    with database.writing() as connection:
+        database.tell_of_errand(connection, errand_id)
+
+
 @asynccontextmanager
 async def listening(database: Database) -> AsyncIterator[Listener]:
     listener = Listener(database)
@@ -156,6 +161,24 @@ class TestWakeUps:
             return [await listener.next() for _ in range(3)]
 
         assert while_listening(database, scene) == [1, 2, 3]
+
+    def test_news_of_an_errand_are_no_news_of_a_job(self, database: Database) -> None:
+        async def scene() -> tuple[list[int], int]:
+            jobs: list[int] = []
+            errands: asyncio.Queue[int] = asyncio.Queue()
+            task = asyncio.create_task(listen(database, jobs.append, errands.put_nowait))
+            try:
+                async with asyncio.timeout(PATIENCE_S):
+                    while errands.empty():
+                        await asyncio.to_thread(tell_of_errand, database, 12)
+                        with suppress(TimeoutError):
+                            return jobs, await asyncio.wait_for(errands.get(), 0.1)
+            finally:
+                task.cancel()
+                await asyncio.gather(task, return_exceptions=True)
+            raise AssertionError("unheard")
+
+        assert asyncio.run(scene()) == ([], 12)
 
     def test_nobody_has_to_listen(self, database: Database) -> None:
         async def no_scene(_: Listener) -> None:

@@ -1,0 +1,113 @@
+"""What Gemini remembers: one conversation a chat, or a topic of it."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import Row, Select, func, select, update
+
+from shared.errands import Conversation, Errand, Kind
+from shared.jobs import State
+from shared.store import tables
+from shared.store.database import Database
+from shared.store.errands import read_errand, storable
+from shared.store.jobs import insert_new
+
+MOST_TURNS = 400  # read at once; whatever is older than these has long been summarised
+
+
+class Conversations:
+    """The rows of conversations, one transaction a method."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def of(self, bot_id: int, chat_id: int, topic_id: int | None = None) -> Conversation:
+        """Return the conversation of a chat, or of a topic of it; begins one where there is none."""
+        place = {"bot_id": bot_id, "chat_id": chat_id, "topic_id": topic_id or 0}
+        with self._database.writing() as connection:
+            connection.execute(
+                insert_new(self._database, tables.conversations)
+                .values(**place, created_at=datetime.now(UTC))
+                .on_conflict_do_nothing()
+            )
+            return _read(connection.execute(_at(bot_id, chat_id, topic_id)).one())
+
+    def find(self, bot_id: int, chat_id: int, topic_id: int | None = None) -> Conversation | None:
+        """Return the conversation of a chat, or of a topic of it, if there is one."""
+        with self._database.reading() as connection:
+            row = connection.execute(_at(bot_id, chat_id, topic_id)).first()
+            return _read(row) if row else None
+
+    def read(self, conversation_id: int) -> Conversation | None:
+        """Read one conversation."""
+        with self._database.reading() as connection:
+            row = connection.execute(
+                select(tables.conversations).where(tables.conversations.c.id == conversation_id)
+            ).first()
+            return _read(row) if row else None
+
+    def start_over(self, conversation_id: int) -> None:
+        """Forget everything that was asked until now, also what is not answered yet."""
+        conversations = tables.conversations.c
+        newest = select(func.coalesce(func.max(tables.errands.c.id), 0)).where(
+            tables.errands.c.conversation_id == conversation_id
+        )
+        with self._database.writing() as connection:
+            connection.execute(
+                update(tables.conversations)
+                .where(conversations.id == conversation_id)
+                .values(begins_after=newest.scalar_subquery(), summary=None, summarised_until=0)
+            )
+
+    def turns(self, conversation: Conversation, *, before: int | None = None) -> list[Errand]:
+        """Return the answered turns that are neither forgotten nor in the summary, oldest first.
+
+        Args:
+            before: The errand that is to be answered; only what was asked before it counts.
+        """
+        errands = tables.errands.c
+        newest = (
+            select(tables.errands)
+            .where(
+                errands.conversation_id == conversation.id,
+                errands.kind == Kind.CHAT,
+                errands.state == State.FINISHED,
+                errands.id > max(conversation.begins_after, conversation.summarised_until),
+                errands.answer.is_not(None),
+                func.trim(errands.answer) != "",
+            )
+            .order_by(errands.id.desc())
+            .limit(MOST_TURNS)
+        )
+        if before is not None:
+            newest = newest.where(errands.id < before)
+        with self._database.reading() as connection:
+            return [read_errand(row) for row in connection.execute(newest)][::-1]
+
+    def keep_summary(self, conversation: Conversation, summary: str, *, until: int) -> bool:
+        """Write down what the turns up to errand ``until`` came to; False when it was started over meanwhile."""
+        conversations = tables.conversations.c
+        with self._database.writing() as connection:
+            kept = connection.execute(
+                update(tables.conversations)
+                .where(
+                    conversations.id == conversation.id,
+                    conversations.begins_after == conversation.begins_after,
+                    conversations.summarised_until == conversation.summarised_until,
+                )
+                .values(summary=storable(summary), summarised_until=until)
+            )
+            return kept.rowcount == 1
+
+
+def _at(bot_id: int, chat_id: int, topic_id: int | None) -> Select[Any]:
+    conversations = tables.conversations.c
+    return select(tables.conversations).where(
+        conversations.bot_id == bot_id, conversations.chat_id == chat_id, conversations.topic_id == (topic_id or 0)
+    )
+
+
+def _read(row: Row[Any]) -> Conversation:
+    return Conversation(
+        id=row.id, begins_after=row.begins_after, summary=row.summary, summarised_until=row.summarised_until
+    )

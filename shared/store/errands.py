@@ -1,0 +1,326 @@
+"""The record of every errand: asked by the bot, run by the worker that holds its lease, brought home by the bot."""
+
+from collections.abc import Collection
+from dataclasses import asdict
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection, Row, bindparam, case, or_, select, update
+
+from shared.errands import SILENT, Errand, Kind
+from shared.jobs import ENDED, Address, Sender, State, Writing
+from shared.store import tables
+from shared.store.database import Database
+from shared.store.jobs import LostTurn, insert_new
+
+DELIVERY_LEASE = timedelta(seconds=90)  # longer than the longest answer takes to send, flood waits included
+UNBEGUN = (State.QUEUED, State.WAITING)
+
+CARRY_ON = update(tables.errands).where(
+    tables.errands.c.id == bindparam("its_id"),
+    tables.errands.c.state == State.WORKING,
+    tables.errands.c.worker == bindparam("its_worker"),
+    tables.errands.c.claims == bindparam("its_claims"),
+)
+
+
+class Errands:
+    """The rows of errands, one transaction a method."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    # Taking in
+
+    def submit(
+        self,
+        kind: Kind,
+        question: dict[str, Any],
+        *,
+        address: Address,
+        sender: Sender,
+        writing: Writing | None = None,
+        conversation_id: int | None = None,
+    ) -> tuple[Errand, bool]:
+        """Write down an errand. The same message or press twice is one errand of a kind.
+
+        Returns:
+            The errand, and whether it is new.
+        """
+        errands = tables.errands.c
+        row_of_it = insert_new(self._database, tables.errands).on_conflict_do_nothing().returning(tables.errands)
+        with self._database.writing() as connection:
+            if conversation_id is not None:
+                # Turns of one conversation get their numbers one after the other: otherwise a later one could be
+                # seen, and begun, before an earlier one is there.
+                connection.execute(
+                    select(tables.conversations.c.id)
+                    .where(tables.conversations.c.id == conversation_id)
+                    .with_for_update()
+                )
+            row = connection.execute(
+                row_of_it,
+                {
+                    "kind": kind,
+                    "bot_id": address.bot_id,
+                    "chat_id": address.chat_id,
+                    "message_id": address.message_id,
+                    "topic_id": address.topic_id,
+                    "private": address.private,
+                    "request_key": address.request_key,
+                    "user_id": sender.id,
+                    "language": sender.language,
+                    "conversation_id": conversation_id,
+                    "question": question,
+                    "writing": asdict(writing) if writing else None,
+                    "state": State.QUEUED,
+                    "created_at": datetime.now(UTC),
+                },
+            ).first()
+            if row is not None:
+                return read_errand(row), True
+            known = select(tables.errands).where(
+                errands.bot_id == address.bot_id,
+                errands.chat_id == address.chat_id,
+                errands.kind == kind,
+                errands.request_key == address.request_key,
+            )
+            return read_errand(connection.execute(known).one()), False
+
+    def read(self, errand_id: int) -> Errand | None:
+        """Read one errand."""
+        with self._database.reading() as connection:
+            row = connection.execute(select(tables.errands).where(tables.errands.c.id == errand_id)).first()
+            return read_errand(row) if row else None
+
+    def ask_to_stop(self, errand_id: int) -> Errand | None:
+        """End an errand that nobody has begun; ask the worker that is at it to stop with what there is.
+
+        Returns:
+            The errand as it is now; None when there is none with this id.
+        """
+        errands = tables.errands.c
+        unbegun = errands.state.in_(UNBEGUN)
+        with self._database.writing() as connection:
+            connection.execute(
+                update(tables.errands)
+                .where(errands.id == errand_id, errands.state.not_in(ENDED))
+                .values(
+                    stop_asked=True,
+                    state=case((unbegun, State.CANCELLED), else_=errands.state),
+                    ended_at=case((unbegun, datetime.now(UTC)), else_=None),
+                )
+            )
+            row = connection.execute(select(tables.errands).where(errands.id == errand_id)).first()
+            if row is None:
+                return None
+            self._database.tell_of_errand(connection, errand_id)
+            return read_errand(row)
+
+    # Carrying on. The worker's steps; each raises LostTurn when the errand is no longer this worker's.
+
+    def say_more(self, errand: Errand, answer: str) -> bool:
+        """Write down the answer as far as it has come; returns whether the person asked to stop."""
+        return bool(self._carry_on(errand, answer=storable(answer)).stop_asked)
+
+    def wait(self, errand: Errand, *, seconds: float, reason: str, failures: int) -> None:
+        """Put the errand aside until so many seconds have passed; the worker's slot is free meanwhile."""
+        self._carry_on(
+            errand,
+            state=State.WAITING,
+            reason=reason,
+            failures=failures,
+            not_before=datetime.now(UTC) + timedelta(seconds=seconds),
+            worker=None,
+            lease_until=None,
+        )
+
+    def finish(
+        self,
+        errand: Errand,
+        *,
+        answer: str | None = None,
+        result: dict[str, Any] | None = None,
+        chat_model: str | None = None,
+        tokens_in: int | None = None,
+        tokens_out: int | None = None,
+    ) -> None:
+        """Record what came of it. From here on, it is the bot's."""
+        self._end(
+            errand,
+            State.FINISHED,
+            reason=None,
+            answer=None if answer is None else storable(answer),
+            result=result,
+            chat_model=chat_model,
+            tokens_in=tokens_in,
+            tokens_out=tokens_out,
+        )
+
+    def give_up(self, errand: Errand, reason: str) -> None:
+        """Record that nothing, or nothing more, comes of it, and why."""
+        self._end(errand, State.FAILED, reason=reason)
+
+    def cancel(self, errand: Errand) -> None:
+        """Record that the person stopped it."""
+        self._end(errand, State.CANCELLED, reason=None)
+
+    def _end(self, errand: Errand, state: State, **values: Any) -> None:
+        now = datetime.now(UTC)
+        if errand.kind in SILENT:
+            values["delivered_at"] = now
+        self._carry_on(errand, state=state, ended_at=now, worker=None, lease_until=None, **values)
+
+    def _carry_on(self, errand: Errand, **values: Any) -> Row[Any]:
+        with self._database.writing() as connection:
+            row = connection.execute(
+                CARRY_ON.values(**values).returning(tables.errands.c.stop_asked),
+                {"its_id": errand.id, "its_worker": errand.worker, "its_claims": errand.claims},
+            ).first()
+            if row is None:
+                raise LostTurn(f"errand {errand.id}")
+            self._database.tell_of_errand(connection, errand.id)
+            return row
+
+    # The way home
+
+    def streaming(self, bot_id: int, *, most: int = 500) -> list[Errand]:
+        """This bot's errands that a worker is at, or that wait for another try, oldest first."""
+        errands = tables.errands.c
+        with self._database.reading() as connection:
+            rows = connection.execute(
+                select(tables.errands)
+                .where(
+                    errands.bot_id == bot_id,
+                    errands.delivered_at.is_(None),
+                    errands.state.in_([State.WORKING, State.WAITING]),
+                    errands.kind == Kind.CHAT,
+                )
+                .order_by(errands.id)
+                .limit(most)
+            )
+            return [read_errand(row) for row in rows]
+
+    def keep_shown(self, errand_id: int, shown: Any) -> bool:
+        """Remember which messages hold the answer, and what they say; False when it was delivered meanwhile."""
+        with self._database.writing() as connection:
+            kept = connection.execute(
+                update(tables.errands)
+                .where(tables.errands.c.id == errand_id, tables.errands.c.delivered_at.is_(None))
+                .values(shown=shown)
+            )
+            return kept.rowcount == 1
+
+    def claim_delivery(self, bot_id: int, *, most: int, kinds: Collection[Kind] = tuple(Kind)) -> list[Errand]:
+        """Take errands of these kinds that have ended and are to be brought home now, oldest first."""
+        now = datetime.now(UTC)
+        errands = tables.errands.c
+        due = (
+            select(errands.id)
+            .where(
+                errands.delivered_at.is_(None),
+                errands.bot_id == bot_id,
+                errands.state.in_([str(state) for state in sorted(ENDED)]),
+                errands.kind.in_([str(kind) for kind in kinds]),
+                or_(errands.delivery_lease_until.is_(None), errands.delivery_lease_until < now),
+                or_(errands.delivery_not_before.is_(None), errands.delivery_not_before <= now),
+            )
+            .order_by(errands.id)
+            .limit(most)
+            .with_for_update(skip_locked=True)
+        )
+        with self._database.writing() as connection:
+            rows = connection.execute(
+                update(tables.errands)
+                .where(errands.id.in_(due))
+                .values(delivery_lease_until=now + DELIVERY_LEASE, delivery_tries=errands.delivery_tries + 1)
+                .returning(tables.errands)
+            ).all()
+        return sorted((read_errand(row) for row in rows), key=lambda errand: errand.id)
+
+    def delivered(self, errand_id: int, *, shown: Any = None) -> None:
+        """It is in the chat, or the chat can't be reached any more."""
+        with self._database.writing() as connection:
+            self._set(connection, errand_id, delivered_at=datetime.now(UTC), delivery_lease_until=None)
+            if shown is not None:
+                self._set(connection, errand_id, shown=shown)
+
+    def not_sent(self, errand_id: int, *, retry_after_s: float) -> None:
+        """Telegram did not take all of it: try again later."""
+        with self._database.writing() as connection:
+            self._set(
+                connection,
+                errand_id,
+                delivery_lease_until=None,
+                delivery_not_before=datetime.now(UTC) + timedelta(seconds=retry_after_s),
+            )
+
+    def release_deliveries(self, bot_id: int) -> None:
+        """Free what a bot process that died had claimed, when no other can be alive."""
+        with self._database.writing() as connection:
+            connection.execute(
+                update(tables.errands)
+                .where(tables.errands.c.bot_id == bot_id, tables.errands.c.delivered_at.is_(None))
+                .where(tables.errands.c.delivery_lease_until.is_not(None))
+                .values(delivery_lease_until=None)
+            )
+
+    def move_chat(self, bot_id: int, chat_id: int, *, to: int) -> None:
+        """Follow a group that became a supergroup: its errands are answered under the new id."""
+        with self._database.writing() as connection:
+            connection.execute(
+                update(tables.errands)
+                .where(
+                    tables.errands.c.bot_id == bot_id,
+                    tables.errands.c.chat_id == chat_id,
+                    tables.errands.c.delivered_at.is_(None),
+                )
+                .values(chat_id=to)
+            )
+
+    @staticmethod
+    def _set(connection: Connection, errand_id: int, **values: object) -> None:
+        connection.execute(update(tables.errands).where(tables.errands.c.id == errand_id).values(**values))
+
+
+def storable(text: str) -> str:
+    """Leave out of a text what no database takes: null characters and halves of surrogate pairs."""
+    return text.replace("\0", "").encode("utf-8", "replace").decode("utf-8")
+
+
+def read_errand(row: Row[Any]) -> Errand:
+    """Read a whole row of ``errands``."""
+    return Errand(
+        id=row.id,
+        kind=Kind(row.kind),
+        address=Address(
+            bot_id=row.bot_id,
+            chat_id=row.chat_id,
+            message_id=row.message_id,
+            topic_id=row.topic_id,
+            private=row.private,
+            press=row.request_key[1:] if row.request_key.startswith("p") else None,
+        ),
+        sender=Sender(id=row.user_id, language=row.language),
+        question=row.question,
+        state=State(row.state),
+        created_at=row.created_at,
+        writing=Writing(**row.writing or {}),
+        conversation_id=row.conversation_id,
+        claims=row.claims,
+        failures=row.failures,
+        deadline=row.deadline,
+        reason=row.reason,
+        stop_asked=row.stop_asked,
+        answer=row.answer,
+        result=row.result,
+        chat_model=row.chat_model,
+        tokens_in=row.tokens_in,
+        tokens_out=row.tokens_out,
+        worker=row.worker,
+        shown=row.shown,
+        started_at=row.started_at,
+        ended_at=row.ended_at,
+        delivery_tries=row.delivery_tries,
+        delivered_at=row.delivered_at,
+    )

@@ -1,0 +1,312 @@
+"""Errands: asked once, run by one worker at a time, brought home, and a conversation's turns in their order."""
+
+import itertools
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from builders import ALREADY_OVER, AN_HOUR, BOT
+
+from shared.errands import Conversation, Errand, Kind
+from shared.jobs import Address, Sender, State, Writing
+from shared.store.conversations import Conversations
+from shared.store.database import Database
+from shared.store.errand_turns import ErrandTurns
+from shared.store.errands import Errands
+from shared.store.jobs import LostTurn
+from shared.store.turns import MAX_LOSSES
+
+_messages = itertools.count(1)
+
+
+def ask(
+    database: Database,
+    text: str = "hello",
+    *,
+    kind: Kind = Kind.CHAT,
+    chat: int = 7,
+    message: int | None = None,
+    conversation: Conversation | None = None,
+    writing: Writing | None = None,
+) -> Errand:
+    """Submit what a message asked for; each call is another message unless ``message`` says which."""
+    errand, _ = Errands(database).submit(
+        kind,
+        {"text": text},
+        address=Address(BOT, chat, message or next(_messages)),
+        sender=Sender(7),
+        writing=writing,
+        conversation_id=conversation.id if conversation else None,
+    )
+    return errand
+
+
+def turns_of(database: Database, *, lease: timedelta = AN_HOUR) -> ErrandTurns:
+    return ErrandTurns(database, lease=lease, deadline=AN_HOUR)
+
+
+def claim(database: Database, worker: str = "worker", *, lease: timedelta = AN_HOUR) -> Errand:
+    errand = turns_of(database, lease=lease).claim_next(worker)
+    assert errand is not None, "no errand may begin"
+    return errand
+
+
+def answer(database: Database, said: str = "hi", **asked: Any) -> Errand:
+    """Ask and answer, with nothing else in the queue."""
+    ask(database, **asked)
+    errand = claim(database)
+    Errands(database).finish(errand, answer=said)
+    return read(database, errand)
+
+
+def read(database: Database, errand: Errand) -> Errand:
+    now = Errands(database).read(errand.id)
+    assert now is not None
+    return now
+
+
+class TestAsking:
+    def test_what_was_asked_is_read_back(self, database: Database) -> None:
+        asked = ask(database, "who are you?", writing=Writing(model="gemini-x", temperature=0.3))
+
+        kept = read(database, asked)
+
+        assert (kept.kind, kept.state, kept.question) == (Kind.CHAT, State.QUEUED, {"text": "who are you?"})
+        assert kept.writing == Writing(model="gemini-x", temperature=0.3)
+
+    def test_the_same_message_is_one_errand_of_a_kind(self, database: Database) -> None:
+        first = ask(database, message=1)
+
+        assert ask(database, message=1).id == first.id
+        assert ask(database, message=1, kind=Kind.DESCRIBE).id != first.id
+
+    def test_twenty_threads_that_hand_in_one_message_make_one_errand(self, database: Database) -> None:
+        place = Conversations(database).of(BOT, 7)
+        with ThreadPoolExecutor(20) as threads:
+            ids = set(threads.map(lambda _: ask(database, message=1, conversation=place).id, range(20)))
+
+        assert len(ids) == 1
+
+
+class TestTurns:
+    def test_the_oldest_comes_first(self, database: Database) -> None:
+        asked = [ask(database).id for _ in range(5)]
+
+        assert [claim(database).id for _ in range(5)] == asked
+        assert turns_of(database).claim_next("worker") is None
+
+    def test_a_conversations_turns_wait_for_one_another(self, database: Database) -> None:
+        talk = Conversations(database).of(BOT, 7)
+        first, second = ask(database, conversation=talk), ask(database, conversation=talk)
+        other = ask(database, chat=8)
+
+        begun = claim(database)
+        assert (begun.id, claim(database).id) == (first.id, other.id)
+        assert turns_of(database).claim_next("worker") is None
+
+        Errands(database).wait(begun, seconds=-1, reason="service_busy", failures=1)
+        begun = claim(database)
+        assert begun.id == first.id
+        Errands(database).finish(begun, answer="hi")
+        assert claim(database).id == second.id
+
+    def test_threads_never_run_two_turns_of_a_conversation_at_once_or_out_of_order(self, database: Database) -> None:
+        talks = [Conversations(database).of(BOT, chat) for chat in range(3)]
+        asked = {talk.id: [ask(database, conversation=talk).id for _ in range(6)] for talk in talks}
+        taken: dict[int, list[int]] = {talk.id: [] for talk in talks}
+        at_work: dict[int, threading.Lock] = {talk.id: threading.Lock() for talk in talks}
+        done = threading.Semaphore(0)
+        collided = []
+
+        def work(name: str) -> None:
+            while not collided and sum(map(len, taken.values())) < 18:
+                errand = turns_of(database).claim_next(name)
+                if errand is None or errand.conversation_id is None:
+                    continue
+                lock = at_work[errand.conversation_id]
+                if not lock.acquire(blocking=False):
+                    collided.append(errand.id)
+                    return
+                taken[errand.conversation_id].append(errand.id)
+                lock.release()
+                Errands(database).finish(errand, answer="hi")
+                done.release()
+
+        with ThreadPoolExecutor(6) as threads:
+            list(threads.map(work, [f"worker {number}" for number in range(6)]))
+
+        assert not collided
+        assert taken == asked
+
+    def test_one_errand_goes_to_one_of_many_workers(self, database: Database) -> None:
+        asked = {ask(database).id for _ in range(20)}
+        with ThreadPoolExecutor(8) as threads:
+            claimed = list(threads.map(lambda number: claim(database, f"worker {number}").id, range(20)))
+
+        assert sorted(claimed) == sorted(asked)
+
+    def test_a_dead_workers_errand_is_taken_over_and_the_dead_can_write_no_more(self, database: Database) -> None:
+        ask(database)
+        dead = claim(database, "dead", lease=ALREADY_OVER)
+
+        found = turns_of(database).sweep(most_due=10)
+        assert found is not None
+        assert (found.revived, found.due) == (1, 1)
+        heir = claim(database, "heir")
+
+        with pytest.raises(LostTurn):
+            Errands(database).say_more(dead, "too late")
+        Errands(database).finish(heir, answer="in time")
+        assert read(database, heir).answer == "in time"
+
+    def test_a_living_worker_keeps_what_it_renews(self, database: Database) -> None:
+        ask(database)
+        errand = claim(database, lease=ALREADY_OVER)
+
+        assert turns_of(database).renew("worker", [errand.id]) == 1
+
+        found = turns_of(database).sweep(most_due=10)
+        assert found is not None
+        assert found.revived == 0
+
+    @pytest.mark.parametrize("kind", [Kind.CHAT, Kind.WITHDRAW])
+    def test_an_errand_that_kills_workers_ends_with_a_reason(self, database: Database, kind: Kind) -> None:
+        asked = ask(database, kind=kind)
+        for _ in range(MAX_LOSSES):
+            claim(database, lease=ALREADY_OVER)
+            turns_of(database).sweep(most_due=10)
+
+        ended = read(database, asked)
+        assert (ended.state, ended.reason) == (State.FAILED, "worker_lost")
+        assert len(Errands(database).claim_delivery(BOT, most=5)) == (kind is Kind.CHAT)
+
+    def test_a_worker_that_stops_gives_back_its_own(self, database: Database) -> None:
+        ask(database)
+        ask(database)
+        mine, theirs = claim(database, "mine"), claim(database, "theirs")
+
+        assert turns_of(database).release("mine") == 1
+        assert (read(database, mine).state, read(database, theirs).state) == (State.QUEUED, State.WORKING)
+
+
+class TestStopping:
+    def test_what_nobody_has_begun_is_cancelled(self, database: Database) -> None:
+        asked = ask(database)
+
+        stopped = Errands(database).ask_to_stop(asked.id)
+
+        assert stopped is not None
+        assert (stopped.state, stopped.stop_asked) == (State.CANCELLED, True)
+        assert turns_of(database).claim_next("worker") is None
+
+    def test_a_worker_hears_of_it_when_it_says_more(self, database: Database) -> None:
+        ask(database)
+        errand = claim(database)
+        assert not Errands(database).say_more(errand, "Once")
+
+        Errands(database).ask_to_stop(errand.id)
+
+        assert Errands(database).say_more(errand, "Once upon")
+        Errands(database).finish(errand, answer="Once upon")
+        assert read(database, errand).state is State.FINISHED
+
+    def test_what_has_ended_stays_as_it_is(self, database: Database) -> None:
+        ended = answer(database)
+
+        assert Errands(database).ask_to_stop(ended.id) == ended
+        assert Errands(database).ask_to_stop(ended.id + 1) is None
+
+
+class TestTheWayHome:
+    def test_an_answer_is_claimed_once_and_delivered(self, database: Database) -> None:
+        done = answer(database, "hello there")
+
+        claimed = Errands(database).claim_delivery(BOT, most=5)
+        assert [(errand.id, errand.answer, errand.delivery_tries) for errand in claimed] == [
+            (done.id, "hello there", 1)
+        ]
+        assert Errands(database).claim_delivery(BOT, most=5) == []
+
+        Errands(database).delivered(done.id, shown=[{"message_id": 4}])
+        Errands(database).release_deliveries(BOT)
+        assert Errands(database).claim_delivery(BOT, most=5) == []
+        assert read(database, done).shown == [{"message_id": 4}]
+
+    def test_what_was_not_sent_comes_again_when_it_is_due(self, database: Database) -> None:
+        done = answer(database)
+        Errands(database).claim_delivery(BOT, most=5)
+
+        Errands(database).not_sent(done.id, retry_after_s=3600)
+        assert Errands(database).claim_delivery(BOT, most=5) == []
+
+        Errands(database).not_sent(done.id, retry_after_s=-1)
+        assert [errand.delivery_tries for errand in Errands(database).claim_delivery(BOT, most=5)] == [2]
+
+    def test_each_carrier_takes_its_own_kinds_and_bots(self, database: Database) -> None:
+        chat, described = answer(database), answer(database, kind=Kind.DESCRIBE)
+
+        assert Errands(database).claim_delivery(BOT + 1, most=5) == []
+        assert [e.id for e in Errands(database).claim_delivery(BOT, most=5, kinds=[Kind.DESCRIBE])] == [described.id]
+        assert [e.id for e in Errands(database).claim_delivery(BOT, most=5)] == [chat.id]
+
+    def test_what_is_being_said_is_streaming_until_it_ends(self, database: Database) -> None:
+        ask(database)
+        errand = claim(database)
+        Errands(database).say_more(errand, "Once")
+
+        assert [(e.id, e.answer) for e in Errands(database).streaming(BOT)] == [(errand.id, "Once")]
+        assert Errands(database).keep_shown(errand.id, [1, "Once"])
+        Errands(database).finish(errand, answer="Once more")
+        assert Errands(database).streaming(BOT) == []
+        Errands(database).delivered(errand.id)
+        assert not Errands(database).keep_shown(errand.id, [1, "Once more"])
+
+    def test_an_answer_may_hold_what_no_database_takes(self, database: Database) -> None:
+        assert answer(database, "nul \0 and half \ud83d").answer == "nul  and half ?"
+
+
+class TestConversations:
+    def test_each_chat_and_topic_has_its_own(self, database: Database) -> None:
+        book = Conversations(database)
+        places = [(BOT, 7, None), (BOT, 8, None), (BOT, 8, 3), (BOT + 1, 7, None)]
+
+        ids = [book.of(*place).id for place in places]
+
+        assert len(set(ids)) == 4
+        assert [book.of(*place).id for place in places] == ids
+
+    def test_only_answered_turns_are_remembered(self, database: Database) -> None:
+        book = Conversations(database)
+        talk = book.of(BOT, 7)
+        good = answer(database, "hi", conversation=talk)
+        answer(database, " ", conversation=talk)
+        ask(database, conversation=talk)
+        Errands(database).give_up(claim(database), "idea_refused")
+        answer(database, "to somebody else", conversation=book.of(BOT, 8))
+
+        assert [turn.id for turn in book.turns(talk)] == [good.id]
+        assert book.turns(talk, before=good.id) == []
+
+    def test_a_new_start_forgets_turns_and_summary(self, database: Database) -> None:
+        book = Conversations(database)
+        talk = book.of(BOT, 7)
+        old = answer(database, conversation=talk)
+        assert book.keep_summary(talk, "They said hello.", until=old.id)
+
+        book.start_over(talk.id)
+
+        now = book.of(BOT, 7)
+        assert (now.summary, book.turns(now)) == (None, [])
+        assert not book.keep_summary(talk, "a summary that comes too late", until=old.id)
+
+    def test_a_summary_stands_for_its_turns(self, database: Database) -> None:
+        book = Conversations(database)
+        talk = book.of(BOT, 7)
+        first, second = (answer(database, conversation=talk) for _ in range(2))
+
+        book.keep_summary(talk, "They said hello.", until=first.id)
+
+        now = book.of(BOT, 7)
+        assert (now.summary, [turn.id for turn in book.turns(now)]) == ("They said hello.", [second.id])
