@@ -2,7 +2,7 @@
 
 ImagineError
 ├─ UserError        the user can: told why in their language, never retried
-│    EmptyIdea · IdeaTooLong · NoWordsInIdea · BadParameter · IdeaRefused · PictureRefused
+│    EmptyIdea · IdeaTooLong · NoWordsInIdea · BadParameter · QueueFull · IdeaRefused · PictureRefused
 ├─ TransientError   time can: retried, the user just waits; may carry retry_after
 │    ServiceBusy · ServiceUnreachable · ModelLoading · StillPainting · PromptUnderWay · BadPicture · StoreAway
 ├─ ElsewhereError   another provider or model can: tried at once, the user reads which one painted
@@ -71,6 +71,21 @@ class BadParameter(UserError):
     def __init__(self, reason: str, **values: object) -> None:
         super().__init__(reason, values=values)
         self.reason = reason
+
+
+class QueueFull(UserError):
+    """This person has asked for as many pictures as one may at a time."""
+
+    reason = "queue_full"
+
+    def __init__(self, *, most: int) -> None:
+        super().__init__(values={"most": most})
+
+
+class GroupQueueFull(QueueFull):
+    """The members of this group have asked for as many pictures as one group may at a time."""
+
+    reason = "group_queue_full"
 
 
 class IdeaRefused(UserError):

@@ -50,6 +50,7 @@ class Address:
 
     Attributes:
         press: Telegram's id of the press that asked, where it was a button under the message.
+        part: Which batch, and which of its requests, ``12.0``: a batch's message asks for many.
     """
 
     bot_id: int
@@ -58,10 +59,13 @@ class Address:
     topic_id: int | None = None
     private: bool = True
     press: str | None = None
+    part: str | None = None
 
     @property
     def request_key(self) -> str:
-        """What makes two requests in a chat two: the message that asked, or the press of a button."""
+        """What makes two requests in a chat two: the message that asked, a button's press, or a part of a batch."""
+        if self.part is not None:
+            return f"b{self.part}"
         return f"m{self.message_id}" if self.press is None else f"p{self.press}"
 
 

@@ -16,6 +16,9 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
+from shared.shares import Shares
+
+WEIGHTS = r"\s*-?\d+\s*=\s*\d+(\.\d+)?\s*"
 PROVIDER_FILE_HOSTS = (
     ".fal.media,.replicate.delivery,replicate.delivery,.wavespeed.ai,.cloudfront.net,.bigmodel.cn,.z.ai,"
     ".together.ai,.huggingface.co"
@@ -91,9 +94,32 @@ class Settings(BaseSettings):
     image_model: str | None = Field(None, validation_alias="G2D_IMAGE_MODEL")
     styles_file_setting: Path | None = Field(None, validation_alias="G2D_STYLES_FILE")
     job_deadline_s: float = Field(600, gt=0, validation_alias="G2D_JOB_DEADLINE_S")
+    user_in_flight: int = Field(20, ge=1, validation_alias="G2D_USER_IN_FLIGHT")
+    user_queued: int = Field(200, ge=1, validation_alias="G2D_USER_QUEUED")
+    group_queued: int = Field(500, ge=1, validation_alias="G2D_GROUP_QUEUED")
+    weights_setting: str | None = Field(None, validation_alias="G2D_WEIGHTS")
     log_format: Literal["console", "json"] | None = Field(None, validation_alias="G2D_LOG_FORMAT")
     log_level: Annotated[str, AfterValidator(_level)] = Field("INFO", validation_alias="G2D_LOG_LEVEL")
     heartbeat_file: Path | None = Field(None, validation_alias="G2D_HEARTBEAT_FILE")
+
+    @field_validator("weights_setting")
+    @classmethod
+    def _weights(cls, value: str | None) -> str | None:
+        pairs = (value or "").split(",") if value else []
+        if not all(re.fullmatch(WEIGHTS, pair) and float(pair.partition("=")[2]) > 0 for pair in pairs):
+            raise ValueError("write it like this: 12345=4,6789=0.5 (a person's Telegram id, and a weight above 0)")
+        return value
+
+    @cached_property
+    def shares(self) -> Shares:
+        """The terms on which people share the queue."""
+        pairs = (pair.split("=") for pair in (self.weights_setting or "").split(",") if pair)
+        return Shares(
+            in_flight=self.user_in_flight,
+            queued=self.user_queued,
+            queued_in_group=self.group_queued,
+            weights={int(person): float(weight) for person, weight in pairs},
+        )
 
     @classmethod
     def settings_customise_sources(

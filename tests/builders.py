@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from shared.jobs import Address, Attempt, Job, Parameters, Prompt, Recipe, Request, Sender, Stage, State
+from shared.shares import Shares
 from shared.store import tables
 from shared.store.database import Database
 from shared.store.jobs import Jobs
@@ -14,6 +15,7 @@ BOT = 42
 RED_FOX = Prompt("a red fox in deep snow, golden hour", negative="blurry", title="Red fox", model="gemini-test")
 FOX_RECIPE = Recipe("org/model", "fal-ai", "a red fox in deep snow", seed=7, width=1024, height=1024, steps=28)
 AN_HOUR = timedelta(hours=1)
+UNCAPPED = Shares(in_flight=10_000, queued=10_000, queued_in_group=10_000)
 ALREADY_OVER = timedelta(seconds=-1)  # a lease or a deadline that has passed when it begins
 
 _messages = itertools.count(1)
@@ -29,19 +31,23 @@ def submit(
     message: int | None = None,
     topic: int | None = None,
     parameters: Parameters | None = None,
+    count: int = 1,
+    shares: Shares = UNCAPPED,
 ) -> Job:
     """Submit what a message asked for; each call is another message unless ``message`` says which."""
-    job, _ = Jobs(database).submit(
-        Request(idea, parameters or Parameters()),
+    job, _ = Jobs(database, shares).submit(
+        Request(idea, parameters or Parameters(), count),
         address=Address(bot, user if chat is None else chat, message or next(_messages), topic_id=topic),
         sender=Sender(user),
     )
     return job
 
 
-def turns_of(database: Database, *, lease: timedelta = AN_HOUR, deadline: timedelta = AN_HOUR) -> Turns:
+def turns_of(
+    database: Database, *, lease: timedelta = AN_HOUR, deadline: timedelta = AN_HOUR, shares: Shares = UNCAPPED
+) -> Turns:
     """The order of jobs, with terms under which nothing runs out during a test unless it is meant to."""
-    return Turns(database, lease=lease, deadline=deadline)
+    return Turns(database, lease=lease, deadline=deadline, shares=shares)
 
 
 def claim(database: Database, worker: str = "worker", *, lease: timedelta = AN_HOUR) -> Job:

@@ -56,7 +56,7 @@ class Bot:
         self._updates = Updates(database, self._bot_id)
         self._application = _application(settings, self._updates)
         catalogue, styles = Catalogue(settings.image_model), Styles(settings.styles_file)
-        jobs = Jobs(database)
+        jobs = Jobs(database, settings.shares)
         bot = self._application.bot
         self._outbox = Outbox(database)
         self._status = Status(bot, self._bot_id, jobs)

@@ -197,6 +197,8 @@ class Delivery:
         """Send what came of several pictures: an album, and below it a message with the buttons."""
         siblings = await asyncio.to_thread(self._jobs.siblings, job)
         finished = [one for one in siblings if one.image_key is not None]
+        if all(one.state is State.CANCELLED for one in siblings):
+            return {}
         if not finished:
             reason = next((one.reason for one in siblings if one.reason), "unexpected")
             apology = say(reason, job.sender.language)

@@ -41,7 +41,7 @@ log = logging.getLogger(__name__)
 
 RENEWALS_A_LEASE = 4  # so that a few may fail before a living worker loses its jobs
 SWEEP_S = 3.0
-MOST_TICKETS = 2_000  # topped up in one sweep; more than all workers serve until the next
+MOST_TICKETS = 500  # topped up in one sweep: each wakes an idle slot, which goes on as long as there is work
 STOP_S = 20.0  # for jobs under way to come to an end by themselves
 
 
@@ -56,12 +56,14 @@ class Worker:
         self._celery = celery
         self._tickets = Tickets(celery)
         lease, deadline = timedelta(seconds=settings.lease_s), timedelta(seconds=settings.job_deadline_s)
-        self._turns = Turns(database, lease=lease, deadline=deadline)
+        self._turns = Turns(database, lease=lease, deadline=deadline, shares=settings.shares)
         self._errand_turns = ErrandTurns(database, lease=lease, deadline=deadline)
         self._errands = ErrandTaker(self._errand_turns, Errands(database), _errand_handlers(), self._tickets)
-        jobs = Jobs(database)
+        jobs = Jobs(database, settings.shares)
         pipeline = _pipeline(settings, database, jobs)
-        self._taker = TurnTaker(self.name, self._turns, jobs, pipeline, self._tickets, errands=self._errands)
+        self._taker = TurnTaker(
+            self.name, self._turns, jobs, pipeline, self._tickets, errands=self._errands, slots=settings.slots
+        )
         register(celery, self._taker)
         self._heartbeat = Heartbeat(settings.heartbeat_file)
         self.died = False
@@ -89,6 +91,7 @@ class Worker:
         Returns:
             Whether all threads came to an end; otherwise a call to some service is still under way.
         """
+        self._taker.stop()
         celery_state.should_stop = EX_OK
         self._consumer.join(seconds)
         self._stopping.set()

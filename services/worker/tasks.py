@@ -1,6 +1,9 @@
 """What happens at a ticket: whoever holds one takes the turn that is fairest now."""
 
 import logging
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 
 from celery import Celery
@@ -29,8 +32,9 @@ class TurnTaker:
         tickets: Tickets,
         *,
         errands: ErrandTaker | None = None,
+        slots: int = 8,
     ) -> None:
-        """Serve as ``worker``, a name that no other process has."""
+        """Serve as ``worker``, a name that no other process has, with so many turns at a time."""
         self.worker = worker
         self._turns = turns
         self._jobs = jobs
@@ -38,25 +42,47 @@ class TurnTaker:
         self._tickets = tickets
         self._errands = errands
         self._in_hand: set[int] = set()
+        self._batches = _Allowance(slots_for_batches(slots))
+        self._stopping = threading.Event()
 
     def take_a_turn(self) -> None:
-        """Run the errands that wait, which are small, then turn the fairest queued idea into a recorded image.
+        """Run the errands that wait, which are small, then turn the fairest queued idea into a recorded image, and so on.
 
-        Safe to call at any time: without work it does nothing.
+        Whoever frees a slot knows best that it is free: a ticket that got lost leaves none idle. Safe to call at any
+        time: without work it does nothing.
         """
+        while not self._stopping.is_set() and self._take_one():
+            continue
+
+    def stop(self) -> None:
+        """Take no more turns; those under way go on to their ends."""
+        self._stopping.set()
+
+    def _take_one(self) -> bool:
+        """Serve one turn; False without work."""
         try:
             if self._errands is not None:
                 self._errands.run_all(self.worker)
-            job = self._turns.claim_next(self.worker)
         except StoreAway:
             log.warning("no turn taken: the database is away")
-            return
-        if job is not None:
-            self._in_hand.add(job.id)
+            return False
+        with self._batches.claiming() as claim:
             try:
-                self._serve(job)
-            finally:
-                self._in_hand.discard(job.id)
+                job = self._turns.claim_next(self.worker, alone=claim.alone)
+            except StoreAway:
+                log.warning("no turn taken: the database is away")
+                return False
+            if job is None:
+                return False
+            claim.keep = job.batch_id is not None
+            self._in_hand.add(job.id)
+        try:
+            self._serve(job)
+        finally:
+            self._in_hand.discard(job.id)
+            if job.batch_id is not None:
+                self._batches.give_back()
+        return True
 
     def in_hand(self) -> frozenset[int]:
         """Ids of the jobs that are being served at this moment."""
@@ -109,6 +135,44 @@ class TurnTaker:
                 self._jobs.give_up(job, reason, attempts)
                 level = logging.ERROR if isinstance(error, PermanentError) else logging.INFO
                 log.log(level, "job given up", extra=fields)
+
+
+def slots_for_batches(slots: int) -> int:
+    """How many of a worker's slots batches may have: an eighth is kept free for what is asked for alone."""
+    return max(slots - max(slots // 8, 1), 1)
+
+
+class _Claim:
+    """One claim as it goes: what it may take, and whether it took a batch's job."""
+
+    def __init__(self, *, alone: bool) -> None:
+        self.alone = alone
+        self.keep = False
+
+
+class _Allowance:
+    """The slots that batches may have. Thread-safe: who may take one has it from before the claim."""
+
+    def __init__(self, slots: int) -> None:
+        self._left = slots
+        self._lock = threading.Lock()
+
+    @contextmanager
+    def claiming(self) -> Iterator[_Claim]:
+        """Take a slot for the time of a claim, and keep it where the claim says so."""
+        with self._lock:
+            claim = _Claim(alone=self._left == 0)
+            self._left -= not claim.alone
+        try:
+            yield claim
+        finally:
+            if not claim.alone and not claim.keep:
+                self.give_back()
+
+    def give_back(self) -> None:
+        """A batch's job has ended, or none was claimed."""
+        with self._lock:
+            self._left += 1
 
 
 def register(app: Celery, taker: TurnTaker) -> None:

@@ -7,7 +7,7 @@ from sqlalchemy import select, update
 
 from shared.store import tables
 from shared.store.database import Database
-from shared.store.jobs import insert_new
+from shared.store.line import insert_new
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,31 +1,26 @@
 """The record of every job: taken in by the bot, carried on by the worker that holds its lease."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection, and_, bindparam, func, insert, or_, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
-from shared.errors import ImagineError
+from shared.errors import ImagineError, QueueFull
 from shared.jobs import ENDED, Address, Attempt, Job, Lineage, Parameters, Prompt, Recipe, Request, Sender, Stage, State
+from shared.shares import Shares
 from shared.store import tables
 from shared.store.database import Database
+from shared.store.line import IN_FLIGHT, UNDER_WAY, Line, insert_new, state_is
 from shared.store.rows import read_job
 
 MOST_SEED = 2**63 - 1  # what a column of 64 bits holds
 SEEDS = 2**32  # a seed is below this
-COST = 1.0  # of one picture, in turns; a person's next job stands this much further back
 
 
 class LostTurn(ImagineError):
     """Another worker has the job now, or it was cancelled: whoever sees this puts it down without a word."""
-
-
-def insert_new(database: Database, table: Any) -> Any:
-    """Build an INSERT that can say what happens on a conflict, in the database's own dialect."""
-    return sqlite.insert(table) if database.is_sqlite else postgresql.insert(table)
 
 
 def reached(connection: Connection, job_id: int, stage: Stage, now: datetime) -> None:
@@ -65,6 +60,32 @@ def _for_number(parameters: Parameters, number: int) -> Parameters:
     return replace(parameters, seed=(parameters.seed + number) % SEEDS)
 
 
+def _columns(request: Request, address: Address, sender: Sender, lineage: Lineage | None) -> dict[str, Any]:
+    """What the jobs of a request have in common."""
+    return {
+        "bot_id": address.bot_id,
+        "chat_id": address.chat_id,
+        "message_id": address.message_id,
+        "topic_id": address.topic_id,
+        "private": address.private,
+        "request_key": address.request_key,
+        "pictures": request.count,
+        "parent_id": lineage.parent_id if lineage else None,
+        "origin": lineage.origin if lineage else None,
+        "user_id": sender.id,
+        "language": sender.language,
+        "idea": request.idea,
+        "writing": asdict(request.writing),
+        "picture_key": request.picture.key if request.picture else None,
+        "picture_type": request.picture.media_type if request.picture else None,
+        **_prompt_columns(lineage.prompt if lineage else None),
+    }
+
+
+def _numbered(request: Request, number: int) -> dict[str, Any]:
+    return {"number": number, "parameters": asdict(_for_number(request.parameters, number))}
+
+
 CARRY_ON = update(tables.jobs).where(
     tables.jobs.c.id == bindparam("its_id"),
     tables.jobs.c.state == State.WORKING,
@@ -76,8 +97,10 @@ CARRY_ON = update(tables.jobs).where(
 class Jobs:
     """The rows of jobs, one transaction a method."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, shares: Shares | None = None) -> None:
+        """Keep jobs in this database, on the owner's terms where they aren't the usual ones."""
         self._database = database
+        self._line = Line(database, shares)
         # Given its values as parameters, a statement is put together once; with ``values()`` that takes longer than
         # running it.
         self._insert = insert_new(database, tables.jobs).on_conflict_do_nothing().returning(tables.jobs)
@@ -96,69 +119,61 @@ class Jobs:
             The first picture's job, and whether the request is new.
         """
         now = datetime.now(UTC)
+        group = None if address.private else address.chat_id
         with self._database.writing() as connection:
-            turn = self._next_turn(connection, sender, now)
-            values = {
-                "bot_id": address.bot_id,
-                "chat_id": address.chat_id,
-                "message_id": address.message_id,
-                "topic_id": address.topic_id,
-                "private": address.private,
-                "request_key": address.request_key,
-                "pictures": request.count,
-                "parent_id": lineage.parent_id if lineage else None,
-                "origin": lineage.origin if lineage else None,
-                "user_id": sender.id,
-                "language": sender.language,
-                "idea": request.idea,
-                "writing": asdict(request.writing),
-                "picture_key": request.picture.key if request.picture else None,
-                "picture_type": request.picture.media_type if request.picture else None,
-                "state": State.QUEUED,
-                "stage": Stage.QUEUED,
-                "created_at": now,
-                **_prompt_columns(lineage.prompt if lineage else None),
-            }
+            try:
+                places = self._line.find_places(connection, sender, request.count, now, group=group)
+            except QueueFull:
+                known = self._known(connection, address, lineage)
+                if known is None:
+                    raise
+                return known, False
+            values = _columns(request, address, sender, lineage) | {"created_at": now}
             rows = [
-                connection.execute(
-                    self._insert,
-                    values
-                    | {
-                        "number": number,
-                        "parameters": asdict(_for_number(request.parameters, number)),
-                        "turn": turn + number * COST,
-                    },
-                ).first()
+                connection.execute(self._insert, values | _numbered(request, number) | places.columns(number)).first()
                 for number in range(request.count)
             ]
             first = rows[0]
             if first is None:
-                return self._known(connection, address, lineage), False
+                known = self._known(connection, address, lineage)
+                if known is None:
+                    raise RuntimeError("a request that stood in the way is not there")
+                return known, False
             for row in rows:
                 if row is not None:
                     reached(connection, row.id, Stage.QUEUED, now)
-            connection.execute(
-                update(tables.users)
-                .where(tables.users.c.id == sender.id)
-                .values(last_turn=turn + (request.count - 1) * COST)
-            )
+            self._line.take(connection, places)
             return read_job(first), True
 
-    def _next_turn(self, connection: Connection, sender: Sender, now: datetime) -> float:
-        """Start-time fair queueing: the later of now's virtual time and the place behind one's own last job."""
-        person = insert_new(self._database, tables.users).values(
-            id=sender.id, language=sender.language, settings={}, last_turn=-COST, created_at=now
-        )
-        last_turn: float = connection.execute(
-            person.on_conflict_do_update(index_elements=["id"], set_={"language": person.excluded.language}).returning(
-                tables.users.c.last_turn
-            )
-        ).scalar_one()
-        claimed = select(func.max(tables.jobs.c.turn)).where(tables.jobs.c.started_at.is_not(None))
-        return max(connection.scalar(claimed) or 0.0, last_turn + COST)
+    def submit_batch(
+        self, connection: Connection, batch_id: int, requests: Sequence[Request], *, address: Address, sender: Sender
+    ) -> int:
+        """Write down the pictures of a batch as jobs, in its caller's transaction; returns how many can start at once.
+
+        Each request is a part of its own: its pictures share a prompt, and are siblings. To be called once a batch,
+        when its state has become ``running``.
+        """
+        now = datetime.now(UTC)
+        places = self._line.find_places_for_batch(connection, sender, sum(one.count for one in requests), now)
+        rows: list[dict[str, Any]] = []
+        for part, request in enumerate(requests):
+            of_part = replace(address, part=f"{batch_id}.{part}")
+            values = _columns(request, of_part, sender, None) | {"created_at": now, "batch_id": batch_id}
+            rows += [
+                values | _numbered(request, number) | places.columns(len(rows) + number)
+                for number in range(request.count)
+            ]
+        if not rows:
+            return 0
+        connection.execute(insert(tables.jobs), rows)
+        ids = connection.scalars(select(tables.jobs.c.id).where(tables.jobs.c.batch_id == batch_id))
+        at = {"stage": Stage.QUEUED, "at": now}
+        connection.execute(insert(tables.stages), [at | {"job_id": job_id} for job_id in ids])
+        self._line.take(connection, places)
+        return min(places.room, len(rows))
 
     @staticmethod
-    def _known(connection: Connection, address: Address, lineage: Lineage | None) -> Job:
+    def _known(connection: Connection, address: Address, lineage: Lineage | None) -> Job | None:
         jobs = tables.jobs.c
         same = and_(
             jobs.bot_id == address.bot_id, jobs.chat_id == address.chat_id, jobs.request_key == address.request_key
@@ -166,7 +181,8 @@ class Jobs:
         if lineage is not None:
             same |= and_(jobs.parent_id == lineage.parent_id, jobs.origin == lineage.origin)
         newest = select(tables.jobs).where(jobs.number == 0, same).order_by(jobs.id.desc()).limit(1)
-        return read_job(connection.execute(newest).one())
+        row = connection.execute(newest).first()
+        return read_job(row) if row else None
 
     # Reading
 
@@ -272,6 +288,72 @@ class Jobs:
             lease_until=None,
         )
 
+    # Ending early
+
+    def not_ended(self, user_id: int, *, bot_id: int, chat_id: int | None = None) -> list[Job]:
+        """One person's jobs outside batches that have not ended, oldest first; of one chat, where one is named."""
+        jobs = tables.jobs.c
+        mine = [jobs.user_id == user_id, jobs.bot_id == bot_id, jobs.batch_id.is_(None)]
+        if chat_id is not None:
+            mine.append(jobs.chat_id == chat_id)
+        with self._database.reading() as connection:
+            held = connection.execute(select(tables.jobs).where(*mine, state_is(State.HELD))).all()
+            in_flight = connection.execute(select(tables.jobs).where(*mine, state_is(*IN_FLIGHT))).all()
+        return sorted((read_job(row) for row in (*held, *in_flight)), key=lambda job: job.id)
+
+    def cancel(self, job_ids: Iterable[int]) -> list[Job]:
+        """End jobs without a picture, as far as they have not ended: they deliver nothing, and their turns are free.
+
+        Whoever works at one of them loses it at the next step.
+
+        Returns:
+            The jobs that were cancelled, as they stood before.
+        """
+        jobs = tables.jobs.c
+        with self._database.writing() as connection:
+            wanted = select(tables.jobs).where(jobs.id.in_(list(job_ids)), state_is(*UNDER_WAY))
+            return self._cancel(connection, wanted)
+
+    def cancel_batch(self, connection: Connection, batch_id: int) -> list[Job]:
+        """Cancel the jobs of a batch, in its caller's transaction; returns them as they stood before."""
+        wanted = select(tables.jobs).where(tables.jobs.c.batch_id == batch_id, state_is(*UNDER_WAY))
+        return self._cancel(connection, wanted)
+
+    def _cancel(self, connection: Connection, wanted: Any) -> list[Job]:
+        now = datetime.now(UTC)
+        found = [read_job(row) for row in connection.execute(wanted.order_by(tables.jobs.c.id).with_for_update())]
+        if not found:
+            return []
+        connection.execute(
+            update(tables.jobs)
+            .where(tables.jobs.c.id.in_([job.id for job in found]))
+            .values(
+                state=State.CANCELLED,
+                ended_at=now,
+                handle=None,
+                not_before=None,
+                worker=None,
+                lease_until=None,
+            )
+        )
+        people = {job.sender.id for job in found}
+        self._line.let_in(connection, people)
+        self._line.forget(connection, people)
+        for job in found:
+            self._database.tell(connection, job.id)
+        return found
+
+    def pause_batch(self, connection: Connection, batch_id: int) -> int:
+        """Take a batch's queued pictures out of the line, once its state says so; returns how many."""
+        held = self._line.hold_batch(connection, batch_id)
+        self.resume_batches(connection, batch_id)
+        return held
+
+    def resume_batches(self, connection: Connection, batch_id: int) -> int:
+        """Let in what may stand in the line of the batches of this batch's person; returns how many pictures."""
+        owner = connection.scalar(select(tables.batches.c.user_id).where(tables.batches.c.id == batch_id))
+        return 0 if owner is None else self._line.let_in(connection, [owner])
+
     def _carry_on(self, job: Job, attempts: Iterable[Attempt], *, stage: Stage, **values: Any) -> None:
         now = datetime.now(UTC)
         with self._database.writing() as connection:
@@ -285,6 +367,8 @@ class Jobs:
             notes = [_fitting(attempt) | {"job_id": job.id, "at": now} for attempt in attempts]
             if notes:
                 connection.execute(insert(tables.attempts), notes)
+            if values.get("state") in ENDED:
+                self._line.let_in(connection, [job.sender.id])
             self._database.tell(connection, job.id)
 
     # Attempts

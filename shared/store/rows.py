@@ -19,6 +19,7 @@ def read_job(row: Row[Any]) -> Job:
             topic_id=row.topic_id,
             private=row.private,
             press=row.request_key[1:] if row.request_key.startswith("p") else None,
+            part=row.request_key[1:] if row.request_key.startswith("b") else None,
         ),
         sender=Sender(id=row.user_id, language=row.language),
         number=row.number,

@@ -160,7 +160,13 @@ jobs = Table(
     Index("ix_jobs_queued", "turn", "id", **_when("state = 'queued'")),
     # A worker keeps some slots free of batches, and fills them from here.
     Index("ix_jobs_queued_alone", "turn", "id", **_when("state = 'queued' AND batch_id IS NULL")),
-    Index("ix_jobs_held", "user_id", "turn", **_when("state = 'held'")),
+    Index("ix_jobs_held", "user_id", "turn", **_when("state = 'held' AND batch_id IS NULL")),
+    Index("ix_jobs_held_in_batch", "batch_id", "turn", **_when("state = 'held' AND batch_id IS NOT NULL")),
+    Index(
+        "ix_jobs_in_group",
+        "chat_id",
+        **_when("NOT private AND batch_id IS NULL AND state IN ('held', 'queued', 'working', 'waiting')"),
+    ),
     Index("ix_jobs_in_flight", "user_id", **_when("state IN ('queued', 'working', 'waiting')")),
     Index("ix_jobs_batch", "batch_id", "id", **_when("batch_id IS NOT NULL")),
     Index("ix_jobs_waiting", "not_before", **_when("state = 'waiting'")),

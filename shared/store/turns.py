@@ -5,13 +5,15 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Update, bindparam, case, func, select, update
+from sqlalchemy import Connection, ScalarSelect, Update, bindparam, case, func, select, update
 from sqlalchemy.sql.dml import ReturningUpdate
 
 from shared.jobs import Job, Stage, State
+from shared.shares import Shares
 from shared.store import tables
 from shared.store.database import Database
 from shared.store.jobs import reached
+from shared.store.line import Line, state_is
 from shared.store.rows import read_job
 
 MAX_LOSSES = 3  # a job that took so many workers along is given up, with an explanation
@@ -45,11 +47,13 @@ def _wake_waiting() -> Update:
     return update(tables.jobs).where(jobs.id.in_(due)).values(state=State.QUEUED)
 
 
-def _claim() -> ReturningUpdate[Any]:
+def _claim(*, alone: bool) -> ReturningUpdate[Any]:
+    """The statement that claims the next job, or the next that belongs to no batch."""
     jobs = tables.jobs.c
+    queued = state_is(State.QUEUED)
     next_in_line = (
         select(jobs.id)
-        .where(jobs.state == State.QUEUED)
+        .where(queued & jobs.batch_id.is_(None) if alone else queued)
         .order_by(jobs.turn, jobs.id)
         .limit(1)
         .with_for_update(skip_locked=True)
@@ -67,32 +71,48 @@ def _claim() -> ReturningUpdate[Any]:
             stage=case((jobs.prompt.is_(None), Stage.WRITING), else_=Stage.PAINTING),
             started_at=func.coalesce(jobs.started_at, bindparam("at", type_=tables.Instant)),
             deadline=func.coalesce(jobs.deadline, bindparam("end", type_=tables.Instant)),
+            # Virtual time must not run ahead of the batches that are passed over, or the next batch would stand
+            # behind all that they have saved up.
+            **({"turn": _lowest_turn()} if alone else {}),
         )
         .returning(tables.jobs)
     )
 
 
+def _lowest_turn() -> ScalarSelect[Any]:
+    queued = tables.jobs.alias()
+    return select(func.min(queued.c.turn)).where(state_is(State.QUEUED, of=queued)).scalar_subquery()
+
+
 # Built once: putting them together takes longer than running them.
 WAKE_WAITING = _wake_waiting()
-CLAIM = _claim()
+CLAIM = _claim(alone=False)
+CLAIM_ALONE = _claim(alone=True)
 
 
 class Turns:
     """The order of jobs, one transaction a method."""
 
-    def __init__(self, database: Database, *, lease: timedelta, deadline: timedelta) -> None:
+    def __init__(
+        self, database: Database, *, lease: timedelta, deadline: timedelta, shares: Shares | None = None
+    ) -> None:
         """Set the terms: how long a silent worker keeps a job, and how long a job may take from its first turn."""
         self._database = database
+        self._line = Line(database, shares)
         self._lease = lease
         self._deadline = deadline
 
-    def claim_next(self, worker: str) -> Job | None:
-        """Take the fairest queued job, for as long as the lease runs; None when there is none."""
+    def claim_next(self, worker: str, *, alone: bool = False) -> Job | None:
+        """Take the fairest queued job, for as long as the lease runs; None when there is none.
+
+        Args:
+            alone: Pass over the pictures of batches.
+        """
         now = datetime.now(UTC)
         terms = {"at": now, "holder": worker, "lease": now + self._lease, "end": now + self._deadline}
         with self._database.writing() as connection:
             connection.execute(WAKE_WAITING, {"at": now})
-            row = connection.execute(CLAIM, terms).first()
+            row = connection.execute(CLAIM_ALONE if alone else CLAIM, terms).first()
             if row is None:
                 return None
             reached(connection, row.id, Stage(row.stage), now)
@@ -134,6 +154,7 @@ class Turns:
                 return None
             connection.execute(WAKE_WAITING, {"at": now})
             states = self._take_back(connection, now)
+            self._line.repair(connection)
             due = select(tables.jobs.c.id).where(tables.jobs.c.state == State.QUEUED).limit(most_due)
             return Sweep(
                 due=connection.scalar(select(func.count()).select_from(due.subquery())) or 0,

@@ -8,7 +8,7 @@ from sqlalchemy import delete, select, update
 
 from shared.store import tables
 from shared.store.database import Database
-from shared.store.jobs import insert_new
+from shared.store.line import insert_new
 
 MAX_TRIES = 20  # five minutes; what fails longer is no matter of waiting
 

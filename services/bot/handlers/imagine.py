@@ -9,7 +9,7 @@ from services.bot.handlers.addresses import address_of, answer, sender_of
 from services.bot.locales import say
 from services.bot.status import Status, sentence
 from shared.catalogue import Catalogue
-from shared.errors import EmptyIdea, UserError
+from shared.errors import EmptyIdea, QueueFull, UserError
 from shared.ideas import Hint, read_request
 from shared.jobs import ENDED, Address, Job, Lineage, Request, Sender, Stage
 from shared.queue import Tickets
@@ -70,9 +70,14 @@ class Imagine:
         """Write a request down, send its tickets, and promise the picture; a request that is known stays as it is.
 
         Returns:
-            Whether the request is new.
+            Whether the request is new; False also where this person has asked for too much, and was told so.
         """
-        job, is_new, place = await asyncio.to_thread(self._accept, request, address, sender, lineage)
+        try:
+            job, is_new, place = await asyncio.to_thread(self._accept, request, address, sender, lineage)
+        except QueueFull as error:
+            text = say(error.reason, sender.language, **error.values)
+            await context.bot.send_message(text=text, **answer(address))
+            return False
         if is_new:
             await asyncio.gather(
                 asyncio.to_thread(self._tickets.send, request.count), self._promise(job, place, context)

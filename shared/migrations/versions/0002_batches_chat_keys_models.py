@@ -161,7 +161,16 @@ def upgrade() -> None:
     op.add_column("jobs", sa.Column("picture_type", sa.String(length=64), comment="Its media type"))
     op.add_column("jobs", sa.Column("batch_id", sa.BigInteger(), comment="The batch that it belongs to"))
     op.create_index("ix_jobs_batch", "jobs", ["batch_id", "id"], **when("batch_id IS NOT NULL"))
-    op.create_index("ix_jobs_held", "jobs", ["user_id", "turn"], **when("state = 'held'"))
+    op.create_index("ix_jobs_held", "jobs", ["user_id", "turn"], **when("state = 'held' AND batch_id IS NULL"))
+    op.create_index(
+        "ix_jobs_held_in_batch", "jobs", ["batch_id", "turn"], **when("state = 'held' AND batch_id IS NOT NULL")
+    )
+    op.create_index(
+        "ix_jobs_in_group",
+        "jobs",
+        ["chat_id"],
+        **when("NOT private AND batch_id IS NULL AND state IN ('held', 'queued', 'working', 'waiting')"),
+    )
     op.create_index("ix_jobs_in_flight", "jobs", ["user_id"], **when("state IN ('queued', 'working', 'waiting')"))
     op.create_index("ix_jobs_queued_alone", "jobs", ["turn", "id"], **when("state = 'queued' AND batch_id IS NULL"))
     op.add_column(
@@ -183,6 +192,8 @@ def downgrade() -> None:
     op.drop_column("users", "last_batch_turn")
     op.drop_index("ix_jobs_queued_alone", table_name="jobs")
     op.drop_index("ix_jobs_in_flight", table_name="jobs")
+    op.drop_index("ix_jobs_in_group", table_name="jobs")
+    op.drop_index("ix_jobs_held_in_batch", table_name="jobs")
     op.drop_index("ix_jobs_held", table_name="jobs")
     op.drop_index("ix_jobs_batch", table_name="jobs")
     op.drop_column("jobs", "batch_id")

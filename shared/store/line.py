@@ -1,0 +1,304 @@
+"""The line: who stands where in it, who is held back, and who is let in when a place becomes free.
+
+Start-time fair queueing. A job stands at its *turn*: the later of the *virtual time* (the turn of the last job claimed)
+and one picture's cost behind its person's job before it. Of one person only so many pictures stand in the line at a
+time; the others are held behind it, and the transaction that ends a job lets the next one in.
+
+Whoever changes the line holds the person's row in ``users``. To keep two of them from waiting for each other, jobs are
+locked before that row, or after it without waiting.
+"""
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, and_, func, literal_column, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from shared.errors import GroupQueueFull, QueueFull
+from shared.jobs import Sender, Stage, State
+from shared.shares import Shares
+from shared.store import tables
+from shared.store.database import Database
+
+AT_ONCE = 100  # people whose held jobs are looked after in one round of the sweep
+
+
+def insert_new(database: Database, table: Any) -> Any:
+    """Build an INSERT that can say what happens on a conflict, in the database's own dialect."""
+    return sqlite.insert(table) if database.is_sqlite else postgresql.insert(table)
+
+
+def state_is(*states: State, of: Any = None) -> ColumnElement[bool]:
+    """A condition on a job's state, written out: an index that holds some states serves no bound value."""
+    column = (tables.jobs if of is None else of).c.state
+    names: list[ColumnElement[str]] = [literal_column(f"'{state}'") for state in states]
+    return column == names[0] if len(names) == 1 else column.in_(names)
+
+
+IN_FLIGHT = (State.QUEUED, State.WORKING, State.WAITING)
+UNDER_WAY = (State.HELD, *IN_FLIGHT)
+
+_jobs = tables.jobs.c
+ALONE = _jobs.batch_id.is_(None)
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Where new jobs of one person would stand: a turn and a state for each."""
+
+    user_id: int
+    in_batch: bool
+    turns: tuple[float, ...]
+    room: int
+
+    def columns(self, number: int) -> dict[str, Any]:
+        """The columns of the job with this number, from 0."""
+        state = State.QUEUED if number < self.room else State.HELD
+        return {"turn": self.turns[number], "state": state, "stage": Stage.QUEUED}
+
+
+@dataclass(frozen=True, slots=True)
+class _Standing:
+    """What one person has in the line."""
+
+    alone: int  # in flight
+    in_batches: int  # in flight
+    last_alone: float | None  # turn, in flight
+    last_in_batches: float | None  # turn, in flight
+
+
+class Line:
+    """The rules of the line; every method is a part of its caller's transaction."""
+
+    def __init__(self, database: Database, shares: Shares | None = None) -> None:
+        """Keep the line on these terms."""
+        self._database = database
+        self.shares = shares or Shares()
+
+    # Coming in
+
+    def find_places(
+        self, connection: Connection, sender: Sender, count: int, now: datetime, *, group: int | None = None
+    ) -> Places:
+        """Find places for pictures that somebody asks for; ``take`` makes them theirs.
+
+        Args:
+            group: The group chat that they are asked for in.
+
+        Raises:
+            QueueFull: This person, or the group, has asked for as many as one may.
+        """
+        last_turn, _ = self._know(connection, sender, now)
+        standing = _standing(connection, sender.id)
+        held = connection.scalar(_count(_jobs.user_id == sender.id, state_is(State.HELD), ALONE)) or 0
+        if standing.alone + held + count > self.shares.queued:
+            raise QueueFull(most=self.shares.queued)
+        if group is not None and _in_group(connection, group) + count > self.shares.queued_in_group:
+            raise GroupQueueFull(most=self.shares.queued_in_group)
+        cost = self.shares.cost(sender.id, in_batch=False)
+        first = max(virtual_time(connection), last_turn + cost)
+        room = 0 if held else max(self.shares.in_flight - standing.alone, 0)
+        return Places(sender.id, False, tuple(first + number * cost for number in range(count)), room)
+
+    def find_places_for_batch(self, connection: Connection, sender: Sender, count: int, now: datetime) -> Places:
+        """Find places for a batch's pictures, behind what its person asked for alone; ``take`` makes them theirs."""
+        last_turn, last_batch_turn = self._know(connection, sender, now)
+        standing = _standing(connection, sender.id)
+        cost = self.shares.cost(sender.id, in_batch=True)
+        behind_alone = last_turn + self.shares.cost(sender.id, in_batch=False)
+        first = max(virtual_time(connection), last_batch_turn + cost, behind_alone)
+        held = any(self._first_held(connection, batch_id, 1) for batch_id in _running(connection, sender.id))
+        room = 0 if held else max(self.shares.in_flight - standing.in_batches, 0)
+        return Places(sender.id, True, tuple(first + number * cost for number in range(count)), room)
+
+    def take(self, connection: Connection, places: Places) -> None:
+        """Write down that the places are taken. Of one person, what was asked for alone goes before batches."""
+        if not places.turns:
+            return
+        user_id, last = places.user_id, places.turns[-1]
+        _push(connection, user_id, last, in_batch=places.in_batch)
+        if places.in_batch:
+            return
+        own = [_jobs.user_id == user_id, state_is(State.QUEUED), _jobs.batch_id.is_not(None)]
+        first = connection.scalar(select(func.min(_jobs.turn)).where(*own))
+        behind = last + self.shares.cost(user_id, in_batch=False)
+        if first is not None and first < behind:
+            theirs = select(_jobs.id).where(*own).with_for_update(skip_locked=True)
+            shift = update(tables.jobs).where(_jobs.id.in_(theirs)).values(turn=_jobs.turn + (behind - first))
+            connection.execute(shift)
+
+    def _know(self, connection: Connection, sender: Sender, now: datetime) -> tuple[float, float]:
+        """Lock the person's row, made new where there is none; returns the turns of the newest jobs."""
+        nothing_yet = -self.shares.cost(sender.id, in_batch=False)
+        person = insert_new(self._database, tables.users).values(
+            id=sender.id,
+            language=sender.language,
+            settings={},
+            last_turn=nothing_yet,
+            last_batch_turn=-self.shares.cost(sender.id, in_batch=True),
+            created_at=now,
+        )
+        row = connection.execute(
+            person.on_conflict_do_update(index_elements=["id"], set_={"language": person.excluded.language}).returning(
+                tables.users.c.last_turn, tables.users.c.last_batch_turn
+            )
+        ).one()
+        return row.last_turn, row.last_batch_turn
+
+    # Being let in
+
+    def let_in(self, connection: Connection, user_ids: Iterable[int]) -> int:
+        """Let held jobs of these people into the line as far as there is room; returns how many.
+
+        To be called by whatever ends a job, in the same transaction.
+        """
+        return sum(self._let_in(connection, user_id) for user_id in sorted(set(user_ids)))
+
+    def _let_in(self, connection: Connection, user_id: int) -> int:
+        users = tables.users.c
+        person = connection.execute(
+            select(users.last_turn, users.last_batch_turn).where(users.id == user_id).with_for_update()
+        ).first()
+        if person is None:
+            return 0
+        standing = _standing(connection, user_id)
+        cost = self.shares.cost(user_id, in_batch=False)
+        alone = self._held_alone(connection, user_id, self.shares.in_flight - standing.alone)
+        last_alone = self._queue(connection, alone, standing.last_alone, cost)
+        if last_alone is not None:
+            _push(connection, user_id, last_alone, in_batch=False)
+
+        in_batches = self._held_in_batches(connection, user_id, self.shares.in_flight - standing.in_batches)
+        # Of one person, what was asked for alone goes before batches.
+        behind = max(person.last_turn, person.last_turn if last_alone is None else last_alone) + cost
+        last = self._queue(
+            connection, in_batches, standing.last_in_batches, self.shares.cost(user_id, in_batch=True), behind
+        )
+        if last is not None:
+            _push(connection, user_id, last, in_batch=True)
+        return len(alone) + len(in_batches)
+
+    def _queue(
+        self, connection: Connection, held: list[Any], before: float | None, cost: float, not_before: float = 0.0
+    ) -> float | None:
+        """Queue held jobs, each at its turn or where it would come if it was asked for now; returns the last turn."""
+        if not held:
+            return None
+        now = virtual_time(connection)
+        turn: float = 0.0
+        for job in held:
+            turn = let_in_at(job.turn, now=max(now, not_before), before=before, cost=cost)
+            connection.execute(update(tables.jobs).where(_jobs.id == job.id).values(state=State.QUEUED, turn=turn))
+            before = turn
+        return turn
+
+    def _held_alone(self, connection: Connection, user_id: int, room: int) -> list[Any]:
+        held = select(_jobs.id, _jobs.turn).where(_jobs.user_id == user_id, state_is(State.HELD), ALONE)
+        return _first_by_turn(connection, held, room)
+
+    def _held_in_batches(self, connection: Connection, user_id: int, room: int) -> list[Any]:
+        found: list[Any] = []
+        for batch_id in _running(connection, user_id) if room > 0 else ():
+            found += self._first_held(connection, batch_id, room - len(found))
+        return found
+
+    @staticmethod
+    def _first_held(connection: Connection, batch_id: int, room: int) -> list[Any]:
+        held = select(_jobs.id, _jobs.turn).where(_jobs.batch_id == batch_id, state_is(State.HELD))
+        return _first_by_turn(connection, held, room)
+
+    def repair(self, connection: Connection) -> int:
+        """Let in whoever was forgotten, by a change of the caps or an older version; returns how many jobs."""
+        alone = select(_jobs.user_id).where(state_is(State.HELD), ALONE).distinct().limit(AT_ONCE)
+        batches = tables.batches.c
+        has_held = select(_jobs.id).where(_jobs.batch_id == batches.id, state_is(State.HELD)).exists()
+        in_batches = select(batches.user_id).where(batches.state == "running", has_held).distinct().limit(AT_ONCE)
+        return self.let_in(connection, [*connection.scalars(alone), *connection.scalars(in_batches)])
+
+    # Stepping back
+
+    def hold_batch(self, connection: Connection, batch_id: int) -> int:
+        """Take a batch's queued jobs out of the line, for it was paused; returns how many."""
+        theirs = (
+            select(_jobs.id)
+            .where(_jobs.batch_id == batch_id, state_is(State.QUEUED))
+            .order_by(_jobs.id)
+            .with_for_update()
+        )
+        return connection.execute(update(tables.jobs).where(_jobs.id.in_(theirs)).values(state=State.HELD)).rowcount
+
+    def forget(self, connection: Connection, user_ids: Collection[int]) -> None:
+        """Give back the turns that these people's jobs would have taken: they were cancelled."""
+        now = virtual_time(connection)
+        for user_id in sorted(set(user_ids)):
+            for column, in_batch in ((tables.users.c.last_turn, False), (tables.users.c.last_batch_turn, True)):
+                kind = _jobs.batch_id.is_not(None) if in_batch else ALONE
+                mine = [_jobs.user_id == user_id, kind]
+                left = [
+                    connection.scalar(select(func.max(_jobs.turn)).where(*mine, state_is(State.HELD))),
+                    connection.scalar(select(func.max(_jobs.turn)).where(*mine, state_is(*IN_FLIGHT))),
+                ]
+                last = max([now, *(turn for turn in left if turn is not None)])
+                connection.execute(
+                    update(tables.users).where(tables.users.c.id == user_id, column > last).values({column.name: last})
+                )
+
+
+def let_in_at(turn: float, *, now: float, before: float | None, cost: float) -> float:
+    """The turn at which a held job comes into the line. Pure.
+
+    Args:
+        turn: The one it got when it was asked for.
+        now: The virtual time: whoever was held back has saved nothing up.
+        before: The turn of the same person's last job in the line; None without one.
+        cost: Of one picture.
+    """
+    return max(turn, now) if before is None else max(turn, now, before + cost)
+
+
+def virtual_time(connection: Connection) -> float:
+    """The turn of the last job claimed."""
+    claimed = select(func.max(_jobs.turn)).where(_jobs.started_at.is_not(None))
+    return connection.scalar(claimed) or 0.0
+
+
+def _standing(connection: Connection, user_id: int) -> _Standing:
+    rows = connection.execute(
+        select(ALONE.label("is_alone"), func.count().label("jobs"), func.max(_jobs.turn).label("last"))
+        .where(_jobs.user_id == user_id, state_is(*IN_FLIGHT))
+        .group_by(ALONE)
+    )
+    found = {bool(row.is_alone): (row.jobs, row.last) for row in rows}
+    alone, in_batches = found.get(True, (0, None)), found.get(False, (0, None))
+    return _Standing(alone[0], in_batches[0], alone[1], in_batches[1])
+
+
+def _in_group(connection: Connection, chat_id: int) -> int:
+    here = and_(_jobs.chat_id == chat_id, ~_jobs.private, ALONE, state_is(*UNDER_WAY))
+    return connection.scalar(_count(here)) or 0
+
+
+def _running(connection: Connection, user_id: int) -> list[int]:
+    batches = tables.batches.c
+    running = select(batches.id).where(batches.user_id == user_id, batches.state == "running").order_by(batches.id)
+    return list(connection.scalars(running))
+
+
+def _count(*conditions: ColumnElement[bool]) -> Any:
+    return select(func.count()).select_from(tables.jobs).where(*conditions)
+
+
+def _first_by_turn(connection: Connection, held: Any, room: int) -> list[Any]:
+    if room <= 0:
+        return []
+    first = held.order_by(_jobs.turn).limit(room).with_for_update(skip_locked=True)
+    return sorted(connection.execute(first).all(), key=lambda job: (job.turn, job.id))
+
+
+def _push(connection: Connection, user_id: int, turn: float, *, in_batch: bool) -> None:
+    column = tables.users.c.last_batch_turn if in_batch else tables.users.c.last_turn
+    connection.execute(
+        update(tables.users).where(tables.users.c.id == user_id, column < turn).values({column.name: turn})
+    )
