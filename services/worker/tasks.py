@@ -46,7 +46,7 @@ class TurnTaker:
         self._stopping = threading.Event()
 
     def take_a_turn(self) -> None:
-        """Run the errands that wait, which are small, then turn the fairest queued idea into a recorded image, and so on.
+        """Run the errands that wait, which are small, then turn the fairest queued ideas into recorded images.
 
         Whoever frees a slot knows best that it is free: a ticket that got lost leaves none idle. Safe to call at any
         time: without work it does nothing.

@@ -10,7 +10,7 @@ from shared.jobs import State
 from shared.store import tables
 from shared.store.database import Database
 from shared.store.errands import read_errand, storable
-from shared.store.jobs import insert_new
+from shared.store.line import insert_new
 
 MOST_TURNS = 400  # read at once; whatever is older than these has long been summarised
 

@@ -11,7 +11,8 @@ from shared.errands import SILENT, Errand, Kind
 from shared.jobs import ENDED, Address, Sender, State, Writing
 from shared.store import tables
 from shared.store.database import Database
-from shared.store.jobs import LostTurn, insert_new
+from shared.store.jobs import LostTurn
+from shared.store.line import insert_new
 
 DELIVERY_LEASE = timedelta(seconds=90)  # longer than the longest answer takes to send, flood waits included
 UNBEGUN = (State.QUEUED, State.WAITING)

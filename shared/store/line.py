@@ -22,6 +22,7 @@ from shared.shares import Shares
 from shared.store import tables
 from shared.store.database import Database
 
+NOTHING_YET = -1.0  # the last turn of who never asked for anything
 AT_ONCE = 100  # people whose held jobs are looked after in one round of the sweep
 
 
@@ -131,13 +132,12 @@ class Line:
 
     def _know(self, connection: Connection, sender: Sender, now: datetime) -> tuple[float, float]:
         """Lock the person's row, made new where there is none; returns the turns of the newest jobs."""
-        nothing_yet = -self.shares.cost(sender.id, in_batch=False)
         person = insert_new(self._database, tables.users).values(
             id=sender.id,
             language=sender.language,
             settings={},
-            last_turn=nothing_yet,
-            last_batch_turn=-self.shares.cost(sender.id, in_batch=True),
+            last_turn=NOTHING_YET,
+            last_batch_turn=NOTHING_YET,
             created_at=now,
         )
         row = connection.execute(

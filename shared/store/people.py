@@ -10,7 +10,7 @@ from shared.jobs import Address, Sender
 from shared.preferences import Preferences
 from shared.store import tables
 from shared.store.database import Database
-from shared.store.jobs import COST, insert_new
+from shared.store.line import NOTHING_YET, insert_new
 
 
 def whose(address: Address, sender: Sender) -> int:
@@ -87,8 +87,8 @@ class People:
                     id=person_id,
                     language=language,
                     settings={},
-                    last_turn=-COST,
-                    last_batch_turn=-COST,
+                    last_turn=NOTHING_YET,
+                    last_batch_turn=NOTHING_YET,
                     created_at=datetime.now(UTC),
                 )
                 .on_conflict_do_nothing()
