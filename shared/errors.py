@@ -3,6 +3,7 @@
 ImagineError
 ├─ UserError        the user can: told why in their language, never retried
 │    EmptyIdea · IdeaTooLong · NoWordsInIdea · BadParameter · QueueFull · IdeaRefused · PictureRefused
+│    AnswerRefused · FileTooLarge · FileNotUnderstood
 ├─ TransientError   time can: retried, the user just waits; may carry retry_after
 │    ServiceBusy · ServiceUnreachable · ModelLoading · StillPainting · PromptUnderWay · BadPicture · StoreAway
 ├─ ElsewhereError   another provider or model can: tried at once, the user reads which one painted
@@ -98,6 +99,24 @@ class PictureRefused(UserError):
     """A painter's moderation refused the prompt or hid the picture."""
 
     reason = "picture_refused"
+
+
+class AnswerRefused(UserError):
+    """Gemini would not answer this in a chat, or broke off for its rules."""
+
+    reason = "answer_refused"
+
+
+class FileTooLarge(UserError):
+    """What was sent along with a message is more than Gemini reads at once."""
+
+    reason = "file_too_large"
+
+
+class FileNotUnderstood(UserError):
+    """What was sent along with a message is of a kind that Gemini can't read, or is gone."""
+
+    reason = "file_not_understood"
 
 
 class TransientError(ImagineError):

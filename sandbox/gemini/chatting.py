@@ -22,6 +22,7 @@ _ASKS_EARLIER = re.compile(
     r"what did i (?:say|ask)|my (?:first|last|previous) (?:message|question)|что я (?:сказал|спросил)",
     re.IGNORECASE,
 )
+_ASKS_SUMMARY = re.compile(r"^\s*(?:sum up|summari[sz]e) the conversation", re.IGNORECASE)
 _ASKS_ECHO = re.compile(r"^\s*(?:please\s+)?(?:echo|repeat|say|повтори|скажи)[:\s]+(.+)$", re.IGNORECASE | re.DOTALL)
 _ASKS_CODE = re.compile(r"\b(?:code|function|python|javascript|script|program)\b|код\b|функци", re.IGNORECASE)
 _ASKS_LONG = re.compile(
@@ -48,7 +49,9 @@ def answer(question: Question) -> str:
 
 def _answer_words(text: str, question: Question) -> str:
     earlier = question.turns[:-1]
-    name = _name_told(question.turns)
+    if _ASKS_SUMMARY.search(text):
+        return _sum_up(text)
+    name = _name_told(question)
     if _ASKS_NAME.search(text):
         return f"Your name is **{name}**." if name else "You haven't told me your name yet. What is it?"
     if _ASKS_WHO.search(text):
@@ -70,9 +73,17 @@ def _answer_words(text: str, question: Question) -> str:
     return _small_talk(text, len([turn for turn in question.turns if turn.role == "user"]))
 
 
-def _name_told(turns: tuple[Turn, ...]) -> str | None:
-    names = [found[1] for turn in turns if turn.role == "user" for found in _NAME.finditer(turn.text)]
+def _name_told(question: Question) -> str | None:
+    """The name that the person told last, be it in what is left of the conversation or in the summary of it."""
+    told = [question.system, *(turn.text for turn in question.turns if turn.role == "user")]
+    names = [found[1] for text in told for found in _NAME.finditer(text)]
     return names[-1] if names else None
+
+
+def _sum_up(text: str) -> str:
+    names = _NAME.findall(text)
+    known = f" One of them said: my name is {names[-1]}." if names else ""
+    return f"Two talked, in {len(text)} characters.{known}"
 
 
 def _quote_earlier(text: str, earlier: tuple[Turn, ...]) -> str:

@@ -15,9 +15,12 @@ from celery.platforms import EX_OK
 from celery.worker import state as celery_state
 
 from services.health import Heartbeat
+from services.worker.chatting import Chatting
 from services.worker.circuits import CircuitBreaker
 from services.worker.discovery import Discovery
 from services.worker.errands import ErrandTaker, Handler
+from services.worker.gemini.chat import Companion
+from services.worker.gemini.client import Gemini
 from services.worker.gemini.prompts import BLOCK_ONLY_HIGH, PromptWriter
 from services.worker.pipeline import Pipeline
 from services.worker.studio import Studio
@@ -30,6 +33,7 @@ from shared.images import Images
 from shared.queue import Tickets
 from shared.settings import WorkerSettings
 from shared.store.circuits import Circuits
+from shared.store.conversations import Conversations
 from shared.store.database import Database
 from shared.store.errand_turns import ErrandTurns
 from shared.store.errands import Errands
@@ -58,7 +62,9 @@ class Worker:
         lease, deadline = timedelta(seconds=settings.lease_s), timedelta(seconds=settings.job_deadline_s)
         self._turns = Turns(database, lease=lease, deadline=deadline, shares=settings.shares)
         self._errand_turns = ErrandTurns(database, lease=lease, deadline=deadline)
-        self._errands = ErrandTaker(self._errand_turns, Errands(database), _errand_handlers(), self._tickets)
+        errands = Errands(database)
+        handlers = _errand_handlers(settings, database, errands)
+        self._errands = ErrandTaker(self._errand_turns, errands, handlers, self._tickets)
         jobs = Jobs(database, settings.shares)
         pipeline = _pipeline(settings, database, jobs)
         self._taker = TurnTaker(
@@ -154,9 +160,20 @@ class Worker:
             self._tickets.send(due - under_way)
 
 
-def _errand_handlers() -> dict[Kind, Handler]:
+def _errand_handlers(settings: WorkerSettings, database: Database, errands: Errands) -> dict[Kind, Handler]:
     """Who runs which errands."""
-    return {}
+    companion = Companion(
+        Gemini(
+            api_key=settings.google_api_key.get_secret_value(),
+            base_url=settings.gemini_base_url,
+            api_version=settings.gemini_api_version,
+            slots=settings.slots,
+        ),
+        model=settings.chat_model,
+        safety=dict.fromkeys(BLOCK_ONLY_HIGH, settings.safety),
+    )
+    images = Images(settings.image_store_url)
+    return {Kind.CHAT: Chatting(errands, Conversations(database), companion, images)}
 
 
 def _pipeline(settings: WorkerSettings, database: Database, jobs: Jobs) -> Pipeline:

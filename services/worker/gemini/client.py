@@ -4,7 +4,10 @@ import functools
 import logging
 import math
 import ssl
+from collections.abc import Generator
+from contextlib import closing
 from dataclasses import dataclass
+from typing import cast
 
 import httpx2
 from google import genai
@@ -77,34 +80,86 @@ class Gemini:
         self, model: str, contents: list[types.Content], config: types.GenerateContentConfig, *, seconds: float
     ) -> types.GenerateContentResponse | Failure:
         """Ask a model once, and wait at most so many seconds."""
-        server_deadline_s = max(math.ceil(seconds), SHORTEST_SERVER_DEADLINE_S)
-        config = config.model_copy(
-            update={
-                "http_options": types.HttpOptions(
-                    timeout=max(1, int(seconds * 1000)), headers={"X-Server-Timeout": str(server_deadline_s)}
-                ),
-                "automatic_continuation": False,
-                "automatic_function_calling": types.AutomaticFunctionCallingConfig(disable=True),
-            }
-        )
         try:
             with deadline(seconds):
-                return self._client.models.generate_content(model=model, contents=contents, config=config)
-        except errors.APIError as error:
-            return Failure(sort_failure(error), error.code)
-        except httpx2.TimeoutException:
-            return Failure(ServiceUnreachable("Gemini did not answer in time"))
-        # The SDK lets its HTTP library's errors through as they are.
-        except (httpx2.HTTPError, OSError) as error:
-            return Failure(ServiceUnreachable(f"no answer from Gemini: {type(error).__name__}"))
-        # What the SDK's reader falls over: JSON's and pydantic's errors are ValueErrors, the rest are shapes
-        # that it takes for granted.
-        except (ValueError, TypeError, AttributeError, KeyError, IndexError):
-            return Failure(Unreadable(), 200)
+                return self._client.models.generate_content(
+                    model=model, contents=contents, config=_in_time(config, seconds, silence_s=seconds)
+                )
+        except _BROKEN as error:
+            return _failure(error)
+
+    def stream(
+        self,
+        model: str,
+        contents: list[types.Content],
+        config: types.GenerateContentConfig,
+        *,
+        seconds: float,
+        silence_s: float,
+    ) -> Generator[types.GenerateContentResponse | Failure]:
+        """Ask a model once, and give its answer as it comes; a failure is the last that comes.
+
+        Args:
+            seconds: For the whole answer.
+            silence_s: For each of its pieces.
+        """
+        timed = _in_time(config, seconds, silence_s=min(seconds, silence_s))
+        try:
+            with (
+                deadline(seconds),
+                closing(
+                    cast(
+                        "Generator[types.GenerateContentResponse]",
+                        self._client.models.generate_content_stream(model=model, contents=contents, config=timed),
+                    )
+                ) as pieces,
+            ):
+                yield from pieces
+        except _BROKEN as error:
+            yield _failure(error)
 
     def close(self) -> None:
         self._client.close()
         self._http.close()
+
+
+# The SDK lets its HTTP library's errors through as they are. What its reader falls over: JSON's and pydantic's errors
+# are ValueErrors, the rest are shapes that it takes for granted.
+_BROKEN = (
+    errors.APIError,
+    httpx2.HTTPError,
+    OSError,
+    ValueError,
+    TypeError,
+    AttributeError,
+    KeyError,
+    IndexError,
+)
+
+
+def _failure(error: Exception) -> Failure:
+    match error:
+        case errors.APIError():
+            return Failure(sort_failure(error), error.code)
+        case httpx2.TimeoutException():
+            return Failure(ServiceUnreachable("Gemini did not answer in time"))
+        case httpx2.HTTPError() | OSError():
+            return Failure(ServiceUnreachable(f"no answer from Gemini: {type(error).__name__}"))
+        case _:
+            return Failure(Unreadable(), 200)
+
+
+def _in_time(config: types.GenerateContentConfig, seconds: float, *, silence_s: float) -> types.GenerateContentConfig:
+    server_deadline_s = max(math.ceil(seconds), SHORTEST_SERVER_DEADLINE_S)
+    return config.model_copy(
+        update={
+            "http_options": types.HttpOptions(
+                timeout=max(1, int(silence_s * 1000)), headers={"X-Server-Timeout": str(server_deadline_s)}
+            ),
+            "automatic_continuation": False,
+            "automatic_function_calling": types.AutomaticFunctionCallingConfig(disable=True),
+        }
+    )
 
 
 @functools.cache

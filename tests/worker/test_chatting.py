@@ -1,0 +1,369 @@
+"""Turns of chats, with a real record and Gemini's stand-in over HTTP: memory, streams and how they may end."""
+
+import itertools
+from collections.abc import Iterator
+from datetime import timedelta
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import obstore
+import PIL.Image
+import pytest
+from builders import AN_HOUR, BOT
+from sqlalchemy import update
+
+from sandbox.app import Sandbox
+from sandbox.client import SandboxClient
+from services.worker import chatting
+from services.worker.chatting import Chatting
+from services.worker.errands import ErrandTaker
+from services.worker.gemini.chat import Companion
+from services.worker.gemini.client import Gemini
+from shared.errands import Errand, Kind
+from shared.images import Images
+from shared.jobs import ENDED, Address, Sender, State, Writing
+from shared.queue import Tickets, make_celery
+from shared.store import tables
+from shared.store.conversations import Conversations
+from shared.store.database import Database
+from shared.store.errand_turns import ErrandTurns
+from shared.store.errands import Errands
+
+KEY = "AIza-sandbox-key"
+MODEL = "gemini-3.5-flash"
+
+
+class Parlour:
+    """A worker that runs the turns of chats, one at a time, and people who talk to it."""
+
+    def __init__(self, database: Database, sandbox: Sandbox, folder: Path) -> None:
+        self.database = database
+        self.sandbox = SandboxClient(sandbox.url)
+        self.errands = Errands(database)
+        self.conversations = Conversations(database)
+        self.images = Images(folder.as_uri())
+        self.folder = folder
+        self.gemini = Gemini(api_key=KEY, base_url=f"{sandbox.url}/gemini", api_version="v1beta", slots=4)
+        self.seconds = itertools.count()  # every look at the clock finds a second later
+        companion = Companion(self.gemini, model=MODEL)
+        handler = Chatting(
+            self.errands, self.conversations, companion, self.images, clock=lambda: float(next(self.seconds))
+        )
+        turns = ErrandTurns(database, lease=AN_HOUR, deadline=AN_HOUR)
+        self.taker = ErrandTaker(turns, self.errands, {Kind.CHAT: handler}, Tickets(make_celery(None)))
+        self._messages = itertools.count(1)
+
+    def ask(self, text: str, *, chat: int = 7, writing: Writing | None = None, **question: Any) -> Errand:
+        errand, _ = self.errands.submit(
+            Kind.CHAT,
+            {"text": text, "attachments": [], "reply_to": None} | question,
+            address=Address(BOT, chat, next(self._messages)),
+            sender=Sender(chat),
+            writing=writing,
+            conversation_id=self.conversations.of(BOT, chat).id,
+        )
+        return errand
+
+    def say(self, text: str, **asked: Any) -> Errand:
+        """Ask, and let the worker run until nothing is left that may begin."""
+        errand = self.ask(text, **asked)
+        self.taker.run_all("worker")
+        return self.read(errand)
+
+    def say_until_over(self, text: str, **asked: Any) -> Errand:
+        """Ask, and let every wait be over at once."""
+        errand = self.say(text, **asked)
+        for _ in range(10):
+            if errand.state in ENDED:
+                return errand
+            with self.database.writing() as connection:
+                connection.execute(update(tables.errands).values(not_before=tables.errands.c.created_at))
+            self.taker.run_all("worker")
+            errand = self.read(errand)
+        raise AssertionError("the turn does not end")
+
+    def keep(self, name: str, data: bytes, media_type: str) -> dict[str, str]:
+        """Keep a file as the bot does, and tell where."""
+        obstore.put(obstore.store.LocalStore(self.folder), name, data)
+        return {"key": name, "media_type": media_type, "name": name}
+
+    def read(self, errand: Errand) -> Errand:
+        now = self.errands.read(errand.id)
+        assert now is not None
+        return now
+
+    def fail(self, preset: str, **fault: Any) -> None:
+        self.sandbox.arm("gemini", preset=preset, **fault)
+
+    @property
+    def questions(self) -> list[dict[str, Any]]:
+        return [entry["body"] for entry in self.sandbox.journal("gemini")]
+
+
+@pytest.fixture(scope="module")
+def sandbox() -> Iterator[Sandbox]:
+    with Sandbox() as sandbox:
+        yield sandbox
+
+
+@pytest.fixture
+def parlour(database: Database, sandbox: Sandbox, tmp_path: Path) -> Iterator[Parlour]:
+    parlour = Parlour(database, sandbox, tmp_path / "images")
+    with parlour.sandbox:
+        parlour.sandbox.clear_faults()
+        parlour.sandbox.clear_journal()
+        yield parlour
+    parlour.gemini.close()
+
+
+class TestMemory:
+    def test_what_was_said_is_remembered(self, parlour: Parlour) -> None:
+        parlour.say("my name is Ada")
+
+        answer = parlour.say("what is my name?")
+
+        assert (answer.state, answer.answer) == (State.FINISHED, "Your name is **Ada**.")
+        assert answer.chat_model == MODEL
+        assert answer.tokens_in
+        assert answer.tokens_out
+
+    def test_two_people_are_never_mixed(self, parlour: Parlour) -> None:
+        parlour.say("my name is Ada", chat=1)
+        parlour.say("my name is Bob", chat=2)
+
+        assert parlour.say("what is my name?", chat=1).answer == "Your name is **Ada**."
+        assert parlour.say("what is my name?", chat=2).answer == "Your name is **Bob**."
+        assert "haven't told me" in (parlour.say("what is my name?", chat=3).answer or "")
+
+    def test_a_new_start_forgets(self, parlour: Parlour) -> None:
+        parlour.say("my name is Ada")
+        parlour.conversations.start_over(parlour.conversations.of(BOT, 7).id)
+
+        assert "haven't told me" in (parlour.say("what is my name?").answer or "")
+
+    def test_a_refused_turn_stays_out_of_it(self, parlour: Parlour) -> None:
+        parlour.fail("prompt-blocked")
+        refused = parlour.say("something forbidden")
+        assert (refused.state, refused.reason) == (State.FAILED, "answer_refused")
+
+        assert parlour.say("what did I say?").answer == "This is the first thing you said to me."
+
+    def test_a_conversation_that_grew_is_summed_up(self, parlour: Parlour, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(chatting, "HISTORY_TOKENS", 300)
+        monkeypatch.setattr(chatting, "KEPT_TOKENS", 100)
+        parlour.say("my name is Ada")
+        parlour.say("echo: " + "the first words of all " * 60)
+        parlour.say("echo: the last words")
+
+        answer = parlour.say("what is my name?")
+
+        assert answer.answer == "Your name is **Ada**."
+        asked = parlour.questions[-1]
+        assert parlour.conversations.of(BOT, 7).summary
+        assert "the last words" in str(asked["contents"])
+        assert "the first words of all" not in str(asked["contents"])
+
+    def test_where_summing_up_fails_the_oldest_are_left_out_this_time(
+        self, parlour: Parlour, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(chatting, "HISTORY_TOKENS", 300)
+        monkeypatch.setattr(chatting, "KEPT_TOKENS", 100)
+        parlour.say("echo: " + "the first words of all " * 60)
+        parlour.fail("overloaded", path=":generateContent")
+
+        answer = parlour.say("hello")
+
+        assert answer.state is State.FINISHED
+        assert parlour.conversations.of(BOT, 7).summary is None
+        assert "the first words of all" not in str(parlour.questions[-1]["contents"])
+
+
+class TestStream:
+    def test_the_answer_is_written_down_while_it_is_said(
+        self, parlour: Parlour, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        said: list[str] = []
+        say_more = parlour.errands.say_more
+        monkeypatch.setattr(
+            parlour.errands, "say_more", lambda errand, text: said.append(text) or say_more(errand, text)
+        )
+
+        answer = parlour.say("echo: " + "word " * 100).answer or ""
+
+        assert len(said) > 2
+        assert all(answer.startswith(part) for part in said)
+
+    def test_it_is_written_down_seldom(self, parlour: Parlour, monkeypatch: pytest.MonkeyPatch) -> None:
+        said: list[str] = []
+        parlour.seconds = itertools.repeat(5)  # type: ignore[assignment]  # The clock stands still.
+        monkeypatch.setattr(parlour.errands, "say_more", lambda _, text: bool(said.append(text)))
+
+        parlour.say("echo: " + "word " * 100)
+
+        assert len(said) == 1
+
+    def test_who_asks_to_stop_keeps_what_was_said(self, parlour: Parlour, monkeypatch: pytest.MonkeyPatch) -> None:
+        say_more = parlour.errands.say_more
+
+        def stop(errand: Errand, text: str) -> bool:
+            parlour.errands.ask_to_stop(errand.id)
+            return say_more(errand, text)
+
+        monkeypatch.setattr(parlour.errands, "say_more", stop)
+
+        stopped = parlour.say("echo: " + "word " * 100)
+
+        assert (stopped.state, stopped.stop_asked, stopped.result) == (State.FINISHED, True, {"end": "stopped"})
+        assert 0 < len(stopped.answer or "") < 100
+
+    @pytest.mark.parametrize(
+        "preset", ["stream-breaks-with-error", "stream-ends-early", "stream-garbles", "overloaded"]
+    )
+    def test_a_stream_that_breaks_is_begun_again(self, parlour: Parlour, preset: str) -> None:
+        parlour.fail(preset)
+
+        waiting = parlour.say("echo: all of it")
+        assert (waiting.state, waiting.failures) == (State.WAITING, 1)
+
+        answer = parlour.say_until_over("hello again")
+        first = parlour.read(waiting)
+        assert (first.state, first.answer) == (State.FINISHED, "all of it")
+        assert answer.state is State.FINISHED
+
+    def test_a_dropped_connection_is_tried_again(self, parlour: Parlour) -> None:
+        parlour.sandbox.arm("gemini", drop="before")
+
+        assert parlour.say_until_over("echo: all of it").answer == "all of it"
+
+    def test_a_service_that_stays_away_is_given_up_with_its_reason(self, parlour: Parlour) -> None:
+        parlour.fail("overloaded", times=None)
+
+        ended = parlour.say_until_over("hello")
+
+        assert (ended.state, ended.reason) == (State.FAILED, "service_busy")
+
+    def test_an_answer_that_is_blocked_midway_is_refused(self, parlour: Parlour) -> None:
+        parlour.fail("output-blocked", arguments={"text": "Once upon"})
+
+        ended = parlour.say("hello")
+
+        assert (ended.state, ended.reason) == (State.FAILED, "answer_refused")
+
+    @pytest.mark.parametrize("end", ["MAX_TOKENS", "CONTINUATION"])
+    def test_an_answer_that_is_cut_says_so(self, parlour: Parlour, end: str) -> None:
+        parlour.fail("says", arguments={"text": "Once upon", "finish_reason": end})
+
+        ended = parlour.say("hello")
+
+        assert (ended.answer, ended.result) == ("Once upon", {"end": "cut"})
+
+    def test_thoughts_that_eat_the_answer_get_more_room(self, parlour: Parlour) -> None:
+        parlour.fail("thinking-ate-the-budget")
+
+        assert parlour.say("echo: here it is").answer == "here it is"
+        rooms = [question["generationConfig"]["maxOutputTokens"] for question in parlour.questions]
+        assert rooms[0] < rooms[1]
+
+    def test_no_answer_is_longer_than_was_wished(self, parlour: Parlour) -> None:
+        ended = parlour.say("echo: " + "word " * 400, writing=Writing(output_tokens=100))
+
+        assert ended.result == {"end": "cut"}
+        assert 100 * 4 <= len(ended.answer or "") < 130 * 4
+
+
+class TestModels:
+    def test_what_the_person_chose_is_sent(self, parlour: Parlour) -> None:
+        chosen = Writing(model="gemini-3.5-flash-lite", temperature=0.3, top_p=0.5, top_k=7)
+
+        assert parlour.say("hello", writing=chosen).chat_model == "gemini-3.5-flash-lite"
+        config = parlour.questions[-1]["generationConfig"]
+        assert (config["temperature"], config["topP"], config["topK"]) == (0.3, 0.5, 7)
+
+    def test_a_retired_model_is_succeeded(self, parlour: Parlour) -> None:
+        ended = parlour.say("hello", writing=Writing(model="gemini-2.0-flash"))
+
+        assert ended.state is State.FINISHED
+        assert ended.chat_model not in {None, "gemini-2.0-flash"}
+
+    def test_another_model_answers_when_the_quota_of_the_day_is_used_up(self, parlour: Parlour) -> None:
+        parlour.fail("per-day-quota", path=MODEL, times=None)
+
+        ended = parlour.say("echo: still here")
+
+        assert (ended.answer, ended.state) == ("still here", State.FINISHED)
+        assert ended.chat_model != MODEL
+
+    def test_a_quota_that_is_used_up_everywhere_is_told(self, parlour: Parlour) -> None:
+        parlour.fail("per-day-quota", times=None)
+
+        assert parlour.say("hello").reason == "quota_exhausted"
+
+    def test_a_bad_key_is_told(self, parlour: Parlour) -> None:
+        parlour.fail("bad-key")
+
+        assert parlour.say("hello").reason == "bad_credentials"
+
+
+class TestFiles:
+    def test_a_photo_is_looked_at_and_asked_about_again(self, parlour: Parlour) -> None:
+        photo = BytesIO()
+        PIL.Image.new("RGB", (64, 48), "red").save(photo, "JPEG")
+        sent = parlour.keep("red.jpg", photo.getvalue(), "image/jpeg")
+
+        assert "I see a JPEG picture of 64×48" in (parlour.say("what is this?", attachments=[sent]).answer or "")
+
+        parlour.say("and who painted it?")
+        first = parlour.questions[-1]["contents"][0]["parts"]
+        assert any("inlineData" in part for part in first)
+
+    def test_a_text_file_is_read_as_text(self, parlour: Parlour) -> None:
+        sent = parlour.keep("names.txt", "my name is Ada".encode("utf-8-sig"), "text/plain")
+
+        assert parlour.say("what is my name?", attachments=[sent]).answer == "Your name is **Ada**."
+
+    @pytest.mark.parametrize(
+        ("size", "media_type", "reason"),
+        [
+            (20_000_000, "application/pdf", "file_too_large"),
+            (1_000_000, "text/plain", "file_too_large"),
+            (10, "application/zip", "file_not_understood"),
+        ],
+    )
+    def test_what_gemini_cannot_read_is_told(self, parlour: Parlour, size: int, media_type: str, reason: str) -> None:
+        sent = parlour.keep("file", b"x" * size, media_type)
+
+        assert parlour.say("read this", attachments=[sent]).reason == reason
+        assert parlour.questions == []
+
+    def test_a_file_that_is_gone_is_told(self, parlour: Parlour) -> None:
+        gone = {"key": "gone.jpg", "media_type": "image/jpeg", "name": "gone.jpg"}
+
+        assert parlour.say("look", attachments=[gone]).reason == "file_not_understood"
+
+
+class TestDeath:
+    def test_who_takes_over_begins_anew(self, parlour: Parlour) -> None:
+        errand = parlour.ask("echo: the whole of it")
+        dead = ErrandTurns(parlour.database, lease=timedelta(seconds=-1), deadline=AN_HOUR)
+        claimed = dead.claim_next("dead")
+        assert claimed is not None
+        parlour.errands.say_more(claimed, "half of")
+
+        dead.sweep(most_due=1)
+        parlour.taker.run_all("heir")
+
+        assert parlour.read(errand).answer == "the whole of it"
+
+    def test_what_was_stopped_while_its_worker_was_dead_keeps_what_was_said(self, parlour: Parlour) -> None:
+        errand = parlour.ask("echo: the whole of it")
+        dead = ErrandTurns(parlour.database, lease=timedelta(seconds=-1), deadline=AN_HOUR)
+        claimed = dead.claim_next("dead")
+        assert claimed is not None
+        parlour.errands.say_more(claimed, "half of")
+        parlour.errands.ask_to_stop(errand.id)
+
+        dead.sweep(most_due=1)
+        parlour.taker.run_all("heir")
+
+        assert (parlour.read(errand).answer, parlour.questions) == ("half of", [])
