@@ -18,8 +18,10 @@ from services.bot.handlers import start
 from services.bot.handlers.buttons import Buttons, edited_job
 from services.bot.handlers.failures import failed
 from services.bot.handlers.imagine import Imagine, is_our_question
+from services.bot.handlers.settings import Settings, question
 from services.bot.intake import DurableApplication, DurableTransport, feed_unhandled, keep_feeding, keep_ticking_off
 from services.bot.locales import DEFAULT, say
+from services.bot.settings_menu import START, Menu
 from services.bot.status import Status
 from services.bot.transport import Transport
 from services.health import Heartbeat
@@ -39,7 +41,7 @@ log = logging.getLogger(__name__)
 
 UPDATES_AT_ONCE = 64
 POLL_S = 30
-COMMANDS = ("imagine", "help", "start")
+COMMANDS = ("imagine", "settings", "help", "start")
 Round = Callable[[], Coroutine[Any, Any, None]]
 
 EVERYTHING_WE_ANSWER = [Update.MESSAGE, Update.EDITED_MESSAGE, Update.CALLBACK_QUERY]
@@ -54,7 +56,8 @@ class Bot:
         self._database = database
         self._bot_id = settings.bot_id
         self._updates = Updates(database, self._bot_id)
-        self._application = _application(settings, self._updates)
+        people = People(database)
+        self._application = _application(settings, self._updates, people)
         catalogue, styles = Catalogue(settings.image_model), Styles(settings.styles_file)
         jobs = Jobs(database, settings.shares)
         bot = self._application.bot
@@ -62,8 +65,8 @@ class Bot:
         self._status = Status(bot, self._bot_id, jobs)
         images = Images(settings.image_store_url)
         self._delivery = Delivery(bot, self._bot_id, self._outbox, jobs, images, default_model=catalogue.default)
-        people = People(database)
         imagine = Imagine(jobs, Tickets(celery), self._status, catalogue, styles, people=people)
+        self._add_settings(Settings(people, Menu(catalogue, styles)))
         self._add_handlers(imagine, Buttons(jobs, images, catalogue, imagine), start.Help(catalogue, styles))
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -122,6 +125,15 @@ class Bot:
         except TelegramError as error:
             log.warning("command menu not set", extra={"error": type(error).__name__})
 
+    def _add_settings(self, settings: Settings) -> None:
+        new = filters.UpdateType.MESSAGE
+        to_question = _Answers(lambda message: question(message, self._bot_id) is not None)
+        add = self._application.add_handler
+        add(CommandHandler("settings", settings.command, new))
+        add(CallbackQueryHandler(settings.press, f"^{START} "))
+        add(MessageHandler(new & filters.TEXT & ~filters.COMMAND & to_question, settings.reply))
+        add(MessageHandler(new & filters.StatusUpdate.MIGRATE, settings.moved))
+
     def _add_handlers(self, imagine: Imagine, buttons: Buttons, help_: start.Help) -> None:
         # Edited messages are left alone: an idea that was painted is not painted again for a corrected comma.
         new = filters.UpdateType.MESSAGE
@@ -150,11 +162,11 @@ class _Answers(filters.MessageFilter):
         return self._is_answer(message)
 
 
-def _application(settings: BotSettings, updates: Updates) -> DurableApplication:
+def _application(settings: BotSettings, updates: Updates, people: People) -> DurableApplication:
     intake = DurableTransport(updates, Heartbeat(settings.heartbeat_file))
     application = (
         ApplicationBuilder()
-        .application_class(DurableApplication, {"updates": updates})
+        .application_class(DurableApplication, {"updates": updates, "people": people})
         .token(settings.telegram_bot_token.get_secret_value())
         .base_url(f"{settings.telegram_api_url}/bot")
         .base_file_url(f"{settings.telegram_api_url}/file/bot")

@@ -14,9 +14,11 @@ from telegram import Bot, Update
 from telegram.error import NetworkError
 from telegram.ext import Application, ExtBot
 
+from services.bot.languages import in_language
 from services.bot.transport import Transport
 from services.health import Heartbeat
 from shared.errors import StoreAway
+from shared.store.people import People
 from shared.store.updates import RawUpdate, Updates
 
 log = logging.getLogger(__name__)
@@ -98,8 +100,9 @@ def is_number_only(update: Update) -> bool:
 class DurableApplication(_Application):
     """Ticks every update off when its handlers are through with it."""
 
-    def __init__(self, *, updates: Updates, **kwargs: Any) -> None:
+    def __init__(self, *, updates: Updates, people: People | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
+        self._people = people
         self._updates = updates
         self._in_hand: set[int] = set()
         self._postponed: set[int] = set()
@@ -114,12 +117,22 @@ class DurableApplication(_Application):
             return
         self._in_hand.add(update.update_id)
         try:
-            await super().process_update(update)
+            await super().process_update(await self._in_chosen_language(update))
             if update.update_id not in self._postponed:
                 self._handled.append(update.update_id)
         finally:
             self._postponed.discard(update.update_id)
             self._in_hand.discard(update.update_id)
+
+    async def _in_chosen_language(self, update: Update) -> Update:
+        user = update.effective_user
+        if user is None or self._people is None:
+            return update
+        try:
+            chosen = await asyncio.to_thread(self._people.preferences, user.id)
+        except StoreAway:
+            return update  # The handler meets the same, and decides what follows.
+        return in_language(update, chosen.language, self.bot)
 
     async def tick_off(self) -> None:
         """Write down which updates were handled since the last time, all in one go.

@@ -34,7 +34,7 @@ START_S = 60.0  # two cores may be busy with more than us
 END_S = 40.0
 PATIENCE_S = 30.0
 LOOK_EVERY_S = 0.02
-KEPT = ("PATH", "HOME", "LANG", "TMPDIR", "TZ")  # of this process's own environment
+KEPT = ("PATH", "PYTHONPATH", "HOME", "LANG", "TMPDIR", "TZ")  # of this process's own environment
 
 G2D = str(Path(sys.executable).with_name("g2d"))
 

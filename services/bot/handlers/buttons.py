@@ -1,6 +1,7 @@
 """The buttons under a picture: answered at once, for whom they are meant alone, and never twice."""
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 
@@ -13,7 +14,7 @@ from services.bot import keyboards
 from services.bot.captions import shorten
 from services.bot.handlers.addresses import address_of, answer, sender_of
 from services.bot.handlers.imagine import Imagine
-from services.bot.locales import say
+from services.bot.locales import languages, say
 from shared.catalogue import Catalogue
 from shared.errors import UserError
 from shared.ideas import read_idea
@@ -165,9 +166,13 @@ def edited_job(message: Message, bot_id: int) -> int | None:
     asked = message.reply_to_message
     if asked is None or asked.from_user is None or asked.from_user.id != bot_id:
         return None
-    before, _, _ = say("edit_prompt", sender_of(message).language, number="\0", prompt="").partition("\0")
-    number = (asked.text or "").removeprefix(before).partition(":")[0]
-    return int(number) if (asked.text or "").startswith(before) and number.isdecimal() else None
+    # The person may have changed languages since.
+    for language in languages():
+        before, _, rest = say("edit_prompt", language, number="\0", prompt="").partition("\0")
+        found = re.match(re.escape(before) + r"(\d{1,18})" + re.escape(rest[:1]), asked.text or "", re.ASCII)
+        if found:
+            return int(found[1])
+    return None
 
 
 async def _ask_for_words(press: Press) -> None:

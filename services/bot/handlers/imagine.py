@@ -6,7 +6,7 @@ from telegram import ForceReply, Message, Update
 from telegram.ext import ContextTypes
 
 from services.bot.handlers.addresses import address_of, answer, sender_of
-from services.bot.locales import say
+from services.bot.locales import is_said, say
 from services.bot.status import Status, sentence
 from shared.catalogue import Catalogue
 from shared.errors import EmptyIdea, QueueFull, UserError
@@ -125,7 +125,7 @@ def is_our_question(message: Message, bot_id: int) -> bool:
     asked = message.reply_to_message
     if asked is None or asked.from_user is None or asked.from_user.id != bot_id:
         return False
-    return asked.text == say("ask_idea", sender_of(message).language)
+    return is_said("ask_idea", asked.text or "")
 
 
 def _command(message: Message) -> str:

@@ -48,6 +48,11 @@ def languages() -> tuple[str, ...]:
     return tuple(sorted(folder.name for folder in files(__name__).iterdir() if any(_catalogues(folder.name))))
 
 
+def is_said(key: str, text: str) -> bool:
+    """Whether a text is one of our sentences, in any of our languages; for sentences without gaps and markup."""
+    return any(text == html.unescape(say(key, language)) for language in languages())
+
+
 @cache
 def _sentence(key: str, language: str, n: int | None) -> str:
     for translations in (_translations(language), _translations(DEFAULT)):

@@ -1,0 +1,173 @@
+"""``/settings``: one message, edited in place, for the person in private and for the admins of a group."""
+
+import asyncio
+import re
+
+from telegram import Bot, CallbackQuery, ForceReply, Message, Update
+from telegram.constants import ChatMemberStatus, ChatType, ParseMode
+from telegram.error import BadRequest, TelegramError
+from telegram.ext import ContextTypes
+
+from services.bot import settings_menu as menu
+from services.bot.handlers.addresses import address_of, answer, sender_of
+from services.bot.languages import told_language
+from services.bot.locales import say
+from shared.preferences import Preferences
+from shared.store.people import People
+
+ADMINS = {ChatMemberStatus.ADMINISTRATOR, ChatMemberStatus.OWNER}
+_QUESTION = re.compile(r"https?://t\.me/\w+\?start=settings-([a-z_]+)-(\d{1,18})")
+
+
+class Settings:
+    """Shows what was chosen, and takes new choices."""
+
+    def __init__(self, people: People, pages: menu.Menu) -> None:
+        self._people = people
+        self._pages = pages
+
+    async def command(self, update: Update, context: ContextTypes.DEFAULT_TYPE) -> None:
+        """Answer ``/settings`` with the first page."""
+        message = update.effective_message
+        if message is None:
+            return
+        address, sender = address_of(message, context.bot.id), sender_of(message)
+        if not address.private and not await _is_admin(message, sender.id):
+            await context.bot.send_message(text=say("settings_not_admin", sender.language), **answer(address))
+            return
+        chosen = await asyncio.to_thread(self._people.in_force, address, sender)
+        await context.bot.send_message(
+            text=self._pages.text(menu.HOME, "", chosen, sender.language, private=address.private),
+            reply_markup=self._pages.keyboard(menu.HOME, "", chosen, sender.language, private=address.private),
+            **answer(address),
+        )
+
+    async def press(self, update: Update, context: ContextTypes.DEFAULT_TYPE) -> None:
+        """Turn to a page, or take a choice. The same press twice is one."""
+        query = update.callback_query
+        if query is None or not isinstance(query.message, Message):
+            return
+        message, language = query.message, query.from_user.language_code or "en"
+        private = message.chat.type == ChatType.PRIVATE
+        if not private and not await _is_admin(message, query.from_user.id):
+            await _answer(query, say("settings_not_admin", language), alert=True)
+            return
+        page, choice = menu.read(query.data)
+        if page in menu.PRESETS and choice == menu.ASK:
+            await _answer(query)
+            await _ask(page, message, context.bot, language, query.from_user.id)
+            return
+        whose = query.from_user.id if private else message.chat_id
+        chosen = await self._chosen(whose, language, page, choice)
+        if page == "language" and choice:
+            language = chosen.language or told_language(query.from_user)
+        done = page == menu.RESET and choice == menu.SURE
+        await _answer(query, say("settings_reset_done", language) if done else None)
+        await self._show(
+            menu.HOME if done else page,
+            choice,
+            chosen,
+            language,
+            bot=context.bot,
+            chat_id=message.chat_id,
+            message_id=message.message_id,
+        )
+
+    async def reply(self, update: Update, context: ContextTypes.DEFAULT_TYPE) -> None:
+        """Take an exact value, the answer to our question."""
+        message = update.effective_message
+        asked = question(message, context.bot.id) if message else None
+        if message is None or asked is None:
+            return
+        name, settings_id = asked
+        address, sender = address_of(message, context.bot.id), sender_of(message)
+        if not address.private and not await _is_admin(message, sender.id):
+            await context.bot.send_message(text=say("settings_not_admin", sender.language), **answer(address))
+            return
+        label = say(menu.LABELS[name], sender.language)
+        try:
+            number = menu.read_number(name, message.text or "")
+        except (menu.Unreadable, menu.OutOfRange) as error:
+            least, most = (f"{one:g}" for one in menu.limits(name))
+            key = "settings_out_of_range" if isinstance(error, menu.OutOfRange) else "settings_unreadable"
+            text = say(key, sender.language, name=label, least=least, most=most)
+            await context.bot.send_message(text=text, **answer(address))
+            return
+        whose = sender.id if address.private else address.chat_id
+        chosen = await asyncio.to_thread(self._people.choose, whose, sender.language, **{name: number})
+        value = self._pages.value(name, chosen, sender.language)
+        text = say("settings_line", sender.language, name=label, value=value)
+        await context.bot.send_message(text=text, **answer(address))
+        await self._show(
+            name, "", chosen, sender.language, bot=context.bot, chat_id=message.chat_id, message_id=settings_id
+        )
+
+    async def moved(self, update: Update, context: ContextTypes.DEFAULT_TYPE) -> None:  # noqa: ARG002
+        """Take a group's choices along when it becomes a supergroup."""
+        message = update.effective_message
+        if message is not None and message.migrate_to_chat_id is not None:
+            await asyncio.to_thread(self._people.move_group, message.chat_id, message.migrate_to_chat_id)
+
+    async def _chosen(self, whose: int, language: str, page: str, choice: str) -> Preferences:
+        if page == menu.RESET and choice == menu.SURE:
+            return await asyncio.to_thread(self._people.reset, whose, language)
+        change = self._pages.change(page, choice)
+        if change is None:
+            return await asyncio.to_thread(self._people.preferences, whose)
+        return await asyncio.to_thread(self._people.choose, whose, language, **change)
+
+    async def _show(
+        self, page: str, choice: str, chosen: Preferences, language: str, *, bot: Bot, chat_id: int, message_id: int
+    ) -> None:
+        private = chat_id > 0
+        try:
+            await bot.edit_message_text(
+                self._pages.text(page, choice, chosen, language, private=private),
+                chat_id=chat_id,
+                message_id=message_id,
+                reply_markup=self._pages.keyboard(page, choice, chosen, language, private=private),
+                parse_mode=ParseMode.HTML,
+            )
+        except BadRequest:
+            # Not modified by a second press, or deleted meanwhile.
+            return
+
+
+def question(message: Message, bot_id: int) -> tuple[str, int] | None:
+    """The preference for which a message gives an exact value, and the message with the settings.
+
+    A link in our question tells, so nothing is remembered, and the language does not matter.
+    """
+    asked = message.reply_to_message
+    if asked is None or asked.from_user is None or asked.from_user.id != bot_id:
+        return None
+    for entity in asked.entities:
+        if found := _QUESTION.fullmatch(entity.url or ""):
+            return (found[1], int(found[2])) if found[1] in menu.PRESETS else None
+    return None
+
+
+async def _ask(page: str, message: Message, bot: Bot, language: str, person_id: int) -> None:
+    least, most = (f"{one:g}" for one in menu.limits(page))
+    link = f"https://t.me/{bot.username}?start=settings-{page}-{message.message_id}"
+    words = say("settings_ask", language, name=say(menu.LABELS[page], language), least=least, most=most)
+    where = answer(address_of(message, bot.id))
+    # In a group the reply is asked of the one who is mentioned.
+    mention = f'<a href="tg://user?id={person_id}">✏️</a>'
+    await bot.send_message(
+        text=f'{mention}<a href="{link}">🔢</a> {words}', reply_markup=ForceReply(selective=True), **where
+    )
+
+
+async def _is_admin(message: Message, person_id: int) -> bool:
+    if person_id == message.chat_id:
+        return True  # An anonymous admin speaks in the group's name.
+    member = await message.chat.get_member(person_id)
+    return member.status in ADMINS
+
+
+async def _answer(query: CallbackQuery, text: str | None = None, *, alert: bool = False) -> None:
+    try:
+        await query.answer(text, show_alert=alert)
+    except TelegramError:
+        return  # An answer that comes too late is refused; the press counts all the same.

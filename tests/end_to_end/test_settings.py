@@ -1,0 +1,189 @@
+"""/settings: every page, exact values, for whom it is meant, and what the choices do to a picture."""
+
+import pytest
+
+from shared.store.people import People
+
+SETTINGS = {"G2D_IMAGE_MODEL": "black-forest-labs/FLUX.1-dev"}
+
+
+@pytest.fixture
+def ada(sandbox):
+    return sandbox.person("Ada")
+
+
+def open_settings(sandbox, person, chat=None):
+    sandbox.say(person, "/settings", **({"chat": chat} if chat else {}))
+    return sandbox.wait_for_message(chat or person, lambda message: "Settings" in message.get("text", ""))
+
+
+def showing(sandbox, chat, menu, words, button=""):
+    """The settings message once it shows these words and this button."""
+    return sandbox.wait_for_message(
+        chat,
+        lambda one: (
+            one["message_id"] == menu["message_id"]
+            and words in one.get("text", "")
+            and button in str(one.get("reply_markup"))
+        ),
+    )
+
+
+def answered(sandbox, query_id):
+    return sandbox.wait_for(lambda: (answer := sandbox.callback(query_id))["answered"] and answer, what="an answer")
+
+
+def orders(sandbox):
+    return [entry["body"] for entry in sandbox.journal("router") if entry["method"] == "POST"]
+
+
+class TestEveryPage:
+    @pytest.mark.parametrize(
+        ("page", "button", "after"),
+        [
+            ("💬 Chat model", "gemini-3.5-flash", "Chat model: gemini-3.5-flash"),
+            ("🎨 Image model", "Qwen-Image", "Image model: Qwen-Image"),
+            ("✍️ Longest prompt, tokens", "160", "tokens: 160"),
+            ("📜 Longest answer, tokens", "512", "tokens: 512"),
+            ("📐 Ratio", "16:9", "Ratio: 16:9"),
+            ("🖌 Style", "noir", "Style: noir"),
+            ("🌍 Language", "English", "Language: English"),
+        ],
+    )
+    def test_takes_a_choice_in_the_one_message(self, sandbox, ada, page, button, after):
+        menu = open_settings(sandbox, ada)
+
+        sandbox.press(ada, menu, page)
+        menu = showing(sandbox, ada, menu, page, button)
+        sandbox.press(ada, menu, button)
+        menu = showing(sandbox, ada, menu, after, f"✓ {button}")
+        sandbox.press(ada, menu, "‹ Back")
+
+        showing(sandbox, ada, menu, after, "Reset all")
+        assert len(sandbox.from_bot(ada)) == 1
+
+    def test_has_switches_that_say_what_they_will_do(self, sandbox, ada):
+        menu = open_settings(sandbox, ada)
+
+        sandbox.press(ada, menu, "📄 Send as file: on")
+        sandbox.press(ada, menu, "📄 Send as file: on")
+
+        showing(sandbox, ada, menu, "Send as file: on", "📄 Send as file: off")
+
+    @pytest.mark.parametrize(
+        ("page", "explained"),
+        [
+            ("🌡 Temperature", "How daring"),
+            ("🎯 Top-p", "likely words are in play"),
+            ("🔝 Top-k", "From how many words"),
+        ],
+    )
+    def test_explains_the_hard_words_and_says_where_they_do_nothing(self, sandbox, ada, page, explained):
+        menu = open_settings(sandbox, ada)
+        sandbox.press(ada, menu, page)
+        menu = showing(sandbox, ada, menu, "not used by this model", "'?'")
+
+        sandbox.press(ada, menu, "?")
+
+        showing(sandbox, ada, menu, explained)
+
+
+class TestAnExactValue:
+    @pytest.fixture
+    def asked(self, sandbox, ada, installation):
+        menu = open_settings(sandbox, ada)
+        sandbox.press(ada, menu, "✍️ Longest prompt, tokens")
+        sandbox.press(ada, showing(sandbox, ada, menu, "tokens: 80", "Exact"), "✏️ Exact value")
+        question = sandbox.wait_for_message(ada, lambda one: "from 10 to 2048" in one.get("text", ""))
+        return menu, question
+
+    def test_comes_by_reply_and_shows_in_the_settings(self, sandbox, ada, asked):
+        menu, question = asked
+
+        sandbox.say(ada, "123", reply_to_message_id=question["message_id"])
+
+        showing(sandbox, ada, menu, "tokens: 123")
+
+    @pytest.mark.parametrize(("typed", "said"), [("7", "goes from 10 to 2048"), ("a lot", "as a number")])
+    def test_that_can_not_be_is_explained_and_changes_nothing(self, installation, sandbox, ada, asked, typed, said):
+        _, question = asked
+
+        sandbox.say(ada, typed, reply_to_message_id=question["message_id"])
+
+        sandbox.wait_for_message(ada, lambda one: said in one.get("text", ""))
+        assert People(installation.database).preferences(ada["id"]).prompt_tokens == 80
+
+
+class TestAGroup:
+    def test_has_settings_of_its_own_that_its_admins_choose(self, installation, sandbox, ada):
+        bob = sandbox.person("Bob")
+        group = sandbox.group(ada, bob)
+        sandbox.say(bob, "/settings", chat=group)
+        sandbox.wait_for_message(group, lambda one: "Only this group's admins" in one.get("text", ""))
+
+        menu = open_settings(sandbox, ada, group)
+        refusal = answered(sandbox, sandbox.press(bob, menu, "📐 Ratio"))
+        sandbox.press(ada, menu, "📄 Send as file: on")
+        showing(sandbox, group, menu, "Send as file: on")
+
+        assert refusal["show_alert"]
+        people = People(installation.database)
+        assert people.preferences(group["id"]).as_file
+        assert not people.preferences(ada["id"]).as_file
+
+
+class TestAPicture:
+    def test_is_made_as_was_chosen(self, installation, sandbox, ada):
+        People(installation.database).choose(
+            ada["id"],
+            "en",
+            chat_model="gemini-3.5-flash",
+            image_model="Qwen/Qwen-Image",
+            temperature=0.3,
+            top_p=0.8,
+            top_k=20,
+            prompt_tokens=30,
+            ratio=(16, 9),
+            style="noir",
+            as_file=True,
+        )
+
+        sandbox.say(ada, "/imagine a cat on a roof")
+        message = sandbox.wait_for_message(ada, lambda one: one.get("document"))
+
+        [question] = sandbox.journal("gemini", "generateContent")
+        assert "/gemini-3.5-flash:" in question["path"]
+        config = question["body"]["generationConfig"]
+        assert (config["temperature"], config["topP"], config["topK"]) == (0.3, 0.8, 20)
+        assert "30 tokens" in str(question["body"]["systemInstruction"])
+        assert len(orders(sandbox)) == 1
+        assert all(words in message["caption"] for words in ("Qwen-Image", "16:9", "noir"))
+
+    def test_of_a_message_that_says_otherwise_is_made_as_it_says(self, installation, sandbox, ada):
+        People(installation.database).choose(ada["id"], "en", ratio=(16, 9), style="noir", rewriting=False)
+
+        sandbox.say(ada, "/imagine a cat on a roof --ar 1:1 --style oil")
+        [photo] = sandbox.wait_for_photo(ada)
+
+        assert all(words in photo["caption"] for words in ("1:1", "oil", "raw"))
+        assert sandbox.journal("gemini", "generateContent") == []
+
+
+class TestReset:
+    def test_asks_first_and_then_forgets(self, installation, sandbox, ada):
+        people = People(installation.database)
+        people.choose(ada["id"], "en", style="noir", temperature=0.3)
+        menu = open_settings(sandbox, ada)
+
+        sandbox.press(ada, menu, "↩️ Reset all")
+        menu = showing(sandbox, ada, menu, "Shall I forget")
+        assert people.preferences(ada["id"]).style == "noir"
+        sandbox.press(ada, menu, "↩️ Yes, reset all")
+
+        showing(sandbox, ada, menu, "Style: the usual")
+        assert people.preferences(ada["id"]).to_json() == {}
+
+
+class TestTheMenuOfCommands:
+    def test_has_the_settings(self, sandbox, ada):
+        assert "settings" in [command["command"] for command in sandbox.commands(ada)]
