@@ -13,7 +13,7 @@ from builders import a_job
 
 from services.bot.app import COMMANDS
 from services.bot.keyboards import AGAIN, BACK, DELETE, EDIT, FILE, MODEL, RATIO
-from services.bot.locales import languages, say
+from services.bot.locales import isolated, languages, say
 from services.bot.status import SEVERAL, describe, sentence
 from shared.errors import ImagineError
 from shared.jobs import Stage
@@ -149,6 +149,13 @@ class TestSay:
 
     def test_what_goes_into_a_gap_can_not_be_markup(self) -> None:
         assert "&lt;b&gt; &amp; 1" in say("status_queued", "en", detail="<b> & 1")
+
+
+class TestWhatRunsFromRightToLeft:
+    def test_keeps_what_is_inserted_apart_and_leaves_code_whole(self) -> None:
+        assert isolated("أرسل <code>{name} 7</code> إلى {model}") == (
+            "أرسل \u2068<code>{name} 7</code>\u2069 إلى \u2068{model}\u2069"
+        )
 
 
 class TestTheStatus:

@@ -6,15 +6,18 @@ Sentences go by names (``status_next``), so that a better wording in English lea
 import gettext
 import html
 import io
+import re
 from functools import cache
 from importlib.resources import files
 
+from babel import Locale
 from babel.core import negotiate_locale
 from babel.messages.catalog import Catalog
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 
 DEFAULT = "en"
+_INSERTED = re.compile(r"<code>.*?</code>|\{\w+\}", re.DOTALL)
 
 
 def say(key: str, language: str, **values: object) -> str:
@@ -53,13 +56,21 @@ def is_said(key: str, text: str) -> bool:
     return any(text == html.unescape(say(key, language)) for language in languages())
 
 
+def isolated(sentence: str) -> str:
+    """Keep what is inserted into a sentence that runs from right to left from mixing with its order.
+
+    The marks stand outside of code: that is copied into commands.
+    """
+    return _INSERTED.sub("\u2068\\g<0>\u2069", sentence)
+
+
 @cache
 def _sentence(key: str, language: str, n: int | None) -> str:
     for translations in (_translations(language), _translations(DEFAULT)):
         plural = key if n is None else translations.ngettext(key, key, n)
         found = translations.gettext(key) if plural == key else plural
         if found != key:
-            return found
+            return isolated(found) if Locale.parse(language).text_direction == "rtl" else found
     raise KeyError(key)
 
 
