@@ -32,6 +32,7 @@ def forms_in(language: str) -> dict[str, tuple[str, ...]]:
                 if key:
                     key = key if isinstance(key, str) else key[0]
                     assert key not in found, f"{key} stands twice"
+                    assert not message.fuzzy, f"{key} is only guessed"
                     found[key] = (text,) if isinstance(text, str) else tuple(text)
     return found
 
