@@ -18,6 +18,7 @@ from services.bot.handlers import start
 from services.bot.handlers.buttons import Buttons, edited_job
 from services.bot.handlers.failures import failed
 from services.bot.handlers.imagine import Imagine, is_our_question
+from services.bot.handlers.queue import Queue
 from services.bot.handlers.settings import Settings, question
 from services.bot.intake import DurableApplication, DurableTransport, feed_unhandled, keep_feeding, keep_ticking_off
 from services.bot.locales import DEFAULT, say
@@ -41,7 +42,7 @@ log = logging.getLogger(__name__)
 
 UPDATES_AT_ONCE = 64
 POLL_S = 30
-COMMANDS = ("imagine", "settings", "help", "start")
+COMMANDS = ("imagine", "queue", "cancel", "settings", "help", "start")
 Round = Callable[[], Coroutine[Any, Any, None]]
 
 EVERYTHING_WE_ANSWER = [Update.MESSAGE, Update.EDITED_MESSAGE, Update.CALLBACK_QUERY]
@@ -67,7 +68,9 @@ class Bot:
         self._delivery = Delivery(bot, self._bot_id, self._outbox, jobs, images, default_model=catalogue.default)
         imagine = Imagine(jobs, Tickets(celery), self._status, catalogue, styles, people=people)
         self._add_settings(Settings(people, Menu(catalogue, styles)))
-        self._add_handlers(imagine, Buttons(jobs, images, catalogue, imagine), start.Help(catalogue, styles))
+        queue = Queue(jobs, Tickets(celery))
+        buttons = Buttons(jobs, images, catalogue, imagine, queue)
+        self._add_handlers(imagine, queue, buttons, start.Help(catalogue, styles))
 
     async def run(self, stop: asyncio.Event) -> None:
         """Serve until ``stop`` is set.
@@ -134,7 +137,7 @@ class Bot:
         add(MessageHandler(new & filters.TEXT & ~filters.COMMAND & to_question, settings.reply))
         add(MessageHandler(new & filters.StatusUpdate.MIGRATE, settings.moved))
 
-    def _add_handlers(self, imagine: Imagine, buttons: Buttons, help_: start.Help) -> None:
+    def _add_handlers(self, imagine: Imagine, queue: Queue, buttons: Buttons, help_: start.Help) -> None:
         # Edited messages are left alone: an idea that was painted is not painted again for a corrected comma.
         new = filters.UpdateType.MESSAGE
         words = new & filters.TEXT & ~filters.COMMAND
@@ -144,6 +147,8 @@ class Bot:
         add(CommandHandler("start", start.start, new))
         add(CommandHandler("help", help_.command, new))
         add(CommandHandler("imagine", imagine.command, new))
+        add(CommandHandler("queue", queue.queue, new))
+        add(CommandHandler("cancel", queue.cancel, new))
         add(CallbackQueryHandler(buttons.press))
         add(MessageHandler(words & to_question, imagine.reply))
         add(MessageHandler(words & to_edit, buttons.edited))

@@ -17,6 +17,7 @@ MODELS = 8
 AGAIN, EDIT, FILE, DELETE, REST = "again", "edit", "file", "delete", "rest"
 RATIO, MODEL = "ratio", "model"  # without a choice they open their list, with one they act
 PICK, BACK = "pick", "back"
+CANCEL = "cancel"
 
 
 def data(action: str, job_id: int, choice: str = "") -> str:
@@ -44,6 +45,12 @@ def picture(job: Job, *, of_several: bool = False) -> InlineKeyboardMarkup:
     if of_several:
         rows.append([button(BACK)])
     return InlineKeyboardMarkup(rows)
+
+
+def status(job: Job) -> InlineKeyboardMarkup:
+    """What can be done with a job under way."""
+    label = say("button_cancel", job.sender.language)
+    return InlineKeyboardMarkup([[InlineKeyboardButton(label, callback_data=data(CANCEL, job.id))]])
 
 
 def several(jobs: Sequence[Job]) -> InlineKeyboardMarkup:

@@ -9,6 +9,7 @@ from telegram import Bot
 from telegram.constants import ChatAction, ParseMode
 from telegram.error import BadRequest, TelegramError
 
+from services.bot import keyboards
 from services.bot.locales import say
 from services.bot.news import wait_for_news
 from shared.errors import StoreAway
@@ -134,6 +135,7 @@ class Status:
                 chat_id=job.address.chat_id,
                 message_id=job.status_message_id,
                 parse_mode=ParseMode.HTML,
+                reply_markup=keyboards.status(job),
                 rate_limit_args=1,  # type: ignore[call-arg]
             )
         except BadRequest as error:

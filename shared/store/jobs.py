@@ -5,7 +5,7 @@ from dataclasses import asdict, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, and_, bindparam, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, and_, bindparam, func, insert, or_, select, update
 
 from shared.errors import ImagineError, QueueFull
 from shared.jobs import ENDED, Address, Attempt, Job, Lineage, Parameters, Prompt, Recipe, Request, Sender, Stage, State
@@ -80,6 +80,11 @@ def _columns(request: Request, address: Address, sender: Sender, lineage: Lineag
         "picture_type": request.picture.media_type if request.picture else None,
         **_prompt_columns(lineage.prompt if lineage else None),
     }
+
+
+def _in_line() -> ColumnElement[bool]:
+    """Queued, or held outside batches: those come in as places become free, at their turns."""
+    return or_(state_is(State.QUEUED), and_(state_is(State.HELD), tables.jobs.c.batch_id.is_(None)))
 
 
 def _numbered(request: Request, number: int) -> dict[str, Any]:
@@ -417,10 +422,7 @@ class Jobs:
         """The first ``most`` jobs of the queue, of them this bot's with a status message: (position from 1, job)."""
         with self._database.reading() as connection:
             rows = connection.execute(
-                select(tables.jobs)
-                .where(tables.jobs.c.state == State.QUEUED)
-                .order_by(tables.jobs.c.turn, tables.jobs.c.id)
-                .limit(most)
+                select(tables.jobs).where(_in_line()).order_by(tables.jobs.c.turn, tables.jobs.c.id).limit(most)
             )
             return [
                 (place, read_job(row))
@@ -457,8 +459,8 @@ class Jobs:
             )
 
     def position(self, job_id: int) -> int | None:
-        """Place in the queue, from 1; None when the job isn't queued."""
-        queued = tables.jobs.c.state == State.QUEUED
+        """Place in the line, from 1, those who are held behind it included; None when the job isn't in it."""
+        queued = _in_line()
         mine = select(tables.jobs.c.turn).where(tables.jobs.c.id == job_id, queued).scalar_subquery()
         before = select(func.count()).where(
             queued,

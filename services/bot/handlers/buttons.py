@@ -14,6 +14,7 @@ from services.bot import keyboards
 from services.bot.captions import shorten
 from services.bot.handlers.addresses import address_of, answer, sender_of
 from services.bot.handlers.imagine import Imagine
+from services.bot.handlers.queue import Queue
 from services.bot.locales import languages, say
 from shared.catalogue import Catalogue
 from shared.errors import UserError
@@ -45,11 +46,12 @@ class Press:
 class Buttons:
     """Does what buttons say."""
 
-    def __init__(self, jobs: Jobs, images: Images, catalogue: Catalogue, imagine: Imagine) -> None:
+    def __init__(self, jobs: Jobs, images: Images, catalogue: Catalogue, imagine: Imagine, queue: Queue) -> None:
         self._jobs = jobs
         self._images = images
         self._catalogue = catalogue
         self._imagine = imagine
+        self._queue = queue
         self._actions: dict[str, Callable[[Press], Awaitable[None]]] = {
             keyboards.AGAIN: self._again,
             keyboards.REST: self._rest,
@@ -60,6 +62,7 @@ class Buttons:
             keyboards.DELETE: _delete,
             keyboards.PICK: _pick,
             keyboards.BACK: self._back,
+            keyboards.CANCEL: self._cancel,
         }
 
     async def press(self, update: Update, context: ContextTypes.DEFAULT_TYPE) -> None:
@@ -121,6 +124,11 @@ class Buttons:
             press.context,
             Lineage(job.id, origin, prompt),
         )
+
+    async def _cancel(self, press: Press) -> None:
+        siblings = await asyncio.to_thread(self._jobs.siblings, press.job)
+        ended = await asyncio.to_thread(self._queue.end, siblings)
+        await _answer(press.query, say("request_cancelled" if ended else "nothing_to_cancel", press.language))
 
     async def _send_file(self, press: Press) -> None:
         key = press.job.image_key
@@ -207,7 +215,7 @@ async def _may_press(query: CallbackQuery, message: Message, job: Job, action: s
     if job.address.private:
         return False
     # Somebody asked in a chat's name, or admins keep their chat clean.
-    if action != keyboards.DELETE and job.sender.id != job.address.chat_id:
+    if action not in {keyboards.DELETE, keyboards.CANCEL} and job.sender.id != job.address.chat_id:
         return False
     member = await message.chat.get_member(query.from_user.id)
     return member.status in ADMINS

@@ -5,6 +5,7 @@ import asyncio
 from telegram import ForceReply, Message, Update
 from telegram.ext import ContextTypes
 
+from services.bot import keyboards
 from services.bot.handlers.addresses import address_of, answer, sender_of
 from services.bot.locales import is_said, say
 from services.bot.status import Status, sentence
@@ -95,7 +96,10 @@ class Imagine:
     async def _promise(self, job: Job, place: int | None, context: ContextTypes.DEFAULT_TYPE) -> None:
         shown = f"{Stage.QUEUED}:{place or 1}"
         message = await context.bot.send_message(
-            text=sentence(shown, job.sender.language), **answer(job.address), disable_notification=True
+            text=sentence(shown, job.sender.language),
+            reply_markup=keyboards.status(job),
+            **answer(job.address),
+            disable_notification=True,
         )
         if await asyncio.to_thread(self._jobs.show_status, job.id, message.message_id, shown):
             self._status.promised(job)
