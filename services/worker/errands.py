@@ -40,18 +40,21 @@ class ErrandTaker:
         self._tickets = tickets
         self._in_hand: set[int] = set()
 
-    def run_all(self, worker: str) -> None:
-        """Run errands, one after the other, until none is left that may begin.
+    def run_next(self, worker: str) -> bool:
+        """Run the oldest errand that may begin; False when there is none.
 
         Raises:
             StoreAway: No errand could be claimed: the database is away.
         """
-        while errand := self._turns.claim_next(worker):
-            self._in_hand.add(errand.id)
-            try:
-                self._serve(errand)
-            finally:
-                self._in_hand.discard(errand.id)
+        errand = self._turns.claim_next(worker)
+        if errand is None:
+            return False
+        self._in_hand.add(errand.id)
+        try:
+            self._serve(errand)
+        finally:
+            self._in_hand.discard(errand.id)
+        return True
 
     def in_hand(self) -> frozenset[int]:
         """Ids of the errands that are being run at this moment."""

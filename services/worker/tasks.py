@@ -61,8 +61,8 @@ class TurnTaker:
     def _take_one(self) -> bool:
         """Serve one turn; False without work."""
         try:
-            if self._errands is not None:
-                self._errands.run_all(self.worker)
+            if self._errands is not None and self._errands.run_next(self.worker):
+                return True
         except StoreAway:
             log.warning("no turn taken: the database is away")
             return False

@@ -65,10 +65,14 @@ class Parlour:
         )
         return errand
 
+    def run_all(self) -> None:
+        while self.taker.run_next("worker"):
+            continue
+
     def say(self, text: str, **asked: Any) -> Errand:
         """Ask, and let the worker run until nothing is left that may begin."""
         errand = self.ask(text, **asked)
-        self.taker.run_all("worker")
+        self.run_all()
         return self.read(errand)
 
     def say_until_over(self, text: str, **asked: Any) -> Errand:
@@ -79,7 +83,7 @@ class Parlour:
                 return errand
             with self.database.writing() as connection:
                 connection.execute(update(tables.errands).values(not_before=tables.errands.c.created_at))
-            self.taker.run_all("worker")
+            self.run_all()
             errand = self.read(errand)
         raise AssertionError("the turn does not end")
 
@@ -351,7 +355,7 @@ class TestDeath:
         parlour.errands.say_more(claimed, "half of")
 
         dead.sweep(most_due=1)
-        parlour.taker.run_all("heir")
+        assert parlour.taker.run_next("heir")
 
         assert parlour.read(errand).answer == "the whole of it"
 
@@ -364,6 +368,6 @@ class TestDeath:
         parlour.errands.ask_to_stop(errand.id)
 
         dead.sweep(most_due=1)
-        parlour.taker.run_all("heir")
+        assert parlour.taker.run_next("heir")
 
         assert (parlour.read(errand).answer, parlour.questions) == ("half of", [])

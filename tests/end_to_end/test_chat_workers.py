@@ -1,0 +1,44 @@
+"""Turns of chats in real workers: one that is killed in mid-stream is succeeded by whoever comes next."""
+
+import pytest
+from installation import BOT_ID, wait_until
+
+from shared.errands import Kind
+from shared.jobs import Address, Sender, State
+from shared.store.conversations import Conversations
+from shared.store.errands import Errands
+
+TALE = "once upon a time " * 40
+
+
+@pytest.fixture
+def slow_talk(sandbox):
+    """Let Gemini say a piece of its answers every so often only."""
+    sandbox.call("PUT", "/gemini/_sandbox", json={"chunk_delay_s": 0.4})
+    yield
+    sandbox.call("PUT", "/gemini/_sandbox", json={"chunk_delay_s": 0.0})
+
+
+@pytest.mark.usefixtures("slow_talk")
+def test_a_worker_killed_in_mid_stream_is_succeeded(installation, sandbox):
+    ada = sandbox.person("Ada")
+    errands = Errands(installation.database)
+    asked, _ = errands.submit(
+        Kind.CHAT,
+        {"text": f"echo: {TALE}", "attachments": [], "reply_to": None},
+        address=Address(BOT_ID, ada["id"], 1),
+        sender=Sender(ada["id"]),
+        conversation_id=Conversations(installation.database).of(BOT_ID, ada["id"]).id,
+    )
+    wait_until(lambda: errands.read(asked.id).answer, what="the beginning of the answer")
+
+    installation.worker.kill()
+    begun = errands.read(asked.id)
+    installation.start()
+    ended = wait_until(
+        lambda: (now := errands.read(asked.id)).state is State.FINISHED and now, what="the whole of the answer"
+    )
+
+    assert begun.state is State.WORKING
+    assert len(begun.answer) < len(TALE) / 2
+    assert (ended.answer, ended.claims) == (TALE.strip(), 2)
