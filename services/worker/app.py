@@ -201,4 +201,5 @@ def _pipeline(settings: WorkerSettings, database: Database, jobs: Jobs) -> Pipel
         Images(settings.image_store_url),
         catalogue,
         styles=Styles(settings.styles_file),
+        conversations=Conversations(database),
     )

@@ -1,6 +1,6 @@
 """idea → prompt → image → record, read from top to bottom."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from services.worker.gemini.prompts import PromptWriter, Sampling, own_words
 from services.worker.recipes import read_recipe
@@ -9,6 +9,7 @@ from shared.catalogue import Catalogue
 from shared.errors import ElsewhereError, OutOfTime, PromptUnderWay, QuotaExhausted, ServiceBusy, ServiceUnreachable
 from shared.images import Images
 from shared.jobs import ENDED, Attempt, Job, Prompt, Recipe
+from shared.store.conversations import Conversations
 from shared.store.jobs import Jobs
 from shared.styles import Styles
 
@@ -16,6 +17,9 @@ PROMPT_SECONDS = 90.0  # for one prompt, its repairs included
 SHARING_PAUSE_S = 0.5
 IMAGE_SECONDS = 180.0  # for one picture, downloads included
 PATIENCE_WITH_GEMINI = 2  # failed tries after which the job goes on with the user's own words
+RECENT = timedelta(minutes=30)  # how long an idea can refer to what was said
+RECENT_TURNS = 4
+RECENT_CHARACTERS = 4_000
 BARRING = frozenset(kind.reason for kind in ElsewhereError.__subclasses__())
 
 
@@ -31,14 +35,16 @@ class Pipeline:
         catalogue: Catalogue,
         *,
         styles: Styles | None = None,
+        conversations: Conversations | None = None,
     ) -> None:
-        """Take the shipped styles where the owner has none."""
+        """Take the shipped styles where the owner has none; without conversations no idea can refer to one."""
         self._jobs = jobs
         self._writer = writer
         self._studio = studio
         self._images = images
         self._catalogue = catalogue
         self._styles = styles or Styles()
+        self._conversations = conversations
 
     def run(self, job: Job, attempts: list[Attempt]) -> None:
         """Make the picture and record it.
@@ -98,6 +104,7 @@ class Pipeline:
                 sampling=Sampling(writing.temperature, writing.top_p, writing.top_k),
                 style=self._styles.style(job.request.parameters.style),
                 unwanted=job.request.parameters.negative or "",
+                talk=self._talk_before(job),
             )
         except QuotaExhausted:
             return self._own_words(job)
@@ -105,6 +112,14 @@ class Pipeline:
             if job.failures < PATIENCE_WITH_GEMINI:
                 raise
             return self._own_words(job)
+
+    def _talk_before(self, job: Job) -> str:
+        """What was said in the same chat and topic shortly before the idea; nothing of it is changed."""
+        if self._conversations is None:
+            return ""
+        turns = self._conversations.shortly_before(job.address, job.created_at, within=RECENT, most=RECENT_TURNS)
+        told = (f"Person: {turn.question.get('text', '')}\nYou: {turn.answer}" for turn in turns)
+        return "\n".join(told)[-RECENT_CHARACTERS:]
 
     def _own_words(self, job: Job) -> Prompt:
         given = job.request.parameters

@@ -1,12 +1,12 @@
 """What Gemini remembers: one conversation a chat, or a topic of it."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Row, Select, func, select, update
 
 from shared.errands import Conversation, Errand, Kind
-from shared.jobs import State
+from shared.jobs import Address, State
 from shared.store import tables
 from shared.store.database import Database
 from shared.store.errands import read_errand, storable
@@ -83,6 +83,17 @@ class Conversations:
             newest = newest.where(errands.id < before)
         with self._database.reading() as connection:
             return [read_errand(row) for row in connection.execute(newest)][::-1]
+
+    def shortly_before(self, address: Address, moment: datetime, *, within: timedelta, most: int) -> list[Errand]:
+        """Return the newest answered turns of this chat and topic that were not long before a moment."""
+        talk = self.find(address.bot_id, address.chat_id, address.topic_id)
+        if talk is None:
+            return []
+        return [
+            turn
+            for turn in self.turns(talk)[-most:]
+            if turn.ended_at is not None and moment - within <= turn.ended_at <= moment
+        ]
 
     def keep_summary(self, conversation: Conversation, summary: str, *, until: int) -> bool:
         """Write down what the turns up to errand ``until`` came to; False when it was started over meanwhile."""

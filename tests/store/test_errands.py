@@ -3,7 +3,7 @@
 import itertools
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -300,6 +300,21 @@ class TestConversations:
         now = book.of(BOT, 7)
         assert (now.summary, book.turns(now)) == (None, [])
         assert not book.keep_summary(talk, "a summary that comes too late", until=old.id)
+
+    def test_what_was_said_shortly_before_is_that_of_the_same_place(self, database: Database) -> None:
+        book = Conversations(database)
+        said = answer(database, conversation=book.of(BOT, 7))
+        answer(database, chat=8, conversation=book.of(BOT, 8))
+        assert said.ended_at is not None
+
+        def before(moment: datetime, chat: int = 7) -> list[int]:
+            address = Address(BOT, chat, 1)
+            return [turn.id for turn in book.shortly_before(address, moment, within=AN_HOUR, most=4)]
+
+        assert before(said.ended_at) == [said.id]
+        assert before(said.ended_at + 2 * AN_HOUR) == []
+        assert before(said.ended_at - timedelta(seconds=1)) == []
+        assert before(said.ended_at, chat=9) == []
 
     def test_a_summary_stands_for_its_turns(self, database: Database) -> None:
         book = Conversations(database)

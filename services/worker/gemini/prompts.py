@@ -84,6 +84,7 @@ class _Wish:
     sampling: Sampling
     style: Style | None = None
     unwanted: str = ""
+    talk: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +149,7 @@ class PromptWriter:
         sampling: Sampling | None = None,
         style: Style | None = None,
         unwanted: str = "",
+        talk: str = "",
     ) -> Prompt:
         """Turn an idea into a prompt in English.
 
@@ -160,6 +162,7 @@ class PromptWriter:
             model: A chat model other than the usual one.
             style: What the picture shall look like.
             unwanted: What shall not be seen, in the user's words.
+            talk: What was said in the chat a little earlier, in case the idea refers to it.
 
         Raises:
             IdeaRefused: Gemini will not write a prompt for this idea.
@@ -169,7 +172,7 @@ class PromptWriter:
             UnexpectedAnswer: No model was left, or none answered what was asked for.
         """
         ends_at = time.monotonic() + seconds
-        wish = _Wish(idea, dialect, token_limit, takes_negative, sampling or Sampling(), style, unwanted)
+        wish = _Wish(idea, dialect, token_limit, takes_negative, sampling or Sampling(), style, unwanted, talk)
         asked = plain_name(model or self._model)
         way = self._known_ways.get(asked, _Way(asked))
         gone: list[str] = []
@@ -287,6 +290,9 @@ def compose(
     question = mark_idea(wish.idea)
     if wish.unwanted:
         question = f"{mark(wish.unwanted, 'unwanted')}\n\n{question}"
+    if wish.talk:
+        instruction = f"{instruction}\n\n{_texts()['direction']['talk'].strip()}"
+        question = f"{mark(wish.talk, 'talk')}\n\n{question}"
     if "system_instruction" in way.refused:
         question = f"{instruction}\n\n{question}"
     else:
@@ -338,7 +344,7 @@ def mark_idea(idea: str) -> str:
 def mark(words: str, name: str) -> str:
     """Put a person's words between marks of that name, where nothing in them can close any of our marks."""
     sound = words.encode("utf-8", "replace").decode("utf-8")  # half a surrogate pair would be a 400
-    harmless = re.sub(r"<(?=[\s/]*(?:idea|unwanted))", "‹", sound, flags=re.IGNORECASE)
+    harmless = re.sub(r"<(?=[\s/]*(?:idea|unwanted|talk))", "‹", sound, flags=re.IGNORECASE)
     return f"<{name}>\n{harmless}\n</{name}>"
 
 
