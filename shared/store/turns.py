@@ -108,9 +108,10 @@ class Turns:
         Args:
             alone: Pass over the pictures of batches.
         """
-        now = datetime.now(UTC)
-        terms = {"at": now, "holder": worker, "lease": now + self._lease, "end": now + self._deadline}
         with self._database.writing() as connection:
+            # Not before: while this waited to write, somebody may have asked for the very job that it claims.
+            now = datetime.now(UTC)
+            terms = {"at": now, "holder": worker, "lease": now + self._lease, "end": now + self._deadline}
             connection.execute(WAKE_WAITING, {"at": now})
             row = connection.execute(CLAIM_ALONE if alone else CLAIM, terms).first()
             if row is None:
