@@ -1,5 +1,6 @@
 """``g2d``: one short function a command."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -48,6 +49,21 @@ def worker() -> None:
     from services import running
 
     running.run_worker()
+
+
+@app.command()
+def batch(
+    file: Annotated[Path, typer.Argument(help="Ideas: .txt with one a line, .csv with columns, or .jsonl.")],
+    out: Annotated[Path, typer.Option(help="Folder for the pictures and manifest.csv.")],
+    jsonl: Annotated[bool, typer.Option("--jsonl", help="Tell of each picture as a line of JSON.")] = False,
+) -> None:
+    """Paint many ideas from a file into a folder; run it again to go on.
+
+    The exit status is 0 when all are done, 1 when some failed, 2 for a file that can't be read, 130 after Ctrl-C.
+    """
+    from services import terminal
+
+    raise typer.Exit(terminal.batch(file, out, as_json=jsonl))
 
 
 @app.command()

@@ -33,7 +33,7 @@ def run_everything(bot_settings: BotSettings | None = None, worker_settings: Wor
     if bot_settings is None or worker_settings is None:
         bot_settings, worker_settings = load(BotSettings, WorkerSettings)
     _set_up_logs(bot_settings, worker_settings)
-    with _alone_in(bot_settings), _database(bot_settings) as database:
+    with _alone_in(bot_settings), opened(bot_settings) as database:
         migrate(database)
         celery = make_celery(bot_settings.redis_url)
         worker = Worker(worker_settings, database, celery)
@@ -49,8 +49,8 @@ def run_bot() -> None:
     (settings,) = load(BotSettings)
     _set_up_logs(settings)
     _require_broker(settings)
-    with _database(settings) as database:
-        _require_tables(database)
+    with opened(settings) as database:
+        require_tables(database)
         asyncio.run(_serve(settings, database, make_celery(settings.redis_url)))
 
 
@@ -59,8 +59,8 @@ def run_worker() -> None:
     (settings,) = load(WorkerSettings)
     _set_up_logs(settings)
     _require_broker(settings)
-    with _database(settings) as database:
-        _require_tables(database)
+    with opened(settings) as database:
+        require_tables(database)
         worker = Worker(settings, database, make_celery(settings.redis_url))
         stop = threading.Event()
         for number in (signal.SIGINT, signal.SIGTERM):
@@ -76,7 +76,7 @@ def migrate_database() -> None:
     """Bring the tables up to date."""
     (settings,) = load(Settings)
     _set_up_logs(settings)
-    with _database(settings) as database:
+    with opened(settings) as database:
         migrate(database)
 
 
@@ -103,7 +103,8 @@ def _stop(worker: Worker) -> None:
 
 
 @contextmanager
-def _database(settings: Settings) -> Iterator[Database]:
+def opened(settings: Settings) -> Iterator[Database]:
+    """The database of these settings, closed at the end."""
     settings.data_dir.mkdir(parents=True, exist_ok=True)
     database = Database(settings.database_url)
     try:
@@ -128,7 +129,12 @@ def _require_broker(settings: Settings) -> None:
         raise SettingsError(NEEDS_BROKER)
 
 
-def _require_tables(database: Database) -> None:
+def require_tables(database: Database) -> None:
+    """Check that the database can be used.
+
+    Raises:
+        SettingsError: It can't be reached, or its tables are not up to date.
+    """
     try:
         current = is_current(database)
     except (StoreAway, SQLAlchemyError) as error:

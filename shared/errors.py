@@ -2,8 +2,8 @@
 
 ImagineError
 ├─ UserError        the user can: told why in their language, never retried
-│    EmptyIdea · IdeaTooLong · NoWordsInIdea · BadParameter · QueueFull · IdeaRefused · PictureRefused
-│    AnswerRefused · FileTooLarge · FileNotUnderstood
+│    EmptyIdea · IdeaTooLong · NoWordsInIdea · BadParameter · BadBatch · QueueFull · IdeaRefused
+│    PictureRefused · AnswerRefused · FileTooLarge · FileNotUnderstood
 ├─ TransientError   time can: retried, the user just waits; may carry retry_after
 │    ServiceBusy · ServiceUnreachable · ModelLoading · StillPainting · PromptUnderWay · BadPicture · StoreAway
 ├─ ElsewhereError   another provider or model can: tried at once, the user reads which one painted
@@ -87,6 +87,16 @@ class GroupQueueFull(QueueFull):
     """The members of this group have asked for as many pictures as one group may at a time."""
 
     reason = "group_queue_full"
+
+
+class BadBatch(UserError):
+    """A text or file that was to hold many ideas can't be taken as a whole; ``reason`` tells why."""
+
+    reason = "batch_not_text"
+
+    def __init__(self, reason: str, **values: object) -> None:
+        super().__init__(reason, values=values)
+        self.reason = reason
 
 
 class IdeaRefused(UserError):

@@ -242,6 +242,7 @@ class Job:
         number: Place among the pictures of one request, from 0; number 0 carries the status message.
         parent_id: The job whose picture this one goes back to.
         batch_id: The batch that it belongs to; None where it was asked for alone.
+        line: Which of the batch's requests it is for, from 0.
         deadline: When we give up; counted from the first claim, None before it.
         claims: How often a worker took the job, this time included.
         failures: Failed tries of the present step; starts again with each step that is done.
@@ -264,6 +265,7 @@ class Job:
     created_at: datetime
     parent_id: int | None = None
     batch_id: int | None = None
+    line: int | None = None
     deadline: datetime | None = None
     claims: int = 0
     failures: int = 0

@@ -98,6 +98,7 @@ class Settings(BaseSettings):
     user_queued: int = Field(200, ge=1, validation_alias="G2D_USER_QUEUED")
     group_queued: int = Field(500, ge=1, validation_alias="G2D_GROUP_QUEUED")
     weights_setting: str | None = Field(None, validation_alias="G2D_WEIGHTS")
+    batch_pictures: int = Field(1_000, ge=1, le=100_000, validation_alias="G2D_BATCH_PICTURES")
     log_format: Literal["console", "json"] | None = Field(None, validation_alias="G2D_LOG_FORMAT")
     log_level: Annotated[str, AfterValidator(_level)] = Field("INFO", validation_alias="G2D_LOG_LEVEL")
     heartbeat_file: Path | None = Field(None, validation_alias="G2D_HEARTBEAT_FILE")

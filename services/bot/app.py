@@ -12,9 +12,12 @@ from telegram import BotCommand, Message, Update
 from telegram.error import Conflict, TelegramError
 from telegram.ext import ApplicationBuilder, CallbackQueryHandler, CommandHandler, MessageHandler, Updater, filters
 
+from services.bot.batch_delivery import BatchDelivery
 from services.bot.delivery import Delivery
 from services.bot.flood import CALLS_AT_ONCE, FloodLimit
 from services.bot.handlers import start
+from services.bot.handlers.batch import COMMAND as BATCH
+from services.bot.handlers.batch import BatchCommand
 from services.bot.handlers.buttons import Buttons, edited_job
 from services.bot.handlers.failures import failed
 from services.bot.handlers.imagine import Imagine, is_our_question
@@ -31,6 +34,7 @@ from shared.catalogue import Catalogue
 from shared.images import Images
 from shared.queue import Tickets
 from shared.settings import BotSettings
+from shared.store.batches import Batches
 from shared.store.database import Database
 from shared.store.jobs import Jobs
 from shared.store.outbox import Outbox
@@ -42,7 +46,7 @@ log = logging.getLogger(__name__)
 
 UPDATES_AT_ONCE = 64
 POLL_S = 30
-COMMANDS = ("imagine", "queue", "cancel", "settings", "help", "start")
+COMMANDS = ("imagine", "batch", "queue", "cancel", "settings", "help", "start")
 Round = Callable[[], Coroutine[Any, Any, None]]
 
 EVERYTHING_WE_ANSWER = [Update.MESSAGE, Update.EDITED_MESSAGE, Update.CALLBACK_QUERY]
@@ -68,9 +72,18 @@ class Bot:
         self._delivery = Delivery(bot, self._bot_id, self._outbox, jobs, images, default_model=catalogue.default)
         imagine = Imagine(jobs, Tickets(celery), self._status, catalogue, styles, people=people)
         self._add_settings(Settings(people, Menu(catalogue, styles)))
+        self._batches = Batches(database, settings.shares)
+        self._batch_delivery = BatchDelivery(
+            bot, self._bot_id, self._batches, jobs, images, Tickets(celery), default_model=catalogue.default
+        )
+        batch = BatchCommand(
+            self._batches, self._batch_delivery, catalogue, styles, people, most=settings.batch_pictures
+        )
+        self._add_batches(batch)
         queue = Queue(jobs, Tickets(celery))
         buttons = Buttons(jobs, images, catalogue, imagine, queue)
-        self._add_handlers(imagine, queue, buttons, start.Help(catalogue, styles))
+        help_ = start.Help(catalogue, styles, batch_pictures=settings.batch_pictures)
+        self._add_handlers(imagine, queue, buttons, help_)
 
     async def run(self, stop: asyncio.Event) -> None:
         """Serve until ``stop`` is set.
@@ -99,6 +112,7 @@ class Bot:
             await asyncio.gather(*rounds, return_exceptions=True)
             await application.tick_off()
             await self._delivery.finish()
+            await self._batch_delivery.finish()
             log.info("bot stopped", extra={"bot": application.bot.username})
 
     def _rounds(self) -> list[Round]:
@@ -108,6 +122,7 @@ class Bot:
             self._status.keep_true,
             self._status.keep_acting,
             self._delivery.empty_outbox,
+            self._batch_delivery.carry_on,
             partial(keep_ticking_off, application),
             partial(keep_feeding, self._updates, application.bot, application.update_queue),
         ]
@@ -119,6 +134,7 @@ class Bot:
     def _take_over(self) -> None:
         # Telegram lets one process poll: whoever held deliveries before us is gone.
         self._outbox.release_all(self._bot_id)
+        self._batches.release_all(self._bot_id)
 
     async def _introduce(self) -> None:
         try:
@@ -136,6 +152,13 @@ class Bot:
         add(CallbackQueryHandler(settings.press, f"^{START} "))
         add(MessageHandler(new & filters.TEXT & ~filters.COMMAND & to_question, settings.reply))
         add(MessageHandler(new & filters.StatusUpdate.MIGRATE, settings.moved))
+
+    def _add_batches(self, batch: BatchCommand) -> None:
+        new = filters.UpdateType.MESSAGE
+        add = self._application.add_handler
+        add(CommandHandler("batch", batch.command, new))
+        add(MessageHandler(new & filters.Document.ALL & filters.CaptionRegex(BATCH), batch.command))
+        add(CallbackQueryHandler(batch.press, pattern=r"^batch "))
 
     def _add_handlers(self, imagine: Imagine, queue: Queue, buttons: Buttons, help_: start.Help) -> None:
         # Edited messages are left alone: an idea that was painted is not painted again for a corrected comma.

@@ -151,17 +151,24 @@ class Jobs:
             return read_job(first), True
 
     def submit_batch(
-        self, connection: Connection, batch_id: int, requests: Sequence[Request], *, address: Address, sender: Sender
+        self,
+        connection: Connection,
+        batch_id: int,
+        requests: Sequence[Request],
+        *,
+        address: Address,
+        sender: Sender,
+        first: int = 0,
     ) -> int:
         """Write down the pictures of a batch as jobs, in its caller's transaction; returns how many can start at once.
 
-        Each request is a part of its own: its pictures share a prompt, and are siblings. To be called once a batch,
-        when its state has become ``running``.
+        Each request is a part of its own: its pictures share a prompt, and are siblings. To be called when the batch's
+        state has become ``running``, with the first of these requests' place in the batch, from 0.
         """
         now = datetime.now(UTC)
         places = self._line.find_places_for_batch(connection, sender, sum(one.count for one in requests), now)
         rows: list[dict[str, Any]] = []
-        for part, request in enumerate(requests):
+        for part, request in enumerate(requests, first):
             of_part = replace(address, part=f"{batch_id}.{part}")
             values = _columns(request, of_part, sender, None) | {"created_at": now, "batch_id": batch_id}
             rows += [
@@ -170,8 +177,10 @@ class Jobs:
             ]
         if not rows:
             return 0
+        of_batch = select(tables.jobs.c.id).where(tables.jobs.c.batch_id == batch_id)
+        before = connection.scalar(of_batch.order_by(tables.jobs.c.id.desc()).limit(1)) or 0
         connection.execute(insert(tables.jobs), rows)
-        ids = connection.scalars(select(tables.jobs.c.id).where(tables.jobs.c.batch_id == batch_id))
+        ids = connection.scalars(of_batch.where(tables.jobs.c.id > before))
         at = {"stage": Stage.QUEUED, "at": now}
         connection.execute(insert(tables.stages), [at | {"job_id": job_id} for job_id in ids])
         self._line.take(connection, places)

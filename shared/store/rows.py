@@ -32,6 +32,7 @@ def read_job(row: Row[Any]) -> Job:
         ),
         parent_id=row.parent_id,
         batch_id=row.batch_id,
+        line=int(row.request_key.partition(".")[2]) if row.batch_id is not None else None,
         state=State(row.state),
         stage=Stage(row.stage),
         created_at=row.created_at,

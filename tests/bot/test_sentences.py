@@ -15,6 +15,7 @@ from services.bot.app import COMMANDS
 from services.bot.keyboards import AGAIN, BACK, DELETE, EDIT, FILE, MODEL, RATIO
 from services.bot.locales import isolated, languages, say
 from services.bot.status import SEVERAL, describe, sentence
+from shared.batches import BatchState, Way
 from shared.errors import ImagineError
 from shared.jobs import Stage
 
@@ -108,6 +109,7 @@ class TestTheCatalogue:
         made_of_parts |= {f"status_{stage}" for stage in (*Stage, SEVERAL)}
         made_of_parts |= {f"button_{action}" for action in ACTIONS}
         made_of_parts |= {f"status_{stage}_unknown" for stage in (Stage.WAKING, Stage.RETRYING)}
+        made_of_parts |= {f"batch_{state}" for state in BatchState} | {f"button_batch_{way}" for way in Way}
         reasons = {error.reason for error in all_errors()}
 
         assert set(ENGLISH) - words_in_code() - made_of_parts - reasons == set()

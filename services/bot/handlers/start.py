@@ -5,6 +5,7 @@ from telegram.ext import ContextTypes
 
 from services.bot.handlers.addresses import address_of, answer, sender_of
 from services.bot.locales import say
+from shared.batches import COLUMNS, MAX_LINES
 from shared.catalogue import Catalogue
 from shared.ideas import MAX_COUNT
 from shared.styles import Styles
@@ -23,14 +24,20 @@ async def hint(update: Update, context: ContextTypes.DEFAULT_TYPE) -> None:
 class Help:
     """Tells what one can do here, and with what."""
 
-    def __init__(self, catalogue: Catalogue, styles: Styles) -> None:
+    def __init__(self, catalogue: Catalogue, styles: Styles, *, batch_pictures: int) -> None:
+        """Tell of batches of up to so many pictures."""
+        self._batch_pictures = batch_pictures
         self._catalogue = catalogue
         self._styles = styles
 
     async def command(self, update: Update, context: ContextTypes.DEFAULT_TYPE) -> None:
         """Answer ``/help``, and ``/help imagine`` with all parameters."""
-        if [word.lstrip("/").casefold() for word in context.args or []] == ["imagine"]:
+        topic = [word.lstrip("/").casefold() for word in context.args or []]
+        if topic == ["imagine"]:
             await _tell("help_imagine", update, context, **self._choice())
+        elif topic == ["batch"]:
+            columns = ", ".join(COLUMNS)
+            await _tell("help_batch", update, context, columns=columns, lines=MAX_LINES, pictures=self._batch_pictures)
         else:
             await _tell("help", update, context)
 

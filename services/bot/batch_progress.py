@@ -1,0 +1,122 @@
+"""A batch's one message: what it is before it starts, how far it has come, what came of it."""
+
+import logging
+from datetime import UTC, datetime
+
+from telegram import Bot, InlineKeyboardButton, InlineKeyboardMarkup
+from telegram.constants import ParseMode
+from telegram.error import BadRequest
+
+from services.bot import keyboards
+from services.bot.captions import units
+from services.bot.locales import say
+from shared.batches import Batch, BatchReading, BatchState, Counts, Way
+
+log = logging.getLogger(__name__)
+
+ACTION = "batch"
+START, CANCEL, PAUSE, RESUME, RETRY = "start", "cancel", "pause", "resume", "retry"
+MAX_UNITS = 4_000  # of the 4096 that Telegram takes
+PROBLEMS_SHOWN, HINTS_SHOWN = 5, 3
+BAR = 20  # characters
+
+
+def summary(reading: BatchReading, seconds: float | None, language: str) -> str:
+    """What a batch would be, as Telegram HTML; ``seconds``: how long it may take, where that is known."""
+    lines = [say("batch_summary", language, pictures=reading.pictures, lines=len(reading.requests))]
+    if seconds is not None:
+        lines.append(say("batch_estimate", language, time=duration(seconds)))
+    lines += [say(hint.reason, language, **hint.values) for hint in reading.hints[:HINTS_SHOWN]]
+    if len(reading.hints) > HINTS_SHOWN:
+        lines.append(say("batch_more_hints", language, count=len(reading.hints) - HINTS_SHOWN))
+    return fitting([*lines, *problems(reading, language)])
+
+
+def problems(reading: BatchReading, language: str) -> list[str]:
+    """The first lines that can't be painted, and how many there are."""
+    if not reading.problems:
+        return []
+    told = [
+        f"<b>{problem.line}</b>: {say(problem.reason, language, **problem.values)}"
+        for problem in reading.problems[:PROBLEMS_SHOWN]
+    ]
+    return [say("batch_problems", language, count=len(reading.problems)), *told]
+
+
+def fitting(lines: list[str]) -> str:
+    """As many whole lines as one message holds."""
+    while len(lines) > 1 and units("\n".join(lines)) > MAX_UNITS:
+        lines = [*lines[:-2], "…"] if lines[-1] == "…" else [*lines[:-1], "…"]
+    return "\n".join(lines)
+
+
+def progress(batch: Batch, counts: Counts, language: str, now: datetime | None = None) -> str:
+    """How far a started batch has come, as Telegram HTML."""
+    done = counts.ended
+    filled = BAR * done // max(batch.pictures, 1)
+    waiting = batch.pictures - done if batch.state is not BatchState.CANCELLED else 0
+    lines = [
+        say(f"batch_{batch.state}", language),
+        f"<code>{'█' * filled}{'░' * (BAR - filled)}</code> {done}/{batch.pictures}",
+        say("batch_counts", language, done=counts.finished, failed=counts.failed, waiting=waiting),
+    ]
+    if batch.state is BatchState.RUNNING and batch.started_at is not None and done and waiting:
+        seconds = max(((now or datetime.now(UTC)) - batch.started_at).total_seconds(), 1.0)
+        rate = done / seconds
+        lines.append(say("batch_rate", language, rate=f"{rate * 60:.1f}", time=duration(waiting / rate)))
+    return "\n".join(lines)
+
+
+def duration(seconds: float) -> str:
+    """``40 s``, ``12 min``, ``3 h 5 min``."""
+    if seconds < 90:
+        return f"{max(1, round(seconds))} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60} min"
+
+
+def keyboard(batch: Batch, counts: Counts) -> InlineKeyboardMarkup | None:
+    """What can be done with a batch as it stands."""
+    language = batch.sender.language
+
+    def button(action: str, label: str) -> InlineKeyboardButton:
+        return InlineKeyboardButton(label, callback_data=keyboards.data(ACTION, batch.id, action))
+
+    stop = button(CANCEL, say("button_batch_cancel", language))
+    match batch.state:
+        case BatchState.ASKED:
+            ways = [
+                button(way, ("✓ " if way is batch.way else "") + say(f"button_batch_{way}", language))
+                for way in (Way.ALBUMS, Way.ZIP)
+            ]
+            return InlineKeyboardMarkup([[button(START, say("button_batch_start", language)), stop], ways])
+        case BatchState.RUNNING:
+            return InlineKeyboardMarkup([[button(PAUSE, say("button_batch_pause", language)), stop]])
+        case BatchState.PAUSED:
+            return InlineKeyboardMarkup([[button(RESUME, say("button_batch_resume", language)), stop]])
+        case BatchState.FINISHED if counts.failed:
+            retry = button(RETRY, say("button_batch_retry", language, count=counts.failed))
+            return InlineKeyboardMarkup([[retry]])
+        case _:
+            return None
+
+
+async def edit(bot: Bot, batch: Batch, text: str, markup: InlineKeyboardMarkup | None) -> None:
+    """Make the batch's message say this.
+
+    Raises:
+        TelegramError: Telegram could not be asked; that the message is gone or says so already is no error.
+    """
+    if batch.status_message_id is None:
+        return
+    try:
+        await bot.edit_message_text(
+            text,
+            chat_id=batch.address.chat_id,
+            message_id=batch.status_message_id,
+            parse_mode=ParseMode.HTML,
+            reply_markup=markup,
+            rate_limit_args=1,  # type: ignore[call-arg]
+        )
+    except BadRequest as error:
+        log.debug("progress not edited", extra={"batch_id": batch.id, "error": error.message})

@@ -1,0 +1,181 @@
+"""``/batch``: many ideas from a message or a file, a summary first, and buttons that steer it."""
+
+import asyncio
+import re
+
+from telegram import CallbackQuery, Document, Message, Update
+from telegram.error import BadRequest, TelegramError
+from telegram.ext import ContextTypes
+
+from services.bot import batch_progress, keyboards
+from services.bot.batch_delivery import BatchDelivery
+from services.bot.batch_progress import CANCEL, keyboard, problems, progress, summary
+from services.bot.handlers.addresses import address_of, answer, sender_of
+from services.bot.handlers.buttons import ADMINS
+from services.bot.locales import say
+from shared.batches import MAX_FILE_BYTES, Batch, BatchReading, Counts, Way, read_batch
+from shared.catalogue import Catalogue
+from shared.errors import BadBatch, UserError
+from shared.store.batches import Batches
+from shared.store.people import People
+from shared.styles import Styles
+
+SIDE_BY_SIDE = 8  # pictures of one batch that are painted at a time, for the estimate
+DOWNLOAD_S = 60.0
+COMMAND = re.compile(r"^/batch(?:@\w+)?(?=\s|$)", re.IGNORECASE)
+SHOWN_ASKED = "asked"
+
+
+class BatchCommand:
+    """Takes batches in and steers them."""
+
+    def __init__(
+        self,
+        batches: Batches,
+        delivery: BatchDelivery,
+        catalogue: Catalogue,
+        styles: Styles,
+        people: People,
+        *,
+        most: int,
+    ) -> None:
+        """Take batches of at most so many pictures."""
+        self._batches = batches
+        self._delivery = delivery
+        self._catalogue = catalogue
+        self._styles = styles
+        self._people = people
+        self._most = most
+
+    async def command(self, update: Update, context: ContextTypes.DEFAULT_TYPE) -> None:
+        """Answer ``/batch`` with lines below it, as a file's caption, or in reply to a file: sum up, and ask."""
+        message = update.effective_message
+        if message is None:
+            return
+        address, sender = address_of(message, context.bot.id), sender_of(message)
+        words = COMMAND.sub("", message.text or message.caption or "", count=1).strip()
+        replied = message.reply_to_message
+        file = message.document or (replied.document if replied is not None else None)
+        try:
+            reading = await self._read(words, file)
+        except UserError as error:
+            await context.bot.send_message(text=say(error.reason, sender.language, **error.values), **answer(address))
+            return
+        if not reading.requests:
+            text = batch_progress.fitting(problems(reading, sender.language))
+            await context.bot.send_message(text=text, **answer(address))
+            return
+        chosen = await asyncio.to_thread(self._people.in_force, address, sender)
+        requests = [chosen.defaults_for(request) for request in reading.requests]
+        batch, _ = await asyncio.to_thread(
+            self._batches.ask, requests, address=address, sender=sender, source="telegram"
+        )
+        if batch.status_message_id is not None:
+            return  # The update came a second time.
+        usual = await asyncio.to_thread(self._batches.usual_seconds)
+        seconds = None if usual is None else max(usual, usual * reading.pictures / SIDE_BY_SIDE)
+        sent = await context.bot.send_message(
+            text=summary(reading, seconds, sender.language),
+            reply_markup=keyboard(batch, Counts()),
+            **answer(address),
+        )
+        await asyncio.to_thread(self._batches.show_status, batch.id, sent.message_id, SHOWN_ASKED)
+
+    async def _read(self, words: str, file: Document | None) -> BatchReading:
+        """Read what was typed, or the file with what was typed as its shared parameters.
+
+        Raises:
+            UserError: It can't be read.
+        """
+        if file is None:
+            if not words:
+                raise BadBatch("batch_how")
+            return await asyncio.to_thread(read_batch, words, None, self._catalogue, self._styles, most=self._most)
+        if (file.file_size or 0) > MAX_FILE_BYTES:
+            raise BadBatch("batch_file_too_large", most=MAX_FILE_BYTES // 1024 // 1024)
+        content = await self._download(file)
+        return await asyncio.to_thread(
+            read_batch, content, file.file_name, self._catalogue, self._styles, shared=words, most=self._most
+        )
+
+    @staticmethod
+    async def _download(file: Document) -> bytes:
+        try:
+            there = await file.get_file()
+            return bytes(await there.download_as_bytearray(read_timeout=DOWNLOAD_S))
+        except BadRequest as error:
+            if "too big" in error.message.lower():
+                raise BadBatch("batch_file_too_large", most=MAX_FILE_BYTES // 1024 // 1024) from error
+            raise
+
+    async def press(self, update: Update, context: ContextTypes.DEFAULT_TYPE) -> None:
+        """Do what a batch's button says, for whom it is meant."""
+        query = update.callback_query
+        if query is None:
+            return
+        language = query.from_user.language_code or "en"
+        wanted = keyboards.read(query.data)
+        batch = await asyncio.to_thread(self._batches.read, wanted[1]) if wanted else None
+        message = query.message
+        if wanted is None or batch is None or not isinstance(message, Message):
+            await _answer(query, say("batch_unknown", language))
+            return
+        if message.chat_id != batch.address.chat_id or not await _may_press(query, message, batch, wanted[2]):
+            await _answer(query, say("batch_not_yours", language), alert=True)
+            return
+        await _answer(query)
+        await asyncio.to_thread(self._act, batch, wanted[2])
+        await self._show(batch.id, context)
+        self._delivery.changed()
+
+    def _act(self, batch: Batch, action: str) -> None:
+        match action:
+            case "start":
+                self._batches.start(batch.id)
+            case "cancel":
+                self._batches.cancel(batch.id)
+            case "pause":
+                self._batches.pause(batch.id)
+            case "resume":
+                self._batches.resume(batch.id)
+            case "retry":
+                self._batches.retry_failed(batch.id)
+            case Way.ALBUMS | Way.ZIP:
+                self._batches.choose(batch.id, Way(action))
+
+    async def _show(self, batch_id: int, context: ContextTypes.DEFAULT_TYPE) -> None:
+        """Make the message say how things are now."""
+        batch = await asyncio.to_thread(self._batches.read, batch_id)
+        if batch is None or batch.status_message_id is None:
+            return
+        counts = await asyncio.to_thread(self._batches.counts, batch.id)
+        markup = keyboard(batch, counts)
+        if batch.started_at is None and batch.ended_at is None:
+            try:
+                await context.bot.edit_message_reply_markup(
+                    chat_id=batch.address.chat_id, message_id=batch.status_message_id, reply_markup=markup
+                )
+            except BadRequest:
+                return  # It says so already.
+            return
+        text = progress(batch, counts, batch.sender.language)
+        if await asyncio.to_thread(self._batches.change_status, batch, text):
+            await batch_progress.edit(context.bot, batch, text, markup)
+
+
+async def _may_press(query: CallbackQuery, message: Message, batch: Batch, action: str) -> bool:
+    if query.from_user.id == batch.sender.id:
+        return True
+    # Admins keep their chat quiet; what somebody asked for in a chat's name is theirs.
+    if batch.address.private or (action != CANCEL and batch.sender.id != batch.address.chat_id):
+        return False
+    member = await message.chat.get_member(query.from_user.id)
+    return member.status in ADMINS
+
+
+async def _answer(query: CallbackQuery, text: str | None = None, *, alert: bool = False) -> None:
+    try:
+        await query.answer(text, show_alert=alert)
+    except TelegramError:
+        # An answer that comes too late is refused; the press counts all the same.
+        return

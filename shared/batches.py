@@ -1,0 +1,503 @@
+"""Many ideas at a time: what a batch is, and how it is read from a message or a file. Pure."""
+
+import csv
+import io
+import itertools
+import json
+import re
+import unicodedata
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from math import prod
+from typing import Any
+
+from shared.catalogue import Catalogue
+from shared.errors import BadBatch, BadParameter, UserError
+from shared.flags import KINDS, Flag, Takes, part, quote
+from shared.ideas import Hint, read_request
+from shared.images import SUFFIXES
+from shared.jobs import Address, Job, Request, Sender, State
+from shared.styles import Styles
+
+MAX_LINES = 5_000
+MAX_PICTURES = 1_000  # of one batch, unless the owner says otherwise
+MAX_LINE_LENGTH = 4_000  # characters; an idea and all its parameters need far fewer
+MAX_FILE_BYTES = 20 * 1024 * 1024  # what Telegram lets a bot download
+
+IDEA = "idea"
+COLUMNS = (IDEA, *KINDS)
+_YES, _NO = frozenset({"1", "true", "yes", "y", "x", "on"}), frozenset({"", "0", "false", "no", "n", "off"})
+_GROUP = re.compile(r"(?<!\\)\{((?:\\.|[^{}\\])*)\}")
+_NESTED = re.compile(r"(?<!\\)\{(?:\\.|[^{}\\])*(?<!\\)\{(?:\\.|[^{}\\])*\}")
+_COMMA = re.compile(r"(?<!\\),")
+_ESCAPED = re.compile(r"\\([{},])")
+_MAGIC = (
+    b"PK\x03\x04",
+    b"%PDF",
+    b"\x89PNG",
+    b"\xff\xd8\xff",
+    b"\x1f\x8b",
+    b"GIF8",
+    b"RIFF",
+    b"7z\xbc\xaf",
+    b"\xd0\xcf\x11\xe0",
+)
+_SLUG_LENGTH = 40
+MANIFEST = (
+    "line", "number", "idea", "prompt", "negative", "seed", "model", "provider", "file", "outcome", "reason",
+)  # fmt: skip
+
+
+class BatchState(StrEnum):
+    """Where a batch stands: ``asked`` → ``running`` ⇄ ``paused`` → ``finished`` or ``cancelled``."""
+
+    ASKED = "asked"
+    RUNNING = "running"
+    PAUSED = "paused"
+    FINISHED = "finished"
+    CANCELLED = "cancelled"
+
+
+class Way(StrEnum):
+    """How the pictures come home."""
+
+    ALBUMS = "albums"
+    ZIP = "zip"
+    FILES = "files"  # a terminal writes them into a folder
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Many requests that were asked for together, as their row was when it was read.
+
+    Attributes:
+        source: ``telegram`` or ``terminal``.
+        pictures: How many there are to be, of all requests together.
+        status_shown: What the progress message says at present.
+    """
+
+    id: int
+    source: str
+    address: Address
+    sender: Sender
+    pictures: int
+    way: Way
+    state: BatchState
+    created_at: datetime
+    started_at: datetime | None = None
+    ended_at: datetime | None = None
+    status_message_id: int | None = None
+    status_shown: str | None = None
+    delivery_tries: int = 0
+    delivered_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """How many of a batch's pictures stand where; ``made`` are those that have a job by now."""
+
+    made: int = 0
+    finished: int = 0
+    failed: int = 0
+    cancelled: int = 0
+    working: int = 0
+
+    @property
+    def ended(self) -> int:
+        """Those of which nothing more is to come."""
+        return self.finished + self.failed + self.cancelled
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """A line that can't be painted.
+
+    Attributes:
+        line: Its number in the text or file, from 1.
+        reason: The key of the sentence that says why.
+        values: What goes into its gaps; quotes the user.
+    """
+
+    line: int
+    reason: str
+    values: Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class BatchReading:
+    """What we made of a text or file: nothing in it is passed over in silence."""
+
+    requests: tuple[Request, ...]
+    hints: tuple[Hint, ...] = ()
+    problems: tuple[Problem, ...] = ()
+
+    @property
+    def pictures(self) -> int:
+        """How many pictures all requests are for."""
+        return sum(request.count for request in self.requests)
+
+
+Line = tuple[int, str]
+
+
+def read_batch(
+    content: str | bytes,
+    name: str | None,
+    catalogue: Catalogue,
+    styles: Styles,
+    *,
+    shared: str = "",
+    most: int = MAX_PICTURES,
+) -> BatchReading:
+    """Read a batch: one idea a line, with parameters, or a table of them.
+
+    Args:
+        content: What was typed, or a file's bytes.
+        name: The file's name; its ending (``.csv``, ``.tsv``, ``.jsonl``) tells what it is, else it is text.
+        shared: Parameters for all lines; a line's own go before them.
+        most: Pictures that one batch may have.
+
+    Raises:
+        BadBatch: The whole can't be read: empty, binary, too many lines or pictures, no column of ideas.
+        BadParameter: The shared parameters can't be read.
+    """
+    text = content if isinstance(content, str) else decode(content)
+    suffix = (name or "").rpartition(".")[2].casefold()
+    hints: list[Hint] = []
+    problems: list[Problem] = []
+    if suffix in {"csv", "tsv"}:
+        lines = _of_table(text, hints, problems)
+    elif suffix in {"jsonl", "ndjson", "json"}:
+        lines = _of_objects(text, hints, problems)
+    else:
+        lines, own = _of_text(text)
+        shared = f"{shared} {own}".strip()
+    if not lines and not problems:
+        raise BadBatch("batch_empty")
+    return _read_lines(lines, _common(shared, most), catalogue, styles, most, hints, problems)
+
+
+def decode(content: bytes) -> str:
+    """A file's text: UTF-8 or UTF-16, else as Windows writes Western European.
+
+    Raises:
+        BadBatch: It is no text, or larger than ``MAX_FILE_BYTES``.
+    """
+    if len(content) > MAX_FILE_BYTES:
+        raise BadBatch("batch_file_too_large", most=MAX_FILE_BYTES // 1024 // 1024)
+    if content.startswith(_MAGIC):
+        raise BadBatch("batch_not_text")
+    for encoding in _encodings(content):
+        try:
+            text = content.decode(encoding)
+        except UnicodeDecodeError:
+            continue
+        if any(
+            unicodedata.category(character) == "Cc" and character not in "\t\n\r\f\v\x85" for character in set(text)
+        ):
+            raise BadBatch("batch_not_text")
+        return text.removeprefix("\ufeff")
+    raise BadBatch("batch_not_text")
+
+
+def _encodings(content: bytes) -> tuple[str, ...]:
+    if content.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return ("utf-16",)
+    start = content[:400]
+    if len(start) > 3 and start[1::2].count(0) > len(start) // 4 and not start[::2].count(0):
+        return ("utf-16-le",)
+    if len(start) > 3 and start[::2].count(0) > len(start) // 4 and not start[1::2].count(0):
+        return ("utf-16-be",)
+    return ("utf-8-sig", "cp1252")
+
+
+def _check_lines(count: int) -> None:
+    if count > MAX_LINES:
+        raise BadBatch("batch_too_many_lines", count=count, most=MAX_LINES)
+
+
+def _of_text(text: str) -> tuple[list[Line], str]:
+    """The lines with something on them, and the parameters on the first if it has no idea."""
+    lines = [(number, line.strip()) for number, line in enumerate(text.splitlines(), 1) if line.strip()]
+    _check_lines(len(lines))
+    if lines and len(lines[0][1]) <= MAX_LINE_LENGTH and _has_only_flags(lines[0][1]):
+        return lines[1:], lines[0][1]
+    return lines, ""
+
+
+def _has_only_flags(line: str) -> bool:
+    if not line.startswith(("--", "—", "–")):
+        return False
+    try:
+        return all(not part(variant).words.strip() for variant in itertools.islice(expand(line), 1))
+    except BadParameter:
+        # Whatever is wrong with it will be told of the line as of an idea's.
+        return False
+
+
+def _of_table(text: str, hints: list[Hint], problems: list[Problem]) -> list[Line]:
+    lines = list(io.StringIO(text, newline=""))
+    skipped = 0
+    while lines and not lines[0].strip():
+        lines.pop(0)
+        skipped += 1
+    if lines and re.fullmatch(r"\s*sep=.\s*", lines[0], re.IGNORECASE):  # Excel's own remark.
+        lines.pop(0)
+        skipped += 1
+    if not lines:
+        raise BadBatch("batch_empty")
+    separator, header = _header(lines[0])
+    unknown = [column for column in header if column and column not in COLUMNS]
+    if unknown:
+        hints.append(Hint("batch_hint_columns", {"names": quote(", ".join(unknown))}))
+    rows = csv.reader(lines[1:], delimiter=separator, strict=True)
+    found: list[Line] = []
+    while (row := _next_row(rows, skipped)) is not None:
+        line = rows.line_num + 1 + skipped
+        if not any(cell.strip() for cell in row):
+            continue
+        _check_lines(len(found) + len(problems) + 1)
+        if len(row) > len(header) and any(cell.strip() for cell in row[len(header) :]):
+            problems.append(Problem(line, "batch_too_many_cells", {}))
+            continue
+        _add(found, problems, line, dict(zip(header, row, strict=False)))
+    return found
+
+
+def _next_row(rows: Any, skipped: int) -> list[str] | None:
+    try:
+        row: list[str] | None = next(rows, None)
+    except csv.Error:
+        raise BadBatch("batch_csv_broken", line=rows.line_num + 1 + skipped) from None
+    return row
+
+
+def _header(line: str) -> tuple[str, list[str]]:
+    readings = []
+    for separator in (",", ";", "\t"):
+        try:
+            [cells] = csv.reader([line], delimiter=separator)
+        except (csv.Error, ValueError):
+            continue
+        readings.append((separator, [cell.strip().removeprefix("--").casefold() for cell in cells]))
+    separator, header = max(
+        readings, key=lambda one: sum(cell in COLUMNS for cell in one[1]), default=(",", list[str]())
+    )
+    if IDEA not in header:
+        raise BadBatch("batch_no_idea_column", columns=", ".join(COLUMNS))
+    repeated = next((cell for cell in header if cell and header.count(cell) > 1), None)
+    if repeated is not None:
+        raise BadBatch("batch_column_twice", name=quote(repeated))
+    return separator, header
+
+
+def _of_objects(text: str, hints: list[Hint], problems: list[Problem]) -> list[Line]:
+    lines = [(number, line) for number, line in enumerate(text.split("\n"), 1) if line.strip()]
+    _check_lines(len(lines))
+    found: list[Line] = []
+    unknown: dict[str, None] = {}
+    for number, line in lines:
+        try:
+            entry = json.loads(line)
+        except (ValueError, RecursionError):
+            entry = None
+        if isinstance(entry, str):
+            entry = {IDEA: entry}
+        if not isinstance(entry, dict) or not all(isinstance(value, _SCALARS) for value in entry.values()):
+            problems.append(Problem(number, "batch_not_an_object", {}))
+            continue
+        values = {key.strip().removeprefix("--").casefold(): _as_text(value) for key, value in entry.items()}
+        unknown |= dict.fromkeys(key for key in values if key not in COLUMNS)
+        _add(found, problems, number, values)
+    if unknown:
+        hints.append(Hint("batch_hint_columns", {"names": quote(", ".join(unknown))}))
+    return found
+
+
+_SCALARS = (str, int, float, bool, type(None))
+
+
+def _as_text(value: str | float | bool | None) -> str:
+    if value is None or isinstance(value, bool):
+        return "yes" if value else ""
+    return str(value)
+
+
+def _add(found: list[Line], problems: list[Problem], line: int, values: Mapping[str, str]) -> None:
+    """Write a row as it would be typed."""
+    words = [" ".join(values.get(IDEA, "").split())]
+    for name, kind in KINDS.items():
+        value = " ".join(values.get(name, "").split())
+        if kind.takes is Takes.NOTHING:
+            if value.casefold() not in _YES | _NO:
+                problems.append(Problem(line, "batch_yes_or_no", {"name": name, "value": quote(value)}))
+                return
+            words += [kind.typed] * (value.casefold() in _YES)
+        elif value:
+            words.append(_typed(Flag(kind, value)))
+    if not words[0]:
+        problems.append(Problem(line, "batch_line_without_idea", {}))
+        return
+    found.append((line, " ".join(words)))
+
+
+def _typed(flag: Flag) -> str:
+    if flag.kind.takes is Takes.NOTHING:
+        return flag.kind.typed
+    several = flag.kind.takes is Takes.WORD and " " in flag.value and '"' not in flag.value
+    return f'{flag.kind.typed} "{flag.value}"' if several else f"{flag.kind.typed} {flag.value}"
+
+
+def expand(line: str) -> Iterator[str]:
+    r"""``{red,blue} car`` → ``red car``, ``blue car``. A group without a comma stays; ``\{`` is a brace.
+
+    Raises:
+        BadParameter: One group stands in another.
+    """
+    if _NESTED.search(line):
+        raise BadParameter("batch_nested_group")
+    return (_unescape("".join(choice)) for choice in itertools.product(*_pieces(line)))
+
+
+def variants(line: str) -> int:
+    """How many lines ``expand`` makes of this one."""
+    return prod(len(piece) for piece in _pieces(line))
+
+
+def _pieces(line: str) -> list[list[str]]:
+    pieces, place = [], 0
+    for group in _GROUP.finditer(line):
+        choices = [choice.strip() for choice in _COMMA.split(group[1])]
+        if len(choices) > 1:
+            pieces += [[line[place : group.start()]], choices]
+            place = group.end()
+    return [*pieces, [line[place:]]]
+
+
+def _unescape(line: str) -> str:
+    return _ESCAPED.sub(r"\1", line)
+
+
+def _common(shared: str, most: int) -> list[tuple[Flag, ...]]:
+    """The shared parameters, once for each way that their groups allow."""
+    if variants(shared) > most:
+        raise BadBatch("batch_too_many_pictures", count=variants(shared), most=most)
+    found = []
+    for variant in expand(shared):
+        parted = part(variant)
+        if parted.words.strip():
+            raise BadBatch("batch_shared_not_parameters", value=quote(parted.words.strip()))
+        found.append(parted.flags)
+    return found
+
+
+def _read_lines(  # noqa: PLR0917 - the steps of one reading, taken apart
+    lines: Sequence[Line],
+    common: Sequence[tuple[Flag, ...]],
+    catalogue: Catalogue,
+    styles: Styles,
+    most: int,
+    hints: list[Hint],
+    problems: list[Problem],
+) -> BatchReading:
+    requests: list[Request] = []
+    told = {(hint.reason, str(hint.values)) for hint in hints}
+    pictures = 0
+    for number, line in lines:
+        try:
+            _check_length(line)
+            pictures += _check_variants(line, len(common), pictures, most)
+            readings = [
+                read_request(_with(variant, flags), catalogue, styles) for variant in expand(line) for flags in common
+            ]
+        except BadBatch:
+            raise
+        except UserError as error:
+            problems.append(Problem(number, error.reason, error.values))
+            continue
+        pictures += sum(reading.request.count - 1 for reading in readings)
+        requests += [reading.request for reading in readings]
+        for hint in itertools.chain.from_iterable(reading.hints for reading in readings):
+            if (key := (hint.reason, str(hint.values))) not in told:
+                told.add(key)
+                hints.append(hint)
+    whole = BatchReading(tuple(requests), tuple(hints), tuple(sorted(problems, key=lambda one: one.line)))
+    if whole.pictures > most:
+        raise BadBatch("batch_too_many_pictures", count=whole.pictures, most=most)
+    return whole
+
+
+def _check_length(line: str) -> None:
+    if len(line) > MAX_LINE_LENGTH:
+        raise BadParameter("idea_too_long")
+
+
+def _check_variants(line: str, common: int, already: int, most: int) -> int:
+    """Count before anything is written out: a few groups on one line can stand for billions.
+
+    The lines of a batch that is over the limit are still read as far as ``MAX_LINES``, so that the number that is
+    told is the whole one.
+    """
+    count = variants(line) * common
+    if count > most:
+        raise BadBatch("batch_too_many_pictures", count=already + count, most=most)
+    if already > MAX_LINES + most:
+        raise BadBatch("batch_too_many_pictures", count=already + count, most=most)
+    return count
+
+
+def _with(line: str, flags: Iterable[Flag]) -> str:
+    own = {flag.kind.name for flag in part(line).flags}
+    return " ".join([line, *(_typed(flag) for flag in flags if flag.kind.name not in own)])
+
+
+# What came of it
+
+
+def outcome(job: Job) -> str:
+    """One word for the manifest: ``done``, ``failed``, ``cancelled`` or ``waiting``."""
+    return {State.FINISHED: "done", State.FAILED: "failed", State.CANCELLED: "cancelled"}.get(job.state, "waiting")
+
+
+def place_of(job: Job) -> tuple[int, int]:
+    """A job's line in its batch, from 1, and its number among the line's pictures, from 1."""
+    return int(job.line or 0) + 1, job.number + 1
+
+
+def file_name(job: Job) -> str:
+    """``0007-a-red-fox.jpg``; where a line has several pictures, ``0007-2-a-red-fox.jpg``."""
+    line, number = place_of(job)
+    several = f"-{number}" if job.request.count > 1 else ""
+    return f"{line:04d}{several}-{slug(job.request.idea)}.{SUFFIXES.get(job.media_type or '', 'jpg')}"
+
+
+def slug(idea: str) -> str:
+    """An idea's first letters and digits, fit for every file system."""
+    plain = unicodedata.normalize("NFKD", idea).casefold()
+    plain = "".join(character for character in plain if not unicodedata.combining(character))
+    kept = "".join(character if character.isalnum() and character.isascii() else " " for character in plain)
+    return "-".join(kept.split())[:_SLUG_LENGTH].strip("-") or "picture"
+
+
+def write_manifest(jobs: Iterable[Job]) -> str:
+    """Every idea of a batch with what became of it, as CSV with a line of headings."""
+    table = io.StringIO()
+    rows = csv.writer(table)
+    rows.writerow(MANIFEST)
+    for job in jobs:
+        recipe, prompt = job.recipe, job.prompt
+        rows.writerow([
+            *place_of(job),
+            job.request.idea,
+            prompt.text if prompt else "",
+            prompt.negative if prompt else "",
+            "" if recipe is None or recipe.seed is None else recipe.seed,
+            recipe.model if recipe else job.request.parameters.model or "",
+            recipe.provider if recipe else "",
+            file_name(job) if job.state is State.FINISHED else "",
+            outcome(job),
+            job.reason or "",
+        ])  # fmt: skip
+    return table.getvalue()

@@ -1,0 +1,383 @@
+"""The record of batches: asked, started in small steps, paused, cancelled, and carried home."""
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection, Row, Update, func, select, update
+
+from shared.batches import Batch, BatchState, Counts, Way
+from shared.jobs import ENDED, Address, Job, Request, Sender, Stage, State, Writing
+from shared.shares import Shares
+from shared.store import tables
+from shared.store.database import Database
+from shared.store.jobs import Jobs
+from shared.store.line import insert_new
+from shared.store.rows import read_job, read_parameters
+
+CHUNK = 100  # pictures written down at a time: SQLite lets nobody else write meanwhile
+LEASE = timedelta(seconds=180)  # longer than the longest upload (services/bot/batch_delivery.py)
+ALBUM = 10  # Telegram's limit
+UNDER_WAY = (BatchState.RUNNING, BatchState.PAUSED)
+
+_COLUMNS = [column for column in tables.batches.c if column.name != "requests"]
+
+
+class Batches:
+    """The rows of batches, one transaction a method."""
+
+    def __init__(self, database: Database, shares: Shares | None = None) -> None:
+        """Keep batches in this database, on the owner's terms where they aren't the usual ones."""
+        self._database = database
+        self._jobs = Jobs(database, shares)
+
+    # Taking in
+
+    def ask(
+        self,
+        requests: Sequence[Request],
+        *,
+        address: Address,
+        sender: Sender,
+        source: str,
+        request_key: str | None = None,
+        way: Way = Way.ALBUMS,
+    ) -> tuple[Batch, bool]:
+        """Write down what was asked for; nothing is painted before ``start``.
+
+        Returns:
+            The batch, and whether it is new: the same message or file twice is one batch.
+        """
+        key = request_key or address.request_key
+        values = {
+            "source": source,
+            "bot_id": address.bot_id,
+            "chat_id": address.chat_id,
+            "message_id": address.message_id,
+            "topic_id": address.topic_id,
+            "private": address.private,
+            "request_key": key,
+            "user_id": sender.id,
+            "language": sender.language,
+            "requests": [asdict(request) for request in requests],
+            "pictures": sum(request.count for request in requests),
+            "way": way,
+            "state": BatchState.ASKED,
+            "created_at": datetime.now(UTC),
+        }
+        batches = tables.batches.c
+        with self._database.writing() as connection:
+            new = connection.scalar(
+                insert_new(self._database, tables.batches).values(values).on_conflict_do_nothing().returning(batches.id)
+            )
+            row = connection.execute(
+                select(*_COLUMNS).where(
+                    batches.bot_id == address.bot_id, batches.chat_id == address.chat_id, batches.request_key == key
+                )
+            ).one()
+            return _read(row), new is not None
+
+    def read(self, batch_id: int) -> Batch | None:
+        """Read a batch."""
+        with self._database.reading() as connection:
+            row = connection.execute(select(*_COLUMNS).where(tables.batches.c.id == batch_id)).first()
+            return _read(row) if row is not None else None
+
+    def choose(self, batch_id: int, way: Way) -> bool:
+        """Choose how the pictures come home; possible until the batch is started."""
+        return self._change(_of(batch_id, BatchState.ASKED).values(way=way))
+
+    def start(self, batch_id: int) -> bool:
+        """Let the batch run; its jobs are written down by ``fill``. False when it had been started or cancelled."""
+        now = datetime.now(UTC)
+        return self._change(_of(batch_id, BatchState.ASKED).values(state=BatchState.RUNNING, started_at=now))
+
+    def fill(self, batch_id: int) -> int:
+        """Write down the next pictures of a running batch as jobs; returns how many.
+
+        To be called until it returns 0. Whoever calls it after a kill goes on where that one stopped.
+        """
+        batches, jobs = tables.batches.c, tables.jobs.c
+        with self._database.writing() as connection:
+            row = connection.execute(
+                select(tables.batches)
+                .where(batches.id == batch_id, batches.state == BatchState.RUNNING)
+                .with_for_update()
+            ).first()
+            if row is None:
+                return 0
+            parts = select(func.count()).where(jobs.batch_id == batch_id, jobs.number == 0)
+            first = connection.scalar(parts) or 0
+            requests = _some([_request(kept) for kept in row.requests[first : first + CHUNK]])
+            batch = _read(row)
+            self._jobs.submit_batch(
+                connection, batch_id, requests, address=batch.address, sender=batch.sender, first=first
+            )
+            return sum(request.count for request in requests)
+
+    # Steering
+
+    def pause(self, batch_id: int) -> bool:
+        """Begin no more of its pictures; those under way go on."""
+        with self._database.writing() as connection:
+            if not _changed(connection, _of(batch_id, BatchState.RUNNING).values(state=BatchState.PAUSED)):
+                return False
+            self._jobs.pause_batch(connection, batch_id)
+            return True
+
+    def resume(self, batch_id: int) -> bool:
+        """Go on."""
+        with self._database.writing() as connection:
+            if not _changed(connection, _of(batch_id, BatchState.PAUSED).values(state=BatchState.RUNNING)):
+                return False
+            self._jobs.resume_batches(connection, batch_id)
+            return True
+
+    def cancel(self, batch_id: int) -> bool:
+        """Paint no more; what is finished still comes home."""
+        now = datetime.now(UTC)
+        with self._database.writing() as connection:
+            states = (BatchState.ASKED, *UNDER_WAY)
+            if not _changed(connection, _of(batch_id, *states).values(state=BatchState.CANCELLED, ended_at=now)):
+                return False
+            self._jobs.cancel_batch(connection, batch_id)
+            return True
+
+    def finish(self, batch_id: int) -> bool:
+        """Note that all of its pictures have ended; False while some have not."""
+        batches, jobs = tables.batches.c, tables.jobs.c
+        ended = (
+            select(func.count())
+            .where(jobs.batch_id == batch_id, jobs.state.in_([str(state) for state in sorted(ENDED)]))
+            .scalar_subquery()
+        )
+        return self._change(
+            _of(batch_id, *UNDER_WAY)
+            .where(batches.pictures == ended)
+            .values(state=BatchState.FINISHED, ended_at=datetime.now(UTC))
+        )
+
+    def retry_failed(self, batch_id: int) -> int:
+        """Queue the failed pictures of an ended batch once more; returns how many."""
+        again = {
+            "state": State.HELD,
+            "stage": Stage.QUEUED,
+            "reason": None,
+            "failures": 0,
+            "losses": 0,
+            "deadline": None,
+            "ended_at": None,
+            "handle": None,
+        }
+        with self._database.writing() as connection:
+            batch = connection.execute(
+                select(*_COLUMNS).where(tables.batches.c.id == batch_id).with_for_update()
+            ).first()
+            if batch is None or batch.state != BatchState.FINISHED:
+                return 0
+            count = connection.execute(_jobs_of(batch_id, State.FAILED).values(**again)).rowcount
+            if count:
+                connection.execute(
+                    _of(batch_id, BatchState.FINISHED).values(
+                        state=BatchState.RUNNING, ended_at=None, delivered_at=None, delivery_lease_until=None
+                    )
+                )
+                self._jobs.resume_batches(connection, batch_id)
+            return count
+
+    # What people are told
+
+    def counts(self, batch_id: int) -> Counts:
+        """Count its pictures."""
+        jobs = tables.jobs.c
+        with self._database.reading() as connection:
+            rows = connection.execute(
+                select(jobs.state, func.count()).where(jobs.batch_id == batch_id).group_by(jobs.state)
+            )
+            by_state = {State(state): int(count) for state, count in rows}
+        return Counts(
+            made=sum(by_state.values()),
+            finished=by_state.get(State.FINISHED, 0),
+            failed=by_state.get(State.FAILED, 0),
+            cancelled=by_state.get(State.CANCELLED, 0),
+            working=by_state.get(State.WORKING, 0) + by_state.get(State.WAITING, 0),
+        )
+
+    def usual_seconds(self) -> float | None:
+        """How long the newest pictures took from their first turn, on average; None when there are none."""
+        jobs = tables.jobs.c
+        newest = (
+            select(jobs.started_at, jobs.ended_at)
+            .where(jobs.state == State.FINISHED, jobs.started_at.is_not(None))
+            .order_by(jobs.id.desc())
+            .limit(50)
+        )
+        with self._database.reading() as connection:
+            spans = [(row.ended_at - row.started_at).total_seconds() for row in connection.execute(newest)]
+        return sum(spans) / len(spans) if spans else None
+
+    def show_status(self, batch_id: int, message_id: int, shown: str) -> None:
+        """Remember the progress message and what it says."""
+        self._change(_of(batch_id).values(status_message_id=message_id, status_shown=shown))
+
+    def change_status(self, batch: Batch, shown: str) -> bool:
+        """Take on the edit from what the progress message says to this; False when another process did."""
+        return self._change(
+            _of(batch.id).where(tables.batches.c.status_shown == batch.status_shown).values(status_shown=shown)
+        )
+
+    # The way home
+
+    def open(self, bot_id: int, *, source: str = "telegram") -> list[Batch]:
+        """This bot's batches that were started and have not wholly come home."""
+        batches = tables.batches.c
+        with self._database.reading() as connection:
+            rows = connection.execute(
+                select(*_COLUMNS)
+                .where(
+                    batches.delivered_at.is_(None),
+                    batches.bot_id == bot_id,
+                    batches.source == source,
+                    batches.state != BatchState.ASKED,
+                )
+                .order_by(batches.id)
+            )
+            return [_read(row) for row in rows]
+
+    def jobs(self, batch_id: int) -> list[Job]:
+        """All its jobs, in order."""
+        jobs = tables.jobs.c
+        with self._database.reading() as connection:
+            rows = connection.execute(select(tables.jobs).where(jobs.batch_id == batch_id).order_by(jobs.id))
+            return [read_job(row) for row in rows]
+
+    def claim_home(self, batch_id: int) -> bool:
+        """Take on the batch's delivery for as long as the lease runs; False when another process has it."""
+        now, batches = datetime.now(UTC), tables.batches.c
+        free = batches.delivery_lease_until.is_(None) | (batches.delivery_lease_until < now)
+        due = batches.delivery_not_before.is_(None) | (batches.delivery_not_before <= now)
+        return self._change(
+            _of(batch_id)
+            .where(batches.delivered_at.is_(None), free, due)
+            .values(delivery_lease_until=now + LEASE, delivery_tries=batches.delivery_tries + 1)
+        )
+
+    def let_go(self, batch_id: int, *, retry_after_s: float = 0.0, well: bool = True) -> None:
+        """Give the delivery back; ``well``: nothing stood in its way."""
+        later = datetime.now(UTC) + timedelta(seconds=retry_after_s) if retry_after_s else None
+        values: dict[str, Any] = {"delivery_lease_until": None, "delivery_not_before": later}
+        self._change(_of(batch_id).values(**values, **({"delivery_tries": 0} if well else {})))
+
+    def renew_home(self, batch_id: int) -> None:
+        """Keep the delivery a while longer."""
+        self._change(_of(batch_id).values(delivery_lease_until=datetime.now(UTC) + LEASE))
+
+    def move_chat(self, bot_id: int, chat_id: int, *, to: int) -> None:
+        """Follow a group that became a supergroup."""
+        batches = tables.batches.c
+        self._change(
+            update(tables.batches)
+            .where(batches.bot_id == bot_id, batches.chat_id == chat_id, batches.delivered_at.is_(None))
+            .values(chat_id=to)
+        )
+
+    def release_all(self, bot_id: int) -> None:
+        """Free what a bot process that died had claimed, when no other can be alive."""
+        batches = tables.batches.c
+        self._change(
+            update(tables.batches)
+            .where(batches.bot_id == bot_id, batches.delivery_lease_until.is_not(None))
+            .values(delivery_lease_until=None)
+        )
+
+    def to_send(self, batch_id: int, *, most: int = ALBUM) -> list[Job]:
+        """Finished pictures that have not come home, in order."""
+        jobs = tables.jobs.c
+        with self._database.reading() as connection:
+            rows = connection.execute(
+                select(tables.jobs)
+                .where(jobs.batch_id == batch_id, jobs.state == State.FINISHED, jobs.delivered_at.is_(None))
+                .order_by(jobs.id)
+                .limit(most)
+            )
+            return [read_job(row) for row in rows]
+
+    def sent(self, messages: Sequence[tuple[int, int | None, str | None]]) -> None:
+        """Note what came home, all in one go: (job's id, message's id, Telegram's file id)."""
+        now = datetime.now(UTC)
+        jobs = tables.jobs.c
+        with self._database.writing() as connection:
+            for job_id, message_id, file_id in messages:
+                connection.execute(
+                    update(tables.jobs)
+                    .where(jobs.id == job_id)
+                    .values(delivered_at=now, delivered_message_id=message_id, file_id=file_id)
+                )
+
+    def delivered(self, batch_id: int) -> None:
+        """Note that all of an ended batch has come home; one that was taken up again meanwhile stays open."""
+        over = (BatchState.FINISHED, BatchState.CANCELLED)
+        self._change(_of(batch_id, *over).values(delivered_at=datetime.now(UTC), delivery_lease_until=None))
+
+    def _change(self, statement: Update) -> bool:
+        with self._database.writing() as connection:
+            return _changed(connection, statement)
+
+
+def _of(batch_id: int, *states: BatchState) -> Update:
+    batches = tables.batches.c
+    found = update(tables.batches).where(batches.id == batch_id)
+    return found.where(batches.state.in_([str(state) for state in states])) if states else found
+
+
+def _jobs_of(batch_id: int, *states: State) -> Update:
+    jobs = tables.jobs.c
+    return update(tables.jobs).where(jobs.batch_id == batch_id, jobs.state.in_([str(state) for state in states]))
+
+
+def _changed(connection: Connection, statement: Update) -> bool:
+    return connection.execute(statement).rowcount > 0
+
+
+def _some(requests: Sequence[Request]) -> list[Request]:
+    """The first requests, of about ``CHUNK`` pictures together."""
+    pictures = itertools.accumulate((request.count for request in requests), initial=0)
+    return [request for request, before in zip(requests, pictures, strict=False) if before < CHUNK]
+
+
+def _request(kept: dict[str, Any]) -> Request:
+    return Request(
+        kept["idea"],
+        read_parameters(kept["parameters"]),
+        kept["count"],
+        writing=Writing(**kept.get("writing") or {}),
+    )
+
+
+def _read(row: Row[Any]) -> Batch:
+    key: str = row.request_key
+    return Batch(
+        id=row.id,
+        source=row.source,
+        address=Address(
+            row.bot_id,
+            row.chat_id,
+            row.message_id,
+            topic_id=row.topic_id,
+            private=row.private,
+            press=key[1:] if key.startswith("p") else None,
+        ),
+        sender=Sender(row.user_id, row.language),
+        pictures=row.pictures,
+        way=Way(row.way),
+        state=BatchState(row.state),
+        created_at=row.created_at,
+        started_at=row.started_at,
+        ended_at=row.ended_at,
+        status_message_id=row.status_message_id,
+        status_shown=row.status_shown,
+        delivery_tries=row.delivery_tries,
+        delivered_at=row.delivered_at,
+    )

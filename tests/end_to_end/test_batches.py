@@ -1,0 +1,199 @@
+"""Many ideas at a time: from a message or a file to albums, a ZIP, and a progress message that is true."""
+
+import csv
+import io
+import zipfile
+
+import pytest
+from installation import PAINTING, wait_until
+from sqlalchemy import select
+
+from shared.store import tables
+
+
+def summary_of(sandbox, person):
+    return sandbox.wait_for_message(person, lambda message: "A batch" in message.get("text", ""))
+
+
+def buttons_of(message):
+    return [button["text"] for row in message["reply_markup"]["inline_keyboard"] for button in row]
+
+
+def start(sandbox, person):
+    summary = summary_of(sandbox, person)
+    sandbox.press(person, summary, "▶️ Start")
+    return summary
+
+
+def done(sandbox, person, words="is done", timeout_s=60):
+    return sandbox.wait_for_message(person, lambda message: words in message.get("text", ""), timeout_s=timeout_s)
+
+
+def batch_of(installation, person):
+    with installation.database.reading() as connection:
+        return connection.execute(select(tables.batches).where(tables.batches.c.user_id == person["id"])).first()
+
+
+class TestABatchInAMessage:
+    def test_is_summed_up_first_and_starts_when_told(self, installation, sandbox):
+        ada = sandbox.person("Ada")
+
+        sandbox.say(ada, "/batch --ar 16:9\n{red,blue} fox\na boat --n 2\na tree --seed x")
+        summary = summary_of(sandbox, ada)
+
+        assert "pictures: 4, from so many ideas: 3" in summary["text"]
+        assert "leave out: 1" in summary["text"]
+        assert installation.rows(ada) == []
+
+        sandbox.press(ada, summary, "▶️ Start")
+        photos = sandbox.wait_for_photo(ada, count=4)
+        assert len({photo["media_group_id"] for photo in photos}) == 1
+        assert [bool(photo.get("caption")) for photo in photos] == [True, False, False, False]
+        final = done(sandbox, ada)
+        assert final["message_id"] == summary["message_id"]
+        assert "Done: 4 · failed: 0 · waiting: 0" in final["text"]
+        assert len(sandbox.from_bot(ada)) == 5
+
+    def test_comes_in_albums_of_ten_and_a_last_one_alone(self, installation, sandbox):
+        ada = sandbox.person("Ada")
+
+        sandbox.say(ada, "/batch\na fox --n 10\na boat")
+        start(sandbox, ada)
+        done(sandbox, ada)
+
+        photos = sandbox.photos(ada)
+        assert len(photos) == 11
+        assert ["media_group_id" in photo for photo in photos] == [True] * 10 + [False]
+
+    def test_comes_as_a_zip_with_a_table_if_one_likes(self, installation, sandbox):
+        ada = sandbox.person("Ada")
+        sandbox.arm("router", path=PAINTING, body='"seed":9', times=None, preset="moderated")
+
+        sandbox.say(ada, "/batch\na fox --seed 7\na boat --seed 9")
+        summary = summary_of(sandbox, ada)
+        sandbox.press(ada, summary, "🗜 Only a ZIP at the end")
+        chosen = sandbox.wait_for_message(ada, lambda message: "✓ 🗜" in str(message.get("reply_markup")))
+        sandbox.press(ada, chosen, "▶️ Start")
+        done(sandbox, ada)
+
+        [message] = [one for one in sandbox.from_bot(ada) if "document" in one]
+        archive = zipfile.ZipFile(io.BytesIO(sandbox.file(message["document"])))
+        rows = list(csv.DictReader(io.StringIO(archive.read("manifest.csv").decode("utf-8-sig"))))
+        assert [row["outcome"] for row in rows] == ["done", "failed"]
+        assert (rows[0]["seed"], rows[1]["reason"]) == ("7", "picture_refused")
+        assert sorted(archive.namelist()) == sorted(["manifest.csv", rows[0]["file"]])
+        assert sandbox.photos(ada) == []
+
+    def test_can_be_paused_resumed_and_cancelled(self, installation, sandbox):
+        ada = sandbox.person("Ada")
+
+        sandbox.say(ada, "/batch\na fox\na boat")
+        summary = start(sandbox, ada)
+        done(sandbox, ada)
+        sandbox.arm("router", path=PAINTING, times=None, gate="huggingface")
+        sandbox.say(ada, "/batch\na fox --n 3")
+        second = sandbox.wait_for_message(
+            ada, lambda message: "A batch" in message.get("text", "") and message["message_id"] > summary["message_id"]
+        )
+        sandbox.press(ada, second, "▶️ Start")
+        running = sandbox.wait_for_message(ada, lambda message: "⏸ Pause" in str(message.get("reply_markup")))
+        sandbox.press(ada, running, "⏸ Pause")
+        paused = done(sandbox, ada, "is paused")
+        sandbox.press(ada, paused, "▶️ Resume")
+        resumed = sandbox.wait_for_message(ada, lambda message: "⏸ Pause" in str(message.get("reply_markup")))
+        sandbox.press(ada, resumed, "✖️ Cancel")
+        cancelled = done(sandbox, ada, "is cancelled")
+        sandbox.open_gate("huggingface")
+
+        assert "reply_markup" not in cancelled
+        wait_until(lambda: all(row.state == "cancelled" for row in installation.rows(ada)[2:]))
+        assert len(sandbox.photos(ada)) == 2
+
+    def test_tries_again_what_failed(self, installation, sandbox):
+        ada = sandbox.person("Ada")
+        sandbox.arm("router", path=PAINTING, body='"seed":9', times=None, preset="moderated")
+
+        sandbox.say(ada, "/batch\na fox --seed 7\na boat --seed 9")
+        start(sandbox, ada)
+        failed = done(sandbox, ada)
+        assert "failed: 1" in failed["text"]
+        sandbox.clear_faults()
+        sandbox.press(ada, failed, "🔁 Retry failed (1)")
+        sandbox.wait_for_message(ada, lambda message: "Done: 2 · failed: 0" in message.get("text", ""))
+
+        assert len(sandbox.wait_for_photo(ada, count=2)) == 2
+
+    def test_listens_to_nobody_else(self, installation, sandbox):
+        ada, bob = sandbox.person("Ada"), sandbox.person("Bob")
+        group = sandbox.group(ada, bob)
+
+        sandbox.say(ada, "/batch\na fox", chat=group)
+        summary = summary_of(sandbox, group)
+        query = sandbox.press(bob, summary, "▶️ Start")
+
+        answer = wait_until(lambda: (seen := sandbox.callback(query))["answered"] and seen)
+        assert "Only the person who asked" in answer["text"]
+        assert batch_of(installation, ada).state == "asked"
+
+
+class TestABatchInAFile:
+    @pytest.mark.parametrize("encoding", ["utf-8-sig", "cp1252"])
+    def test_is_read_as_people_save_it(self, installation, sandbox, encoding):
+        ada = sandbox.person("Ada")
+        table = 'Idea;AR;Seed\r\n"ein ""roter"" Fuchs; müde";16:9;7\r\n\r\na boat;;\r\n'
+
+        sandbox.say(ada, "/batch --style noir", document=table.encode(encoding), file_name="ideas.csv")
+        start(sandbox, ada)
+        done(sandbox, ada)
+
+        rows = installation.rows(ada)
+        assert [row.idea for row in rows] == ['ein "roter" Fuchs; müde', "a boat"]
+        assert {row.parameters["style"] for row in rows} == {"noir"}
+        assert len(sandbox.photos(ada)) == 2
+
+    def test_can_be_replied_to(self, installation, sandbox):
+        ada = sandbox.person("Ada")
+
+        file = sandbox.say(ada, None, document=b"a fox\na boat\n", file_name="ideas.txt")
+        sandbox.say(ada, "/batch", reply_to_message_id=file["message_id"])
+
+        assert "pictures: 2" in summary_of(sandbox, ada)["text"]
+
+    @pytest.mark.parametrize(
+        ("content", "answer"),
+        [
+            (b"idea\n" + b"a fox\n" * 5_001, "5001 lines"),
+            (b"PK\x03\x04" + bytes(100), "no text file"),
+            (b"x" * (20 * 1024 * 1024 + 1), "up to 20 MB"),
+            (b"\xef\xbb\xbf\r\n", "no idea in it"),
+        ],
+        ids=["too many lines", "a zip", "too large", "empty"],
+    )
+    def test_that_can_not_be_taken_is_refused_with_the_reason(self, installation, sandbox, content, answer):
+        ada = sandbox.person("Ada")
+
+        sandbox.say(ada, "/batch", document=content, file_name="ideas.csv")
+
+        sandbox.wait_for_message(ada, lambda message: answer in message.get("text", ""))
+        assert batch_of(installation, ada) is None
+
+
+class TestKills:
+    def test_two_hundred_pictures_survive_the_death_of_everybody(self, installation, sandbox):
+        ada = sandbox.person("Ada")
+        sandbox.arm("router", path=PAINTING, skip=60, times=None, gate="huggingface")
+
+        sandbox.say(ada, "/batch\n" + "\n".join(f"fox {number} --raw" for number in range(200)))
+        start(sandbox, ada)
+        sandbox.wait_for_photo(ada, count=20, timeout_s=90)
+        sandbox.arm("telegram", path="/sendMediaGroup$", times=None, gate="telegram", drop="before")
+        sandbox.open_gate("huggingface")
+        sandbox.wait_at_gate("telegram", timeout_s=60)
+        installation.kill()
+        sandbox.clear_faults()
+        installation.start()
+        final = done(sandbox, ada, timeout_s=120)
+
+        assert "Done: 200 · failed: 0 · waiting: 0" in final["text"]
+        assert len(sandbox.photos(ada)) == 200
+        assert len({row.delivered_message_id for row in installation.rows(ada)}) == 200

@@ -1,0 +1,198 @@
+"""The record of batches, on both databases."""
+
+from builders import BOT, FOX_RECIPE, RED_FOX, claim, turns_of
+
+from shared.batches import BatchState, Way
+from shared.jobs import Address, Parameters, Request, Sender, State
+from shared.store.batches import CHUNK, Batches
+from shared.store.jobs import Jobs
+from shared.store.outbox import Outbox
+
+ADDRESS, SENDER = Address(BOT, 7, 1), Sender(7)
+
+
+def asked(database, *requests, **more):
+    batches = Batches(database)
+    batch, _ = batches.ask(
+        requests or [Request("a fox"), Request("a boat", count=2)],
+        **{"address": ADDRESS, "sender": SENDER, "source": "telegram", **more},
+    )
+    return batches, batch
+
+
+def started(database, *requests):
+    batches, batch = asked(database, *requests)
+    assert batches.start(batch.id)
+    while batches.fill(batch.id):
+        pass
+    return batches, batch
+
+
+def finish_next(database):
+    job = claim(database)
+    Jobs(database).keep_prompt(job, RED_FOX)
+    Jobs(database).finish(job, FOX_RECIPE, image_key=f"000000/{job.id}.jpg", media_type="image/jpeg")
+    return job
+
+
+def states(batches, batch):
+    return [job.state for job in batches.jobs(batch.id)]
+
+
+class TestAsking:
+    def test_twice_with_one_message_is_one_batch(self, database):
+        batches, first = asked(database)
+        second, is_new = batches.ask([Request("a fox")], address=ADDRESS, sender=SENDER, source="telegram")
+
+        assert not is_new
+        assert second == first
+        assert (first.state, first.pictures) == (BatchState.ASKED, 3)
+
+    def test_paints_nothing(self, database):
+        batches, batch = asked(database)
+
+        assert batches.fill(batch.id) == 0
+        assert batches.counts(batch.id).made == 0
+        assert batches.open(BOT) == []
+
+    def test_the_way_can_be_chosen_until_it_starts(self, database):
+        batches, batch = asked(database)
+
+        assert batches.choose(batch.id, Way.ZIP)
+        assert batches.start(batch.id)
+        assert not batches.choose(batch.id, Way.ALBUMS)
+        assert batches.read(batch.id).way is Way.ZIP
+
+
+class TestStarting:
+    def test_makes_a_job_of_every_picture_in_order(self, database):
+        batches, batch = started(
+            database, Request("a fox", Parameters(ratio=(16, 9))), Request("a boat", Parameters(seed=5), count=2)
+        )
+
+        jobs = batches.jobs(batch.id)
+        assert [(job.request.idea, job.line, job.number) for job in jobs] == [
+            ("a fox", 0, 0), ("a boat", 1, 0), ("a boat", 1, 1),
+        ]  # fmt: skip
+        assert [job.request.parameters.seed for job in jobs] == [None, 5, 6]
+        assert jobs[0].request.parameters.ratio == (16, 9)
+        assert {job.batch_id for job in jobs} == {batch.id}
+
+    def test_twice_is_once(self, database):
+        batches, batch = started(database)
+
+        assert not batches.start(batch.id)
+        assert batches.fill(batch.id) == 0
+        assert batches.counts(batch.id).made == 3
+
+    def test_goes_on_where_somebody_stopped(self, database):
+        batches, batch = asked(database, *[Request("a fox", count=10)] * (CHUNK // 10 + 1))
+        batches.start(batch.id)
+
+        assert batches.fill(batch.id) == CHUNK
+        assert Batches(database).fill(batch.id) == 10
+        assert Batches(database).fill(batch.id) == 0
+
+    def test_gives_each_picture_a_turn_of_its_own(self, database):
+        batches, batch = started(database)
+
+        claimed = [claim(database) for _ in range(3)]
+        assert [job.id for job in claimed] == [job.id for job in batches.jobs(batch.id)]
+        assert turns_of(database).claim_next("worker") is None
+
+    def test_leaves_the_ordinary_outbox_alone(self, database):
+        started(database, Request("a fox"))
+        finish_next(database)
+
+        assert Outbox(database).claim(BOT, most=10) == []
+
+
+class TestSteering:
+    def test_a_pause_holds_what_has_not_begun(self, database):
+        batches, batch = started(database)
+        working = claim(database)
+
+        assert batches.pause(batch.id)
+        assert not batches.pause(batch.id)
+        assert turns_of(database).claim_next("worker") is None
+        assert states(batches, batch).count(State.HELD) == 2
+        assert Jobs(database).read(working.id).state is State.WORKING
+
+        assert batches.resume(batch.id)
+        assert not batches.resume(batch.id)
+        assert claim(database).batch_id == batch.id
+
+    def test_a_paused_batch_is_not_filled(self, database):
+        batches, batch = asked(database)
+        batches.start(batch.id)
+        batches.pause(batch.id)
+
+        assert batches.fill(batch.id) == 0
+
+    def test_cancelling_keeps_what_is_finished(self, database):
+        batches, batch = started(database)
+        finish_next(database)
+
+        assert batches.cancel(batch.id)
+        assert not batches.cancel(batch.id)
+        assert states(batches, batch) == [State.FINISHED, State.CANCELLED, State.CANCELLED]
+        assert len(batches.to_send(batch.id)) == 1
+        assert not batches.resume(batch.id)
+
+    def test_it_is_finished_when_every_picture_has_ended(self, database):
+        batches, batch = started(database, Request("a fox", count=2))
+        finish_next(database)
+        assert not batches.finish(batch.id)
+
+        Jobs(database).give_up(claim(database), "bad_picture")
+
+        assert batches.finish(batch.id)
+        assert batches.read(batch.id).state is BatchState.FINISHED
+
+    def test_what_failed_can_be_tried_again_once(self, database):
+        batches, batch = started(database, Request("a fox", count=2))
+        finish_next(database)
+        Jobs(database).give_up(claim(database), "bad_picture")
+        assert batches.retry_failed(batch.id) == 0  # not before it is finished
+        batches.finish(batch.id)
+        batches.delivered(batch.id)
+
+        assert batches.retry_failed(batch.id) == 1
+        assert batches.retry_failed(batch.id) == 0
+        assert [one.id for one in batches.open(BOT)] == [batch.id]
+        finish_next(database)
+        assert batches.finish(batch.id)
+        assert batches.counts(batch.id).finished == 2
+
+
+class TestTheWayHome:
+    def test_is_taken_by_one_at_a_time(self, database):
+        batches, batch = started(database)
+
+        assert batches.claim_home(batch.id)
+        assert not batches.claim_home(batch.id)
+        batches.let_go(batch.id)
+        assert batches.claim_home(batch.id)
+        batches.let_go(batch.id, retry_after_s=60)
+        assert not batches.claim_home(batch.id)
+
+    def test_what_was_sent_is_not_sent_again(self, database):
+        batches, batch = started(database)
+        finish_next(database)
+        [job] = batches.to_send(batch.id)
+
+        batches.sent([(job.id, 5, "file")])
+
+        assert batches.to_send(batch.id) == []
+        assert Jobs(database).read(job.id).delivered_message_id == 5
+
+    def test_ends_when_it_is_noted(self, database):
+        batches, batch = started(database)
+        batches.delivered(batch.id)  # Somebody else's note comes too late: it runs again.
+        assert len(batches.open(BOT)) == 1
+
+        batches.cancel(batch.id)
+        batches.delivered(batch.id)
+
+        assert batches.open(BOT) == []
+        assert not batches.claim_home(batch.id)
