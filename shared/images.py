@@ -32,6 +32,13 @@ class Images:
             obstore.put(self._store, key, image.data)
         return key
 
+    def keep_sent(self, chat_id: int, message_id: int, data: bytes) -> str:
+        """Keep the file that somebody sent with a message, and return its key; the same message overwrites it."""
+        key = f"sent/{chat_id}/{message_id}"
+        with _translated():
+            obstore.put(self._store, key, data)
+        return key
+
     def get(self, key: str) -> bytes:
         """Read a picture's bytes."""
         with _translated():

@@ -12,13 +12,16 @@ from telegram import BotCommand, Message, Update
 from telegram.error import Conflict, TelegramError
 from telegram.ext import ApplicationBuilder, CallbackQueryHandler, CommandHandler, MessageHandler, Updater, filters
 
+from services.bot.answers import Answers
 from services.bot.batch_delivery import BatchDelivery
 from services.bot.delivery import Delivery
 from services.bot.flood import CALLS_AT_ONCE, FloodLimit
 from services.bot.handlers import start
+from services.bot.handlers.answer_buttons import PATTERN, AnswerButtons
 from services.bot.handlers.batch import COMMAND as BATCH
 from services.bot.handlers.batch import BatchCommand
 from services.bot.handlers.buttons import Buttons, edited_job
+from services.bot.handlers.chat import Chat, is_for_gemini
 from services.bot.handlers.failures import failed
 from services.bot.handlers.imagine import Imagine, is_our_question
 from services.bot.handlers.queue import Queue
@@ -35,7 +38,9 @@ from shared.images import Images
 from shared.queue import Tickets
 from shared.settings import BotSettings
 from shared.store.batches import Batches
+from shared.store.conversations import Conversations
 from shared.store.database import Database
+from shared.store.errands import Errands
 from shared.store.jobs import Jobs
 from shared.store.outbox import Outbox
 from shared.store.people import People
@@ -46,7 +51,7 @@ log = logging.getLogger(__name__)
 
 UPDATES_AT_ONCE = 64
 POLL_S = 30
-COMMANDS = ("imagine", "batch", "queue", "cancel", "settings", "help", "start")
+COMMANDS = ("imagine", "batch", "new", "queue", "cancel", "settings", "help", "start")
 Round = Callable[[], Coroutine[Any, Any, None]]
 
 EVERYTHING_WE_ANSWER = [Update.MESSAGE, Update.EDITED_MESSAGE, Update.CALLBACK_QUERY]
@@ -80,10 +85,15 @@ class Bot:
             self._batches, self._batch_delivery, catalogue, styles, people, most=settings.batch_pictures
         )
         self._add_batches(batch)
+        errands = Errands(database)
+        self._answers = Answers(bot, self._bot_id, errands)
+        chat = Chat(errands, Conversations(database), people, images, Tickets(celery), self._answers)
+        self._add_chat(chat, AnswerButtons(errands, people, imagine))
         queue = Queue(jobs, Tickets(celery))
         buttons = Buttons(jobs, images, catalogue, imagine, queue)
         help_ = start.Help(catalogue, styles, batch_pictures=settings.batch_pictures)
         self._add_handlers(imagine, queue, buttons, help_)
+        self._add_what_nothing_else_takes(chat)
 
     async def run(self, stop: asyncio.Event) -> None:
         """Serve until ``stop`` is set.
@@ -113,16 +123,20 @@ class Bot:
             await application.tick_off()
             await self._delivery.finish()
             await self._batch_delivery.finish()
+            await self._answers.finish()
             log.info("bot stopped", extra={"bot": application.bot.username})
 
     def _rounds(self) -> list[Round]:
         application = self._application
         return [
-            partial(wakeups.listen, self._database, self._heard),
+            partial(wakeups.listen, self._database, self._heard, self._answers.changed),
             self._status.keep_true,
             self._status.keep_acting,
             self._delivery.empty_outbox,
             self._batch_delivery.carry_on,
+            self._answers.keep_growing,
+            self._answers.keep_typing,
+            self._answers.empty_outbox,
             partial(keep_ticking_off, application),
             partial(keep_feeding, self._updates, application.bot, application.update_queue),
         ]
@@ -135,6 +149,7 @@ class Bot:
         # Telegram lets one process poll: whoever held deliveries before us is gone.
         self._outbox.release_all(self._bot_id)
         self._batches.release_all(self._bot_id)
+        self._answers.release()
 
     async def _introduce(self) -> None:
         try:
@@ -175,8 +190,19 @@ class Bot:
         add(CallbackQueryHandler(buttons.press))
         add(MessageHandler(words & to_question, imagine.reply))
         add(MessageHandler(words & to_edit, buttons.edited))
-        add(MessageHandler(new & filters.ChatType.PRIVATE & ~filters.StatusUpdate.ALL, start.hint))
         self._application.add_error_handler(failed)
+
+    def _add_chat(self, chat: Chat, buttons: AnswerButtons) -> None:
+        add = self._application.add_handler
+        add(CommandHandler("new", chat.start_over, filters.UpdateType.MESSAGE))
+        add(CallbackQueryHandler(buttons.press, PATTERN))
+
+    def _add_what_nothing_else_takes(self, chat: Chat) -> None:
+        new = filters.UpdateType.MESSAGE
+        for_gemini = _Answers(lambda message: is_for_gemini(message, self._application.bot.bot))
+        add = self._application.add_handler
+        add(MessageHandler(new & for_gemini, chat.ask))
+        add(MessageHandler(new & filters.ChatType.PRIVATE & ~filters.StatusUpdate.ALL, start.hint))
 
 
 class _Answers(filters.MessageFilter):

@@ -7,6 +7,7 @@ from telegram import CopyTextButton, InlineKeyboardButton, InlineKeyboardMarkup
 from services.bot.captions import name_of
 from services.bot.locales import say
 from shared.catalogue import Catalogue
+from shared.errands import Errand
 from shared.jobs import Job, State
 
 MAX_COPY = 256  # characters, Telegram's limit for a copy button
@@ -18,6 +19,7 @@ AGAIN, EDIT, FILE, DELETE, REST = "again", "edit", "file", "delete", "rest"
 RATIO, MODEL = "ratio", "model"  # without a choice they open their list, with one they act
 PICK, BACK = "pick", "back"
 CANCEL = "cancel"
+STOP, DRAW = "stop", "draw"  # these carry an errand's id
 
 
 def data(action: str, job_id: int, choice: str = "") -> str:
@@ -88,3 +90,17 @@ def _choices(job: Job, buttons: list[InlineKeyboardButton], a_row: int) -> Inlin
     rows = [buttons[start : start + a_row] for start in range(0, len(buttons), a_row)]
     back = InlineKeyboardButton(say("button_back", job.sender.language), callback_data=data(BACK, job.id))
     return InlineKeyboardMarkup([*rows, [back]])
+
+
+def while_answering(errand: Errand) -> InlineKeyboardMarkup:
+    """What can be done with an answer that is being written."""
+    return _one(say("button_stop", errand.sender.language), data(STOP, errand.id))
+
+
+def under_answer(errand: Errand) -> InlineKeyboardMarkup:
+    """What can be done with an answer."""
+    return _one(say("button_draw", errand.sender.language), data(DRAW, errand.id))
+
+
+def _one(label: str, callback_data: str) -> InlineKeyboardMarkup:
+    return InlineKeyboardMarkup([[InlineKeyboardButton(label, callback_data=callback_data)]])

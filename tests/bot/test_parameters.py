@@ -94,7 +94,7 @@ class TestSentences:
 
 class TestTheHelp:
     def test_lists_every_style_and_every_model_that_is_served_the_default_first(self):
-        choice = Help(Catalogue("me/MyModel"), STYLES)._choice()
+        choice = Help(Catalogue("me/MyModel"), STYLES, batch_pictures=100)._choice()
 
         text = say("help_imagine", "en", **choice)
 

@@ -74,11 +74,11 @@ class Buttons:
         wanted = keyboards.read(query.data)
         job = await asyncio.to_thread(self._jobs.read, wanted[1]) if wanted else None
         if wanted is None or wanted[0] not in self._actions or job is None or not isinstance(query.message, Message):
-            await _answer(query, say("pressed_unknown", language))
+            await acknowledge(query, say("pressed_unknown", language))
             return
         action, _, choice = wanted
         if not await _may_press(query, query.message, job, action):
-            await _answer(query, say("pressed_not_yours", language), alert=True)
+            await acknowledge(query, say("pressed_not_yours", language), alert=True)
             return
         await self._actions[action](Press(query, query.message, job, choice, context))
 
@@ -112,7 +112,7 @@ class Buttons:
 
     async def _make(self, press: Press, origin: str, parameters: Parameters, *, count: int = 1) -> None:
         """Have a picture made from this one's prompt."""
-        await _answer(press.query, say("pressed", press.language))
+        await acknowledge(press.query, say("pressed", press.language))
         job = press.job
         old, new = (self._catalogue.wished(one.model) for one in (job.request.parameters, parameters))
         # For a model of the other dialect the prompt is written anew, from the idea.
@@ -128,14 +128,14 @@ class Buttons:
     async def _cancel(self, press: Press) -> None:
         siblings = await asyncio.to_thread(self._jobs.siblings, press.job)
         ended = await asyncio.to_thread(self._queue.end, siblings)
-        await _answer(press.query, say("request_cancelled" if ended else "nothing_to_cancel", press.language))
+        await acknowledge(press.query, say("request_cancelled" if ended else "nothing_to_cancel", press.language))
 
     async def _send_file(self, press: Press) -> None:
         key = press.job.image_key
         if key is None:
-            await _answer(press.query, say("pressed_no_file", press.language), alert=True)
+            await acknowledge(press.query, say("pressed_no_file", press.language), alert=True)
             return
-        await _answer(press.query)
+        await acknowledge(press.query)
         data = await asyncio.to_thread(self._images.get, key)
         await press.context.bot.send_document(
             document=InputFile(data, filename=key.rpartition("/")[2]),
@@ -184,7 +184,7 @@ def edited_job(message: Message, bot_id: int) -> int | None:
 
 
 async def _ask_for_words(press: Press) -> None:
-    await _answer(press.query)
+    await acknowledge(press.query)
     job = press.job
     prompt = shorten(job.prompt.text if job.prompt else job.request.idea, MAX_PROMPT_SHOWN)
     await press.context.bot.send_message(
@@ -200,9 +200,9 @@ async def _delete(press: Press) -> None:
         await press.context.bot.delete_message(press.message.chat_id, message_id)
     except BadRequest as error:
         gone = "not found" in error.message.lower()
-        await _answer(press.query, say("pressed_deleted" if gone else "pressed_not_deleted", press.language))
+        await acknowledge(press.query, say("pressed_deleted" if gone else "pressed_not_deleted", press.language))
         return
-    await _answer(press.query, say("pressed_deleted", press.language))
+    await acknowledge(press.query, say("pressed_deleted", press.language))
 
 
 async def _pick(press: Press) -> None:
@@ -222,7 +222,7 @@ async def _may_press(query: CallbackQuery, message: Message, job: Job, action: s
 
 
 async def _show(query: CallbackQuery, keyboard: InlineKeyboardMarkup) -> None:
-    await _answer(query)
+    await acknowledge(query)
     try:
         await query.edit_message_reply_markup(keyboard)
     except BadRequest:
@@ -230,7 +230,8 @@ async def _show(query: CallbackQuery, keyboard: InlineKeyboardMarkup) -> None:
         return
 
 
-async def _answer(query: CallbackQuery, text: str | None = None, *, alert: bool = False) -> None:
+async def acknowledge(query: CallbackQuery, text: str | None = None, *, alert: bool = False) -> None:
+    """Answer a press, so that the button stops waiting."""
     try:
         await query.answer(text, show_alert=alert)
     except TelegramError:

@@ -1,0 +1,79 @@
+"""The buttons under an answer: stop it, or have it painted."""
+
+import asyncio
+from dataclasses import replace
+
+from telegram import Message, Update
+from telegram.ext import ContextTypes
+
+from services.bot import keyboards
+from services.bot.formatting import pieces
+from services.bot.handlers.addresses import address_of
+from services.bot.handlers.buttons import ADMINS, acknowledge
+from services.bot.handlers.imagine import Imagine
+from services.bot.locales import say
+from shared.errands import Errand
+from shared.ideas import MAX_IDEA_LENGTH
+from shared.jobs import ENDED, Request, Sender
+from shared.store.errands import Errands
+from shared.store.people import People
+
+PATTERN = rf"^({keyboards.STOP}|{keyboards.DRAW}) "
+
+
+class AnswerButtons:
+    """Does what they say."""
+
+    def __init__(self, errands: Errands, people: People, imagine: Imagine) -> None:
+        self._errands = errands
+        self._people = people
+        self._imagine = imagine
+
+    async def press(self, update: Update, context: ContextTypes.DEFAULT_TYPE) -> None:
+        """Answer a press."""
+        query = update.callback_query
+        wanted = keyboards.read(query.data) if query else None
+        if query is None or wanted is None:
+            return
+        sender = Sender(query.from_user.id, query.from_user.language_code or "en")
+        errand = await asyncio.to_thread(self._errands.read, wanted[1])
+        message = query.message
+        here = isinstance(message, Message) and errand is not None and errand.address.chat_id == message.chat_id
+        if errand is None or not isinstance(message, Message) or not here:
+            await acknowledge(query, say("pressed_unknown", sender.language))
+        elif wanted[0] == keyboards.DRAW:
+            await acknowledge(query, say("pressed", sender.language))
+            await self._draw(errand, message, sender, query.id, context)
+        elif errand.state in ENDED:
+            await acknowledge(query, say("chat_pressed_over", sender.language))
+        elif await _may_stop(errand, message, sender):
+            await acknowledge(query, say("chat_pressed_stop", sender.language))
+            await asyncio.to_thread(self._errands.ask_to_stop, errand.id)
+        else:
+            await acknowledge(query, say("chat_pressed_not_yours", sender.language), alert=True)
+
+    async def _draw(
+        self, errand: Errand, message: Message, sender: Sender, press: str, context: ContextTypes.DEFAULT_TYPE
+    ) -> None:
+        """Have the answer painted, for the one who pressed."""
+        address = replace(address_of(message, errand.address.bot_id), press=press)
+        chosen = await asyncio.to_thread(self._people.in_force, address, sender)
+        request = chosen.defaults_for(Request(as_idea(errand.answer or "")))
+        await self._imagine.order(request, address, sender, context)
+
+
+def as_idea(markdown: str) -> str:
+    """An answer's words on one line, as long as an idea may be; whole words where it is cut."""
+    words = " ".join(" ".join(piece.text for piece in pieces(markdown)).split())
+    if len(words) <= MAX_IDEA_LENGTH:
+        return words
+    whole = words[:MAX_IDEA_LENGTH].rpartition(" ")[0]
+    return whole or words[:MAX_IDEA_LENGTH]
+
+
+async def _may_stop(errand: Errand, message: Message, sender: Sender) -> bool:
+    if sender.id == errand.sender.id:
+        return True
+    if errand.address.private:
+        return False
+    return (await message.chat.get_member(sender.id)).status in ADMINS

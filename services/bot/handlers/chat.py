@@ -1,0 +1,202 @@
+"""Plain words: a question to Gemini becomes an errand, and the person sees at once that it is thought about."""
+
+import asyncio
+import mimetypes
+from dataclasses import dataclass
+from typing import Any
+
+from telegram import Message, MessageEntity, Update, User
+from telegram.constants import ChatAction, ChatType
+from telegram.error import BadRequest
+from telegram.ext import ContextTypes
+
+from services.bot import keyboards
+from services.bot.answers import Answers
+from services.bot.captions import shorten
+from services.bot.handlers.addresses import address_of, answer, sender_of
+from services.bot.locales import say
+from shared.errands import Errand, Kind
+from shared.images import Images
+from shared.jobs import ENDED, Address, Sender
+from shared.queue import Tickets
+from shared.store.conversations import Conversations
+from shared.store.errands import Errands
+from shared.store.people import People
+
+MAX_FILE_BYTES = 20 * 1024 * 1024  # Telegram's limit for what a bot may fetch
+MAX_REPLY_UNITS = 2_000  # of the message that is replied to
+FETCH_S = 60.0
+UNKNOWN = "application/octet-stream"
+OF_AN_ANSWER = (keyboards.STOP, keyboards.DRAW)
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """A file that came with a message, as Telegram names it; size in bytes, 0 where it isn't told."""
+
+    file_id: str
+    media_type: str
+    name: str
+    size: int
+
+
+class Chat:
+    """Takes questions in."""
+
+    def __init__(  # noqa: PLR0917
+        self,
+        errands: Errands,
+        conversations: Conversations,
+        people: People,
+        images: Images,
+        tickets: Tickets,
+        answers: Answers,
+    ) -> None:
+        self._errands = errands
+        self._conversations = conversations
+        self._people = people
+        self._images = images
+        self._tickets = tickets
+        self._answers = answers
+
+    async def ask(self, update: Update, context: ContextTypes.DEFAULT_TYPE) -> None:
+        """Hand a message to Gemini. A message that comes twice is asked once."""
+        message = update.effective_message
+        if message is None:
+            return
+        address, sender = address_of(message, context.bot.id), sender_of(message)
+        sent = sent_with(message)
+        if sent is not None and sent.size > MAX_FILE_BYTES:
+            await _refuse_file(address, sender, context)
+            return
+        attachments = []
+        if sent is not None:
+            try:
+                attachments = [await self._fetch(sent, address, context)]
+            except BadRequest as error:
+                if "too big" not in error.message.lower():
+                    raise
+                await _refuse_file(address, sender, context)
+                return
+        question: dict[str, Any] = {"text": words_of(message, context.bot.bot), "attachments": attachments}
+        if (quoted := quoted_by(message)) is not None:
+            question["reply_to"] = quoted
+        errand, is_new = await asyncio.to_thread(self._accept, question, address, sender)
+        promise = self._promise(errand, context) if errand.shown is None and errand.state not in ENDED else None
+        if is_new:
+            await asyncio.to_thread(self._tickets.send)
+        if promise is not None:
+            await promise
+
+    async def start_over(self, update: Update, context: ContextTypes.DEFAULT_TYPE) -> None:
+        """Answer ``/new``: forget what was said here."""
+        message = update.effective_message
+        if message is None:
+            return
+        address = address_of(message, context.bot.id)
+        await asyncio.to_thread(self._forget, address)
+        await context.bot.send_message(text=say("chat_new", sender_of(message).language), **answer(address))
+
+    def _forget(self, address: Address) -> None:
+        conversation = self._conversations.of(address.bot_id, address.chat_id, address.topic_id)
+        self._conversations.start_over(conversation.id)
+
+    def _accept(self, question: dict[str, Any], address: Address, sender: Sender) -> tuple[Errand, bool]:
+        conversation = self._conversations.of(address.bot_id, address.chat_id, address.topic_id)
+        return self._errands.submit(
+            Kind.CHAT,
+            question,
+            address=address,
+            sender=sender,
+            writing=self._people.in_force(address, sender).writing(),
+            conversation_id=conversation.id,
+        )
+
+    async def _fetch(self, sent: Sent, address: Address, context: ContextTypes.DEFAULT_TYPE) -> dict[str, str]:
+        await context.bot.send_chat_action(address.chat_id, ChatAction.TYPING, message_thread_id=address.topic_id)
+        file = await context.bot.get_file(sent.file_id)
+        data = bytes(await file.download_as_bytearray(read_timeout=FETCH_S))
+        key = await asyncio.to_thread(self._images.keep_sent, address.chat_id, address.message_id, data)
+        return {"key": key, "media_type": sent.media_type, "name": sent.name}
+
+    async def _promise(self, errand: Errand, context: ContextTypes.DEFAULT_TYPE) -> None:
+        """Send the message in which the answer will grow."""
+        message = await context.bot.send_message(
+            text=say("chat_thinking", errand.sender.language),
+            reply_markup=keyboards.while_answering(errand),
+            **answer(errand.address),
+        )
+        if await asyncio.to_thread(self._errands.keep_shown, errand.id, {"messages": [message.message_id]}):
+            self._answers.promised(errand)
+        else:
+            await message.delete()
+
+
+async def _refuse_file(address: Address, sender: Sender, context: ContextTypes.DEFAULT_TYPE) -> None:
+    await context.bot.send_message(text=say("chat_file_too_big", sender.language), **answer(address))
+
+
+def is_for_gemini(message: Message, bot: User) -> bool:
+    """Whether a message without a command is meant for Gemini.
+
+    In private that is all that it can read; elsewhere what mentions the bot, or replies to one of its texts.
+    """
+    if not message.text and sent_with(message) is None:
+        return False
+    if (message.text or message.caption or "").startswith("/"):
+        return False
+    return message.chat.type == ChatType.PRIVATE or bool(_mentions(message, bot)) or _continues(message, bot)
+
+
+def words_of(message: Message, bot: User) -> str:
+    """What a message says, without the bot's name."""
+    text = message.text or message.caption or ""
+    for name in _mentions(message, bot):
+        if name.startswith("@"):
+            text = text.replace(name, "", 1)
+    return text.strip()
+
+
+def quoted_by(message: Message) -> str | None:
+    """What a message quotes, or the words of the message that it replies to."""
+    replied = message.reply_to_message
+    text = message.quote.text if message.quote else (replied and (replied.text or replied.caption))
+    return shorten(text, MAX_REPLY_UNITS) if text else None
+
+
+def sent_with(message: Message) -> Sent | None:
+    """The photo, voice note, piece of music or document in a message, if there is one."""
+    if message.photo:
+        largest = message.photo[-1]
+        return Sent(largest.file_id, "image/jpeg", "photo.jpg", largest.file_size or 0)
+    if message.voice is not None:
+        voice = message.voice
+        return Sent(voice.file_id, voice.mime_type or "audio/ogg", "voice.ogg", voice.file_size or 0)
+    file = message.audio or message.document
+    if file is None:
+        return None
+    told = file.mime_type or ("audio/mpeg" if message.audio else UNKNOWN)
+    # Telegram's clients don't know many a text file; its name does.
+    media_type = told if told != UNKNOWN else mimetypes.guess_type(file.file_name or "")[0] or UNKNOWN
+    return Sent(file.file_id, media_type, file.file_name or "file", file.file_size or 0)
+
+
+def _mentions(message: Message, bot: User) -> list[str]:
+    """The places where a message names the bot, as they are written."""
+    kinds: list[str | None] = [MessageEntity.MENTION, MessageEntity.TEXT_MENTION]
+    found = message.parse_entities(kinds) if message.text else message.parse_caption_entities(kinds)
+    return [
+        name
+        for entity, name in found.items()
+        if (entity.user.id == bot.id if entity.user else name.casefold() == f"@{bot.username}".casefold())
+    ]
+
+
+def _continues(message: Message, bot: User) -> bool:
+    """Whether a message replies to a text of the bot that is no control of something else."""
+    replied = message.reply_to_message
+    if replied is None or replied.from_user is None or replied.from_user.id != bot.id or not replied.text:
+        return False
+    rows = replied.reply_markup.inline_keyboard if replied.reply_markup else ()
+    wanted = [keyboards.read(str(button.callback_data)) for row in rows for button in row]
+    return all(one is not None and one[0] in OF_AN_ANSWER for one in wanted)

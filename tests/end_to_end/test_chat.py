@@ -1,0 +1,232 @@
+"""Talk with Gemini, from the question to the answer in the chat."""
+
+from io import BytesIO
+
+import PIL.Image
+import pytest
+from installation import wait_until
+from sqlalchemy import select
+
+from shared.store import tables
+
+STREAM = ":streamGenerateContent"
+STOP, DRAW = "⏹ Stop", "🎨 Draw this"
+
+
+def a_photo():
+    content = BytesIO()
+    PIL.Image.new("RGB", (64, 48), "red").save(content, "JPEG")
+    return content.getvalue()
+
+
+def labels(message):
+    return [button["text"] for row in message.get("reply_markup", {}).get("inline_keyboard", []) for button in row]
+
+
+def answered(sandbox, chat, *, count=1):
+    """Wait until a chat holds so many answers that have ended; returns the newest."""
+
+    def look():
+        found = [message for message in sandbox.from_bot(chat) if labels(message) == [DRAW]]
+        return found if len(found) >= count else None
+
+    return sandbox.wait_for(look, chat=chat, what=f"answer {count}")[-1]
+
+
+def growing(sandbox, chat):
+    """Wait until an answer has begun and not ended; returns its message."""
+    return sandbox.wait_for_message(chat, lambda one: labels(one) == [STOP] and "Thinking" not in one["text"])
+
+
+def errands(installation, chat):
+    with installation.database.reading() as connection:
+        return list(connection.execute(select(tables.errands).where(tables.errands.c.chat_id == chat["id"])))
+
+
+def drip(sandbox):
+    """Let Gemini's next answer come slowly."""
+    sandbox.arm("gemini", path=STREAM, drip_s=0.1, drip_bytes=400)
+
+
+class TestAQuestionInPrivate:
+    def test_is_answered_in_one_message_that_replies_to_it(self, installation, sandbox):
+        ada = sandbox.person("Ada")
+
+        question = sandbox.say(ada, "Hello, my name is Ada")
+        answer = answered(sandbox, ada)
+
+        assert answer["reply_to_message"]["message_id"] == question["message_id"]
+        assert "Ada" in answer["text"]
+        assert [one["message_id"] for one in sandbox.from_bot(ada)] == [answer["message_id"]]
+
+    def test_is_remembered_until_the_person_starts_over(self, installation, sandbox):
+        ada = sandbox.person("Ada")
+        sandbox.say(ada, "My name is Ada")
+        answered(sandbox, ada)
+
+        sandbox.say(ada, "What's my name?")
+        assert answered(sandbox, ada, count=2)["text"] == "Your name is Ada."
+
+        sandbox.say(ada, "/new")
+        sandbox.wait_for_message(ada, lambda one: "A new conversation" in one["text"])
+        sandbox.say(ada, "What's my name?")
+        assert "haven't told me" in answered(sandbox, ada, count=3)["text"]
+
+    def test_is_not_answered_again_when_it_is_corrected(self, installation, sandbox):
+        ada = sandbox.person("Ada")
+        question = sandbox.say(ada, "echo: one")
+        answered(sandbox, ada)
+
+        sandbox.edit(question, "echo: two")
+        sandbox.say(ada, "echo: three")
+
+        assert answered(sandbox, ada, count=2)["text"] == "three"
+        assert len(errands(installation, ada)) == 2
+
+    def test_is_answered_beside_another_persons_without_mixing(self, installation, sandbox):
+        people = [sandbox.person(name) for name in ("Ada", "Bob", "Eve")]
+        for one in people:
+            sandbox.say(one, f"My name is {one['first_name']}")
+        for one in people:
+            answered(sandbox, one)
+
+        for one in people:
+            sandbox.say(one, "What's my name?")
+
+        for one in people:
+            assert answered(sandbox, one, count=2)["text"] == f"Your name is {one['first_name']}."
+
+    def test_may_bring_a_long_answer_which_grows_before_it_ends(self, installation, sandbox):
+        ada = sandbox.person("Ada")
+        drip(sandbox)
+
+        sandbox.say(ada, "Write a long essay")
+        begun = growing(sandbox, ada)
+        answered(sandbox, ada)
+
+        told = sandbox.from_bot(ada)
+        assert len(told) > 1
+        assert told[0]["message_id"] == begun["message_id"]
+        [errand] = errands(installation, ada)
+        assert sum(len(one["text"]) for one in told) > 4096
+        assert errand.shown["messages"] == [one["message_id"] for one in told]
+
+    def test_that_fails_is_answered_with_the_reason(self, installation, sandbox):
+        ada = sandbox.person("Ada")
+        sandbox.arm("gemini", path=STREAM, preset="prompt-blocked")
+
+        sandbox.say(ada, "Something that Gemini won't answer")
+
+        failed = sandbox.wait_for_message(ada, lambda one: not labels(one))
+        [errand] = [one for one in errands(installation, ada) if one.state == "failed"]
+        assert errand.reason == "answer_refused"
+        assert "Thinking" not in failed["text"]
+
+    @pytest.mark.parametrize(
+        ("kind", "name", "content"),
+        [
+            ("photo", "fox.png", a_photo()),
+            ("document", "notes.txt", b"The password is swordfish."),
+        ],
+    )
+    def test_may_bring_a_file(self, installation, sandbox, kind, name, content):
+        ada = sandbox.person("Ada")
+
+        sandbox.say(ada, "What is this?", file_name=name, **{kind: content})
+        answered(sandbox, ada)
+
+        [errand] = errands(installation, ada)
+        [attachment] = errand.question["attachments"]
+        assert errand.state == "finished"
+        if kind == "document":
+            assert (attachment["name"], installation.picture(attachment["key"])) == (name, content)
+
+    def test_of_an_unknown_command_is_answered_with_a_hint(self, installation, sandbox):
+        ada = sandbox.person("Ada")
+
+        sandbox.say(ada, "/sing")
+
+        assert "/help" in sandbox.wait_for_message(ada)["text"]
+        assert errands(installation, ada) == []
+
+
+class TestAGroup:
+    def test_is_answered_when_the_bot_is_mentioned_or_replied_to(self, installation, sandbox):
+        ada, bob = sandbox.person("Ada"), sandbox.person("Bob")
+        group = sandbox.group(ada, bob)
+
+        sandbox.say(ada, "@sandbox_bot echo: yes", chat=group)
+        first = answered(sandbox, group)
+        sandbox.say(bob, "echo: again", chat=group, reply_to_message_id=first["message_id"])
+
+        assert first["text"] == "yes"
+        assert "again" in answered(sandbox, group, count=2)["text"]
+
+    def test_has_a_conversation_in_each_topic(self, installation, sandbox):
+        ada = sandbox.person("Ada")
+        group = sandbox.group(ada, is_forum=True)
+        topics = [sandbox.topic(group, name) for name in ("One", "Two")]
+        sandbox.say(ada, "@sandbox_bot My name is Ada", chat=group, message_thread_id=topics[0])
+        answered(sandbox, group)
+
+        sandbox.say(ada, "@sandbox_bot What's my name?", chat=group, message_thread_id=topics[1])
+
+        answer = answered(sandbox, group, count=2)
+        assert "haven't told me" in answer["text"]
+        assert answer["message_thread_id"] == topics[1]
+
+
+class TestTheButtons:
+    def test_stop_ends_an_answer_with_what_there_is(self, installation, sandbox):
+        ada = sandbox.person("Ada")
+        sandbox.arm("gemini", path=STREAM, drip_s=0.5, drip_bytes=300)
+        sandbox.say(ada, "Write a long essay")
+
+        sandbox.press(ada, growing(sandbox, ada), STOP)
+
+        stopped = answered(sandbox, ada)
+        assert 0 < len(stopped["text"]) < 4096
+        assert len(sandbox.from_bot(ada)) == 1
+
+    def test_stop_is_not_for_others(self, installation, sandbox):
+        ada, bob = sandbox.person("Ada"), sandbox.person("Bob")
+        group = sandbox.group(ada, bob)
+        sandbox.arm("gemini", path=STREAM, gate="stream")
+        sandbox.say(ada, "@sandbox_bot hello", chat=group)
+        begun = sandbox.wait_for_message(group, lambda one: labels(one) == [STOP])
+
+        query = sandbox.press(bob, begun, STOP)
+        refused = sandbox.wait_for(lambda: (one := sandbox.callback(query))["answered"] and one)
+        sandbox.open_gate("stream")
+
+        assert "Only the one who asked" in refused["text"]
+        assert answered(sandbox, group)
+        assert not any(one.stop_asked for one in errands(installation, group))
+
+    def test_draw_this_paints_the_answer_for_the_one_who_pressed(self, installation, sandbox):
+        ada = sandbox.person("Ada")
+        sandbox.say(ada, "echo: a fox in the snow")
+
+        sandbox.press(ada, answered(sandbox, ada), DRAW)
+
+        [photo] = sandbox.wait_for_photo(ada)
+        assert photo["caption"].startswith("a fox in the snow\n")
+        [job] = installation.rows(ada)
+        assert job.user_id == ada["id"]
+
+
+class TestAKill:
+    def test_in_mid_answer_leaves_the_answer_in_its_message(self, installation, sandbox):
+        ada = sandbox.person("Ada")
+        drip(sandbox)
+        sandbox.say(ada, "Write a long essay")
+        begun = growing(sandbox, ada)
+
+        installation.bot.kill()
+        installation.start()
+        answered(sandbox, ada)
+
+        told = sandbox.from_bot(ada)
+        assert told[0]["message_id"] == begun["message_id"]
+        [errand] = wait_until(lambda: [one for one in errands(installation, ada) if one.delivered_at])
+        assert errand.shown["messages"] == [one["message_id"] for one in told]
