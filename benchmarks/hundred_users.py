@@ -43,7 +43,11 @@ def main() -> None:
         _until(lambda: client.call("GET", "/people") is not None)
         environment = _environment(url, folder)
         if wanted.distributed:
-            environment |= {"DATABASE_URL": wanted.postgres, "REDIS_URL": wanted.redis}
+            environment |= {
+                "DATABASE_URL": wanted.postgres,
+                "REDIS_URL": wanted.redis,
+                "G2D_SECRET_KEY": "benchmark" * 4 + "benchma=",
+            }
             _fresh(wanted.postgres, wanted.redis)
             subprocess.run([BIN / "g2d", "migrate"], env=environment, check=True)
         commands = ("bot", "worker") if wanted.distributed else ("run",)

@@ -15,7 +15,9 @@ CHATTERBOXES = (
     "telegram", "PIL", "psycopg", "alembic", "celery", "apscheduler", "sqlalchemy", "multipart", "python_multipart",
 )  # fmt: skip
 # No word boundary before them: on a terminal the letter that ends a colour's code stands there.
-TOKEN_SHAPES = re.compile(r"bot\d{5,}:[\w-]{10,}|\d{5,}:[\w-]{30,}|hf_\w{8,}|AIza[\w-]{10,}|://[^/\s:@]+:[^/\s:@]+@")
+TOKEN_SHAPES = re.compile(
+    r"bot\d{5,}:[\w-]{10,}|\d{5,}:[\w-]{30,}|hf_\w{8,}|AIza[\w-]{10,}|AQ\.[\w-]{20,}|://[^/\s:@]+:[^/\s:@]+@"
+)
 
 
 class Redacting(logging.Formatter):

@@ -3,7 +3,7 @@
 ImagineError
 ├─ UserError        the user can: told why in their language, never retried
 │    EmptyIdea · IdeaTooLong · NoWordsInIdea · BadParameter · BadBatch · QueueFull · IdeaRefused
-│    PictureRefused · AnswerRefused · FileTooLarge · FileNotUnderstood
+│    PictureRefused · AnswerRefused · FileTooLarge · FileNotUnderstood · OwnKeyRefused
 ├─ TransientError   time can: retried, the user just waits; may carry retry_after
 │    ServiceBusy · ServiceUnreachable · ModelLoading · StillPainting · PromptUnderWay · BadPicture · StoreAway
 ├─ ElsewhereError   another provider or model can: tried at once, the user reads which one painted
@@ -127,6 +127,12 @@ class FileNotUnderstood(UserError):
     """What was sent along with a message is of a kind that Gemini can't read, or is gone."""
 
     reason = "file_not_understood"
+
+
+class OwnKeyRefused(UserError):
+    """A service refused the key that the user brought."""
+
+    reason = "own_key_refused"
 
 
 class TransientError(ImagineError):

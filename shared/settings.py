@@ -101,6 +101,7 @@ class Settings(BaseSettings):
     batch_pictures: int = Field(1_000, ge=1, le=100_000, validation_alias="G2D_BATCH_PICTURES")
     log_format: Literal["console", "json"] | None = Field(None, validation_alias="G2D_LOG_FORMAT")
     log_level: Annotated[str, AfterValidator(_level)] = Field("INFO", validation_alias="G2D_LOG_LEVEL")
+    secret_key: Key | None = Field(None, validation_alias="G2D_SECRET_KEY")
     heartbeat_file: Path | None = Field(None, validation_alias="G2D_HEARTBEAT_FILE")
 
     @field_validator("weights_setting")

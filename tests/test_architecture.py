@@ -84,6 +84,16 @@ class TestArrows:
         outside = {name for name in knowing if not any(is_below(name, room) for room in rooms)}
         assert outside <= {"services.running"}  # It tells an unreachable database from a bug.
 
+    def test_only_the_worker_opens_keys(self) -> None:
+        opening = {
+            name
+            for name in SOURCES
+            for node in ast.walk(parsed(name))
+            if isinstance(node, ast.Attribute) and node.attr == "unseal"
+        }
+
+        assert {name for name in opening if not is_below(name, "services.worker")} <= {"shared.secrets"}
+
     def test_every_module_is_found(self) -> None:
         assert {"shared.store.jobs", "services.bot.app", "services.worker.app", "sandbox.app"} <= set(SOURCES)
 

@@ -24,6 +24,7 @@ from services.bot.handlers.buttons import Buttons, edited_job
 from services.bot.handlers.chat import Chat, is_for_gemini
 from services.bot.handlers.failures import failed
 from services.bot.handlers.imagine import Imagine, is_our_question
+from services.bot.handlers.keys import PRESSES, OwnKeys
 from services.bot.handlers.queue import Queue
 from services.bot.handlers.settings import Settings, question
 from services.bot.intake import DurableApplication, DurableTransport, feed_unhandled, keep_feeding, keep_ticking_off
@@ -36,12 +37,14 @@ from shared import wakeups
 from shared.catalogue import Catalogue
 from shared.images import Images
 from shared.queue import Tickets
+from shared.secrets import SEALED, Box, box_for
 from shared.settings import BotSettings
 from shared.store.batches import Batches
 from shared.store.conversations import Conversations
 from shared.store.database import Database
 from shared.store.errands import Errands
 from shared.store.jobs import Jobs
+from shared.store.keys import Keys
 from shared.store.outbox import Outbox
 from shared.store.people import People
 from shared.store.updates import Updates
@@ -51,7 +54,7 @@ log = logging.getLogger(__name__)
 
 UPDATES_AT_ONCE = 64
 POLL_S = 30
-COMMANDS = ("imagine", "batch", "new", "queue", "cancel", "settings", "help", "start")
+COMMANDS = ("imagine", "batch", "new", "queue", "cancel", "settings", "keys", "help", "start")
 Round = Callable[[], Coroutine[Any, Any, None]]
 
 EVERYTHING_WE_ANSWER = [Update.MESSAGE, Update.EDITED_MESSAGE, Update.CALLBACK_QUERY]
@@ -67,7 +70,7 @@ class Bot:
         self._bot_id = settings.bot_id
         self._updates = Updates(database, self._bot_id)
         people = People(database)
-        self._application = _application(settings, self._updates, people)
+        self._application = _application(settings, self._updates, people, box_for(settings))
         catalogue, styles = Catalogue(settings.image_model), Styles(settings.styles_file)
         jobs = Jobs(database, settings.shares)
         bot = self._application.bot
@@ -75,7 +78,9 @@ class Bot:
         self._status = Status(bot, self._bot_id, jobs)
         images = Images(settings.image_store_url)
         self._delivery = Delivery(bot, self._bot_id, self._outbox, jobs, images, default_model=catalogue.default)
+        self._own_keys = OwnKeys(Keys(database), self._bot_id)
         imagine = Imagine(jobs, Tickets(celery), self._status, catalogue, styles, people=people)
+        self._add_keys()
         self._add_settings(Settings(people, Menu(catalogue, styles)))
         self._batches = Batches(database, settings.shares)
         self._batch_delivery = BatchDelivery(
@@ -137,6 +142,7 @@ class Bot:
             self._answers.keep_growing,
             self._answers.keep_typing,
             self._answers.empty_outbox,
+            partial(self._own_keys.keep_telling, application.bot),
             partial(keep_ticking_off, application),
             partial(keep_feeding, self._updates, application.bot, application.update_queue),
         ]
@@ -167,6 +173,15 @@ class Bot:
         add(CallbackQueryHandler(settings.press, f"^{START} "))
         add(MessageHandler(new & filters.TEXT & ~filters.COMMAND & to_question, settings.reply))
         add(MessageHandler(new & filters.StatusUpdate.MIGRATE, settings.moved))
+
+    def _add_keys(self) -> None:
+        new = filters.UpdateType.MESSAGE
+        add = self._application.add_handler
+        # Before all others: no other handler gets to see a message with a key in it.
+        add(MessageHandler(filters.Regex(SEALED) | filters.CaptionRegex(SEALED), self._own_keys.receive))
+        add(CommandHandler("start", self._own_keys.command, new & filters.Regex(r"^/start\S* keys$")))
+        add(CommandHandler("keys", self._own_keys.command, new))
+        add(CallbackQueryHandler(self._own_keys.press, PRESSES))
 
     def _add_batches(self, batch: BatchCommand) -> None:
         new = filters.UpdateType.MESSAGE
@@ -216,8 +231,8 @@ class _Answers(filters.MessageFilter):
         return self._is_answer(message)
 
 
-def _application(settings: BotSettings, updates: Updates, people: People) -> DurableApplication:
-    intake = DurableTransport(updates, Heartbeat(settings.heartbeat_file))
+def _application(settings: BotSettings, updates: Updates, people: People, box: Box) -> DurableApplication:
+    intake = DurableTransport(updates, Heartbeat(settings.heartbeat_file), box)
     application = (
         ApplicationBuilder()
         .application_class(DurableApplication, {"updates": updates, "people": people})

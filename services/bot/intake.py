@@ -15,9 +15,11 @@ from telegram.error import NetworkError
 from telegram.ext import Application, ExtBot
 
 from services.bot.languages import in_language
+from services.bot.sealing import seal_update
 from services.bot.transport import Transport
 from services.health import Heartbeat
 from shared.errors import StoreAway
+from shared.secrets import Box
 from shared.store.people import People
 from shared.store.updates import RawUpdate, Updates
 
@@ -40,8 +42,9 @@ class DurableTransport(Transport):
     parse would keep it asking for the same one for ever.
     """
 
-    def __init__(self, updates: Updates, heartbeat: Heartbeat) -> None:
+    def __init__(self, updates: Updates, heartbeat: Heartbeat, box: Box) -> None:
         super().__init__(connections=1)
+        self._box = box
         self._updates = updates
         self._heartbeat = heartbeat
         self._application: _Application | None = None
@@ -60,9 +63,11 @@ class DurableTransport(Transport):
         status, body = await super().do_request(url, *args, **kwargs)
         if status != 200 or not url.endswith("/getUpdates") or self._application is None:
             return status, body
+        bot_id = self._application.bot.id
         try:
-            bodies = {int(one["update_id"]): one for one in _read(body)["result"]}
-        except (ValueError, KeyError, TypeError) as error:
+            # People's keys are sealed before anything else: from here on updates are written down.
+            bodies = {int(one["update_id"]): seal_update(one, self._box, bot_id) for one in _read(body)["result"]}
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise NetworkError("getUpdates was answered with something else") from error
         readable = {number: parse(one, self._application.bot) for number, one in bodies.items()}
         raw = [RawUpdate(number, json.dumps(one), readable[number] is not None) for number, one in bodies.items()]

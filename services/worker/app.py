@@ -16,12 +16,14 @@ from celery.worker import state as celery_state
 
 from services.health import Heartbeat
 from services.worker.chatting import Chatting
+from services.worker.checking import Checks
 from services.worker.circuits import CircuitBreaker
 from services.worker.discovery import Discovery
 from services.worker.errands import ErrandTaker, Handler
 from services.worker.gemini.chat import Companion
 from services.worker.gemini.client import Gemini
 from services.worker.gemini.prompts import BLOCK_ONLY_HIGH, PromptWriter
+from services.worker.own_keys import Kept, OwnKeys, PrivateBreaker
 from services.worker.pipeline import Pipeline
 from services.worker.studio import Studio
 from services.worker.tasks import TurnTaker, register
@@ -31,6 +33,7 @@ from shared.errands import Kind
 from shared.errors import StoreAway
 from shared.images import Images
 from shared.queue import Tickets
+from shared.secrets import box_for
 from shared.settings import WorkerSettings
 from shared.store.circuits import Circuits
 from shared.store.conversations import Conversations
@@ -38,6 +41,7 @@ from shared.store.database import Database
 from shared.store.errand_turns import ErrandTurns
 from shared.store.errands import Errands
 from shared.store.jobs import Jobs
+from shared.store.keys import Keys
 from shared.store.turns import Turns
 from shared.styles import Styles
 
@@ -46,6 +50,9 @@ log = logging.getLogger(__name__)
 RENEWALS_A_LEASE = 4  # so that a few may fail before a living worker loses its jobs
 SWEEP_S = 3.0
 MOST_TICKETS = 500  # topped up in one sweep: each wakes an idle slot, which goes on as long as there is work
+CHECK_S = 1.0  # between two looks for keys that nobody has checked
+RESEAL_S = 3600.0
+OWN_SLOTS = 16  # calls at a time on a person's own key
 STOP_S = 20.0  # for jobs under way to come to an end by themselves
 
 
@@ -66,7 +73,17 @@ class Worker:
         handlers = _errand_handlers(settings, database, errands)
         self._errands = ErrandTaker(self._errand_turns, errands, handlers, self._tickets)
         jobs = Jobs(database, settings.shares)
-        pipeline = _pipeline(settings, database, jobs)
+        box = box_for(settings)
+        self._own_keys = OwnKeys(Keys(database), box)
+        self._checks = Checks(
+            Keys(database),
+            box,
+            Wire(connections=4),
+            gemini_url=settings.gemini_base_url,
+            gemini_version=settings.gemini_api_version,
+            hub_url=settings.hf_hub_url,
+        )
+        pipeline = _pipeline(settings, database, jobs, self._own_keys)
         self._taker = TurnTaker(
             self.name, self._turns, jobs, pipeline, self._tickets, errands=self._errands, slots=settings.slots
         )
@@ -77,7 +94,12 @@ class Worker:
         self._consumer = threading.Thread(target=self._consume, name="tickets", daemon=True)
         self._rounds = [
             threading.Thread(target=self._again_and_again, args=round_, name=round_[0].__name__, daemon=True)
-            for round_ in ((self._renew, settings.lease_s / RENEWALS_A_LEASE), (self._sweep, SWEEP_S))
+            for round_ in (
+                (self._renew, settings.lease_s / RENEWALS_A_LEASE),
+                (self._sweep, SWEEP_S),
+                (self._check_keys, CHECK_S),
+                (self._own_keys.reseal, RESEAL_S),
+            )
         ]
 
     def start(self) -> None:
@@ -143,6 +165,9 @@ class Worker:
         if self._consumer.is_alive():
             self._heartbeat.beat()
 
+    def _check_keys(self) -> None:
+        self._checks.check_new()
+
     def _sweep(self) -> None:
         found = [
             sweep
@@ -176,30 +201,43 @@ def _errand_handlers(settings: WorkerSettings, database: Database, errands: Erra
     return {Kind.CHAT: Chatting(errands, Conversations(database), companion, images)}
 
 
-def _pipeline(settings: WorkerSettings, database: Database, jobs: Jobs) -> Pipeline:
+def _pipeline(settings: WorkerSettings, database: Database, jobs: Jobs, own_keys: OwnKeys) -> Pipeline:
     catalogue = Catalogue(default=settings.image_model, fallbacks=settings.image_fallbacks)
     wire = Wire(connections=settings.slots)
     hub = Discovery(wire, hub_url=settings.hf_hub_url, catalogue=catalogue, endpoints=settings.endpoints)
-    return Pipeline(
-        jobs,
-        PromptWriter(
-            api_key=settings.google_api_key.get_secret_value(),
+
+    def writer(api_key: str, slots: int = OWN_SLOTS) -> PromptWriter:
+        return PromptWriter(
+            api_key=api_key,
             base_url=settings.gemini_base_url,
             api_version=settings.gemini_api_version,
             model=settings.chat_model,
-            slots=settings.slots,
+            slots=slots,
             safety=dict.fromkeys(BLOCK_ONLY_HIGH, settings.safety),
-        ),
-        Studio(
+        )
+
+    def studio(token: str, breaker: CircuitBreaker) -> Studio:
+        return Studio(
             wire,
             hub,
-            CircuitBreaker(Circuits(database)),
+            breaker,
             router_url=settings.hf_router_url,
-            token=settings.hf_token.get_secret_value(),
+            token=token,
             image_hosts=settings.hf_image_hosts,
-        ),
+            endpoint_token=owners_token,
+        )
+
+    owners_token = settings.hf_token.get_secret_value()
+    circuits = Circuits(database)
+    return Pipeline(
+        jobs,
+        writer(settings.google_api_key.get_secret_value(), settings.slots),
+        studio(owners_token, CircuitBreaker(circuits)),
         Images(settings.image_store_url),
         catalogue,
         styles=Styles(settings.styles_file),
         conversations=Conversations(database),
+        own_keys=own_keys,
+        writers=Kept(writer),
+        studios=Kept(lambda token: studio(token, PrivateBreaker(circuits))),
     )

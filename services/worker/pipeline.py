@@ -1,14 +1,16 @@
 """idea → prompt → image → record, read from top to bottom."""
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from services.worker.gemini.prompts import PromptWriter, Sampling, own_words
+from services.worker.own_keys import GOOGLE, HUGGINGFACE, Kept, OwnKeys
 from services.worker.recipes import read_recipe
 from services.worker.studio import Order, Studio
 from shared.catalogue import Catalogue
 from shared.errors import ElsewhereError, OutOfTime, PromptUnderWay, QuotaExhausted, ServiceBusy, ServiceUnreachable
 from shared.images import Images
-from shared.jobs import ENDED, Attempt, Job, Prompt, Recipe
+from shared.jobs import ENDED, Attempt, Image, Job, Prompt, Recipe
 from shared.store.conversations import Conversations
 from shared.store.jobs import Jobs
 from shared.styles import Styles
@@ -36,8 +38,18 @@ class Pipeline:
         *,
         styles: Styles | None = None,
         conversations: Conversations | None = None,
+        own_keys: OwnKeys | None = None,
+        writers: Kept[PromptWriter] | None = None,
+        studios: Kept[Studio] | None = None,
     ) -> None:
-        """Take the shipped styles where the owner has none; without conversations no idea can refer to one."""
+        """Take the shipped styles where the owner has none; without conversations no idea can refer to one.
+
+        Args:
+            writers, studios: Those of people who brought keys of their own.
+        """
+        self._own_keys = own_keys
+        self._writers = writers
+        self._studios = studios
         self._jobs = jobs
         self._writer = writer
         self._studio = studio
@@ -93,8 +105,8 @@ class Pipeline:
         model = self._catalogue.wished(job.request.parameters.model)
         writing = job.request.writing
         try:
-            return self._writer.write(
-                job.request.idea,
+            return self._write_for(
+                job,
                 dialect=model.dialect,
                 token_limit=min(model.prompt_tokens, writing.prompt_tokens or model.prompt_tokens),
                 takes_negative=model.takes_negative,
@@ -121,6 +133,22 @@ class Pipeline:
         told = (f"Person: {turn.question.get('text', '')}\nYou: {turn.answer}" for turn in turns)
         return "\n".join(told)[-RECENT_CHARACTERS:]
 
+    def _write_for(self, job: Job, **wish: Any) -> Prompt:
+        """Have it written on the user's own key if there is one."""
+        own = self._own_keys.of(job.sender.id).get(GOOGLE) if self._own_keys else None
+        if own is None or self._own_keys is None or self._writers is None:
+            return self._writer.write(job.request.idea, **wish)
+        with self._own_keys.using(own[0]):
+            return self._writers.get(own[1]).write(job.request.idea, **wish)
+
+    def _paint_for(self, job: Job, order: Order, **terms: Any) -> tuple[Image, Recipe]:
+        """Have it painted on the user's own token if there is one."""
+        own = self._own_keys.of(job.sender.id).get(HUGGINGFACE) if self._own_keys else None
+        if own is None or self._own_keys is None or self._studios is None:
+            return self._studio.paint(order, **terms)
+        with self._own_keys.using(own[0]):
+            return self._studios.get(own[1]).paint(order, **terms)
+
     def _own_words(self, job: Job) -> Prompt:
         given = job.request.parameters
         return own_words(
@@ -138,7 +166,9 @@ class Pipeline:
             handle=job.handle,
             barred=self._jobs.tried_in_vain(job.id, BARRING) if job.claims > 1 else frozenset(),
         )
-        image, recipe = self._studio.paint(order, seconds=min(IMAGE_SECONDS, seconds_left(job)), record=attempts.append)
+        image, recipe = self._paint_for(
+            job, order, seconds=min(IMAGE_SECONDS, seconds_left(job)), record=attempts.append
+        )
         return self._images.put(job.id, image), image.media_type, recipe
 
 

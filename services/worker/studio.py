@@ -12,6 +12,7 @@ from typing import Any
 from services.worker.briefs import SEEDS, brief_for
 from services.worker.circuits import CircuitBreaker
 from services.worker.discovery import Discovery
+from services.worker.failures import ENDPOINT
 from services.worker.painters.painter import Brief, Painter, Painting, Target
 from services.worker.painters.roster import roster
 from services.worker.recipes import write_recipe
@@ -97,11 +98,15 @@ class Studio:
         router_url: str,
         token: str,
         image_hosts: str,
+        endpoint_token: str | None = None,
         chance: random.Random | None = None,
     ) -> None:
-        self._painters: Mapping[str, Painter] = roster(
-            wire, router_url=router_url, token=token, image_hosts=image_hosts
-        )
+        painters = roster(wire, router_url=router_url, token=token, image_hosts=image_hosts)
+        if endpoint_token:
+            # The owner's dedicated endpoints know the owner's token alone, whoever asks.
+            owners = roster(wire, router_url=router_url, token=endpoint_token, image_hosts=image_hosts)
+            painters[ENDPOINT] = owners[ENDPOINT]
+        self._painters: Mapping[str, Painter] = painters
         self._discovery = discovery
         self._catalogue = discovery.catalogue
         self._breaker = breaker

@@ -329,6 +329,13 @@ keys = Table(
     Column("state", String(16), nullable=False, comment="unchecked, accepted or refused"),
     Column("created_at", Instant, nullable=False),
     Column("checked_at", Instant),
+    Column("checks", Integer, nullable=False, server_default="0", comment="Times that a worker asked the service"),
+    Column("not_before", Instant, comment="When it may be asked next"),
+    # The message in the private chat that tells how it stands.
+    Column("bot_id", BigInteger),
+    Column("message_id", BigInteger),
+    Column("language", String(35), nullable=False, server_default="en"),
+    Column("shown", String(16), comment="The state that the message tells"),
 )
 
 models = Table(

@@ -9,6 +9,7 @@ from typing import Any, cast
 
 import pytest
 from builders import BOT
+from cryptography.fernet import Fernet
 from telegram import Update
 from telegram.error import Forbidden, NetworkError, RetryAfter, TimedOut
 from telegram.ext import ApplicationBuilder, ContextTypes, TypeHandler
@@ -19,9 +20,11 @@ from services.bot.intake import DurableApplication, DurableTransport, feed_unhan
 from services.health import Heartbeat
 from shared.errors import StoreAway
 from shared.migrations import migrate
+from shared.secrets import Box
 from shared.store.database import Database
 from shared.store.updates import RawUpdate, Updates
 
+BOX = Box(Fernet.generate_key().decode())
 TOKEN = f"{BOT}:" + "a" * 35
 UNREADABLE = {"update_id": 11, "message": {"message_id": "of a kind nobody knows"}}
 Handler = Callable[[Update, ContextTypes.DEFAULT_TYPE], Awaitable[None]]
@@ -50,7 +53,7 @@ class Bot:
     """A bot with one handler, which is told what to do with each update."""
 
     def __init__(self, url: str, updates: Updates, handle: Handler) -> None:
-        self.transport = DurableTransport(updates, Heartbeat(None))
+        self.transport = DurableTransport(updates, Heartbeat(None), BOX)
         builder = ApplicationBuilder().application_class(DurableApplication, {"updates": updates}).token(TOKEN)
         builder = builder.base_url(f"{url}/telegram/bot").get_updates_request(self.transport)
         self.application = cast("DurableApplication", builder.build())

@@ -1,5 +1,6 @@
 """A whole installation as its owner runs it: real processes with settings in their environment, against a sandbox."""
 
+import base64
 import os
 import signal
 import subprocess
@@ -24,6 +25,7 @@ T = TypeVar("T")
 BOT_ID = 4242
 BOT_TOKEN = f"{BOT_ID}:AAF-end-to-end-end-to-end-end-to-end"
 GEMINI_KEY = "AIzaSy-end-to-end-end-to-end-end-to-end"
+SECRET_KEY = base64.urlsafe_b64encode(b"end-to-end" * 3 + b"!!").decode()
 HF_TOKEN = "hf_endtoendendtoendendtoendendtoend"
 
 # HuggingFace itself serves this model: one request a picture, and it takes a negative prompt.
@@ -241,6 +243,7 @@ def installed(size: str, folder: Path, *, workers: int = 1, **settings: str) -> 
         places = settings_for(sandbox.url, folder)
         if size == "distributed":
             places["DATABASE_URL"] = stack.enter_context(postgres_database())
+            places["G2D_SECRET_KEY"] = SECRET_KEY
             places["REDIS_URL"] = stack.enter_context(redis_database())
         client = stack.enter_context(SandboxClient(sandbox.url, bot=BOT_ID))
         made = Installation(client, places | settings, folder, workers=workers)

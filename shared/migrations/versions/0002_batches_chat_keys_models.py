@@ -138,6 +138,14 @@ def upgrade() -> None:
         sa.Column("state", sa.String(length=16), nullable=False, comment="unchecked, accepted or refused"),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("checked_at", sa.DateTime(timezone=True)),
+        sa.Column(
+            "checks", sa.Integer(), server_default="0", nullable=False, comment="Times that a worker asked the service"
+        ),
+        sa.Column("not_before", sa.DateTime(timezone=True), comment="When it may be asked next"),
+        sa.Column("bot_id", sa.BigInteger()),
+        sa.Column("message_id", sa.BigInteger()),
+        sa.Column("language", sa.String(length=35), server_default="en", nullable=False),
+        sa.Column("shown", sa.String(length=16), comment="The state that the message tells"),
         sa.PrimaryKeyConstraint("user_id", "service", name=op.f("pk_keys")),
     )
     op.create_table(

@@ -1,0 +1,62 @@
+"""Seals whatever looks like a key in an update, before the update is written down or handled. Pure but for the seal."""
+
+from typing import Any
+
+from services.bot.locales import languages, say
+from shared.secrets import GOOGLE, KEY_SHAPES, SERVICES, Box
+
+QUESTIONS = {GOOGLE: "ask_key_google", "huggingface": "ask_key_huggingface"}
+KINDS = ("message", "edited_message", "business_message", "edited_business_message", "channel_post")
+# Telegram's own letters and numbers; they may look like anything.
+NOT_WORDS = ("_id", "id", "data")
+
+
+def asked_for(message: dict[str, Any], bot_id: int) -> str | None:
+    """The service for whose key this message answers our question, as Telegram wrote it down."""
+    asked = message.get("reply_to_message") or {}
+    if (asked.get("from") or {}).get("id") != bot_id:
+        return None
+    return question_about(asked.get("text"))
+
+
+def question_about(text: str | None) -> str | None:
+    """The service whose key a message asks for; its words tell, so nothing is remembered."""
+    return next((one for one in SERVICES if text in {say(QUESTIONS[one], each) for each in languages()}), None)
+
+
+def seal_update(update: dict[str, Any], box: Box, bot_id: int) -> dict[str, Any]:
+    """The update with sealed keys in the place of plain ones; the formatting of a text that changed goes."""
+    sealed = {name: _seal_answer(body, box, bot_id) if name in KINDS else body for name, body in update.items()}
+    hidden: dict[str, Any] = _hide(sealed, box)
+    return hidden
+
+
+def _seal_answer(message: dict[str, Any], box: Box, bot_id: int) -> dict[str, Any]:
+    """An answer to our question is a key whatever it looks like."""
+    if asked_for(message, bot_id) is None:
+        return message
+    words = {name: str(box.seal(message[name])) for name in ("text", "caption") if name in message}
+    without = {name: value for name, value in message.items() if name not in {"entities", "caption_entities", "quote"}}
+    return without | words
+
+
+def _hide(value: Any, box: Box, name: str = "") -> Any:
+    match value:
+        case str():
+            return value if name.endswith(NOT_WORDS) else box.hide(value)
+        case list():
+            return [_hide(one, box, name) for one in value]
+        case dict():
+            return _hide_fields(value, box)
+    return value
+
+
+def _hide_fields(fields: dict[str, Any], box: Box) -> dict[str, Any]:
+    found = {name: _hide(value, box, name) for name, value in fields.items()}
+    for words, marks in (("text", "entities"), ("caption", "caption_entities")):
+        text = fields.get(words)
+        if isinstance(text, str) and marks in found and (key := KEY_SHAPES.search(text)):
+            # What is marked behind the key has moved; a command stands before it.
+            start = len(text[: key.start()].encode("utf-16-le")) // 2
+            found[marks] = [one for one in found[marks] if one["offset"] + one["length"] <= start]
+    return found

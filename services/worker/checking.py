@@ -1,0 +1,58 @@
+"""Asks a service whether it knows a person's key, with the cheapest call it has."""
+
+import logging
+
+from services.worker.wire import Wire
+from shared.errors import ImagineError
+from shared.secrets import GOOGLE, Box
+from shared.store.keys import ACCEPTED, REFUSED, Key, Keys
+
+log = logging.getLogger(__name__)
+
+CHECK_S = 10.0
+MOST_AT_ONCE = 20
+GEMINI = "https://generativelanguage.googleapis.com"
+
+
+class Checks:
+    """Checks keys that nobody has checked yet."""
+
+    def __init__(
+        self, keys: Keys, box: Box, wire: Wire, *, gemini_url: str | None, gemini_version: str, hub_url: str
+    ) -> None:
+        self._keys = keys
+        self._box = box
+        self._wire = wire
+        self._models = f"{gemini_url or GEMINI}/{gemini_version}/models?pageSize=1"
+        self._whoami = f"{hub_url}/api/whoami-v2"
+
+    def check_new(self) -> None:
+        """Check what is due; a service that is away is asked again later."""
+        for _ in range(MOST_AT_ONCE):
+            key = self._keys.claim_unchecked()
+            if key is None:
+                return
+            plain = self._box.unseal(key.sealed)
+            state = REFUSED if plain is None else self._ask(key, plain)
+            if state is not None:
+                self._keys.settle(key, state)
+            log.info("key checked", extra={"service": key.service, "state": state})
+
+    def _ask(self, key: Key, plain: str) -> str | None:
+        url, headers = (
+            (self._models, {"x-goog-api-key": plain})
+            if key.service == GOOGLE
+            else (self._whoami, {"Authorization": f"Bearer {plain}"})
+        )
+        try:
+            status = self._wire.call("GET", url, seconds=CHECK_S, headers=headers).status
+        except ImagineError:
+            return None
+        return verdict(status)
+
+
+def verdict(status: int) -> str | None:
+    """What an answer says of the key; None where it says nothing. Pure."""
+    if 200 <= status < 300:
+        return ACCEPTED
+    return REFUSED if status in {400, 401, 403} else None

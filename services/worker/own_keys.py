@@ -1,0 +1,89 @@
+"""Whose key pays: a person's own where there is one, and what follows when it is refused."""
+
+import logging
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Generic, TypeVar
+
+from services.worker.circuits import CircuitBreaker
+from services.worker.painters.painter import Target
+from shared.errors import BadCredentials, OwnKeyRefused, ServiceUnreachable
+from shared.secrets import GOOGLE, HUGGINGFACE, Box, fingerprint
+from shared.store.keys import REFUSED, Key, Keys
+
+log = logging.getLogger(__name__)
+
+MOST_KEPT = 200  # clients of people's own keys
+
+T = TypeVar("T")
+
+
+class Kept(Generic[T]):
+    """The last so many things that were made with a key. Thread-safe."""
+
+    def __init__(self, make: Callable[[str], T], most: int = MOST_KEPT) -> None:
+        self._make = make
+        self._most = most
+        self._lock = threading.Lock()
+        self._made: OrderedDict[str, T] = OrderedDict()
+
+    def get(self, key: str) -> T:
+        name = fingerprint(key)
+        with self._lock:
+            if name not in self._made:
+                self._made[name] = self._make(key)
+            self._made.move_to_end(name)
+            # One that is still in use lives until its user lets go of it.
+            while len(self._made) > self._most:
+                self._made.popitem(last=False)
+            return self._made[name]
+
+
+class OwnKeys:
+    """People's own keys, opened."""
+
+    def __init__(self, keys: Keys, box: Box) -> None:
+        self._keys = keys
+        self._box = box
+
+    def of(self, user_id: int) -> dict[str, tuple[Key, str]]:
+        """A person's keys by service, as kept and plain; refused ones are none."""
+        opened = {one.service: (one, self._box.unseal(one.sealed)) for one in self._keys.of(user_id).values()}
+        return {service: (key, plain) for service, (key, plain) in opened.items() if plain is not None}
+
+    @contextmanager
+    def using(self, key: Key | None) -> Iterator[None]:
+        """Say of a person's own key that it is theirs which is refused, and don't use it again.
+
+        Raises:
+            OwnKeyRefused: The service refused it.
+        """
+        try:
+            yield
+        except BadCredentials as error:
+            if key is None:
+                raise
+            self._keys.settle(key, REFUSED)
+            log.info("own key refused", extra={"service": key.service})
+            raise OwnKeyRefused(f"the user's own key: {error}") from error
+
+    def reseal(self) -> None:
+        """Seal all keys with the newest secret, so that older ones may be dropped. Twice is once."""
+        for key in self._keys.sealed():
+            sealed = self._box.reseal(key.sealed)
+            if sealed is not None:
+                self._keys.replace_seal(key, sealed)
+
+
+class PrivateBreaker(CircuitBreaker):
+    """The common circuits, for calls with a person's own key: a limit of theirs says nothing of the provider."""
+
+    def tell(self, target: Target, error: Exception | None) -> None:
+        """Pass on what counts for everybody: a success, and no answer at all."""
+        if error is None or isinstance(error, ServiceUnreachable):
+            super().tell(target, error)
+
+
+__all__ = ["GOOGLE", "HUGGINGFACE", "Kept", "OwnKeys", "PrivateBreaker"]
