@@ -151,14 +151,16 @@ class Lineage:
 
     Attributes:
         parent_id: The job whose picture it goes back to.
-        origin: How: ``again``, ``edit``, ``ratio 16:9``, ``model org/name``. While such a job is under way, the
-            same one is not made twice.
+        origin: How: ``again``, ``rest``, ``edit``, ``ratio 16:9``, ``model org/name``. While such a job is under way,
+            the same one is not made twice.
         prompt: What to paint, when it is known already.
+        each: The parameters of each picture, where they don't follow from the request's.
     """
 
     parent_id: int
     origin: str
     prompt: "Prompt | None" = None
+    each: tuple[Parameters, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -87,8 +87,9 @@ def _in_line() -> ColumnElement[bool]:
     return or_(state_is(State.QUEUED), and_(state_is(State.HELD), tables.jobs.c.batch_id.is_(None)))
 
 
-def _numbered(request: Request, number: int) -> dict[str, Any]:
-    return {"number": number, "parameters": asdict(_for_number(request.parameters, number))}
+def _numbered(request: Request, number: int, lineage: Lineage | None = None) -> dict[str, Any]:
+    its_own = lineage.each[number] if lineage and lineage.each else _for_number(request.parameters, number)
+    return {"number": number, "parameters": asdict(its_own)}
 
 
 CARRY_ON = update(tables.jobs).where(
@@ -134,21 +135,23 @@ class Jobs:
                     raise
                 return known, False
             values = _columns(request, address, sender, lineage) | {"created_at": now}
-            rows = [
-                connection.execute(self._insert, values | _numbered(request, number) | places.columns(number)).first()
-                for number in range(request.count)
-            ]
-            first = rows[0]
-            if first is None:
-                known = self._known(connection, address, lineage)
-                if known is None:
-                    raise RuntimeError("a request that stood in the way is not there")
-                return known, False
-            for row in rows:
+            first: Job | None = None
+            for number in range(request.count):
+                its_own = _numbered(request, number, lineage) | places.columns(number)
+                row = connection.execute(self._insert, values | its_own).first()
+                if row is None and first is None:
+                    # Another press may stand in the way of the first picture alone: the others would go in unseen.
+                    known = self._known(connection, address, lineage)
+                    if known is None:
+                        raise RuntimeError("a request that stood in the way is not there")
+                    return known, False
                 if row is not None:
                     reached(connection, row.id, Stage.QUEUED, now)
+                    first = first or read_job(row)
+            if first is None:
+                raise ValueError("a request is for one picture or more")
             self._line.take(connection, places)
-            return read_job(first), True
+            return first, True
 
     def submit_batch(
         self,

@@ -57,3 +57,60 @@ class TestSeveralPictures:
         sandbox.press(ada, opened, "🔁 Again")
 
         assert len(sandbox.wait_for_photo(ada, count=3)) == 3
+
+
+class TestTheMissingOnes:
+    def test_are_repeated_with_their_own_seeds_and_the_same_prompt(self, installation, sandbox):
+        ada = sandbox.person("Ada")
+        control = some_missing(sandbox, ada, "a red boat --n 4 --seed 7 --ar 16:9", 8, 10)
+        seen = sandbox.journal()[-1]["id"]
+
+        sandbox.press(ada, control, "🔁 Try the missing 2 again")
+        photos = sandbox.wait_for_photo(ada, count=4)
+
+        before, after = orders(sandbox), orders(sandbox, after=seen)
+        assert sorted(order["parameters"]["seed"] for order in after) == [8, 10]
+        assert len({order["inputs"] for order in before}) == 1
+        assert len({(order["parameters"]["width"], order["parameters"]["height"]) for order in before}) == 1
+        assert len(sandbox.journal("gemini", "generateContent")) == 1
+        assert photos[-1]["media_group_id"] == photos[-2]["media_group_id"] != photos[0]["media_group_id"]
+
+    def test_pressed_twice_at_once_are_repeated_once(self, installation, sandbox):
+        ada = sandbox.person("Ada")
+        control = some_missing(sandbox, ada, "a red boat --n 4 --seed 7", 8, 10)
+        sandbox.arm("router", path=PAINTING, gate="painter", times=None)
+
+        presses = [sandbox.press(ada, control, "🔁 Try the missing 2 again") for _ in range(2)]
+        for press in presses:
+            sandbox.wait_for(lambda press=press: sandbox.callback(press)["answered"], what="an answer")
+        sandbox.wait_at_gate("painter")
+        sandbox.open_gate("painter")
+        sandbox.wait_for_photo(ada, count=4)
+        installation.wait_for_deliveries(ada, 6)
+
+        assert len(installation.rows(ada)) == 6
+
+    def test_of_which_there_is_one_come_as_one_photo(self, installation, sandbox):
+        ada = sandbox.person("Ada")
+        control = some_missing(sandbox, ada, "a red boat --n 3 --seed 7", 8)
+
+        sandbox.press(ada, control, "🔁 Try the missing 1 again")
+        photo = sandbox.wait_for_photo(ada, count=3)[-1]
+
+        assert "media_group_id" not in photo
+        assert "seed 8" in photo["caption"]
+        assert "🔁 Again" in buttons_of(photo)
+
+
+def some_missing(sandbox, person, words, *seeds):
+    """Ask for pictures of which those with these seeds fail; returns the message with the buttons."""
+    for seed in seeds:
+        sandbox.arm("router", path=PAINTING, body=f'"seed":{seed}', times=None, preset="moderated")
+    sandbox.say(person, f"/imagine {words}")
+    control = control_of(sandbox, person)
+    sandbox.clear_faults()
+    return control
+
+
+def orders(sandbox, after=0):
+    return [entry["body"] for entry in sandbox.journal("router", PAINTING, after=after)]

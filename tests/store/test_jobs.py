@@ -135,6 +135,30 @@ class TestSubmit:
 
         assert is_new
 
+    def test_a_button_for_several_pictures_pressed_twice_makes_them_once(self, database: Database) -> None:
+        jobs, parent = Jobs(database), submit(database)
+        request, lineage = Request("a red fox", count=3), Lineage(parent.id, "rest")
+
+        for press in ("100", "101"):
+            jobs.submit(request, address=Address(BOT, 1, 9, press=press), sender=Sender(1), lineage=lineage)
+
+        assert count(database, tables.jobs) == 1 + 3
+
+    def test_pictures_may_each_have_parameters_of_their_own(self, database: Database) -> None:
+        jobs, parent = Jobs(database), submit(database)
+        each = (Parameters(seed=8, ratio=(16, 9)), Parameters(seed=3), Parameters())
+
+        first, _ = jobs.submit(
+            Request("a red fox", each[0], count=3),
+            address=Address(BOT, 1, 9, press="100"),
+            sender=Sender(1),
+            lineage=Lineage(parent.id, "rest", RED_FOX, each),
+        )
+
+        siblings = jobs.siblings(first)
+        assert tuple(one.request.parameters for one in siblings) == each
+        assert {one.prompt for one in siblings} == {RED_FOX}
+
     @pytest.mark.parametrize("other", [{"bot": 43}, {"chat": 8}, {"message": 6}])
     def test_messages_of_other_bots_and_chats_are_other_jobs(self, database: Database, other: dict[str, int]) -> None:
         usual = {"bot": 42, "chat": 7, "message": 5}

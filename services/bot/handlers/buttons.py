@@ -87,8 +87,14 @@ class Buttons:
 
     async def _rest(self, press: Press) -> None:
         siblings = await asyncio.to_thread(self._jobs.siblings, press.job)
-        missing = sum(one.state is State.FAILED for one in siblings)
-        await self._make(press, "rest", replace(press.job.request.parameters, seed=None), count=max(missing, 1))
+        missing = tuple(one.request.parameters for one in siblings if one.state is State.FAILED)
+        if not missing:
+            await acknowledge(press.query)
+            return
+        # The first may have failed before its prompt was written; the others then have their own.
+        prompt = next((one.prompt for one in siblings if one.prompt is not None), None)
+        press = replace(press, job=replace(press.job, prompt=prompt))
+        await self._make(press, "rest", missing[0], each=missing)
 
     async def _ratio(self, press: Press) -> None:
         if press.choice not in keyboards.RATIOS:
@@ -110,19 +116,21 @@ class Buttons:
         await self._make(press, f"model {model}", parameters)
         await self._back(press)
 
-    async def _make(self, press: Press, origin: str, parameters: Parameters, *, count: int = 1) -> None:
-        """Have a picture made from this one's prompt."""
+    async def _make(
+        self, press: Press, origin: str, parameters: Parameters, *, each: tuple[Parameters, ...] = ()
+    ) -> None:
+        """Have a picture made from this one's prompt, or several with the parameters of ``each``."""
         await acknowledge(press.query, say("pressed", press.language))
         job = press.job
         old, new = (self._catalogue.wished(one.model) for one in (job.request.parameters, parameters))
         # For a model of the other dialect the prompt is written anew, from the idea.
         prompt = job.prompt if old.dialect == new.dialect or parameters.raw else None
         await self._imagine.order(
-            replace(job.request, parameters=parameters, count=count),
+            replace(job.request, parameters=parameters, count=len(each) or 1),
             replace(address_of(press.message, job.address.bot_id), press=press.query.id),
             job.sender,
             press.context,
-            Lineage(job.id, origin, prompt),
+            Lineage(job.id, origin, prompt, each),
         )
 
     async def _cancel(self, press: Press) -> None:
