@@ -3,8 +3,9 @@
 import json
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
+from itertools import islice
 from pathlib import Path
 from typing import Any, Literal
 
@@ -12,6 +13,8 @@ from shared.names import meant_by
 
 Dialect = Literal["tags", "prose"]
 
+MOST_FOUND = 50  # models that only a survey knows; people choose from lists
+MOST_NAMED = 20  # in one sentence: a message has an end, and so has patience
 MAX_GUIDANCE = 20.0  # of any model; beyond it pictures burn out
 
 
@@ -42,7 +45,8 @@ class Model:
         guidance: The usual guidance scale; None where it can't be chosen.
         prompt_tokens: What is longer is cut by the text encoder.
         providers: Provider → its own name for the model; used while the Hub can't be asked.
-        successor: For a model that no provider serves any more: the one to take instead.
+        successor: For a model that no provider served when this list was made: the one to take instead.
+        served: Whether a provider serves it, as the last survey says; None while there was none.
     """
 
     id: str
@@ -60,6 +64,7 @@ class Model:
     prompt_tokens: int
     providers: Mapping[str, str] = field(default_factory=dict)
     successor: str | None = None
+    served: bool | None = None
 
     @property
     def name(self) -> str:
@@ -68,8 +73,13 @@ class Model:
 
     @property
     def retired(self) -> bool:
-        """Whether no provider served it any more when this list was made."""
-        return self.successor is not None
+        """Whether no provider serves it any more, as far as we know."""
+        return self.successor is not None and not self.served
+
+    @property
+    def offered(self) -> bool:
+        """Whether it may be named to somebody who chooses; by name it can be wished all the same."""
+        return not self.retired and self.served is not False
 
 
 class Catalogue:
@@ -78,13 +88,31 @@ class Catalogue:
     def __init__(self, default: str | None = None, fallbacks: tuple[str, ...] | None = None) -> None:
         """Take the shipped order where the owner named none."""
         shipped = _shipped()
-        self._models = shipped.models
+        self._models = self._shipped = shipped.models
         self.default: str = default or shipped.default
         self.fallbacks: tuple[str, ...] = shipped.fallbacks if fallbacks is None else fallbacks
 
     def __iter__(self) -> Iterator[Model]:
-        """All shipped models, the good ones first."""
+        """All shipped models, the good ones first, and then those that only a survey found."""
         return iter(self._models.values())
+
+    def offered(self, most: int | None = None) -> list[Model]:
+        """The first so many models that somebody may choose."""
+        return list(islice((model for model in self if model.offered), most))
+
+    def refresh(self, surveyed: Mapping[str, Any]) -> None:
+        """Take over what a survey found, in place: everybody who holds this object sees it. Safe beside readers.
+
+        Args:
+            surveyed: Model → its card ``{"providers": {provider: its own name for the model}}``, the most wanted
+                first; empty while there was no survey.
+        """
+        if not surveyed:
+            self._models = self._shipped
+            return
+        found = [model_id for model_id in surveyed if model_id not in self._shipped][:MOST_FOUND]
+        known = {**self._shipped, **{model_id: _guess(model_id) for model_id in found}}
+        self._models = {model_id: _as_surveyed(model, surveyed.get(model_id)) for model_id, model in known.items()}
 
     def model(self, model_id: str) -> Model:
         """A model by its id; one that we don't know gets what its name suggests."""
@@ -95,9 +123,15 @@ class Catalogue:
         return self.model(model_id or self.default)
 
     def meant_by(self, words: str) -> list[Model]:
-        """The models that a person may mean by a part of the id or title, the owner's choices among them."""
+        """The models that a person may mean by a part of the id or title, the owner's choices among them.
+
+        Of several that fit equally well, those that the Hub alone knows are not meant: what it adds from one day to
+        the next must not make words unclear that people are used to.
+        """
         known = {model_id: self.model(model_id) for model_id in (*self._models, self.default, *self.fallbacks)}
-        return meant_by(words, known.values(), lambda model: (model.id, model.name, model.title))
+        found = meant_by(words, known.values(), lambda model: (model.id, model.name, model.title))
+        usual = {*self._shipped, self.default, *self.fallbacks}
+        return [model for model in found if model.id in usual] or found
 
     def in_order(self, model_id: str | None) -> tuple[str, ...]:
         """Ids to try: the wished one, its successor if it is retired, the default, the fallbacks."""
@@ -139,6 +173,12 @@ def _model(id: str, title: str, family: str | None = None, **own: Any) -> Model:
     # The first family that fits; the last one fits everything.
     able = next(able for name, pattern, able in _families() if name == family or (not family and pattern.search(id)))
     return Model(id=id, title=title, **{**able, **own})
+
+
+def _as_surveyed(model: Model, card: Any) -> Model:
+    if card is None:
+        return replace(model, served=False)
+    return replace(model, served=True, providers=card["providers"] or model.providers)
 
 
 def _guess(model_id: str) -> Model:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import TypeVar
 
-from shared.catalogue import MAX_GUIDANCE, Catalogue, Model
+from shared.catalogue import MAX_GUIDANCE, MOST_NAMED, Catalogue, Model
 from shared.errors import BadParameter, EmptyIdea, IdeaTooLong, NoWordsInIdea
 from shared.flags import Flag, part, quote
 from shared.jobs import Parameters, Request
@@ -172,7 +172,7 @@ def _hints_about(model: Model, parameters: Parameters) -> list[Hint]:
         "--no": parameters.negative is None or model.takes_negative or not parameters.raw,
     }
     hints = [Hint("hint_not_taken", {"model": model.name, "name": name}) for name, can in able.items() if not can]
-    if parameters.model is not None and model.successor is not None:
+    if parameters.model is not None and model.retired and model.successor:
         hints.append(Hint("hint_retired", {"model": model.name, "successor": model.successor.rpartition("/")[2]}))
     return hints
 
@@ -183,7 +183,7 @@ def _model(flag: Flag | None, catalogue: Catalogue) -> Model | None:
     found = catalogue.meant_by(flag.value)
     if len(found) == 1:
         return found[0]
-    names = [model.name for model in found or catalogue if found or not model.retired]
+    names = [model.name for model in (found or catalogue.offered())[:MOST_NAMED]]
     raise BadParameter(
         "model_ambiguous" if found else "model_unknown", value=quote(flag.value), candidates=", ".join(names)
     )

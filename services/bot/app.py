@@ -29,6 +29,7 @@ from services.bot.handlers.queue import Queue
 from services.bot.handlers.settings import Settings, question
 from services.bot.intake import DurableApplication, DurableTransport, feed_unhandled, keep_feeding, keep_ticking_off
 from services.bot.locales import DEFAULT, say
+from services.bot.offers import Offers
 from services.bot.settings_menu import START, Menu
 from services.bot.status import Status
 from services.bot.transport import Transport
@@ -45,6 +46,7 @@ from shared.store.database import Database
 from shared.store.errands import Errands
 from shared.store.jobs import Jobs
 from shared.store.keys import Keys
+from shared.store.models import Models
 from shared.store.outbox import Outbox
 from shared.store.people import People
 from shared.store.updates import Updates
@@ -72,6 +74,7 @@ class Bot:
         people = People(database)
         self._application = _application(settings, self._updates, people, box_for(settings))
         catalogue, styles = Catalogue(settings.image_model), Styles(settings.styles_file)
+        self._offers = Offers(catalogue, Models(database))
         jobs = Jobs(database, settings.shares)
         bot = self._application.bot
         self._outbox = Outbox(database)
@@ -111,6 +114,7 @@ class Bot:
         async with application:
             await self._introduce()
             await asyncio.to_thread(self._take_over)
+            await self._offers.look()
             await application.start()
             await feed_unhandled(self._updates, application.bot, application.update_queue, older_than=timedelta(0))
             rounds = [asyncio.create_task(_keep_going(one)) for one in self._rounds()]
@@ -143,6 +147,7 @@ class Bot:
             self._answers.keep_typing,
             self._answers.empty_outbox,
             partial(self._own_keys.keep_telling, application.bot),
+            self._offers.keep_current,
             partial(keep_ticking_off, application),
             partial(keep_feeding, self._updates, application.bot, application.update_queue),
         ]

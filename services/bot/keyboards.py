@@ -1,6 +1,7 @@
 """The buttons under a picture. Stateless: each carries an action, a job's id and perhaps a choice. Pure."""
 
 from collections.abc import Sequence
+from hashlib import sha256
 
 from telegram import CopyTextButton, InlineKeyboardButton, InlineKeyboardMarkup
 
@@ -32,6 +33,11 @@ def read(text: str | None) -> tuple[str, int, str] | None:
     action, _, rest = (text or "").partition(" ")
     number, _, choice = rest.partition(" ")
     return (action, int(number), choice) if number.isdecimal() and len(number) < 19 else None
+
+
+def code_of(model_id: str) -> str:
+    """What stands for a model in a button's data: its id may be too long for it, and its place in a list changes."""
+    return sha256(model_id.encode()).hexdigest()[:12]
 
 
 def picture(job: Job, *, of_several: bool = False) -> InlineKeyboardMarkup:
@@ -77,13 +83,12 @@ def ratios(job: Job) -> InlineKeyboardMarkup:
 
 
 def models(job: Job, catalogue: Catalogue) -> InlineKeyboardMarkup:
-    """The models to choose from, by their place in the catalogue: an id may be longer than a button's data."""
+    """The first models to choose from."""
     buttons = [
-        InlineKeyboardButton(name_of(model.id), callback_data=data(MODEL, job.id, str(place)))
-        for place, model in enumerate(catalogue)
-        if not model.retired
+        InlineKeyboardButton(name_of(model.id), callback_data=data(MODEL, job.id, code_of(model.id)))
+        for model in catalogue.offered(MODELS)
     ]
-    return _choices(job, buttons[:MODELS], 2)
+    return _choices(job, buttons, 2)
 
 
 def _choices(job: Job, buttons: list[InlineKeyboardButton], a_row: int) -> InlineKeyboardMarkup:

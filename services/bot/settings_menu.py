@@ -3,12 +3,11 @@
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from zlib import crc32
 
 from babel import Locale
 from telegram import InlineKeyboardButton, InlineKeyboardMarkup
 
-from services.bot.keyboards import RATIOS
+from services.bot.keyboards import RATIOS, code_of
 from services.bot.locales import languages, say
 from shared.catalogue import Catalogue
 from shared.preferences import (
@@ -49,6 +48,7 @@ PRESETS: dict[str, tuple[float, ...]] = {
     "output_tokens": (512, 1024, 2048, 4096, 8192),
 }
 A_ROW = 4
+MODELS = 30  # on a page; the others can be named with an idea
 _NUMBER = re.compile(r"[+-]?\d{1,9}(?:[.,]\d{1,6})?")
 
 
@@ -213,7 +213,7 @@ class Menu:
     def _choices(self, page: str) -> list[str]:
         return {
             "chat_model": [model.name for model in CHAT_MODELS],
-            "image_model": [model.id for model in self._catalogue if not model.retired],
+            "image_model": [model.id for model in self._catalogue.offered(MODELS)],
             "style": [style.name for style in self._styles],
             "language": list(languages()),
         }.get(page, [])
@@ -238,8 +238,8 @@ class Menu:
 
 
 def _code(page: str, one: str) -> str:
-    """What stands for a choice in a button's data: a model's id may be too long for it, and its place changes."""
-    return f"{crc32(one.encode()):08x}" if page == "image_model" else one
+    """What stands for a choice in a button's data."""
+    return code_of(one) if page == "image_model" else one
 
 
 def _takes_sampling(chat_model: str | None) -> bool:

@@ -26,6 +26,7 @@ from services.worker.gemini.prompts import BLOCK_ONLY_HIGH, PromptWriter
 from services.worker.own_keys import Kept, OwnKeys, PrivateBreaker
 from services.worker.pipeline import Pipeline
 from services.worker.studio import Studio
+from services.worker.surveying import LOOK_S, Surveying
 from services.worker.tasks import TurnTaker, register
 from services.worker.wire import Wire
 from shared.catalogue import Catalogue
@@ -42,6 +43,7 @@ from shared.store.errand_turns import ErrandTurns
 from shared.store.errands import Errands
 from shared.store.jobs import Jobs
 from shared.store.keys import Keys
+from shared.store.models import Models
 from shared.store.turns import Turns
 from shared.styles import Styles
 
@@ -83,7 +85,11 @@ class Worker:
             gemini_version=settings.gemini_api_version,
             hub_url=settings.hf_hub_url,
         )
-        pipeline = _pipeline(settings, database, jobs, self._own_keys)
+        wire = Wire(connections=settings.slots)
+        catalogue = Catalogue(default=settings.image_model, fallbacks=settings.image_fallbacks)
+        hub = Discovery(wire, hub_url=settings.hf_hub_url, catalogue=catalogue, endpoints=settings.endpoints)
+        self._surveying = Surveying(hub, Models(database), own=settings.endpoints)
+        pipeline = _pipeline(settings, database, jobs, wire, hub, self._own_keys)
         self._taker = TurnTaker(
             self.name, self._turns, jobs, pipeline, self._tickets, errands=self._errands, slots=settings.slots
         )
@@ -99,6 +105,7 @@ class Worker:
                 (self._sweep, SWEEP_S),
                 (self._check_keys, CHECK_S),
                 (self._own_keys.reseal, RESEAL_S),
+                (self._surveying.survey_if_due, LOOK_S),
             )
         ]
 
@@ -201,11 +208,9 @@ def _errand_handlers(settings: WorkerSettings, database: Database, errands: Erra
     return {Kind.CHAT: Chatting(errands, Conversations(database), companion, images)}
 
 
-def _pipeline(settings: WorkerSettings, database: Database, jobs: Jobs, own_keys: OwnKeys) -> Pipeline:
-    catalogue = Catalogue(default=settings.image_model, fallbacks=settings.image_fallbacks)
-    wire = Wire(connections=settings.slots)
-    hub = Discovery(wire, hub_url=settings.hf_hub_url, catalogue=catalogue, endpoints=settings.endpoints)
-
+def _pipeline(
+    settings: WorkerSettings, database: Database, jobs: Jobs, wire: Wire, hub: Discovery, own_keys: OwnKeys
+) -> Pipeline:
     def writer(api_key: str, slots: int = OWN_SLOTS) -> PromptWriter:
         return PromptWriter(
             api_key=api_key,
@@ -234,7 +239,7 @@ def _pipeline(settings: WorkerSettings, database: Database, jobs: Jobs, own_keys
         writer(settings.google_api_key.get_secret_value(), settings.slots),
         studio(owners_token, CircuitBreaker(circuits)),
         Images(settings.image_store_url),
-        catalogue,
+        hub.catalogue,
         styles=Styles(settings.styles_file),
         conversations=Conversations(database),
         own_keys=own_keys,

@@ -26,7 +26,7 @@ HUB_S = 6.0
 MOST_MODELS = 1_000  # remembered at once; people may wish for any name
 MOST_PAGES = 30
 TASK = "text-to-image"
-_MODEL_ID = re.compile(r"[A-Za-z0-9_][\w.-]{0,95}(/[A-Za-z0-9_][\w.-]{0,95})?", re.ASCII)
+_MODEL_ID = re.compile(r"[A-Za-z0-9_][\w.-]{0,94}(/[A-Za-z0-9_][\w.-]{0,95})?", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +85,7 @@ class Discovery:
         for page in self._pages():
             for item in page:
                 targets = read_targets(item.get("id"), item.get("inferenceProviderMapping"))
-                if targets:
+                if targets and _MODEL_ID.fullmatch(targets[0].model):
                     found[targets[0].model] = targets
         until = self._clock() + FRESH_S
         with self._lock:

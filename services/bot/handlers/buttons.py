@@ -106,11 +106,10 @@ class Buttons:
         await self._back(press)
 
     async def _model(self, press: Press) -> None:
-        models = list(self._catalogue)
-        if not press.choice.isdecimal() or int(press.choice) >= len(models):
+        model = next((one.id for one in self._catalogue if keyboards.code_of(one.id) == press.choice), None)
+        if model is None:
             await _show(press.query, keyboards.models(press.job, self._catalogue))
             return
-        model = models[int(press.choice)].id
         # Steps and guidance mean something else to another model.
         parameters = replace(press.job.request.parameters, model=model, steps=None, guidance=None)
         await self._make(press, f"model {model}", parameters)

@@ -6,7 +6,7 @@ from telegram.ext import ContextTypes
 from services.bot.handlers.addresses import address_of, answer, sender_of
 from services.bot.locales import say
 from shared.batches import COLUMNS, MAX_LINES
-from shared.catalogue import Catalogue
+from shared.catalogue import MOST_NAMED, Catalogue
 from shared.ideas import MAX_COUNT
 from shared.styles import Styles
 
@@ -43,7 +43,7 @@ class Help:
 
     def _choice(self) -> dict[str, object]:
         default = self._catalogue.wished(None)
-        others = (model.name for model in self._catalogue if not model.retired and model.id != default.id)
+        others = (model.name for model in self._catalogue.offered(MOST_NAMED) if model.id != default.id)
         return {
             "most": MAX_COUNT,
             "default": default.name,

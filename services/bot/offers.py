@@ -1,0 +1,33 @@
+"""Keeps the catalogue at what the workers' surveys found."""
+
+import asyncio
+import logging
+
+from shared.catalogue import Catalogue
+from shared.errors import StoreAway
+from shared.store.models import IMAGE, Models
+
+log = logging.getLogger(__name__)
+
+LOOK_EVERY_S = 60.0
+
+
+class Offers:
+    """Reads what is served; without the database, what was known goes on."""
+
+    def __init__(self, catalogue: Catalogue, models: Models) -> None:
+        self._catalogue = catalogue
+        self._models = models
+
+    async def look(self) -> None:
+        """Take over what the last survey found."""
+        try:
+            self._catalogue.refresh(await asyncio.to_thread(self._models.all, IMAGE))
+        except StoreAway:
+            log.warning("models not read: the database is away")
+
+    async def keep_current(self) -> None:
+        """Look again and again."""
+        while True:
+            await self.look()
+            await asyncio.sleep(LOOK_EVERY_S)

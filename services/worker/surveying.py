@@ -1,0 +1,49 @@
+"""Writes down which image models are served right now, for every process of the installation."""
+
+import logging
+from collections.abc import Collection
+from datetime import timedelta
+
+from services.worker.discovery import Discovery
+from shared.errors import ImagineError
+from shared.store.models import IMAGE, Models
+
+log = logging.getLogger(__name__)
+
+LOOK_S = 60.0  # how often a worker looks whether a survey is due
+EVERY = timedelta(minutes=10)  # between two surveys of an installation, however many workers it has
+
+
+class Surveying:
+    """Asks the Hub now and then. While it is away, what is written down stays."""
+
+    def __init__(self, discovery: Discovery, models: Models, *, own: Collection[str] = ()) -> None:
+        """Take the models that the owner serves, at ``own`` endpoints, for served whatever the Hub says."""
+        self._discovery = discovery
+        self._models = models
+        self._own = tuple(own)
+
+    def survey_if_due(self) -> None:
+        """Write the list anew if it is time, and this process is the one to do it.
+
+        Raises:
+            StoreAway: The database does not answer.
+        """
+        if self._models.due(IMAGE, EVERY):
+            self._survey()
+        self._discovery.catalogue.refresh(self._models.all(IMAGE))
+
+    def _survey(self) -> None:
+        try:
+            found = self._discovery.survey()
+        except ImagineError as error:
+            log.warning("no survey of the models", extra={"error": str(error)})
+            return
+        if not found:
+            # More likely that the Hub is out of order than that nobody paints any more.
+            log.warning("no survey of the models", extra={"error": "the Hub names none"})
+            return
+        served = {model: {target.provider: target.provider_id for target in found[model]} for model in found}
+        cards = {**{model: {} for model in self._own}, **served}
+        self._models.replace(IMAGE, {model: {"providers": providers} for model, providers in cards.items()})
+        log.info("models surveyed", extra={"models": len(cards)})
