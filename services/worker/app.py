@@ -85,11 +85,9 @@ class Worker:
             gemini_version=settings.gemini_api_version,
             hub_url=settings.hf_hub_url,
         )
-        wire = Wire(connections=settings.slots)
-        catalogue = Catalogue(default=settings.image_model, fallbacks=settings.image_fallbacks)
-        hub = Discovery(wire, hub_url=settings.hf_hub_url, catalogue=catalogue, endpoints=settings.endpoints)
+        hub = _hub(settings)
         self._surveying = Surveying(hub, Models(database), own=settings.endpoints)
-        pipeline = _pipeline(settings, database, jobs, wire, hub, self._own_keys)
+        pipeline = _pipeline(settings, database, jobs, hub, self._own_keys)
         self._taker = TurnTaker(
             self.name, self._turns, jobs, pipeline, self._tickets, errands=self._errands, slots=settings.slots
         )
@@ -208,9 +206,15 @@ def _errand_handlers(settings: WorkerSettings, database: Database, errands: Erra
     return {Kind.CHAT: Chatting(errands, Conversations(database), companion, images)}
 
 
-def _pipeline(
-    settings: WorkerSettings, database: Database, jobs: Jobs, wire: Wire, hub: Discovery, own_keys: OwnKeys
-) -> Pipeline:
+def _hub(settings: WorkerSettings) -> Discovery:
+    catalogue = Catalogue(default=settings.image_model, fallbacks=settings.image_fallbacks)
+    wire = Wire(connections=settings.slots)
+    return Discovery(wire, hub_url=settings.hf_hub_url, catalogue=catalogue, endpoints=settings.endpoints)
+
+
+def _pipeline(settings: WorkerSettings, database: Database, jobs: Jobs, hub: Discovery, own_keys: OwnKeys) -> Pipeline:
+    wire = Wire(connections=settings.slots)
+
     def writer(api_key: str, slots: int = OWN_SLOTS) -> PromptWriter:
         return PromptWriter(
             api_key=api_key,
