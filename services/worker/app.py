@@ -23,7 +23,7 @@ from services.worker.errands import ErrandTaker, Handler
 from services.worker.gemini.chat import Companion
 from services.worker.gemini.client import Gemini
 from services.worker.gemini.prompts import BLOCK_ONLY_HIGH, PromptWriter
-from services.worker.own_keys import Kept, OwnKeys, PrivateBreaker
+from services.worker.own_keys import GOOGLE, Kept, Lent, OwnKeys, PrivateBreaker
 from services.worker.pipeline import Pipeline
 from services.worker.studio import Studio
 from services.worker.surveying import LOOK_S, Surveying
@@ -72,11 +72,11 @@ class Worker:
         self._turns = Turns(database, lease=lease, deadline=deadline, shares=settings.shares)
         self._errand_turns = ErrandTurns(database, lease=lease, deadline=deadline)
         errands = Errands(database)
-        handlers = _errand_handlers(settings, database, errands)
-        self._errands = ErrandTaker(self._errand_turns, errands, handlers, self._tickets)
-        jobs = Jobs(database, settings.shares)
         box = box_for(settings)
         self._own_keys = OwnKeys(Keys(database), box)
+        handlers = _errand_handlers(settings, database, errands, self._own_keys)
+        self._errands = ErrandTaker(self._errand_turns, errands, handlers, self._tickets)
+        jobs = Jobs(database, settings.shares)
         self._checks = Checks(
             Keys(database),
             box,
@@ -190,20 +190,27 @@ class Worker:
             self._tickets.send(due - under_way)
 
 
-def _errand_handlers(settings: WorkerSettings, database: Database, errands: Errands) -> dict[Kind, Handler]:
+def _errand_handlers(
+    settings: WorkerSettings, database: Database, errands: Errands, own_keys: OwnKeys
+) -> dict[Kind, Handler]:
     """Who runs which errands."""
-    companion = Companion(
-        Gemini(
-            api_key=settings.google_api_key.get_secret_value(),
-            base_url=settings.gemini_base_url,
-            api_version=settings.gemini_api_version,
-            slots=settings.slots,
-        ),
-        model=settings.chat_model,
-        safety=dict.fromkeys(BLOCK_ONLY_HIGH, settings.safety),
-    )
+
+    def companion(api_key: str, slots: int = OWN_SLOTS) -> Companion:
+        return Companion(
+            Gemini(
+                api_key=api_key,
+                base_url=settings.gemini_base_url,
+                api_version=settings.gemini_api_version,
+                slots=slots,
+            ),
+            model=settings.chat_model,
+            safety=dict.fromkeys(BLOCK_ONLY_HIGH, settings.safety),
+        )
+
+    owners = companion(settings.google_api_key.get_secret_value(), settings.slots)
+    companions = Lent(own_keys, GOOGLE, owners, companion)
     images = Images(settings.image_store_url)
-    return {Kind.CHAT: Chatting(errands, Conversations(database), companion, images)}
+    return {Kind.CHAT: Chatting(errands, Conversations(database), companions, images)}
 
 
 def _hub(settings: WorkerSettings) -> Discovery:

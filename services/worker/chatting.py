@@ -10,6 +10,7 @@ from typing import Any
 from obstore.exceptions import NotFoundError
 
 from services.worker.gemini.chat import CALL_S, Companion, File, Said
+from services.worker.own_keys import Lent
 from shared.errands import Conversation, Errand
 from shared.errors import FileNotUnderstood, FileTooLarge, OutOfTime
 from shared.images import Images
@@ -44,14 +45,14 @@ class Chatting:
         self,
         errands: Errands,
         conversations: Conversations,
-        companion: Companion,
+        companions: Lent[Companion],
         images: Images,
         *,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._errands = errands
         self._conversations = conversations
-        self._companion = companion
+        self._companions = companions
         self._images = images
         self._clock = clock
 
@@ -65,14 +66,15 @@ class Chatting:
             LostTurn: The turn belongs to another worker by now.
         """
         question = _said(errand, self._files(errand))
-        memory = self._recall(errand)
-        answer = self._companion.answer(
-            [*self._history(memory.turns, spare=sum(len(file.data) for file in question.files)), question],
-            summary=memory.summary,
-            writing=errand.writing,
-            seconds=_seconds_left(errand),
-            hear=self._scribe(errand),
-        )
+        with self._companions.to(errand.sender.id) as companion:
+            memory = self._recall(errand, companion)
+            answer = companion.answer(
+                [*self._history(memory.turns, spare=sum(len(file.data) for file in question.files)), question],
+                summary=memory.summary,
+                writing=errand.writing,
+                seconds=_seconds_left(errand),
+                hear=self._scribe(errand),
+            )
         if answer.end == "stopped" and not answer.text.strip():
             self._errands.cancel(errand)
             return
@@ -100,7 +102,7 @@ class Chatting:
 
     # Memory
 
-    def _recall(self, errand: Errand) -> Memory:
+    def _recall(self, errand: Errand, companion: Companion) -> Memory:
         """The turns before this one, none of them too old; the older ones are summed up first where they grew."""
         talk = self._conversations.read(errand.conversation_id) if errand.conversation_id else None
         if talk is None:
@@ -110,13 +112,13 @@ class Chatting:
             return Memory(tuple(turns), talk.summary)
         kept = _newest(turns, KEPT_TOKENS)
         older = turns[: len(turns) - len(kept)]
-        return Memory(tuple(kept), self._sum_up(talk, older))
+        return Memory(tuple(kept), self._sum_up(talk, older, companion))
 
-    def _sum_up(self, talk: Conversation, older: Sequence[Errand]) -> str | None:
+    def _sum_up(self, talk: Conversation, older: Sequence[Errand], companion: Companion) -> str | None:
         """Put older turns into the summary; where that fails, they are left out this time and tried again later."""
         # What is too long even for that is summed up from its newest end.
         told = [said for turn in _newest(older, 4 * HISTORY_TOKENS) for said in (_said(turn), _replied(turn))]
-        summary = self._companion.summarise(told, talk.summary)
+        summary = companion.summarise(told, talk.summary)
         if summary is None:
             log.warning("conversation not summarised", extra={"conversation_id": talk.id})
             return talk.summary

@@ -77,6 +77,36 @@ class OwnKeys:
                 self._keys.replace_seal(key, sealed)
 
 
+class Lent(Generic[T]):
+    """What calls a service, each on the key of whom it is lent to.
+
+    Args:
+        owners: Goes to people without a key of their own.
+        make: Makes one with a person's own key.
+    """
+
+    def __init__(self, own_keys: OwnKeys, service: str, owners: T, make: Callable[[str], T]) -> None:
+        self._own_keys = own_keys
+        self._service = service
+        self._owners = owners
+        self._kept = Kept(make)
+
+    @contextmanager
+    def to(self, user_id: int) -> Iterator[T]:
+        """Lend it for the time of a call.
+
+        Raises:
+            OwnKeyRefused: The service refused the person's own key.
+            BadCredentials: It refused the owner's.
+        """
+        own = self._own_keys.of(user_id).get(self._service)
+        if own is None:
+            yield self._owners
+            return
+        with self._own_keys.using(own[0]):
+            yield self._kept.get(own[1])
+
+
 class PrivateBreaker(CircuitBreaker):
     """The common circuits, for calls with a person's own key: a limit of theirs says nothing of the provider."""
 
@@ -86,4 +116,4 @@ class PrivateBreaker(CircuitBreaker):
             super().tell(target, error)
 
 
-__all__ = ["GOOGLE", "HUGGINGFACE", "Kept", "OwnKeys", "PrivateBreaker"]
+__all__ = ["GOOGLE", "HUGGINGFACE", "Kept", "Lent", "OwnKeys", "PrivateBreaker"]

@@ -77,11 +77,16 @@ class TestOwnKeys:
         assert "works" in bring(sandbox, ada, "HuggingFace", TOKEN)
         start = max(entry["id"] for entry in sandbox.journal())
         assert installation.delivered(sandbox.say(ada, "/imagine a fox")).state == "finished"
+        sandbox.say(ada, "echo: hello again")
+        sandbox.wait_for_message(
+            ada, lambda message: "hello again" in message.get("text", "") and "reply_markup" in message
+        )
         calls = [
-            *sandbox.journal("gemini", ":generateContent", after=start),
+            *sandbox.journal("gemini", "enerateContent", after=start),
             *sandbox.journal("router", PAINTING, after=start),
         ]
         paid_by = {entry["headers"].get("x-goog-api-key") or entry["headers"].get("authorization") for entry in calls}
+        assert len(calls) == 3
         assert paid_by == {mask(GOOGLE_KEY), f"Bearer {mask(TOKEN)}"}
 
         sandbox.say(ada, f"/imagine a fox {STRAY}")

@@ -11,26 +11,32 @@ import obstore
 import PIL.Image
 import pytest
 from builders import AN_HOUR, BOT
+from cryptography.fernet import Fernet
 from sqlalchemy import update
 
 from sandbox.app import Sandbox
-from sandbox.client import SandboxClient
+from sandbox.client import SandboxClient, mask
 from services.worker import chatting
 from services.worker.chatting import Chatting
 from services.worker.errands import ErrandTaker
 from services.worker.gemini.chat import Companion
 from services.worker.gemini.client import Gemini
+from services.worker.own_keys import GOOGLE, Lent, OwnKeys
 from shared.errands import Errand, Kind
 from shared.images import Images
 from shared.jobs import ENDED, Address, Sender, State, Writing
 from shared.queue import Tickets, make_celery
+from shared.secrets import Box
 from shared.store import tables
 from shared.store.conversations import Conversations
 from shared.store.database import Database
 from shared.store.errand_turns import ErrandTurns
 from shared.store.errands import Errands
+from shared.store.keys import ACCEPTED, REFUSED, Keys
 
 KEY = "AIza-sandbox-key"
+ADAS_KEY = "AIzaSyADASadasADASadasADASadasADASadas"
+ADA, BOB = 71, 72
 MODEL = "gemini-3.5-flash"
 
 
@@ -44,22 +50,44 @@ class Parlour:
         self.conversations = Conversations(database)
         self.images = Images(folder.as_uri())
         self.folder = folder
-        self.gemini = Gemini(api_key=KEY, base_url=f"{sandbox.url}/gemini", api_version="v1beta", slots=4)
+        self.connections: list[Gemini] = []
+        self.keys = Keys(database)
+        self.box = Box(Fernet.generate_key().decode())
         self.seconds = itertools.count()  # every look at the clock finds a second later
-        companion = Companion(self.gemini, model=MODEL)
+        companions = Lent(OwnKeys(self.keys, self.box), GOOGLE, self._companion(KEY), self._companion)
         handler = Chatting(
-            self.errands, self.conversations, companion, self.images, clock=lambda: float(next(self.seconds))
+            self.errands, self.conversations, companions, self.images, clock=lambda: float(next(self.seconds))
         )
         turns = ErrandTurns(database, lease=AN_HOUR, deadline=AN_HOUR)
         self.taker = ErrandTaker(turns, self.errands, {Kind.CHAT: handler}, Tickets(make_celery(None)))
         self._messages = itertools.count(1)
 
-    def ask(self, text: str, *, chat: int = 7, writing: Writing | None = None, **question: Any) -> Errand:
+    def _companion(self, key: str) -> Companion:
+        base_url = f"{self.sandbox.url}/gemini"
+        self.connections.append(Gemini(api_key=key, base_url=base_url, api_version="v1beta", slots=4))
+        return Companion(self.connections[-1], model=MODEL)
+
+    def bring(self, key: str, *, person: int) -> None:
+        """Keep a person's own key, which Google was found to know."""
+        self.keys.put(
+            person,
+            GOOGLE,
+            sealed=self.box.seal(key).sealed,
+            last_four=key[-4:],
+            bot_id=BOT,
+            message_id=1,
+            language="en",
+        )
+        self.keys.settle(self.keys.of(person)[GOOGLE], ACCEPTED)
+
+    def ask(
+        self, text: str, *, chat: int = 7, person: int | None = None, writing: Writing | None = None, **question: Any
+    ) -> Errand:
         errand, _ = self.errands.submit(
             Kind.CHAT,
             {"text": text, "attachments": [], "reply_to": None} | question,
             address=Address(BOT, chat, next(self._messages)),
-            sender=Sender(chat),
+            sender=Sender(person or chat),
             writing=writing,
             conversation_id=self.conversations.of(BOT, chat).id,
         )
@@ -101,6 +129,11 @@ class Parlour:
         self.sandbox.arm("gemini", preset=preset, **fault)
 
     @property
+    def paid_by(self) -> list[str]:
+        """Whose key each call was made on, in order; masked."""
+        return [entry["headers"]["x-goog-api-key"] for entry in self.sandbox.journal("gemini")]
+
+    @property
     def questions(self) -> list[dict[str, Any]]:
         return [entry["body"] for entry in self.sandbox.journal("gemini")]
 
@@ -118,7 +151,8 @@ def parlour(database: Database, sandbox: Sandbox, tmp_path: Path) -> Iterator[Pa
         parlour.sandbox.clear_faults()
         parlour.sandbox.clear_journal()
         yield parlour
-    parlour.gemini.close()
+    for connection in parlour.connections:
+        connection.close()
 
 
 class TestMemory:
@@ -307,6 +341,38 @@ class TestModels:
         parlour.fail("bad-key")
 
         assert parlour.say("hello").reason == "bad_credentials"
+
+
+class TestWhoseKeyPays:
+    def test_it_is_the_askers_own_in_a_group_too(self, parlour: Parlour) -> None:
+        parlour.bring(ADAS_KEY, person=ADA)
+
+        parlour.say("hello", chat=-9, person=ADA)
+        parlour.say("hello", chat=-9, person=BOB)
+        parlour.say("hello again", chat=-9, person=ADA)
+
+        assert parlour.paid_by == [mask(ADAS_KEY), mask(KEY), mask(ADAS_KEY)]
+
+    def test_the_same_one_sums_up(self, parlour: Parlour, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(chatting, "HISTORY_TOKENS", 300)
+        monkeypatch.setattr(chatting, "KEPT_TOKENS", 100)
+        parlour.bring(ADAS_KEY, person=ADA)
+        parlour.say("echo: " + "the first words of all " * 60, chat=ADA)
+
+        parlour.say("hello", chat=ADA)
+
+        assert parlour.conversations.of(BOT, ADA).summary
+        assert parlour.paid_by == [mask(ADAS_KEY)] * 3
+
+    def test_one_that_is_refused_is_told_and_not_replaced_by_the_owners(self, parlour: Parlour) -> None:
+        parlour.bring(ADAS_KEY, person=ADA)
+        parlour.fail("bad-key")
+
+        ended = parlour.say("hello", chat=ADA)
+
+        assert (ended.state, ended.reason) == (State.FAILED, "own_key_refused")
+        assert parlour.paid_by == [mask(ADAS_KEY)]
+        assert parlour.keys.of(ADA)[GOOGLE].state == REFUSED
 
 
 class TestFiles:
