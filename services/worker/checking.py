@@ -2,7 +2,7 @@
 
 import logging
 
-from services.worker.wire import Wire
+from services.worker.wire import Answer, Wire
 from shared.errors import ImagineError
 from shared.secrets import GOOGLE, Box
 from shared.store.keys import ACCEPTED, REFUSED, Key, Keys
@@ -12,6 +12,7 @@ log = logging.getLogger(__name__)
 CHECK_S = 10.0
 MOST_AT_ONCE = 20
 GEMINI = "https://generativelanguage.googleapis.com"
+INVALID = b'"API_KEY_INVALID"'  # the reason that Gemini gives, wherever it stands among the details
 
 
 class Checks:
@@ -45,14 +46,16 @@ class Checks:
             else (self._whoami, {"Authorization": f"Bearer {plain}"})
         )
         try:
-            status = self._wire.call("GET", url, seconds=CHECK_S, headers=headers).status
+            answer = self._wire.call("GET", url, seconds=CHECK_S, headers=headers)
         except ImagineError:
             return None
-        return verdict(status)
+        return verdict(answer)
 
 
-def verdict(status: int) -> str | None:
+def verdict(answer: Answer) -> str | None:
     """What an answer says of the key; None where it says nothing. Pure."""
-    if 200 <= status < 300:
+    if answer.ok:
         return ACCEPTED
-    return REFUSED if status in {400, 401, 403} else None
+    # Gemini says 400 of a bad key, and of much that no key can help, such as the country that a worker stands in.
+    is_bad = answer.status in {401, 403} or (answer.status == 400 and INVALID in answer.body)
+    return REFUSED if is_bad else None

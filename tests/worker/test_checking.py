@@ -1,0 +1,118 @@
+"""What services say of people's keys, asked over HTTP of the stand-ins, and what becomes of the keys."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from builders import BOT
+from cryptography.fernet import Fernet
+from sqlalchemy import update
+
+from sandbox.app import Sandbox
+from sandbox.client import SandboxClient
+from services.worker.checking import Checks
+from services.worker.wire import Wire
+from shared.secrets import GOOGLE, HUGGINGFACE, Box
+from shared.store import tables
+from shared.store.database import Database
+from shared.store.keys import ACCEPTED, REFUSED, UNCHECKED, Key, Keys
+
+PLAIN = {GOOGLE: "AIzaSyCHECKcheckCHECKcheckCHECKcheckCHE", HUGGINGFACE: "hf_CHECKcheckCHECKcheckCHECKcheckCHE"}
+ADA = 7
+
+
+class Desk:
+    """A worker that checks keys, and a person who brings them."""
+
+    def __init__(self, database: Database, sandbox: Sandbox) -> None:
+        self._database = database
+        self._box = Box(Fernet.generate_key().decode())
+        self._keys = Keys(database)
+        self._checks = Checks(
+            self._keys,
+            self._box,
+            Wire(connections=1),
+            gemini_url=f"{sandbox.url}/gemini",
+            gemini_version="v1beta",
+            hub_url=f"{sandbox.url}/hub",
+        )
+        self.sandbox = SandboxClient(sandbox.url)
+
+    def bring(self, service: str) -> Key:
+        """Keep a key, and have it checked; returns how it stands then."""
+        sealed = self._box.seal(PLAIN[service]).sealed
+        self._keys.put(ADA, service, sealed=sealed, last_four="kche", bot_id=BOT, message_id=1, language="en")
+        return self.check(service)
+
+    def check(self, service: str) -> Key:
+        """Have it checked, as if every wait were over."""
+        with self._database.writing() as connection:
+            connection.execute(update(tables.keys).values(not_before=None))
+        self._checks.check_new()
+        return self._keys.of(ADA)[service]
+
+    def opens(self, key: Key, service: str) -> bool:
+        """Whether what is kept is still the key that was brought."""
+        return self._box.unseal(key.sealed) == PLAIN[service]
+
+
+@pytest.fixture(scope="module")
+def sandbox() -> Iterator[Sandbox]:
+    with Sandbox() as sandbox:
+        yield sandbox
+
+
+@pytest.fixture
+def desk(database: Database, sandbox: Sandbox) -> Iterator[Desk]:
+    desk = Desk(database, sandbox)
+    with desk.sandbox:
+        desk.sandbox.clear_faults()
+        yield desk
+
+
+class TestChecks:
+    @pytest.mark.parametrize("service", [GOOGLE, HUGGINGFACE])
+    def test_a_good_key_is_accepted(self, desk: Desk, service: str) -> None:
+        key = desk.bring(service)
+
+        assert key.state == ACCEPTED
+        assert desk.opens(key, service)
+
+    @pytest.mark.parametrize(
+        ("service", "fault"),
+        [
+            (GOOGLE, {"service": "gemini", "preset": "bad-key"}),
+            (GOOGLE, {"service": "gemini", "preset": "permission"}),
+            (HUGGINGFACE, {"service": "hub", "status": 401, "reply": {"error": "Invalid username or password."}}),
+        ],
+    )
+    def test_a_bad_key_is_not_kept(self, desk: Desk, service: str, fault: dict[str, Any]) -> None:
+        desk.sandbox.arm(**fault)
+
+        key = desk.bring(service)
+
+        assert (key.state, key.sealed) == (REFUSED, "")
+
+    @pytest.mark.parametrize(
+        ("service", "fault"),
+        [
+            (GOOGLE, {"service": "gemini", "preset": "bad-argument"}),
+            (GOOGLE, {"service": "gemini", "preset": "country"}),
+            (GOOGLE, {"service": "gemini", "preset": "overloaded"}),
+            (GOOGLE, {"service": "gemini", "status": 400, "reply": "<h1>Bad Request</h1>"}),
+            (GOOGLE, {"service": "gemini", "drop": "before"}),
+            (HUGGINGFACE, {"service": "hub", "status": 400, "reply": {"error": "Bad Request"}}),
+            (HUGGINGFACE, {"service": "hub", "status": 503, "reply": "<h1>Service Unavailable</h1>"}),
+        ],
+    )
+    def test_what_says_nothing_of_a_key_costs_nobody_theirs(
+        self, desk: Desk, service: str, fault: dict[str, Any]
+    ) -> None:
+        armed = desk.sandbox.arm(**fault)
+
+        key = desk.bring(service)
+        assert key.state == UNCHECKED
+        assert desk.opens(key, service)
+
+        desk.sandbox.clear_faults(armed["id"])
+        assert desk.check(service).state == ACCEPTED
