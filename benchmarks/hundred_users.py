@@ -10,20 +10,16 @@ shares the machine's cores. Prints seconds from the first message to the first, 
 import argparse
 import os
 import subprocess
-import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from pathlib import Path
 
+from benchmarks.installation import BIN, environment, fresh, process, until
 from sandbox.client import SandboxClient
 
-BIN = Path(sys.executable).parent
 GEMINI_S, PAINTER_S = 2.0, 3.0
-MODEL = "stabilityai/stable-diffusion-3-medium-diffusers"  # served synchronously, by hf-inference
-TOKEN = "4242:" + "b" * 35
 
 
 def main() -> None:
@@ -38,28 +34,24 @@ def main() -> None:
 
     with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
         url = f"http://127.0.0.1:{wanted.port}"
-        stack.enter_context(_process("sandbox", "--port", str(wanted.port)))
+        stack.enter_context(process("sandbox", "--port", str(wanted.port)))
         client = SandboxClient(url)
-        _until(lambda: client.call("GET", "/people") is not None)
-        environment = _environment(url, folder)
+        until(lambda: client.call("GET", "/people") is not None)
+        settings = environment(url, folder)
         if wanted.distributed:
-            environment |= {
-                "DATABASE_URL": wanted.postgres,
-                "REDIS_URL": wanted.redis,
-                "G2D_SECRET_KEY": "benchmark" * 4 + "benchma=",
-            }
-            _fresh(wanted.postgres, wanted.redis)
-            subprocess.run([BIN / "g2d", "migrate"], env=environment, check=True)
+            settings |= {"DATABASE_URL": wanted.postgres, "REDIS_URL": wanted.redis}
+            fresh(wanted.postgres, wanted.redis)
+            subprocess.run([BIN / "g2d", "migrate"], env=settings, check=True)
         commands = ("bot", "worker") if wanted.distributed else ("run",)
-        ours = [stack.enter_context(_process(command, environment=environment)) for command in commands]
+        ours = [stack.enter_context(process(command, environment=settings)) for command in commands]
         client.wait_for(lambda: client.journal("telegram", "getUpdates"), timeout_s=60, what="the bot")
 
         _measure(client, 1)  # Everything is loaded and connected after this.
         client.call("PUT", "/gemini/_sandbox", json={"latency_s": GEMINI_S})
         client.call("PUT", "/router/_sandbox", json={"latency_s": PAINTER_S, "same_picture": True})
-        before = [_cpu_seconds(process) for process in ours]
+        before = [_cpu_seconds(one) for one in ours]
         waits = _measure(client, wanted.users)
-        used = sum(_cpu_seconds(process) for process in ours) - sum(before)
+        used = sum(_cpu_seconds(one) for one in ours) - sum(before)
         least = GEMINI_S + PAINTER_S
         print(
             f"{'distributed' if wanted.distributed else 'embedded'}: {len(waits)} users, least {least:.1f} s: "
@@ -96,62 +88,9 @@ def _say(url: str, people: list[dict]) -> None:
             client.say(person, f"/imagine a lighthouse for {person['first_name']}")
 
 
-def _environment(url: str, folder: str) -> dict[str, str]:
-    return {
-        "PATH": os.environ["PATH"],
-        "TELEGRAM_BOT_TOKEN": TOKEN,
-        "TELEGRAM_API_URL": f"{url}/telegram",
-        "GOOGLE_API_KEY": "a-key-for-the-benchmark",
-        "GOOGLE_GEMINI_BASE_URL": f"{url}/gemini",
-        "HF_TOKEN": "hf_" + "b" * 34,
-        "HF_ROUTER_URL": f"{url}/router",
-        "HF_ENDPOINT": f"{url}/hub",
-        "HF_IMAGE_HOSTS": url,
-        "G2D_IMAGE_MODEL": MODEL,
-        "G2D_DATA_DIR": folder,
-        "G2D_LOG_LEVEL": "WARNING",
-    }
-
-
-@contextmanager
-def _process(*arguments: str, environment: dict[str, str] | None = None) -> Iterator[subprocess.Popen]:
-    process = subprocess.Popen([BIN / "g2d", *arguments], env=environment)
-    try:
-        yield process
-    finally:
-        process.kill()
-        process.wait()
-
-
-def _cpu_seconds(process: subprocess.Popen) -> float:
-    user, system = Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()[11:13]
+def _cpu_seconds(started: subprocess.Popen) -> float:
+    user, system = Path(f"/proc/{started.pid}/stat").read_text().rpartition(")")[2].split()[11:13]
     return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
-
-
-def _fresh(postgres: str, redis_url: str) -> None:
-    import psycopg
-    import redis
-
-    server, _, name = postgres.rpartition("/")
-    with psycopg.connect(f"{server}/postgres", autocommit=True) as connection:
-        connection.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
-        connection.execute(f'CREATE DATABASE "{name}"')
-    with redis.Redis.from_url(redis_url) as server_:
-        server_.flushdb()
-
-
-def _until(ready, seconds: float = 60) -> None:
-    import requests
-
-    deadline = time.monotonic() + seconds
-    while True:
-        try:
-            if ready():
-                return
-        except requests.ConnectionError:
-            if time.monotonic() > deadline:
-                raise
-            time.sleep(0.1)
 
 
 if __name__ == "__main__":
