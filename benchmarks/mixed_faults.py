@@ -34,8 +34,8 @@ from shared.jobs import State
 from shared.store import tables
 from shared.store.database import Database
 
-PAUSE_S = 12  # what services that name a time to wait say
-OWN_WORK_S = 5.0  # of a turn beyond its calls: far below any announced wait, far above what two busy cores need
+PAUSE_S = 15  # what services that name a time to wait say
+OWN_WORK_S = 10.0  # of a turn beyond its calls: two busy cores take up to 7 s without any fault, a wait takes longer
 LOOK_S = 0.1
 LATENCY_S = {"gemini": 0.5, "router": 1.0}
 MODELS = ("stable-diffusion-3-medium", "FLUX.1-dev", "FLUX.1-schnell", "Qwen-Image")  # several providers each
@@ -236,7 +236,7 @@ def _arm_plan(
     kinds = [common[number % len(common)] for number in range(len(struck))]
     chance.shuffle(kinds)
     soon = range(len(kinds) // 8, len(kinds) // 8 + max(len(kinds) // 4, len(rare)))
-    for kind, place in zip(rare, chance.sample(soon, len(rare)), strict=True):
+    for kind, place in zip(rare, chance.sample(soon, len(rare)) if len(kinds) > 2 * len(rare) else (), strict=False):
         kinds[place] = kind
     # An armed fault lets pass what the ones before it have not struck.
     for before, (number, kind) in enumerate(zip(struck, kinds, strict=True)):

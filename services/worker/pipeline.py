@@ -1,5 +1,6 @@
 """idea → prompt → image → record, read from top to bottom."""
 
+import logging
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -8,12 +9,22 @@ from services.worker.own_keys import GOOGLE, HUGGINGFACE, Kept, OwnKeys
 from services.worker.recipes import read_recipe
 from services.worker.studio import Order, Studio
 from shared.catalogue import Catalogue
-from shared.errors import ElsewhereError, OutOfTime, PromptUnderWay, QuotaExhausted, ServiceBusy, ServiceUnreachable
+from shared.errors import (
+    ElsewhereError,
+    OutOfTime,
+    PromptUnderWay,
+    QuotaExhausted,
+    ServiceBusy,
+    ServiceUnreachable,
+    UnexpectedAnswer,
+)
 from shared.images import Images
 from shared.jobs import ENDED, Attempt, Image, Job, Prompt, Recipe
 from shared.store.conversations import Conversations
 from shared.store.jobs import Jobs
 from shared.styles import Styles
+
+log = logging.getLogger(__name__)
 
 PROMPT_SECONDS = 90.0  # for one prompt, its repairs included
 SHARING_PAUSE_S = 0.5
@@ -119,6 +130,10 @@ class Pipeline:
                 talk=self._talk_before(job),
             )
         except QuotaExhausted:
+            return self._own_words(job)
+        except UnexpectedAnswer as error:
+            # The person gets a picture all the same; what Gemini wrote, or refused, is for the owner to look at.
+            log.error("prompt not written", extra={"job_id": job.id, "error": str(error)[:200]})  # noqa: TRY400
             return self._own_words(job)
         except (ServiceBusy, ServiceUnreachable):
             if job.failures < PATIENCE_WITH_GEMINI:

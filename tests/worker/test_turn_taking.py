@@ -26,6 +26,7 @@ from shared.errors import (
     ServiceUnreachable,
     StillPainting,
     StoreAway,
+    UnexpectedAnswer,
 )
 from shared.images import Images
 from shared.jobs import Attempt, Image, Job, Parameters, Prompt, Recipe, Stage, State
@@ -297,6 +298,20 @@ class TestWithoutGemini:
         assert job.state is State.FINISHED
         assert job.prompt is not None
         assert job.prompt.text == "ein roter Fuchs"
+
+    def test_when_it_writes_nothing_that_can_be_read_there_is_a_picture_and_the_owner_can_know(
+        self, workshop: Workshop, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        job = submit(workshop.database, "ein roter Fuchs")
+        workshop.writer.happenings = [UnexpectedAnswer("no candidate")]
+
+        workshop.take_a_turn()
+
+        job = read(workshop.database, job)
+        assert job.state is State.FINISHED
+        assert job.prompt is not None
+        assert (job.prompt.text, job.prompt.model) == ("ein roter Fuchs", None)
+        assert [record.levelname for record in caplog.records if record.msg == "prompt not written"] == ["ERROR"]
 
     def test_what_gemini_refuses_is_not_painted(self, workshop: Workshop) -> None:
         job = submit(workshop.database)
