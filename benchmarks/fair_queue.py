@@ -43,7 +43,7 @@ from shared.store.updates import RawUpdate, Updates
 SERVER = os.environ.get("TEST_POSTGRES_URL", "postgresql://postgres@127.0.0.1:5432/postgres")
 FEW = 1_000  # queued jobs that the many are compared with
 THREADS = 8
-CLAIMS, ROUNDS = 400, 3  # between two rounds the jobs are given back
+CLAIMS, ROUNDS = 150, 2  # between two rounds the jobs are given back
 IN_BATCHES = 10  # one person in so many asks in batches
 BOT = 42
 IDEA = "a lighthouse on a cliff in a storm, seen from the sea"
@@ -103,6 +103,7 @@ def _claims(database: Database, jobs: int, people: int) -> None:
     few, many = min(FEW, jobs), jobs
     _fill(database, 0, few, people)
     before = _measure(database)
+    print(f"{few:,} queued measured")
     began = time.monotonic()
     _fill(database, few, many, people)
     print(f"{many - few:,} more jobs written in {time.monotonic() - began:.0f} s")
@@ -152,6 +153,7 @@ def _measure(database: Database) -> dict[str, list[float]]:
             for alone in (False, True):
                 name = f"{threads} at a time{', none of a batch' if alone else ''}{commits}"
                 found[name] = _time_claims(database, threads=threads, alone=alone)
+    found["no claim: the place of the last in the line"] = [_time_place(database) for _ in range(5)]
     return found
 
 
@@ -180,6 +182,14 @@ def _time_claims(database: Database, *, threads: int, alone: bool) -> list[float
             samples += pool.map(claim, range(CLAIMS))
             turns.release(None)
     return samples
+
+
+def _time_place(database: Database) -> float:
+    with database.reading() as connection:
+        last = connection.scalar(text("SELECT id FROM jobs WHERE state = 'queued' ORDER BY turn DESC, id DESC LIMIT 1"))
+    began = time.perf_counter()
+    Jobs(database).position(last)
+    return 1_000 * (time.perf_counter() - began)
 
 
 def _middle(samples: list[float]) -> tuple[float, float]:
