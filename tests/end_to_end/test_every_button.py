@@ -1,0 +1,170 @@
+"""Every button under a picture or an album: pressed twice, by the wrong person, while the bot is away, too late."""
+
+from dataclasses import dataclass
+
+import pytest
+from installation import PAINTING, wait_until
+from sqlalchemy import func, select
+
+from shared.store import tables
+
+MISSING = 8  # the seed of the album's picture that fails
+BACK = "‹ Back"
+
+
+@dataclass(frozen=True)
+class Button:
+    """A button, the ones to press before it is there, and how many pictures it asks for."""
+
+    label: str
+    opened_by: tuple[str, ...] = ()
+    pictures: int = 0
+
+
+OF_A_PICTURE = {
+    "again": Button("🔁 Again", pictures=1),
+    "edit": Button("✏️ Edit prompt"),
+    "ratios": Button("📐 Ratio"),
+    "ratio": Button("16:9", ("📐 Ratio",), pictures=1),
+    "back from ratios": Button(BACK, ("📐 Ratio",)),
+    "models": Button("🎨 Model"),
+    "model": Button("Qwen-Image", ("🎨 Model",), pictures=1),
+    "back from models": Button(BACK, ("🎨 Model",)),
+    "file": Button("📄 Original"),
+    "delete": Button("🗑 Delete"),
+}
+OF_AN_ALBUM = {
+    "pick": Button("3"),
+    "rest": Button("🔁 Try the missing 1 again", pictures=1),
+    "again": Button("🔁 Again", ("3",), pictures=1),
+    "ratio": Button("16:9", ("3", "📐 Ratio"), pictures=1),
+    "back from ratios": Button(BACK, ("3", "📐 Ratio")),
+    "file": Button("📄 Original", ("3",)),
+    "delete": Button("🗑 Delete", ("3",)),
+    "back": Button(BACK, ("3",)),
+}
+
+
+class Table:
+    """A chat with a message whose buttons are to be pressed."""
+
+    def __init__(self, installation, ada, chat):
+        self.installation, self.sandbox, self.ada, self.chat = installation, installation.sandbox, ada, chat
+
+    def ask_for_a_picture(self):
+        self.sandbox.say(self.ada, "/imagine a fox in the snow", chat=self.chat)
+        [photo] = self.sandbox.wait_for_photo(self.chat, count=1)
+        return self._begun(photo, 1)
+
+    def ask_for_an_album(self):
+        self.sandbox.arm("router", path=PAINTING, body=f'"seed":{MISSING}', times=None, preset="moderated")
+        self.sandbox.say(self.ada, "/imagine a red boat --n 3 --seed 7", chat=self.chat)
+        control = self.sandbox.wait_for_message(self.chat, lambda one: "of 3 pictures" in one.get("text", ""))
+        self.sandbox.clear_faults()
+        return self._begun(control, 3)
+
+    def _begun(self, message, jobs):
+        self.message, self.jobs = message, jobs
+        self.installation.wait_for_deliveries(self.chat, jobs)
+        return self
+
+    def open(self, button):
+        for label in button.opened_by:
+            before = self.now()["reply_markup"]
+            self.press(label)
+            self.sandbox.wait_for(lambda before=before: self.now()["reply_markup"] != before, what=label)
+        return self
+
+    def now(self):
+        number = self.message["message_id"]
+        return next(one for one in self.sandbox.messages(self.chat) if one["message_id"] == number)
+
+    def press(self, label, who=None):
+        """Press what the message shows at present under a label; the label may hold more than these words."""
+        shown = [one for row in self.now()["reply_markup"]["inline_keyboard"] for one in row]
+        data = next(one["callback_data"] for one in shown if label in one["text"] and "callback_data" in one)
+        return self.sandbox.press(who or self.ada, self.message, data)
+
+    def answers(self, presses):
+        """What was answered, once all handlers are through."""
+        for press in presses:
+            self.sandbox.wait_for(lambda press=press: self.sandbox.callback(press)["answered"], what="an answer")
+        wait_until(self._all_handled, what="the end of all handlers")
+        return [self.sandbox.callback(press) for press in presses]
+
+    def _all_handled(self):
+        unhandled = select(func.count()).where(tables.updates.c.handled_at.is_(None))
+        with self.installation.database.reading() as connection:
+            return connection.scalar(unhandled) == 0
+
+    def assert_made(self, pictures):
+        """So many more pictures were asked for, and each is delivered."""
+        assert len(self.installation.rows(self.chat)) == self.jobs + pictures
+        self.installation.wait_for_deliveries(self.chat, self.jobs + pictures)
+        assert self.sandbox.violations() == []
+
+
+CASES = [
+    *(pytest.param(Table.ask_for_a_picture, button, id=f"picture-{name}") for name, button in OF_A_PICTURE.items()),
+    *(pytest.param(Table.ask_for_an_album, button, id=f"album-{name}") for name, button in OF_AN_ALBUM.items()),
+]
+
+
+@pytest.fixture
+def ada(sandbox):
+    return sandbox.person("Ada")
+
+
+@pytest.fixture
+def private(installation, ada):
+    return Table(installation, ada, ada)
+
+
+@pytest.mark.parametrize(("ask", "button"), CASES)
+class TestEveryButton:
+    def test_pressed_twice_at_once_is_pressed_once(self, sandbox, private, ask, button):
+        table = ask(private).open(button)
+        # The first picture is under way as long as the painter doesn't answer.
+        sandbox.arm("router", path=PAINTING, gate="painter", times=None)
+
+        answers = table.answers([table.press(button.label) for _ in range(2)])
+        sandbox.open_gate("painter")
+
+        assert [answer.get("show_alert", False) for answer in answers] == [False, False]
+        table.assert_made(button.pictures)
+
+    def test_pressed_by_the_wrong_person_does_nothing(self, installation, sandbox, ada, ask, button):
+        bob = sandbox.person("Bob")
+        table = ask(Table(installation, ada, sandbox.group(ada, bob))).open(button)
+        before = sandbox.messages(table.chat)
+
+        [answer] = table.answers([table.press(button.label, bob)])
+
+        assert answer["show_alert"]
+        assert "Only the person who asked" in answer["text"]
+        assert sandbox.messages(table.chat) == before
+        table.assert_made(0)
+
+    def test_pressed_while_the_bot_restarts_is_served_afterwards(self, installation, private, ask, button):
+        table = ask(private).open(button)
+        installation.kill()
+
+        press = table.press(button.label)
+        installation.start()
+        [answer] = table.answers([press])
+
+        assert not answer.get("show_alert")
+        table.assert_made(button.pictures)
+
+    def test_pressed_on_a_message_that_is_deleted_meanwhile_does_what_it_says(self, sandbox, private, ask, button):
+        table = ask(private).open(button)
+        sandbox.arm("telegram", path="/(answerCallbackQuery|deleteMessage)$", gate="first call", times=None)
+
+        press = table.press(button.label)
+        sandbox.wait_at_gate("first call")
+        sandbox.delete(table.message)
+        sandbox.open_gate("first call")
+        [answer] = table.answers([press])
+
+        assert not answer.get("show_alert")
+        table.assert_made(button.pictures)
