@@ -25,6 +25,9 @@ class State(StrEnum):
 ENDED = frozenset({State.FINISHED, State.FAILED, State.CANCELLED})
 
 
+FOLLOW_UP = "follow"  # how the origin of a follow-up begins
+
+
 class Stage(StrEnum):
     """What people are told about a job under way; the state decides, the stage explains."""
 
@@ -151,8 +154,8 @@ class Lineage:
 
     Attributes:
         parent_id: The job whose picture it goes back to.
-        origin: How: ``again``, ``rest``, ``edit``, ``ratio 16:9``, ``model org/name``. While such a job is under way,
-            the same one is not made twice.
+        origin: How: ``again``, ``rest``, ``edit``, ``ratio 16:9``, ``model org/name``, ``follow 17`` for a follow-up
+            and the message that asked for it. While such a job is under way, the same one is not made twice.
         prompt: What to paint, when it is known already.
         each: The parameters of each picture, where they don't follow from the request's.
     """
@@ -161,6 +164,11 @@ class Lineage:
     origin: str
     prompt: "Prompt | None" = None
     each: tuple[Parameters, ...] = ()
+
+    @classmethod
+    def following(cls, parent_id: int, message_id: int) -> "Lineage":
+        """That of a picture whose idea says what shall be different from its parent's."""
+        return cls(parent_id, f"{FOLLOW_UP} {message_id}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,6 +188,14 @@ class Prompt:
     title: str = ""
     language: str = "en"
     model: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Earlier:
+    """The picture that an idea goes back to: its idea, as it was typed, and its prompt."""
+
+    idea: str
+    prompt: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,6 +259,7 @@ class Job:
     Attributes:
         number: Place among the pictures of one request, from 0; number 0 carries the status message.
         parent_id: The job whose picture this one goes back to.
+        origin: How it came from its parent (``Lineage.origin``).
         batch_id: The batch that it belongs to; None where it was asked for alone.
         line: Which of the batch's requests it is for, from 0.
         deadline: When we give up; counted from the first claim, None before it.
@@ -266,6 +283,7 @@ class Job:
     stage: Stage
     created_at: datetime
     parent_id: int | None = None
+    origin: str | None = None
     batch_id: int | None = None
     line: int | None = None
     deadline: datetime | None = None
@@ -288,3 +306,8 @@ class Job:
     delivery_tries: int = 0
     delivered_message_id: int | None = None
     file_id: str | None = None
+
+    @property
+    def is_follow_up(self) -> bool:
+        """Whether the idea says what shall be different from the parent's picture."""
+        return self.origin is not None and self.origin.partition(" ")[0] == FOLLOW_UP

@@ -39,9 +39,19 @@ _T = TypeVar("_T")
 
 
 def idea_in(text: str) -> str:
-    """Return what is to be painted: the text between ``<idea>`` marks, else all of it."""
+    """Return what is to be painted: the text between ``<idea>`` marks, else all of it.
+
+    Where it changes an earlier picture, whose prompt stands between ``<earlier>`` marks, that one's subject goes first.
+    """
     marked = re.findall(r"<(idea|request)>\s*(.*?)\s*</\1>", text, re.DOTALL | re.IGNORECASE)
-    return re.sub(r"\s+", " ", marked[-1][1] if marked else re.sub(r"</?\w+>", " ", text)).strip()
+    idea = re.sub(r"\s+", " ", marked[-1][1] if marked else re.sub(r"</?\w+>", " ", text)).strip()
+    earlier = re.findall(r"<earlier>\s*Idea:.*?\nPrompt: (.*?)\s*</earlier>", text, re.DOTALL)
+    return f"{_subject_of(earlier[-1])}, {idea}" if earlier else idea
+
+
+def _subject_of(prompt: str) -> str:
+    """Return a prompt without the embellishments of ``prompt_for``."""
+    return re.split("|".join(f", {light}" for light in LIGHTS), prompt, maxsplit=1)[0].rstrip(" .,!")
 
 
 def prompt_for(idea: str) -> str:

@@ -23,8 +23,10 @@ from services.bot.handlers.batch import BatchCommand
 from services.bot.handlers.buttons import Buttons, edited_job
 from services.bot.handlers.chat import Chat, is_for_gemini
 from services.bot.handlers.failures import failed
+from services.bot.handlers.follow_ups import FollowUps
 from services.bot.handlers.imagine import Imagine, is_our_question
 from services.bot.handlers.keys import PRESSES, OwnKeys
+from services.bot.handlers.pictures import is_to_picture
 from services.bot.handlers.queue import Queue
 from services.bot.handlers.settings import Settings, question
 from services.bot.intake import DurableApplication, DurableTransport, feed_unhandled, keep_feeding, keep_ticking_off
@@ -101,7 +103,7 @@ class Bot:
         buttons = Buttons(jobs, images, catalogue, imagine, queue)
         help_ = start.Help(catalogue, styles, batch_pictures=settings.batch_pictures)
         self._add_handlers(imagine, queue, buttons, help_)
-        self._add_what_nothing_else_takes(chat)
+        self._add_what_nothing_else_takes(imagine, chat)
 
     async def run(self, stop: asyncio.Event) -> None:
         """Serve until ``stop`` is set.
@@ -217,10 +219,13 @@ class Bot:
         add(CommandHandler("new", chat.start_over, filters.UpdateType.MESSAGE))
         add(CallbackQueryHandler(buttons.press, PATTERN))
 
-    def _add_what_nothing_else_takes(self, chat: Chat) -> None:
+    def _add_what_nothing_else_takes(self, imagine: Imagine, chat: Chat) -> None:
         new = filters.UpdateType.MESSAGE
         for_gemini = _Answers(lambda message: is_for_gemini(message, self._application.bot.bot))
         add = self._application.add_handler
+        follow_ups = FollowUps(imagine, chat)
+        to_picture = _Answers(lambda message: is_to_picture(message, self._bot_id))
+        add(MessageHandler(new & filters.TEXT & ~filters.COMMAND & to_picture, follow_ups.reply))
         add(MessageHandler(new & for_gemini, chat.ask))
         add(MessageHandler(new & filters.ChatType.PRIVATE & ~filters.StatusUpdate.ALL, start.hint))
 

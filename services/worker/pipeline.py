@@ -19,7 +19,7 @@ from shared.errors import (
     UnexpectedAnswer,
 )
 from shared.images import Images
-from shared.jobs import ENDED, Attempt, Image, Job, Prompt, Recipe
+from shared.jobs import ENDED, Attempt, Earlier, Image, Job, Prompt, Recipe
 from shared.store.conversations import Conversations
 from shared.store.jobs import Jobs
 from shared.styles import Styles
@@ -128,6 +128,7 @@ class Pipeline:
                 style=self._styles.style(job.request.parameters.style),
                 unwanted=job.request.parameters.negative or "",
                 talk=self._talk_before(job),
+                earlier=self._earlier(job),
             )
         except QuotaExhausted:
             return self._own_words(job)
@@ -164,13 +165,27 @@ class Pipeline:
         with self._own_keys.using(own[0]):
             return self._studios.get(own[1]).paint(order, **terms)
 
+    def _earlier(self, job: Job) -> Earlier | None:
+        """The picture that the idea changes, if it is a follow-up, or that of one whom another model paints anew."""
+        while job.parent_id is not None:
+            parent = self._jobs.read(job.parent_id)
+            if parent is None:
+                return None
+            if job.is_follow_up:
+                return Earlier(parent.request.idea, parent.prompt.text if parent.prompt else parent.request.idea)
+            job = parent
+        return None
+
     def _own_words(self, job: Job) -> Prompt:
         given = job.request.parameters
+        model = self._catalogue.wished(given.model)
         return own_words(
             job.request.idea,
-            dialect=self._catalogue.wished(given.model).dialect,
+            dialect=model.dialect,
             style=self._styles.style(given.style),
             unwanted=given.negative or "",
+            earlier=self._earlier(job),
+            token_limit=model.prompt_tokens,
         )
 
     def _paint(self, job: Job, prompt: Prompt, attempts: list[Attempt]) -> tuple[str, str, Recipe]:

@@ -214,6 +214,19 @@ class Jobs:
             rows = connection.execute(select(tables.jobs).where(tables.jobs.c.id.in_(job_ids)))
             return [read_job(row) for row in rows]
 
+    def delivered_as(self, bot_id: int, chat_id: int, message_id: int) -> Job | None:
+        """The job whose picture this message brought into its chat."""
+        jobs = tables.jobs.c
+        wanted = select(tables.jobs).where(
+            jobs.bot_id == bot_id,
+            jobs.chat_id == chat_id,
+            jobs.delivered_message_id == message_id,
+            jobs.state == State.FINISHED,
+        )
+        with self._database.reading() as connection:
+            row = connection.execute(wanted).first()
+            return read_job(row) if row else None
+
     def siblings(self, job: Job) -> list[Job]:
         """All pictures of a job's request, itself among them, in order."""
         jobs = tables.jobs.c

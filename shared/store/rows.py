@@ -31,6 +31,7 @@ def read_job(row: Row[Any]) -> Job:
             picture=Picture(row.picture_key, row.picture_type) if row.picture_key else None,
         ),
         parent_id=row.parent_id,
+        origin=row.origin,
         batch_id=row.batch_id,
         line=int(row.request_key.partition(".")[2]) if row.batch_id is not None else None,
         state=State(row.state),

@@ -178,6 +178,8 @@ jobs = Table(
         **_when("delivered_at IS NULL AND batch_id IS NULL AND state IN ('finished', 'failed', 'cancelled')"),
     ),
     Index("ix_jobs_user", "user_id", "id"),
+    # A reply to a picture looks for the picture's job.
+    Index("ix_jobs_delivered", "chat_id", "delivered_message_id", **_when("delivered_message_id IS NOT NULL")),
     # Many updates a row, all of them to columns outside the big indexes: leave room on the page for them.
     postgresql_with={"fillfactor": 80, "autovacuum_vacuum_scale_factor": 0.02},
 )

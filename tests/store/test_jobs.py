@@ -32,6 +32,7 @@ from shared.jobs import Address, Lineage, Parameters, Prompt, Request, Sender, S
 from shared.store import tables
 from shared.store.database import Database
 from shared.store.jobs import Jobs, LostTurn
+from shared.store.outbox import Outbox
 
 
 @pytest.fixture
@@ -183,6 +184,39 @@ class TestSubmit:
 
         assert Jobs(database).read(job.id + 1) is None
         assert [one.id for one in Jobs(database).read_all([job.id, job.id + 1])] == [job.id]
+
+
+class TestAPictureInTheChat:
+    def test_is_found_by_its_message(self, database: Database) -> None:
+        job = submit_and_finish(database, chat=5)
+        Outbox(database).delivered(job.id, message_id=17)
+
+        assert [
+            found and found.id
+            for found in (
+                Jobs(database).delivered_as(BOT, 5, 17),
+                Jobs(database).delivered_as(BOT, 5, 18),
+                Jobs(database).delivered_as(BOT, 6, 17),
+                Jobs(database).delivered_as(BOT + 1, 5, 17),
+            )
+        ] == [job.id, None, None, None]
+
+    def test_is_none_where_an_apology_came(self, database: Database) -> None:
+        job = submit_and_fail(database, chat=5)
+        Outbox(database).delivered(job.id, message_id=17)
+
+        assert Jobs(database).delivered_as(BOT, 5, 17) is None
+
+    def test_knows_whether_it_follows_up(self, database: Database) -> None:
+        parent = submit_and_finish(database)
+        made = [
+            Jobs(database).submit(
+                Request("at night"), address=Address(BOT, 7, number), sender=Sender(7), lineage=lineage
+            )[0]
+            for number, lineage in enumerate((Lineage.following(parent.id, 900), Lineage(parent.id, "again")), 900)
+        ]
+
+        assert [job.is_follow_up for job in (*made, parent)] == [True, False, False]
 
 
 def jobs_left(database: Database) -> int:

@@ -1,12 +1,14 @@
 """``/imagine a red fox``: an idea becomes a job, and the person knows within a second."""
 
 import asyncio
+from dataclasses import replace
 
 from telegram import ForceReply, Message, Update
 from telegram.ext import ContextTypes
 
 from services.bot import keyboards
 from services.bot.handlers.addresses import address_of, answer, sender_of
+from services.bot.handlers.pictures import follow, is_to_picture, picture_replied_to
 from services.bot.locales import is_said, say
 from services.bot.status import Status, sentence
 from shared.catalogue import Catalogue
@@ -37,19 +39,33 @@ class Imagine:
         message = update.effective_message
         if message is not None:
             _, _, words = (message.text or "").partition(_command(message))
-            await self._take_in(words, message, context)
+            await self.take_in(words, message, context, await self.picture_before(message, context))
 
     async def reply(self, update: Update, context: ContextTypes.DEFAULT_TYPE) -> None:
         """Take the answer to our question what to paint."""
         message = update.effective_message
         if message is not None:
-            await self._take_in(message.text or "", message, context)
+            await self.take_in(message.text or "", message, context)
 
-    async def _take_in(self, words: str, message: Message, context: ContextTypes.DEFAULT_TYPE) -> None:
+    async def picture_before(self, message: Message, context: ContextTypes.DEFAULT_TYPE) -> Job | None:
+        """The job of our picture to which a message replies, if it does and the record knows it."""
+        if not is_to_picture(message, context.bot.id):
+            return None
+        return await asyncio.to_thread(picture_replied_to, message, context.bot.id, self._jobs)
+
+    async def take_in(
+        self, words: str, message: Message, context: ContextTypes.DEFAULT_TYPE, before: Job | None = None
+    ) -> None:
+        """Make a request of a person's words.
+
+        Args:
+            before: The job of the picture that the words change; what they don't fix stays as it was asked for there.
+        """
         address, sender = address_of(message, context.bot.id), sender_of(message)
         chosen = await asyncio.to_thread(self._people.in_force, address, sender)
         try:
-            read = read_request(words, self._catalogue, self._styles, usual_model=chosen.image_model)
+            usual_model = before.request.parameters.model if before else chosen.image_model
+            read = read_request(words, self._catalogue, self._styles, usual_model=usual_model)
         except EmptyIdea:
             await self._ask(address, sender, context)
             return
@@ -57,7 +73,12 @@ class Imagine:
             text = say(error.reason, sender.language, **error.values)
             await context.bot.send_message(text=text, **answer(address))
             return
-        if await self.order(chosen.defaults_for(read.request), address, sender, context):
+        request = chosen.defaults_for(read.request)
+        lineage = None
+        if before is not None:
+            request = replace(request, parameters=follow(read.request, before, usual=request))
+            lineage = Lineage.following(before.id, message.message_id)
+        if await self.order(request, address, sender, context, lineage):
             await _tell(read.hints, address, sender, context)
 
     async def order(

@@ -16,7 +16,7 @@ from services.worker.gemini.answers import Draft, Garbled, Unfinished, read_answ
 from services.worker.gemini.client import Failure, Gemini, Unreadable
 from services.worker.gemini.failures import FieldRefused, ModelGone
 from services.worker.gemini.models import family_of, plain_name
-from services.worker.gemini.prompt_length import cut, few_words
+from services.worker.gemini.prompt_length import cut, estimate_tokens, few_words
 from services.worker.gemini.transport import Rehearsal
 from shared.catalogue import Dialect
 from shared.errors import (
@@ -27,7 +27,7 @@ from shared.errors import (
     ServiceUnreachable,
     UnexpectedAnswer,
 )
-from shared.jobs import Attempt, Prompt
+from shared.jobs import Attempt, Earlier, Prompt
 from shared.styles import Style
 
 _Result = Draft | Unfinished | Garbled | ModelGone | FieldRefused | ImagineError
@@ -85,6 +85,7 @@ class _Wish:
     style: Style | None = None
     unwanted: str = ""
     talk: str = ""
+    earlier: Earlier | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +151,7 @@ class PromptWriter:
         style: Style | None = None,
         unwanted: str = "",
         talk: str = "",
+        earlier: Earlier | None = None,
     ) -> Prompt:
         """Turn an idea into a prompt in English.
 
@@ -163,6 +165,7 @@ class PromptWriter:
             style: What the picture shall look like.
             unwanted: What shall not be seen, in the user's words.
             talk: What was said in the chat a little earlier, in case the idea refers to it.
+            earlier: The picture that the idea changes, where it is a follow-up.
 
         Raises:
             IdeaRefused: Gemini will not write a prompt for this idea.
@@ -172,7 +175,7 @@ class PromptWriter:
             UnexpectedAnswer: No model was left, or none answered what was asked for.
         """
         ends_at = time.monotonic() + seconds
-        wish = _Wish(idea, dialect, token_limit, takes_negative, sampling or Sampling(), style, unwanted, talk)
+        wish = _Wish(idea, dialect, token_limit, takes_negative, sampling or Sampling(), style, unwanted, talk, earlier)
         asked = plain_name(model or self._model)
         way = self._known_ways.get(asked, _Way(asked))
         gone: list[str] = []
@@ -259,19 +262,34 @@ def own_words(
     dialect: Dialect = "prose",
     style: Style | None = None,
     unwanted: str = "",
+    earlier: Earlier | None = None,
+    token_limit: int | None = None,
 ) -> Prompt:
-    """Take the user's own words for the prompt, for when Gemini can't write one, or shall not."""
-    text = " ".join(idea.split())
+    """Take the user's own words for the prompt, for when Gemini can't write one, or shall not.
+
+    Args:
+        earlier: The picture that the words change: they follow its prompt.
+        token_limit: What the diffusion model reads; the words are kept whole, the earlier prompt gets
+            the room that is left.
+    """
+    words = " ".join(idea.split())
+    text = _after(earlier.prompt, words, token_limit) if earlier else words
     return Prompt(
         text=_with_style(text, style, dialect),
         negative=join_tags(unwanted, style.negative if style else ""),
-        title=few_words(text, characters=TITLE_CHARACTERS),
+        title=few_words(words, characters=TITLE_CHARACTERS),
         language=language,
     )
 
 
+def _after(prompt: str, words: str, token_limit: int | None) -> str:
+    room = None if token_limit is None else token_limit - estimate_tokens(f", {words}")
+    kept = prompt if room is None else cut(prompt, room) if room > 0 else ""
+    return ", ".join(part for part in (kept.strip(" ,.;"), words) if part)
+
+
 def _with_style(text: str, style: Style | None, dialect: Dialect) -> str:
-    if style is None:
+    if style is None or style.words(dialect).strip(" .") in text:
         return text
     if dialect == "tags":
         return f"{text.rstrip(' ,.')}, {style.tags}"
@@ -288,6 +306,10 @@ def compose(
     if direction := direct(wish.style, wish.dialect, wish.unwanted, takes_negative=wish.takes_negative):
         instruction = f"{instruction}\n\n{direction}"
     question = mark_idea(wish.idea)
+    if wish.earlier is not None:
+        told = f"Idea: {wish.earlier.idea}\nPrompt: {wish.earlier.prompt}"
+        instruction = f"{instruction}\n\n{_texts()['direction']['earlier'].strip()}"
+        question = f"{mark(told, 'earlier')}\n\n{question}"
     if wish.unwanted:
         question = f"{mark(wish.unwanted, 'unwanted')}\n\n{question}"
     if wish.talk:
@@ -344,7 +366,7 @@ def mark_idea(idea: str) -> str:
 def mark(words: str, name: str) -> str:
     """Put a person's words between marks of that name, where nothing in them can close any of our marks."""
     sound = words.encode("utf-8", "replace").decode("utf-8")  # half a surrogate pair would be a 400
-    harmless = re.sub(r"<(?=[\s/]*(?:idea|unwanted|talk))", "‹", sound, flags=re.IGNORECASE)
+    harmless = re.sub(r"<(?=[\s/]*(?:idea|unwanted|talk|earlier))", "‹", sound, flags=re.IGNORECASE)
     return f"<{name}>\n{harmless}\n</{name}>"
 
 

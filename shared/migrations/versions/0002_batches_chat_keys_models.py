@@ -169,6 +169,12 @@ def upgrade() -> None:
     op.add_column("jobs", sa.Column("picture_type", sa.String(length=64), comment="Its media type"))
     op.add_column("jobs", sa.Column("batch_id", sa.BigInteger(), comment="The batch that it belongs to"))
     op.create_index("ix_jobs_batch", "jobs", ["batch_id", "id"], **when("batch_id IS NOT NULL"))
+    op.create_index(
+        "ix_jobs_delivered",
+        "jobs",
+        ["chat_id", "delivered_message_id"],
+        **when("delivered_message_id IS NOT NULL"),
+    )
     op.create_index("ix_jobs_held", "jobs", ["user_id", "turn"], **when("state = 'held' AND batch_id IS NULL"))
     op.create_index(
         "ix_jobs_held_in_batch", "jobs", ["batch_id", "turn"], **when("state = 'held' AND batch_id IS NOT NULL")
@@ -203,6 +209,7 @@ def downgrade() -> None:
     op.drop_index("ix_jobs_in_group", table_name="jobs")
     op.drop_index("ix_jobs_held_in_batch", table_name="jobs")
     op.drop_index("ix_jobs_held", table_name="jobs")
+    op.drop_index("ix_jobs_delivered", table_name="jobs")
     op.drop_index("ix_jobs_batch", table_name="jobs")
     op.drop_column("jobs", "batch_id")
     op.drop_column("jobs", "picture_type")
