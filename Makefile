@@ -37,7 +37,8 @@ run: $(VENV)/.installed ## Run the bot with the keys in .env
 	@$(BIN)/g2d run
 
 test: $(VENV)/.installed-dev ## Run the tests (ARGS="-k fox"); those for Postgres, Redis and chromium need them
-	@$(BIN)/pytest $(ARGS)
+	@# Many tests wait for services, few compute: four at a time, a file each.
+	@$(BIN)/pytest -n 4 --dist loadfile $(ARGS)
 
 lint: $(VENV)/.installed-dev ## Check style and types
 	@$(BIN)/ruff check .

@@ -11,9 +11,12 @@ import redis
 from psycopg import sql
 
 POSTGRES_URL = os.environ.get("TEST_POSTGRES_URL", "postgresql://postgres@127.0.0.1:5432/postgres")
-REDIS_URL = os.environ.get("TEST_REDIS_URL", "redis://127.0.0.1:6379/15")
+_REDIS_SERVER, _, _LAST_DATABASE = os.environ.get("TEST_REDIS_URL", "redis://127.0.0.1:6379/15").rpartition("/")
+# Tests that run side by side have two databases each, counted down from the one that was named (or the last of all).
+_FIRST_DATABASE = int(_LAST_DATABASE) - 2 * int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+REDIS_URL = f"{_REDIS_SERVER}/{_FIRST_DATABASE}"
 # An installation may be running while other tests have their turn: its worker would take their tickets.
-OTHER_REDIS_URL = f"{REDIS_URL.rpartition('/')[0]}/{int(REDIS_URL.rpartition('/')[2]) - 1}"
+OTHER_REDIS_URL = f"{_REDIS_SERVER}/{_FIRST_DATABASE - 1}"
 PATIENCE_S = 5
 
 

@@ -47,7 +47,7 @@ class TestRotation:
         assert Box(NEW).unseal(anew) == TOKEN
         assert Box(f"{NEW},{OLD}").reseal(anew) is None
 
-    @pytest.mark.parametrize("keys", ["", ",", "too-short", f"{OLD},x"])
+    @pytest.mark.parametrize("keys", ["", ",", "too-short", f"{OLD},x"], ids=["none", "empty", "short", "second"])
     def test_what_is_no_secret_is_refused(self, keys: str) -> None:
         with pytest.raises(SettingsError, match="G2D_SECRET_KEY"):
             Box(keys)
