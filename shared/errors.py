@@ -79,8 +79,8 @@ class QueueFull(UserError):
 
     reason = "queue_full"
 
-    def __init__(self, message: str = "", *, most: int = 0) -> None:
-        super().__init__(message, values={"most": most})
+    def __init__(self, *, most: int) -> None:
+        super().__init__(values={"most": most})
 
 
 class GroupQueueFull(QueueFull):

@@ -10,11 +10,13 @@ from hypothesis import strategies as st
 from services.worker.retry import MAX_ANNOUNCED_S, MAX_FAILURES, GiveUp, Wait, after
 from shared import errors
 from shared.errors import (
+    BadBatch,
     BadCredentials,
     BadParameter,
     BadPicture,
     ElsewhereError,
     EmptyIdea,
+    GroupQueueFull,
     IdeaRefused,
     ImagineError,
     ModelLoading,
@@ -23,6 +25,7 @@ from shared.errors import (
     OutOfTime,
     PermanentError,
     PictureRefused,
+    QueueFull,
     QuotaExhausted,
     ServiceBusy,
     ServiceUnreachable,
@@ -39,9 +42,12 @@ def decide(error: ImagineError, *, failures: int = 0, seconds_left: float = 600.
     return after(error, failures=failures, seconds_left=seconds_left, chance=lambda: 0.5)
 
 
+OF_THE_BOT = {BadBatch, BadParameter, GroupQueueFull, QueueFull}  # what keeps a request from being taken in
+
+
 def kinds(parent: type[ImagineError]) -> Iterator[type[ImagineError]]:
     """The parent and all its descendants that a worker may meet."""
-    if parent is not BadParameter:  # Only the bot reads parameters.
+    if parent not in OF_THE_BOT:
         yield parent
     for child in parent.__subclasses__():
         if child.__module__ == errors.__name__:
