@@ -5,7 +5,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
@@ -59,15 +59,13 @@ def fresh(postgres: str, redis_url: str) -> None:
 
 
 def until(ready, seconds: float = 60) -> None:
-    """Ask again until a server that has just been started answers."""
+    """Ask again until a server that has just been started answers with yes."""
     import requests
 
     deadline = time.monotonic() + seconds
-    while True:
-        try:
+    while time.monotonic() < deadline:
+        with suppress(requests.ConnectionError):
             if ready():
                 return
-        except requests.ConnectionError:
-            if time.monotonic() > deadline:
-                raise
-            time.sleep(0.1)
+        time.sleep(0.1)
+    raise TimeoutError(f"no server within {seconds} s")
