@@ -10,6 +10,8 @@ import pytest
 import redis
 from psycopg import sql
 
+from shared.store.database import Database
+
 POSTGRES_URL = os.environ.get("TEST_POSTGRES_URL", "postgresql://postgres@127.0.0.1:5432/postgres")
 _REDIS_SERVER, _, _LAST_DATABASE = os.environ.get("TEST_REDIS_URL", "redis://127.0.0.1:6379/15").rpartition("/")
 # Tests that run side by side have two databases each, counted down from the one that was named (or the last of all).
@@ -29,6 +31,22 @@ def postgres_database() -> Iterator[str]:
         yield f"{POSTGRES_URL.rpartition('/')[0]}/{name}"
     finally:
         _postgres(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
+@contextmanager
+def away(database: Database) -> Iterator[None]:
+    """Keep everybody out of a database in Postgres, as if its server were down."""
+    name = sql.Identifier(str(database.engine.url.database))
+    _postgres(sql.SQL("ALTER DATABASE {} ALLOW_CONNECTIONS false").format(name))
+    _postgres(
+        sql.SQL("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = {}").format(
+            sql.Literal(database.engine.url.database)
+        )
+    )
+    try:
+        yield
+    finally:
+        _postgres(sql.SQL("ALTER DATABASE {} ALLOW_CONNECTIONS true").format(name))
 
 
 def _postgres(statement: sql.Composed) -> None:

@@ -6,6 +6,7 @@ import random
 import signal
 import socket
 import threading
+import time
 import uuid
 from collections.abc import Callable
 from datetime import timedelta
@@ -50,6 +51,7 @@ from shared.styles import Styles
 log = logging.getLogger(__name__)
 
 RENEWALS_A_LEASE = 4  # so that a few may fail before a living worker loses its jobs
+LATE = 2 / 3  # of a lease: an outage in which somebody's leases run out keeps all others from renewing for longer
 SWEEP_S = 3.0
 MOST_TICKETS = 500  # topped up in one sweep: each wakes an idle slot, which goes on as long as there is work
 CHECK_S = 1.0  # between two looks for keys that nobody has checked
@@ -69,13 +71,18 @@ class Worker:
         self._celery = celery
         self._tickets = Tickets(celery)
         lease, deadline = timedelta(seconds=settings.lease_s), timedelta(seconds=settings.job_deadline_s)
-        self._turns = Turns(database, lease=lease, deadline=deadline, shares=settings.shares)
-        self._errand_turns = ErrandTurns(database, lease=lease, deadline=deadline)
+        # Renewals must not stand in line behind the very threads whose leases they renew.
+        self._lifeline = database.apart()
+        self._turns = Turns(self._lifeline, lease=lease, deadline=deadline, shares=settings.shares)
+        self._errand_turns = ErrandTurns(self._lifeline, lease=lease, deadline=deadline)
+        self._renewed_at = time.monotonic()
         errands = Errands(database)
         box = box_for(settings)
         self._own_keys = OwnKeys(Keys(database), box)
         handlers = _errand_handlers(settings, database, errands, self._own_keys)
-        self._errands = ErrandTaker(self._errand_turns, errands, handlers, self._tickets)
+        self._errands = ErrandTaker(
+            ErrandTurns(database, lease=lease, deadline=deadline), errands, handlers, self._tickets
+        )
         jobs = Jobs(database, settings.shares)
         self._checks = Checks(
             Keys(database),
@@ -88,8 +95,9 @@ class Worker:
         hub = _hub(settings)
         self._surveying = Surveying(hub, Models(database), own=settings.endpoints)
         pipeline = _pipeline(settings, database, jobs, hub, self._own_keys)
+        turns = Turns(database, lease=lease, deadline=deadline, shares=settings.shares)
         self._taker = TurnTaker(
-            self.name, self._turns, jobs, pipeline, self._tickets, errands=self._errands, slots=settings.slots
+            self.name, turns, jobs, pipeline, self._tickets, errands=self._errands, slots=settings.slots
         )
         register(celery, self._taker)
         self._heartbeat = Heartbeat(settings.heartbeat_file)
@@ -165,8 +173,13 @@ class Worker:
             self._stopping.wait(every_s * random.uniform(0.8, 1.2))
 
     def _renew(self) -> None:
+        if time.monotonic() - self._renewed_at > LATE * self._settings.lease_s:
+            # What kept this worker from it, such as the database, has kept the others from it, too.
+            self._turns.renew_all()
+            self._errand_turns.renew_all()
         self._turns.renew(self.name, self._taker.in_hand())
         self._errand_turns.renew(self.name, self._errands.in_hand())
+        self._renewed_at = time.monotonic()
         if self._consumer.is_alive():
             self._heartbeat.beat()
 
@@ -174,6 +187,8 @@ class Worker:
         self._checks.check_new()
 
     def _sweep(self) -> None:
+        # A process that was stopped for a while, with its machine or by its load, must not take itself for dead.
+        self._renew()
         found = [
             sweep
             for sweep in (

@@ -25,6 +25,7 @@ class Database:
 
     def __init__(self, url: str) -> None:
         """Prepare the engine; nothing connects before the first transaction."""
+        self._url = url
         self.is_sqlite = url.startswith("sqlite")
         self.engine = _sqlite(url) if self.is_sqlite else _postgres(url)
         self.on_change: Callable[[str], None] | None = None
@@ -76,6 +77,13 @@ class Database:
         if self.is_sqlite:
             return True
         return bool(connection.scalar(select(func.pg_try_advisory_xact_lock(lock))))
+
+    def apart(self) -> "Database":
+        """The same database over connections of its own, for what must not wait until busy threads give theirs back.
+
+        SQLite has one writer anyway: there it is this very object.
+        """
+        return self if self.is_sqlite else Database(self._url)
 
     def close(self) -> None:
         """Close all connections."""

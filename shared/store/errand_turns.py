@@ -106,6 +106,15 @@ class ErrandTurns:
                 .values(lease_until=datetime.now(UTC) + self._lease)
             ).rowcount
 
+    def renew_all(self) -> int:
+        """Let every worker's leases run anew, after none could renew its own; those of dead workers run out later."""
+        with self._database.writing() as connection:
+            return connection.execute(
+                update(tables.errands)
+                .where(tables.errands.c.state == State.WORKING)
+                .values(lease_until=datetime.now(UTC) + self._lease)
+            ).rowcount
+
     def release(self, worker: str | None) -> int:
         """Give back the errands of a worker that stops; None: of all workers, when no other can be alive."""
         errands = tables.errands.c

@@ -1,13 +1,15 @@
 """The record of every job: taken in by the bot, carried on by the worker that holds its lease."""
 
-from collections.abc import Iterable, Sequence
+import random
+import time
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import ColumnElement, Connection, and_, bindparam, func, insert, or_, select, update
 
-from shared.errors import ImagineError, QueueFull
+from shared.errors import ImagineError, QueueFull, StoreAway
 from shared.jobs import ENDED, Address, Attempt, Job, Lineage, Parameters, Prompt, Recipe, Request, Sender, Stage, State
 from shared.shares import Shares
 from shared.store import tables
@@ -17,6 +19,9 @@ from shared.store.rows import read_job
 
 MOST_SEED = 2**63 - 1  # what a column of 64 bits holds
 SEEDS = 2**32  # a seed is below this
+PAUSES_S = (0.2, 0.5, 1.0, 2.0, 4.0, 8.0, 15.0)  # between tries to write while the database is away
+
+T = TypeVar("T")
 
 
 class LostTurn(ImagineError):
@@ -103,9 +108,16 @@ CARRY_ON = update(tables.jobs).where(
 class Jobs:
     """The rows of jobs, one transaction a method."""
 
-    def __init__(self, database: Database, shares: Shares | None = None) -> None:
-        """Keep jobs in this database, on the owner's terms where they aren't the usual ones."""
+    def __init__(
+        self, database: Database, shares: Shares | None = None, *, pause: Callable[[float], None] = time.sleep
+    ) -> None:
+        """Keep jobs in this database, on the owner's terms where they aren't the usual ones.
+
+        Args:
+            pause: Lets so many seconds pass while the database is away.
+        """
         self._database = database
+        self._pause = pause
         self._line = Line(database, shares)
         # Given its values as parameters, a statement is put together once; with ``values()`` that takes longer than
         # running it.
@@ -246,14 +258,21 @@ class Jobs:
     # the calls to services that led to it.
 
     def keep_prompt(self, job: Job, prompt: Prompt, attempts: Iterable[Attempt] = ()) -> None:
-        """Write down the prompt, so that it is never paid for again; painting comes next."""
-        self._carry_on(
-            job,
-            attempts,
-            stage=Stage.PAINTING,
-            failures=0,
-            **_prompt_columns(prompt),
-        )
+        """Write down the prompt, so that it is never paid for again; painting comes next.
+
+        When the turn was lost meanwhile, a job that still has no prompt keeps this one for whoever has it now.
+        """
+        try:
+            self._carry_on(job, attempts, stage=Stage.PAINTING, failures=0, **_prompt_columns(prompt))
+        except LostTurn:
+            self._persist(lambda connection: self._leave_prompt(connection, job, prompt))
+            raise
+
+    @staticmethod
+    def _leave_prompt(connection: Connection, job: Job, prompt: Prompt) -> None:
+        jobs = tables.jobs.c
+        lacking = and_(jobs.id == job.id, jobs.prompt.is_(None), state_is(*UNDER_WAY))
+        connection.execute(update(tables.jobs).where(lacking).values(**_prompt_columns(prompt)))
 
     def wait(
         self,
@@ -386,20 +405,38 @@ class Jobs:
 
     def _carry_on(self, job: Job, attempts: Iterable[Attempt], *, stage: Stage, **values: Any) -> None:
         now = datetime.now(UTC)
-        with self._database.writing() as connection:
-            changed = connection.execute(
-                CARRY_ON,
-                {"its_id": job.id, "its_worker": job.worker, "its_claims": job.claims, "stage": stage, **values},
-            )
-            if changed.rowcount == 0:
-                raise LostTurn(f"job {job.id}")
-            reached(connection, job.id, stage, now)
-            notes = [_fitting(attempt) | {"job_id": job.id, "at": now} for attempt in attempts]
+        notes = [_fitting(attempt) | {"job_id": job.id, "at": now} for attempt in attempts]
+        its_own = {"its_id": job.id, "its_worker": job.worker, "its_claims": job.claims}
+
+        def write(connection: Connection) -> bool:
             if notes:
+                # A call that was made was made, whoever has the job by now.
                 connection.execute(insert(tables.attempts), notes)
+            if connection.execute(CARRY_ON, its_own | {"stage": stage, **values}).rowcount == 0:
+                return False
+            reached(connection, job.id, stage, now)
             if values.get("state") in ENDED:
                 self._line.let_in(connection, [job.sender.id])
             self._database.tell(connection, job.id)
+            return True
+
+        if not self._persist(write):
+            raise LostTurn(f"job {job.id}")
+
+    def _persist(self, write: Callable[[Connection], T]) -> T:
+        """Write what was paid for, also when the database is away for a while: without it, it would be paid again.
+
+        Raises:
+            StoreAway: It stayed away for about ``sum(PAUSES_S)`` seconds.
+        """
+        for pause in PAUSES_S:
+            try:
+                with self._database.writing() as connection:
+                    return write(connection)
+            except StoreAway:
+                self._pause(pause * random.uniform(0.5, 1.5))
+        with self._database.writing() as connection:
+            return write(connection)
 
     # Attempts
 

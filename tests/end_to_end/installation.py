@@ -122,6 +122,16 @@ class Service:
         if self._process is not None and self.is_running:
             self._process.send_signal(signal.SIGTERM)
 
+    def freeze(self) -> None:
+        """Let no time pass for it, as on a machine that is put to sleep or hopelessly overloaded."""
+        assert self._process is not None
+        os.killpg(self._process.pid, signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """Let it go on where it stood."""
+        assert self._process is not None
+        os.killpg(self._process.pid, signal.SIGCONT)
+
     def wait(self) -> int:
         """Wait for its end; returns its exit status."""
         assert self._process is not None

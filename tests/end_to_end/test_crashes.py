@@ -1,6 +1,7 @@
 """kill -9 at the worst moments: every idea still becomes a photo, and only one."""
 
 import json
+from datetime import UTC, datetime
 
 import pytest
 from installation import PAINTING, wait_until
@@ -71,6 +72,23 @@ class TestAWorkerThatIsKilled:
 
         assert len(sandbox.journal("router", PAINTING)) == 1
         assert len(sandbox.photos(ada)) == 1
+
+
+class TestAWorkerThatStoodStill:
+    def test_does_not_take_itself_for_dead_and_pay_again(self, installation, sandbox):
+        ada = sandbox.person("Ada")
+        sandbox.arm("gemini", path="generateContent", gate="gemini")
+
+        request = sandbox.say(ada, "/imagine a fox in the snow")
+        sandbox.wait_at_gate("gemini")
+        installation.worker.freeze()
+        wait_until(lambda: installation.row(request).lease_until < datetime.now(UTC), what="the lease's end")
+        sandbox.open_gate("gemini")
+        installation.worker.thaw()
+        job = installation.delivered(request)
+
+        assert (job.claims, job.losses) == (1, 0)
+        assert len(sandbox.journal("gemini", "generateContent")) == 1
 
 
 def forget_the_end_of(installation, request):

@@ -4,6 +4,7 @@ import math
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
@@ -26,12 +27,14 @@ from builders import (
 )
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from servers import away
 from sqlalchemy import func, select
 
-from shared.jobs import Address, Lineage, Parameters, Prompt, Request, Sender, Stage, State
+from shared.errors import StoreAway
+from shared.jobs import Address, Job, Lineage, Parameters, Prompt, Request, Sender, Stage, State
 from shared.store import tables
 from shared.store.database import Database
-from shared.store.jobs import Jobs, LostTurn
+from shared.store.jobs import PAUSES_S, Jobs, LostTurn
 from shared.store.outbox import Outbox
 
 
@@ -314,9 +317,14 @@ STEPS: dict[str, Step] = {
 }
 
 
+def left_to(job: Job, step: Step) -> Job:
+    """What a job without a prompt is after somebody who lost it tried a step."""
+    return replace(job, prompt=RED_FOX) if step is STEPS["keep_prompt"] else job
+
+
 @pytest.mark.parametrize("step", STEPS.values(), ids=STEPS.keys())
 class TestFencing:
-    """Whoever lost a job changes nothing any more."""
+    """Whoever lost a job changes nothing any more, but for leaving a prompt that was paid for where there is none."""
 
     def test_a_worker_whose_lease_ran_out_has_lost_its_turn(self, database: Database, step: Step) -> None:
         submit(database)
@@ -327,7 +335,7 @@ class TestFencing:
         with pytest.raises(LostTurn):
             step(Jobs(database), job)
 
-        assert read(database, job) == swept
+        assert read(database, job) == left_to(swept, step)
 
     def test_another_worker_has_the_job_now(self, database: Database, step: Step) -> None:
         submit(database)
@@ -338,7 +346,7 @@ class TestFencing:
         with pytest.raises(LostTurn):
             step(Jobs(database), job)
 
-        assert read(database, job) == taken_over
+        assert read(database, job) == left_to(taken_over, step)
         step(Jobs(database), taken_over)
 
     def test_the_same_worker_in_another_thread_has_the_job_now(self, database: Database, step: Step) -> None:
@@ -350,7 +358,7 @@ class TestFencing:
         with pytest.raises(LostTurn):
             step(Jobs(database), job)
 
-        assert read(database, job) == taken_over
+        assert read(database, job) == left_to(taken_over, step)
 
     def test_a_job_that_ended_stays_as_it_ended(self, database: Database, step: Step) -> None:
         job = submit_and_claim(database)
@@ -361,6 +369,71 @@ class TestFencing:
             step(Jobs(database), job)
 
         assert read(database, job) == finished
+
+
+class TestAPromptOfALostTurn:
+    def test_it_spares_whoever_claims_the_job_next_the_paying(self, database: Database) -> None:
+        job = submit_and_claim(database)
+        turns_of(database).release("worker")
+        with pytest.raises(LostTurn):
+            Jobs(database).keep_prompt(job, RED_FOX)
+
+        taken_over = claim(database, "other")
+
+        assert taken_over.prompt == RED_FOX
+        assert taken_over.stage is Stage.PAINTING
+
+    def test_it_does_not_replace_one_that_is_there(self, database: Database) -> None:
+        job = submit_and_claim(database)
+        turns_of(database).release("worker")
+        other = Prompt("another fox", model="gemini-test")
+        Jobs(database).keep_prompt(claim(database, "other"), other)
+
+        with pytest.raises(LostTurn):
+            Jobs(database).keep_prompt(job, RED_FOX)
+
+        kept = read(database, job)
+        assert (kept.prompt, kept.worker) == (other, "other")
+
+    def test_a_job_that_ended_gets_none(self, database: Database) -> None:
+        job = submit_and_claim(database)
+        Jobs(database).cancel([job.id])
+
+        with pytest.raises(LostTurn):
+            Jobs(database).keep_prompt(job, RED_FOX)
+
+        assert read(database, job).prompt is None
+
+
+@pytest.mark.distributed
+class TestAnOutageOfTheDatabase:
+    @pytest.mark.parametrize("step", STEPS)
+    def test_a_step_is_written_down_as_soon_as_it_is_back(self, postgres: Database, step: str) -> None:
+        job = submit_and_claim(postgres)
+        pauses: list[float] = []
+
+        def pause(seconds: float) -> None:
+            pauses.append(seconds)
+            if len(pauses) == 3:
+                stack.close()
+
+        with ExitStack() as stack:
+            stack.enter_context(away(postgres))
+            STEPS[step](Jobs(postgres, pause=pause), job, [an_attempt()])
+
+        assert len(pauses) == 3
+        assert read(postgres, job) != job
+        assert count(postgres, tables.attempts) == 1
+
+    def test_pauses_grow_and_one_that_stays_away_is_told(self, postgres: Database) -> None:
+        job = submit_and_claim(postgres)
+        pauses: list[float] = []
+
+        with away(postgres), pytest.raises(StoreAway):
+            Jobs(postgres, pause=pauses.append).keep_prompt(job, RED_FOX)
+
+        assert len(pauses) == len(PAUSES_S)
+        assert all(wished / 2 <= taken <= wished * 1.5 for wished, taken in zip(PAUSES_S, pauses, strict=True))
 
 
 class TestAttempts:
@@ -390,14 +463,15 @@ class TestAttempts:
             rows = connection.execute(select(tables.attempts).order_by(tables.attempts.c.id)).all()
         assert [(row.job_id, row.status) for row in rows] == [(job.id, 429), (job.id, 200)]
 
-    def test_whoever_lost_the_turn_records_nothing(self, database: Database) -> None:
+    @pytest.mark.parametrize("step", STEPS)
+    def test_calls_that_were_made_are_recorded_also_when_the_turn_was_lost(self, database: Database, step: str) -> None:
         job = submit_and_claim(database)
         turns_of(database).release("worker")
 
         with pytest.raises(LostTurn):
-            Jobs(database).keep_prompt(job, RED_FOX, [an_attempt()])
+            STEPS[step](Jobs(database), job, [an_attempt()])
 
-        assert count(database, tables.attempts) == 0
+        assert count(database, tables.attempts) == 1
 
     @pytest.mark.parametrize(
         "oddity",

@@ -3,6 +3,7 @@
 import threading
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from itertools import combinations
 
@@ -14,7 +15,7 @@ from sqlalchemy import select
 
 from shared.jobs import Stage, State
 from shared.store import tables
-from shared.store.database import Database
+from shared.store.database import CONNECTIONS, Database
 from shared.store.jobs import Jobs
 from shared.store.turns import MAX_LOSSES, SWEEP_LOCK, Sweep
 
@@ -190,6 +191,31 @@ class TestLeases:
 
         assert turns_of(database).renew("alive", [job.id]) == 0
         assert turns_of(database).sweep(most_due=10) == Sweep(due=1, revived=1)
+
+    def test_leases_that_nobody_could_renew_run_anew(self, database: Database) -> None:
+        submit(database)
+        submit(database)
+        jobs = [claim(database, worker, lease=ALREADY_OVER) for worker in ("one", "another")]
+
+        assert turns_of(database).renew_all() == 2
+
+        assert turns_of(database).sweep(most_due=10) == Sweep(due=0)
+        assert {read(database, job).state for job in jobs} == {State.WORKING}
+
+    def test_renewals_do_not_wait_for_busy_threads(self, database: Database) -> None:
+        """All connections are in use, as when every slot has something to write down."""
+        submit(database)
+        job = claim(database, "alive", lease=ALREADY_OVER)
+        lifeline = database.apart()
+
+        with ExitStack() as busy:
+            for _ in range(2 * CONNECTIONS if not database.is_sqlite else 1):
+                busy.enter_context(database.reading())
+            assert turns_of(lifeline).renew("alive", [job.id]) == 1
+            if lifeline is not database:
+                lifeline.close()
+
+        assert turns_of(database).sweep(most_due=10) == Sweep(due=0)
 
     def test_a_job_that_a_living_worker_let_go_unwritten_is_queued_again(self, database: Database) -> None:
         submit(database)

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -344,9 +345,24 @@ class TestATurnThatWasLost:
         with caplog.at_level(logging.INFO):
             workshop.take_a_turn()
 
-        assert read(workshop.database, job) == taken_over[0]
+        left = RED_FOX if room == "studio" or error is None else None  # A prompt that was paid for is never lost.
+        assert read(workshop.database, job) == replace(taken_over[0], prompt=left)
         assert "turn lost" in caplog.messages
         assert not any(record.levelno >= logging.WARNING for record in caplog.records)
+
+    def test_a_prompt_that_came_too_late_is_not_written_again(self, workshop: Workshop) -> None:
+        job = submit(workshop.database)
+
+        def the_lease_runs_out() -> None:
+            turns_of(workshop.database).release("worker")
+
+        workshop.writer.happenings = [the_lease_runs_out]
+
+        job = workshop.take_turns_until_over(job)
+
+        assert job.state is State.FINISHED
+        assert len(workshop.writer.ideas) == 1
+        assert workshop.attempts() == [("prompt", "ok"), ("image", "ok")]
 
 
 class TestOurOwnFaults:
