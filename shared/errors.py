@@ -3,7 +3,8 @@
 ImagineError
 ├─ UserError        the user can: told why in their language, never retried
 │    EmptyIdea · IdeaTooLong · NoWordsInIdea · BadParameter · BadBatch · QueueFull · IdeaRefused
-│    PictureRefused · AnswerRefused · FileTooLarge · FileNotUnderstood · OwnKeyRefused
+│    PictureRefused · AnswerRefused · FileTooLarge · FileNotUnderstood · FileTooLargeToFetch · FileGone
+│    PictureUnreadable · PictureGone · OwnKeyRefused
 ├─ TransientError   time can: retried, the user just waits; may carry retry_after
 │    ServiceBusy · ServiceUnreachable · ModelLoading · StillPainting · PromptUnderWay · BadPicture · StoreAway
 ├─ ElsewhereError   another provider or model can: tried at once, the user reads which one painted
@@ -127,6 +128,30 @@ class FileNotUnderstood(UserError):
     """What was sent along with a message is of a kind that Gemini can't read, or is gone."""
 
     reason = "file_not_understood"
+
+
+class FileTooLargeToFetch(UserError):
+    """What was sent along with a message is more than Telegram lets bots read."""
+
+    reason = "file_too_large_to_fetch"
+
+
+class FileGone(UserError):
+    """Telegram has the file of a message no more."""
+
+    reason = "file_gone"
+
+
+class PictureUnreadable(UserError):
+    """The picture that an idea speaks of is none, is broken, or is far too large."""
+
+    reason = "picture_unreadable"
+
+
+class PictureGone(UserError):
+    """The picture that an idea speaks of is no longer in the image store."""
+
+    reason = "picture_gone"
 
 
 class OwnKeyRefused(UserError):

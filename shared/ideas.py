@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from shared.catalogue import MAX_GUIDANCE, MOST_NAMED, Catalogue, Model
 from shared.errors import BadParameter, EmptyIdea, IdeaTooLong, NoWordsInIdea
-from shared.flags import Flag, part, quote
+from shared.flags import Flag, Parted, part, quote
 from shared.jobs import Parameters, Request
 from shared.styles import Style, Styles
 
@@ -55,24 +55,29 @@ class Reading:
     hints: tuple[Hint, ...] = ()
 
 
-def read_request(text: str, catalogue: Catalogue, styles: Styles, *, usual_model: str | None = None) -> Reading:
+def read_request(
+    text: str,
+    catalogue: Catalogue,
+    styles: Styles,
+    *,
+    usual_model: str | None = None,
+    may_be_empty: bool = False,
+) -> Reading:
     """Read the words after ``/imagine``, with their parameters wherever these stand.
 
     Nothing is dropped in silence: what is harmless to correct comes back with a hint, what is unclear is refused.
 
     Args:
         usual_model: Who paints for this person when the words name no model; None: the owner's choice.
+        may_be_empty: Whether the idea may have no words, because a picture says what is wanted; ``--raw`` needs some.
 
     Raises:
         EmptyIdea, NoWordsInIdea, IdeaTooLong: As ``read_idea`` does.
         BadParameter: A parameter is unknown, unreadable, ambiguous or out of range.
     """
     parted = part("\n".join(_tidy(line) for line in text.splitlines()))
-    if parted.flags and not parted.words.strip():
-        raise BadParameter("parameters_without_idea", name=parted.flags[-1].kind.typed)
-    idea = read_idea(parted.words)
-
     flags = {flag.kind.name: flag for flag in parted.flags}
+    idea = _idea(parted, may_be_empty=may_be_empty and "raw" not in flags)
     hints = [Hint("hint_doubt", {"word": doubt.word, "example": doubt.kind.example}) for doubt in parted.doubts]
     hints += _hints_of_repeated(parted.flags, flags)
     wished = _model(flags.get("model"), catalogue)
@@ -175,6 +180,15 @@ def _hints_about(model: Model, parameters: Parameters) -> list[Hint]:
     if parameters.model is not None and model.retired and model.successor:
         hints.append(Hint("hint_retired", {"model": model.name, "successor": model.successor.rpartition("/")[2]}))
     return hints
+
+
+def _idea(parted: Parted, *, may_be_empty: bool) -> str:
+    if not parted.words.strip():
+        if may_be_empty:
+            return ""
+        if parted.flags:
+            raise BadParameter("parameters_without_idea", name=parted.flags[-1].kind.typed)
+    return read_idea(parted.words)
 
 
 def _model(flag: Flag | None, catalogue: Catalogue) -> Model | None:

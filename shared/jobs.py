@@ -136,6 +136,7 @@ class Request:
     """An idea with its parameters.
 
     Attributes:
+        idea: As it was typed; empty where a picture alone says what is wanted.
         count: How many pictures of it; each becomes a job.
         writing: How the prompt is to be written.
         picture: What the idea speaks of: Gemini looks at it, and a model that can starts from it.

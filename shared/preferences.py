@@ -94,7 +94,8 @@ class Preferences(BaseModel):
             model=given.model or self.image_model,
             ratio=given.ratio if sized else self.ratio,
             style=given.style or self.style,
-            raw=given.raw or not self.rewriting,
+            # Without words there is nothing to paint as it was typed: Gemini looks at the picture.
+            raw=given.raw or (not self.rewriting and bool(request.idea)),
             as_file=given.as_file or self.as_file,
         )
         return replace(request, parameters=filled, writing=self.writing())

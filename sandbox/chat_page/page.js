@@ -250,10 +250,11 @@ async function sendFiles(files, replyTo) {
   const how = await askHowToSend(files);
   if (!how) return;
   const kind = how.asPhotos ? "photo" : "document";
+  const album = files.length > 1 ? { media_group_id: `${me.id}${Date.now()}` } : {};
   await tried(async () => {
     for (const [at, file] of files.entries()) {
       const caption = at === 0 && how.caption ? how.caption : undefined;
-      chats.keep(await api.sendFile(openId, kind, file, { ...about(replyTo), caption }));
+      chats.keep(await api.sendFile(openId, kind, file, { ...about(replyTo), ...album, caption }));
     }
   });
 }

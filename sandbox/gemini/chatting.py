@@ -1,17 +1,15 @@
 """Talks: friendly, by rules, and out of nothing but the conversation, so that a test can foresee it."""
 
-# ruff: noqa: E501 -- tables of words and colours.
+# ruff: noqa: E501 -- tables of words.
 
-import io
 import operator
 import re
 from collections.abc import Callable
 from fractions import Fraction
 
-from PIL import Image
-
+from sandbox.gemini.looking import describe
 from sandbox.gemini.prompt_writing import pick
-from sandbox.gemini.question import Attachment, Question, Turn
+from sandbox.gemini.question import Question, Turn
 from sandbox.gemini.vocabulary import language_of
 
 LONG_TEXT = 6_000  # characters; more than one Telegram message holds
@@ -42,7 +40,7 @@ def answer(question: Question) -> str:
     """Say something to the last turn that fits what was said before."""
     last = question.last
     if last.attachments:
-        return "\n\n".join(_describe(file) for file in last.attachments) + _afterword(last.text)
+        return "\n\n".join(describe(file) for file in last.attachments) + _afterword(last.text)
     said = _answer_words(last.text, question)
     return f"Arr! {said}" if "pirate" in question.system.lower() else said
 
@@ -159,38 +157,6 @@ def _long_text(text: str, length: int) -> str:
             "Between them lies _the interesting part_, and it is best told slowly, one step after the other."
         )
     return "\n\n".join(parts)
-
-
-def _describe(file: Attachment) -> str:
-    if not file.media_type.startswith("image/"):
-        return f"I received a file of type {file.media_type} with {len(file.content)} bytes."
-    try:
-        with Image.open(io.BytesIO(file.content)) as picture:
-            width, height, kind = picture.width, picture.height, picture.format
-            tone = _dominant_colour(picture)
-    except (OSError, Image.DecompressionBombError):
-        return "I can't read this picture; it seems to be damaged."
-    return f"I see a {kind} picture of {width}×{height} pixels. Its dominant colour is {tone}."
-
-
-def _dominant_colour(picture: Image.Image) -> str:
-    """Name the most common colour, like ``orange (#e08030)``."""
-    few = picture.convert("RGB").resize((48, 48)).quantize(5)
-    counts = few.histogram()
-    index = counts.index(max(counts))
-    red, green, blue = (few.getpalette() or [0, 0, 0])[3 * index : 3 * index + 3]
-    return f"{_colour_name(red, green, blue)} (#{red:02x}{green:02x}{blue:02x})"
-
-
-_COLOURS = {
-    "black": (0, 0, 0), "white": (255, 255, 255), "grey": (128, 128, 128), "red": (220, 30, 30), "orange": (240, 140, 40),
-    "yellow": (240, 220, 60), "green": (40, 160, 60), "cyan": (60, 200, 210), "blue": (40, 80, 210), "purple": (130, 50, 170),
-    "pink": (240, 140, 180), "brown": (120, 76, 40),
-}  # fmt: skip
-
-
-def _colour_name(*colour: int) -> str:
-    return min(_COLOURS, key=lambda name: sum((a - b) ** 2 for a, b in zip(colour, _COLOURS[name], strict=True)))
 
 
 def _afterword(text: str) -> str:

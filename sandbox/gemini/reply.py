@@ -11,6 +11,7 @@ from typing import Any
 
 from sandbox.gemini.catalogue import Model
 from sandbox.gemini.chatting import answer
+from sandbox.gemini.looking import subject_of
 from sandbox.gemini.prompt_writing import UNSAFE, idea_in, prompt_for, says_why_not, title_for, write_json
 from sandbox.gemini.question import Question
 from sandbox.gemini.thinking import thought_tokens
@@ -118,7 +119,7 @@ def pieces(model: Model, written: Written) -> Iterator[dict[str, Any]]:
 
 def _words(question: Question) -> str:
     kind = question.config.get("responseMimeType")
-    idea = idea_in(question.last.text)
+    idea = _idea(question)
     if question.schema is not None:
         value = write_json(question.schema, idea, answer(question))
         return str(value) if kind == "text/x.enum" else json.dumps(value, ensure_ascii=False)
@@ -128,6 +129,15 @@ def _words(question: Question) -> str:
     if kind == "application/json":
         return json.dumps({"title": title_for(idea), "prompt": prompt_for(idea)}, ensure_ascii=False)
     return answer(question)
+
+
+def _idea(question: Question) -> str:
+    """Return what is to be painted: what is seen in a picture that came along, and what the words make of it."""
+    words = question.last.text
+    seen = subject_of(question.last.attachments)
+    if seen and not re.search("<idea>", words):
+        return seen  # The words only ask to look at it.
+    return ", ".join(part for part in (seen, idea_in(words)) if part)
 
 
 def _fields_named(text: str) -> list[str]:

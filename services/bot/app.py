@@ -22,6 +22,7 @@ from services.bot.handlers.batch import COMMAND as BATCH
 from services.bot.handlers.batch import BatchCommand
 from services.bot.handlers.buttons import Buttons, edited_job
 from services.bot.handlers.chat import Chat, is_for_gemini
+from services.bot.handlers.commands import is_captioned
 from services.bot.handlers.failures import failed
 from services.bot.handlers.follow_ups import FollowUps
 from services.bot.handlers.imagine import Imagine, is_our_question
@@ -84,7 +85,7 @@ class Bot:
         images = Images(settings.image_store_url)
         self._delivery = Delivery(bot, self._bot_id, self._outbox, jobs, images, default_model=catalogue.default)
         self._own_keys = OwnKeys(Keys(database), self._bot_id)
-        imagine = Imagine(jobs, Tickets(celery), self._status, catalogue, styles, people=people)
+        imagine = Imagine(jobs, Tickets(celery), self._status, catalogue, styles, people=people, images=images)
         self._add_keys()
         self._add_settings(Settings(people, Menu(catalogue, styles)))
         self._batches = Batches(database, settings.shares)
@@ -97,7 +98,7 @@ class Bot:
         self._add_batches(batch)
         errands = Errands(database)
         self._answers = Answers(bot, self._bot_id, errands)
-        chat = Chat(errands, Conversations(database), people, images, Tickets(celery), self._answers)
+        chat = Chat(errands, Conversations(database), people, images, Tickets(celery), self._answers, self._updates)
         self._add_chat(chat, AnswerButtons(errands, people, imagine))
         queue = Queue(jobs, Tickets(celery))
         buttons = Buttons(jobs, images, catalogue, imagine, queue)
@@ -201,18 +202,23 @@ class Bot:
         # Edited messages are left alone: an idea that was painted is not painted again for a corrected comma.
         new = filters.UpdateType.MESSAGE
         words = new & filters.TEXT & ~filters.COMMAND
+        pictures = new & (filters.PHOTO | filters.Document.IMAGE)
         to_question = _Answers(lambda message: is_our_question(message, self._bot_id))
         to_edit = _Answers(lambda message: edited_job(message, self._bot_id) is not None)
         add = self._application.add_handler
         add(CommandHandler("start", start.start, new))
         add(CommandHandler("help", help_.command, new))
         add(CommandHandler("imagine", imagine.command, new))
+        add(MessageHandler(new & self._captioned("imagine"), imagine.command))
         add(CommandHandler("queue", queue.queue, new))
         add(CommandHandler("cancel", queue.cancel, new))
         add(CallbackQueryHandler(buttons.press))
-        add(MessageHandler(words & to_question, imagine.reply))
+        add(MessageHandler((words | pictures) & to_question, imagine.reply))
         add(MessageHandler(words & to_edit, buttons.edited))
         self._application.add_error_handler(failed)
+
+    def _captioned(self, command: str) -> filters.BaseFilter:
+        return filters.CAPTION & _Answers(lambda message: is_captioned(message, command, self._application.bot.bot))
 
     def _add_chat(self, chat: Chat, buttons: AnswerButtons) -> None:
         add = self._application.add_handler

@@ -19,7 +19,7 @@ def write_caption(job: Job, *, default_model: str) -> str:
         default_model: The model that is meant by a request that names none.
     """
     facts = "\n".join([_facts(job), *_remarks(job, job.request.parameters.model or default_model)])
-    idea = shorten(job.request.idea, MAX_IDEA_UNITS)
+    idea = shorten(idea_of(job), MAX_IDEA_UNITS)
     title = _title(job)
     room = MAX_UNITS - units(title) - units(idea) - units(facts) - len("\n\n\n")
     parts = [f"<b>{_escape(title)}</b>", _escape(idea)] if title else [f"<b>{_escape(idea)}</b>"]
@@ -28,6 +28,12 @@ def write_caption(job: Job, *, default_model: str) -> str:
         parts.append(f"<blockquote expandable>{_escape(prompt)}</blockquote>")
     parts.append(f"<i>{_escape(facts)}</i>")
     return "\n".join(parts)
+
+
+def idea_of(job: Job) -> str:
+    """What was typed; where a picture came without words, the title that Gemini found, or what was meant."""
+    title = job.prompt.title if job.prompt else ""
+    return job.request.idea or title or html.unescape(say("idea_like_this", job.sender.language))
 
 
 def _title(job: Job) -> str:
@@ -70,6 +76,11 @@ def _remarks(job: Job, wished: str) -> list[str]:
         remarks.append(say("caption_other_model", language, wished=name_of(wished), taken=name_of(job.recipe.model)))
     if job.prompt is not None and job.prompt.model is None and not job.request.parameters.raw:
         remarks.append(say("caption_own_words", language))
+    if job.request.picture is not None and job.recipe is not None and job.prompt is not None:
+        if job.prompt.model is None:
+            remarks.append(say("caption_picture_not_seen", language))
+        else:
+            remarks.append(say("caption_picture_described", language, model=name_of(job.recipe.model)))
     return [html.unescape(remark) for remark in remarks]
 
 

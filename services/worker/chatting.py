@@ -9,7 +9,8 @@ from typing import Any
 
 from obstore.exceptions import NotFoundError
 
-from services.worker.gemini.chat import CALL_S, Companion, File, Said
+from services.worker.gemini.chat import CALL_S, Companion, Said
+from services.worker.gemini.files import File
 from services.worker.own_keys import Lent
 from shared.errands import Conversation, Errand
 from shared.errors import FileNotUnderstood, FileTooLarge, OutOfTime

@@ -4,9 +4,11 @@ import logging
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from services.worker.gemini.files import File
 from services.worker.gemini.prompts import PromptWriter, Sampling, own_words
 from services.worker.own_keys import GOOGLE, HUGGINGFACE, Kept, OwnKeys
 from services.worker.recipes import read_recipe
+from services.worker.sources import for_gemini, read_picture
 from services.worker.studio import Order, Studio
 from shared.catalogue import Catalogue
 from shared.errors import (
@@ -16,6 +18,7 @@ from shared.errors import (
     QuotaExhausted,
     ServiceBusy,
     ServiceUnreachable,
+    TransientError,
     UnexpectedAnswer,
 )
 from shared.images import Images
@@ -129,17 +132,22 @@ class Pipeline:
                 unwanted=job.request.parameters.negative or "",
                 talk=self._talk_before(job),
                 earlier=self._earlier(job),
+                picture=self._shown_to_gemini(job),
             )
-        except QuotaExhausted:
-            return self._own_words(job)
-        except UnexpectedAnswer as error:
-            # The person gets a picture all the same; what Gemini wrote, or refused, is for the owner to look at.
-            log.error("prompt not written", extra={"job_id": job.id, "error": str(error)[:200]})  # noqa: TRY400
-            return self._own_words(job)
-        except (ServiceBusy, ServiceUnreachable):
-            if job.failures < PATIENCE_WITH_GEMINI:
+        except (QuotaExhausted, UnexpectedAnswer, ServiceBusy, ServiceUnreachable) as error:
+            # A picture without words leaves nothing to paint from.
+            may_wait = isinstance(error, TransientError) and job.failures < PATIENCE_WITH_GEMINI
+            if may_wait or not job.request.idea:
                 raise
+            if isinstance(error, UnexpectedAnswer):
+                # The person gets a picture all the same; what Gemini wrote, or refused, is for the owner to look at.
+                log.error("prompt not written", extra={"job_id": job.id, "error": str(error)[:200]})  # noqa: TRY400
             return self._own_words(job)
+
+    def _shown_to_gemini(self, job: Job) -> File | None:
+        """The picture that came with the idea."""
+        picture = job.request.picture
+        return for_gemini(read_picture(self._images, picture), picture.media_type) if picture else None
 
     def _talk_before(self, job: Job) -> str:
         """What was said in the same chat and topic shortly before the idea; nothing of it is changed."""

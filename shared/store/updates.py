@@ -1,5 +1,6 @@
 """Telegram's updates, written down before Telegram may forget them."""
 
+import json
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -10,6 +11,7 @@ from shared.store import tables
 from shared.store.database import Database
 from shared.store.line import insert_new
 
+AROUND_ALBUM = 30  # updates: ten of the album itself, and what others write at the same moment
 MAX_TRIES = 20  # five minutes; what fails longer is no matter of waiting
 
 
@@ -83,6 +85,20 @@ class Updates:
                 .returning(updates.update_id, updates.body)
             ).all()
         return sorted((RawUpdate(row.update_id, row.body) for row in rows), key=lambda one: one.update_id)
+
+    def captions_of(self, album: str, *, near: int) -> list[str]:
+        """The captions in an album, of which an update is known by its number: the others have numbers next to it."""
+        updates = tables.updates.c
+        with self._database.reading() as connection:
+            bodies = connection.scalars(
+                select(updates.body).where(
+                    updates.bot_id == self._bot_id,
+                    updates.readable,
+                    updates.update_id.between(near - AROUND_ALBUM, near + AROUND_ALBUM),
+                )
+            )
+            messages = [json.loads(body).get("message") or {} for body in bodies]
+        return [one["caption"] for one in messages if one.get("media_group_id") == album and one.get("caption")]
 
     def handled(self, update_ids: Collection[int]) -> None:
         """Tick updates off."""

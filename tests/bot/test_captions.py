@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.bot.captions import MAX_UNITS, shorten, units, write_caption
-from shared.jobs import Job, Request, State
+from shared.jobs import Job, Picture, Prompt, Request, State
 
 MODEL = FOX_RECIPE.model
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -116,3 +116,28 @@ class TestShorten:
     @pytest.mark.parametrize(("text", "length"), [("fox", 3), ("🦊", 2), ("é", 1), ("👩‍🚀", 5)])
     def test_length_is_counted_as_telegram_counts(self, text: str, length: int) -> None:
         assert units(text) == length
+
+
+class TestAPictureThatCameWithTheIdea:
+    SENT = Request("at night", picture=Picture("sent/7/1", "image/jpeg"))
+
+    def test_was_described_to_the_painter(self) -> None:
+        said = as_shown(caption(finished(request=self.SENT)))
+
+        assert "model can't start from a picture, so it painted what Gemini saw in yours." in said
+
+    def test_was_seen_by_nobody_without_gemini(self) -> None:
+        said = as_shown(caption(finished(request=self.SENT, prompt=Prompt("at night"))))
+
+        assert "Nobody could look at your picture" in said
+        assert "what Gemini saw" not in said
+
+    def test_without_words_is_called_by_the_title_that_gemini_found(self) -> None:
+        job = finished(request=replace(self.SENT, idea=""), prompt=replace(RED_FOX, title="Fox & snow"))
+
+        assert caption(job).startswith("<b>Fox &amp; snow</b>\n<blockquote")
+
+    def test_without_words_or_title_is_called_what_was_meant(self) -> None:
+        job = finished(request=replace(self.SENT, idea=""), prompt=replace(RED_FOX, title=""))
+
+        assert caption(job).startswith("<b>Something like your picture</b>\n")

@@ -45,6 +45,28 @@ def refusal(text: str) -> BadParameter:
     return caught.value
 
 
+class TestWordsBesideAPicture:
+    def beside_a_picture(self, text: str) -> Request:
+        return read_request(text, CATALOGUE, STYLES, may_be_empty=True).request
+
+    @pytest.mark.parametrize("text", ["", "  \n", "--ar 16:9", "--n 2 --style noir"])
+    def test_may_be_none(self, text: str) -> None:
+        assert self.beside_a_picture(text).idea == ""
+
+    def test_are_an_idea_like_any_other(self) -> None:
+        assert self.beside_a_picture("at night --ar 16:9") == reading("at night --ar 16:9").request
+
+    def test_are_needed_where_gemini_shall_not_write_any(self) -> None:
+        with pytest.raises(BadParameter) as refused:
+            self.beside_a_picture("--raw")
+
+        assert refused.value.reason == "parameters_without_idea"
+
+    def test_have_to_say_something_if_there_are_any(self) -> None:
+        with pytest.raises(NoWordsInIdea):
+            self.beside_a_picture("!!!")
+
+
 class TestEachParameter:
     @pytest.mark.parametrize(
         ("flag", "read"),

@@ -1,5 +1,6 @@
 """Telegram's updates, written down before Telegram may forget them."""
 
+import json
 from datetime import timedelta
 
 import pytest
@@ -61,6 +62,21 @@ class TestKeeping:
 
         assert updates.unhandled(most=10) == [HELLO]
         assert other.unhandled(most=10) == []
+
+
+class TestAnAlbum:
+    def of(self, update_id: int, album: str, **fields: str) -> RawUpdate:
+        return RawUpdate(update_id, json.dumps({"message": {"media_group_id": album, **fields}}))
+
+    def test_has_the_captions_of_its_messages_wherever_they_stand(self, updates: Updates) -> None:
+        updates.keep([self.of(4, "7", caption="/imagine"), WORLD, self.of(5, "7"), UNREADABLE])
+
+        assert updates.captions_of("7", near=5) == ["/imagine"]
+
+    def test_has_no_captions_of_others(self, updates: Updates) -> None:
+        updates.keep([self.of(4, "7"), self.of(5, "8", caption="/imagine"), self.of(100, "7", caption="/imagine")])
+
+        assert updates.captions_of("7", near=4) == []
 
 
 class TestFeedingAgain:

@@ -7,6 +7,7 @@ import pytest
 from sandbox.app import Sandbox
 from sandbox.client import SandboxClient
 from services.worker.gemini.answers import Draft
+from services.worker.gemini.files import File
 from services.worker.gemini.prompts import PromptWriter, finish, join_tags, mark, own_words
 from shared.jobs import Earlier
 from shared.styles import Styles
@@ -34,7 +35,7 @@ def asked(writer, sandbox, **given):
     usual = {"dialect": "prose", "token_limit": 200, "takes_negative": True, "seconds": 20.0, "record": [].append}
     prompt = writer.write("a red fox", **usual | given)
     [body] = [entry["body"] for entry in sandbox.journal("gemini")]
-    return body["systemInstruction"]["parts"][0]["text"], body["contents"][0]["parts"][0]["text"], prompt
+    return body["systemInstruction"]["parts"][0]["text"], body["contents"][0]["parts"][-1]["text"], prompt
 
 
 class TestAStyle:
@@ -172,3 +173,19 @@ class TestAPictureBefore:
         assert (
             own_words("at night", style=NOIR, earlier=Earlier("a fox", before)).text.count(NOIR.prose.strip(".")) == 1
         )
+
+
+class TestAPicture:
+    def test_goes_before_the_words_and_is_told_of(self, writer, sandbox, picture_file):
+        sent = File("image/png", picture_file())
+
+        instruction, _, prompt = asked(writer, sandbox, picture=sent)
+        [body] = [entry["body"] for entry in sandbox.journal("gemini")]
+
+        parts = body["contents"][0]["parts"]
+        assert ["inlineData" in part for part in parts] == [True, False]
+        assert "The picture that was sent along" in instruction
+        assert " picture, a red fox, " in prompt.text
+
+    def test_is_not_mentioned_where_none_was_sent(self, writer, sandbox):
+        assert "sent along" not in asked(writer, sandbox)[0]

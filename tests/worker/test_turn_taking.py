@@ -314,6 +314,16 @@ class TestWithoutGemini:
         assert (job.prompt.text, job.prompt.model) == ("ein roter Fuchs", None)
         assert [record.levelname for record in caplog.records if record.msg == "prompt not written"] == ["ERROR"]
 
+    @pytest.mark.parametrize("error", [QuotaExhausted(), UnexpectedAnswer("no candidate"), ServiceBusy()])
+    def test_a_picture_that_came_without_words_is_not_guessed_at(self, workshop: Workshop, error: ImagineError) -> None:
+        job = submit(workshop.database, "")
+        workshop.writer.happenings = [error] * (MAX_FAILURES + 1)
+
+        job = workshop.take_turns_until_over(job)
+
+        assert (job.state, job.reason) == (State.FAILED, error.reason)
+        assert workshop.studio.orders == []
+
     def test_what_gemini_refuses_is_not_painted(self, workshop: Workshop) -> None:
         job = submit(workshop.database)
         workshop.writer.happenings = [IdeaRefused()]

@@ -1,43 +1,30 @@
 """Plain words: a question to Gemini becomes an errand, and the person sees at once that it is thought about."""
 
 import asyncio
-import mimetypes
-from dataclasses import dataclass
 from typing import Any
 
 from telegram import Message, MessageEntity, Update, User
-from telegram.constants import ChatAction, ChatType
-from telegram.error import BadRequest
+from telegram.constants import ChatType
 from telegram.ext import ContextTypes
 
 from services.bot import keyboards
 from services.bot.answers import Answers
 from services.bot.captions import shorten
 from services.bot.handlers.addresses import address_of, answer, sender_of
+from services.bot.handlers.files import fetch, sent_with
 from services.bot.locales import say
 from shared.errands import Errand, Kind
+from shared.errors import UserError
 from shared.images import Images
 from shared.jobs import ENDED, Address, Sender
 from shared.queue import Tickets
 from shared.store.conversations import Conversations
 from shared.store.errands import Errands
 from shared.store.people import People
+from shared.store.updates import Updates
 
-MAX_FILE_BYTES = 20 * 1024 * 1024  # Telegram's limit for what a bot may fetch
 MAX_REPLY_UNITS = 2_000  # of the message that is replied to
-FETCH_S = 60.0
-UNKNOWN = "application/octet-stream"
 OF_AN_ANSWER = (keyboards.STOP, keyboards.DRAW)
-
-
-@dataclass(frozen=True, slots=True)
-class Sent:
-    """A file that came with a message, as Telegram names it; size in bytes, 0 where it isn't told."""
-
-    file_id: str
-    media_type: str
-    name: str
-    size: int
 
 
 class Chat:
@@ -51,6 +38,7 @@ class Chat:
         images: Images,
         tickets: Tickets,
         answers: Answers,
+        updates: Updates,
     ) -> None:
         self._errands = errands
         self._conversations = conversations
@@ -58,26 +46,25 @@ class Chat:
         self._images = images
         self._tickets = tickets
         self._answers = answers
+        self._updates = updates
 
     async def ask(self, update: Update, context: ContextTypes.DEFAULT_TYPE) -> None:
         """Hand a message to Gemini. A message that comes twice is asked once."""
         message = update.effective_message
         if message is None:
             return
+        if await self._is_of_a_command(update, message):
+            return
         address, sender = address_of(message, context.bot.id), sender_of(message)
         sent = sent_with(message)
-        if sent is not None and sent.size > MAX_FILE_BYTES:
-            await _refuse_file(address, sender, context)
-            return
         attachments = []
         if sent is not None:
             try:
-                attachments = [await self._fetch(sent, address, context)]
-            except BadRequest as error:
-                if "too big" not in error.message.lower():
-                    raise
-                await _refuse_file(address, sender, context)
+                key = await fetch(sent, self._images, address, context)
+            except UserError as error:
+                await context.bot.send_message(text=say(error.reason, sender.language), **answer(address))
                 return
+            attachments = [{"key": key, "media_type": sent.media_type, "name": sent.name}]
         question: dict[str, Any] = {"text": words_of(message, context.bot.bot), "attachments": attachments}
         if (quoted := quoted_by(message)) is not None:
             question["reply_to"] = quoted
@@ -87,6 +74,16 @@ class Chat:
             await asyncio.to_thread(self._tickets.send)
         if promise is not None:
             await promise
+
+    async def _is_of_a_command(self, update: Update, message: Message) -> bool:
+        """Whether a message belongs to an album whose caption is a command: that is about the captioned picture alone.
+
+        Telegram sends the pictures of an album as messages of their own, one right after the other.
+        """
+        if message.media_group_id is None or message.caption:
+            return False
+        captions = await asyncio.to_thread(self._updates.captions_of, message.media_group_id, near=update.update_id)
+        return any(caption.startswith("/") for caption in captions)
 
     async def start_over(self, update: Update, context: ContextTypes.DEFAULT_TYPE) -> None:
         """Answer ``/new``: forget what was said here."""
@@ -112,13 +109,6 @@ class Chat:
             conversation_id=conversation.id,
         )
 
-    async def _fetch(self, sent: Sent, address: Address, context: ContextTypes.DEFAULT_TYPE) -> dict[str, str]:
-        await context.bot.send_chat_action(address.chat_id, ChatAction.TYPING, message_thread_id=address.topic_id)
-        file = await context.bot.get_file(sent.file_id)
-        data = bytes(await file.download_as_bytearray(read_timeout=FETCH_S))
-        key = await asyncio.to_thread(self._images.keep_sent, address.chat_id, address.message_id, data)
-        return {"key": key, "media_type": sent.media_type, "name": sent.name}
-
     async def _promise(self, errand: Errand, context: ContextTypes.DEFAULT_TYPE) -> None:
         """Send the message in which the answer will grow."""
         message = await context.bot.send_message(
@@ -130,10 +120,6 @@ class Chat:
             self._answers.promised(errand)
         else:
             await message.delete()
-
-
-async def _refuse_file(address: Address, sender: Sender, context: ContextTypes.DEFAULT_TYPE) -> None:
-    await context.bot.send_message(text=say("chat_file_too_big", sender.language), **answer(address))
 
 
 def is_for_gemini(message: Message, bot: User) -> bool:
@@ -162,23 +148,6 @@ def quoted_by(message: Message) -> str | None:
     replied = message.reply_to_message
     text = message.quote.text if message.quote else (replied and (replied.text or replied.caption))
     return shorten(text, MAX_REPLY_UNITS) if text else None
-
-
-def sent_with(message: Message) -> Sent | None:
-    """The photo, voice note, piece of music or document in a message, if there is one."""
-    if message.photo:
-        largest = message.photo[-1]
-        return Sent(largest.file_id, "image/jpeg", "photo.jpg", largest.file_size or 0)
-    if message.voice is not None:
-        voice = message.voice
-        return Sent(voice.file_id, voice.mime_type or "audio/ogg", "voice.ogg", voice.file_size or 0)
-    file = message.audio or message.document
-    if file is None:
-        return None
-    told = file.mime_type or ("audio/mpeg" if message.audio else UNKNOWN)
-    # Telegram's clients don't know many a text file; its name does.
-    media_type = told if told != UNKNOWN else mimetypes.guess_type(file.file_name or "")[0] or UNKNOWN
-    return Sent(file.file_id, media_type, file.file_name or "file", file.file_size or 0)
 
 
 def _mentions(message: Message, bot: User) -> list[str]:

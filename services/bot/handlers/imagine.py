@@ -4,17 +4,21 @@ import asyncio
 from dataclasses import replace
 
 from telegram import ForceReply, Message, Update
+from telegram.constants import ChatAction
 from telegram.ext import ContextTypes
 
 from services.bot import keyboards
 from services.bot.handlers.addresses import address_of, answer, sender_of
+from services.bot.handlers.commands import words_after_command
+from services.bot.handlers.files import Sent, fetch, picture_in
 from services.bot.handlers.pictures import follow, is_to_picture, picture_replied_to
 from services.bot.locales import is_said, say
 from services.bot.status import Status, sentence
 from shared.catalogue import Catalogue
 from shared.errors import EmptyIdea, QueueFull, UserError
 from shared.ideas import Hint, read_request
-from shared.jobs import ENDED, Address, Job, Lineage, Request, Sender, Stage
+from shared.images import Images
+from shared.jobs import ENDED, Address, Job, Lineage, Picture, Request, Sender, Stage
 from shared.queue import Tickets
 from shared.store.jobs import Jobs
 from shared.store.people import People
@@ -25,9 +29,18 @@ class Imagine:
     """Takes ideas in."""
 
     def __init__(
-        self, jobs: Jobs, tickets: Tickets, status: Status, catalogue: Catalogue, styles: Styles, *, people: People
+        self,
+        jobs: Jobs,
+        tickets: Tickets,
+        status: Status,
+        catalogue: Catalogue,
+        styles: Styles,
+        *,
+        people: People,
+        images: Images,
     ) -> None:
         self._jobs = jobs
+        self._images = images
         self._people = people
         self._tickets = tickets
         self._status = status
@@ -35,17 +48,27 @@ class Imagine:
         self._styles = styles
 
     async def command(self, update: Update, context: ContextTypes.DEFAULT_TYPE) -> None:
-        """Answer ``/imagine a red fox``: promise a photo, or say what is missing."""
+        """Answer ``/imagine a red fox``: promise a photo, or say what is missing.
+
+        The command may be the caption of a picture, or reply to one: then the words say what to make of it. In reply
+        to one of ours they say what shall be different; a picture that comes with such a reply is looked at as well.
+        """
         message = update.effective_message
-        if message is not None:
-            _, _, words = (message.text or "").partition(_command(message))
-            await self.take_in(words, message, context, await self.picture_before(message, context))
+        if message is None:
+            return
+        if message.caption and picture_in(message) is None:
+            text = say("picture_of_wrong_type", sender_of(message).language)
+            await context.bot.send_message(text=text, **answer(address_of(message, context.bot.id)))
+            return
+        before = await self.picture_before(message, context)
+        picture = picture_in(message) or (None if before else picture_in(message.reply_to_message))
+        await self.take_in(words_after_command(message), message, context, before, picture)
 
     async def reply(self, update: Update, context: ContextTypes.DEFAULT_TYPE) -> None:
         """Take the answer to our question what to paint."""
         message = update.effective_message
         if message is not None:
-            await self.take_in(message.text or "", message, context)
+            await self.take_in(message.text or message.caption or "", message, context, picture=picture_in(message))
 
     async def picture_before(self, message: Message, context: ContextTypes.DEFAULT_TYPE) -> Job | None:
         """The job of our picture to which a message replies, if it does and the record knows it."""
@@ -54,18 +77,31 @@ class Imagine:
         return await asyncio.to_thread(picture_replied_to, message, context.bot.id, self._jobs)
 
     async def take_in(
-        self, words: str, message: Message, context: ContextTypes.DEFAULT_TYPE, before: Job | None = None
+        self,
+        words: str,
+        message: Message,
+        context: ContextTypes.DEFAULT_TYPE,
+        before: Job | None = None,
+        picture: Sent | None = None,
     ) -> None:
         """Make a request of a person's words.
 
         Args:
             before: The job of the picture that the words change; what they don't fix stays as it was asked for there.
+            picture: What the words speak of; without words, something like it is wanted.
         """
         address, sender = address_of(message, context.bot.id), sender_of(message)
         chosen = await asyncio.to_thread(self._people.in_force, address, sender)
         try:
             usual_model = before.request.parameters.model if before else chosen.image_model
-            read = read_request(words, self._catalogue, self._styles, usual_model=usual_model)
+            read = read_request(
+                words,
+                self._catalogue,
+                self._styles,
+                usual_model=usual_model,
+                may_be_empty=picture is not None and before is None,
+            )
+            kept = await self._fetch(picture, address, context) if picture else None
         except EmptyIdea:
             await self._ask(address, sender, context)
             return
@@ -73,13 +109,17 @@ class Imagine:
             text = say(error.reason, sender.language, **error.values)
             await context.bot.send_message(text=text, **answer(address))
             return
-        request = chosen.defaults_for(read.request)
+        request = chosen.defaults_for(replace(read.request, picture=kept))
         lineage = None
         if before is not None:
             request = replace(request, parameters=follow(read.request, before, usual=request))
             lineage = Lineage.following(before.id, message.message_id)
         if await self.order(request, address, sender, context, lineage):
             await _tell(read.hints, address, sender, context)
+
+    async def _fetch(self, picture: Sent, address: Address, context: ContextTypes.DEFAULT_TYPE) -> Picture:
+        key = await fetch(picture, self._images, address, context, action=ChatAction.UPLOAD_PHOTO)
+        return Picture(key, picture.media_type)
 
     async def order(
         self,
@@ -151,8 +191,3 @@ def is_our_question(message: Message, bot_id: int) -> bool:
     if asked is None or asked.from_user is None or asked.from_user.id != bot_id:
         return False
     return is_said("ask_idea", asked.text or "")
-
-
-def _command(message: Message) -> str:
-    """The command as it was typed, ``/imagine`` or ``/imagine@our_bot``."""
-    return next(iter(message.parse_entities(["bot_command"]).values()), "")

@@ -7,7 +7,7 @@ from telegram import InlineKeyboardButton, InlineKeyboardMarkup, Message, Update
 from telegram.ext import ContextTypes
 
 from services.bot import keyboards
-from services.bot.captions import shorten
+from services.bot.captions import idea_of, shorten
 from services.bot.handlers.addresses import address_of, answer, sender_of
 from services.bot.locales import say
 from services.bot.status import sentence
@@ -78,7 +78,7 @@ class Queue:
         lines = [say("queue_title", language, n=len(requests))]
         buttons = []
         for number, request in enumerate(requests[:MOST_SHOWN], 1):
-            idea = shorten(request[0].request.idea, MAX_IDEA_SHOWN)
+            idea = shorten(idea_of(request[0]), MAX_IDEA_SHOWN)
             state = await asyncio.to_thread(self._describe, request[0], language)
             lines.append(say("queue_line", language, number=number, idea=idea) + f"\n{state}")
             data = keyboards.data(keyboards.CANCEL, request[0].id)

@@ -15,6 +15,7 @@ from google.genai import types
 from services.worker.gemini.answers import Draft, Garbled, Unfinished, read_answer, salvage
 from services.worker.gemini.client import Failure, Gemini, Unreadable
 from services.worker.gemini.failures import FieldRefused, ModelGone
+from services.worker.gemini.files import File
 from services.worker.gemini.models import family_of, plain_name
 from services.worker.gemini.prompt_length import cut, estimate_tokens, few_words
 from services.worker.gemini.transport import Rehearsal
@@ -86,6 +87,7 @@ class _Wish:
     unwanted: str = ""
     talk: str = ""
     earlier: Earlier | None = None
+    picture: File | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +154,7 @@ class PromptWriter:
         unwanted: str = "",
         talk: str = "",
         earlier: Earlier | None = None,
+        picture: File | None = None,
     ) -> Prompt:
         """Turn an idea into a prompt in English.
 
@@ -166,6 +169,7 @@ class PromptWriter:
             unwanted: What shall not be seen, in the user's words.
             talk: What was said in the chat a little earlier, in case the idea refers to it.
             earlier: The picture that the idea changes, where it is a follow-up.
+            picture: What the person sent along; without words, something like it is wanted.
 
         Raises:
             IdeaRefused: Gemini will not write a prompt for this idea.
@@ -175,7 +179,9 @@ class PromptWriter:
             UnexpectedAnswer: No model was left, or none answered what was asked for.
         """
         ends_at = time.monotonic() + seconds
-        wish = _Wish(idea, dialect, token_limit, takes_negative, sampling or Sampling(), style, unwanted, talk, earlier)
+        wish = _Wish(
+            idea, dialect, token_limit, takes_negative, sampling or Sampling(), style, unwanted, talk, earlier, picture
+        )
         asked = plain_name(model or self._model)
         way = self._known_ways.get(asked, _Way(asked))
         gone: list[str] = []
@@ -315,6 +321,8 @@ def compose(
     if wish.talk:
         instruction = f"{instruction}\n\n{_texts()['direction']['talk'].strip()}"
         question = f"{mark(wish.talk, 'talk')}\n\n{question}"
+    if wish.picture is not None:
+        instruction = f"{instruction}\n\n{_texts()['direction']['picture'].strip()}"
     if "system_instruction" in way.refused:
         question = f"{instruction}\n\n{question}"
     else:
@@ -333,7 +341,8 @@ def compose(
         config["max_output_tokens"] = min(MORE_ROOM_TOKENS if way.roomy else ROOM_TOKENS, family.output_tokens)
     if "safety" in way.refused:
         del config["safety_settings"]
-    contents = [types.Content(role="user", parts=[types.Part(text=question)])]
+    seen = [wish.picture.part()] if wish.picture else []
+    contents = [types.Content(role="user", parts=[*seen, types.Part(text=question)])]
     return contents, types.GenerateContentConfig(**config)
 
 

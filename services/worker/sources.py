@@ -1,0 +1,86 @@
+"""Pictures that ideas speak of: out of the image store, upright, and as large as whoever takes them can use."""
+
+import io
+import struct
+
+import PIL.Image
+from obstore.exceptions import NotFoundError
+from PIL import ImageOps
+
+from services.worker.gemini.files import File
+from shared.errors import PictureGone, PictureUnreadable
+from shared.images import Images
+from shared.jobs import Picture
+
+MAX_PIXELS = 80_000_000  # decoding so many takes 240 MB for a moment; beyond it, Pillow warns as well
+SEEN_SIDE = 1536  # pixels: Gemini looks at tiles of 768, and two by two show all that a prompt can hold
+QUALITY = 90  # of 100, of JPEG
+# Apple's telephones send these as files. Pillow can't open them, Gemini can.
+FOR_GEMINI_ALONE = ("image/heic", "image/heif")
+MAX_UNOPENED_BYTES = 14_000_000  # Gemini takes 20 MB a request, and base64 makes four bytes of three
+
+_BROKEN = (OSError, SyntaxError, ValueError, EOFError, struct.error, PIL.Image.DecompressionBombError)
+
+
+def read_picture(images: Images, picture: Picture) -> bytes:
+    """The file as it was sent.
+
+    Raises:
+        PictureGone: The store has it no more.
+        StoreAway: The store does not answer.
+    """
+    try:
+        return images.get(picture.key)
+    except (NotFoundError, FileNotFoundError) as error:
+        raise PictureGone(picture.key) from error
+
+
+def for_gemini(data: bytes, media_type: str) -> File:
+    """What Gemini is shown.
+
+    Raises:
+        PictureUnreadable: It is no picture that we can open, or more than we open.
+    """
+    if media_type in FOR_GEMINI_ALONE and len(data) <= MAX_UNOPENED_BYTES:
+        return File(media_type, data)
+    return File("image/jpeg", _jpeg(_opened(data, SEEN_SIDE, SEEN_SIDE)))
+
+
+def to_start_from(data: bytes, width: int, height: int) -> bytes:
+    """A JPEG of at most so many pixels, in its own proportions, without where and when it was taken.
+
+    Raises:
+        PictureUnreadable: As ``for_gemini``; also for files that Gemini alone can open.
+    """
+    return _jpeg(_opened(data, width, height))
+
+
+def _opened(data: bytes, width: int, height: int) -> PIL.Image.Image:
+    """Open a picture, no larger than so many pixels; of a film the first frame."""
+    try:
+        picture = PIL.Image.open(io.BytesIO(data))
+        if picture.width * picture.height > MAX_PIXELS:
+            raise PictureUnreadable(f"the picture has {picture.width} × {picture.height} pixels")
+        # A JPEG is decoded at a half, a quarter or an eighth of its size if that is enough.
+        picture.draft("RGB", (2 * width, 2 * height))
+        upright = ImageOps.exif_transpose(picture)
+        upright.thumbnail((width, height))
+        return _on_white(upright)
+    except PIL.Image.DecompressionBombWarning as error:
+        raise PictureUnreadable("far too many pixels") from error
+    except _BROKEN as error:
+        raise PictureUnreadable(f"{len(data)} bytes that are no picture: {type(error).__name__}") from error
+
+
+def _on_white(picture: PIL.Image.Image) -> PIL.Image.Image:
+    if not picture.has_transparency_data:
+        return picture.convert("RGB")
+    paper = PIL.Image.new("RGBA", picture.size, "white")
+    paper.alpha_composite(picture.convert("RGBA"))
+    return paper.convert("RGB")
+
+
+def _jpeg(picture: PIL.Image.Image) -> bytes:
+    file = io.BytesIO()
+    picture.save(file, "JPEG", quality=QUALITY)
+    return file.getvalue()

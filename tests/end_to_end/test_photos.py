@@ -1,0 +1,157 @@
+"""Photos that ideas speak of: sent with the command, or replied to."""
+
+from io import BytesIO
+
+import PIL.Image
+import pytest
+
+MB = 1024 * 1024
+
+
+def a_photo(colour="orange", size=(640, 480)):
+    content = BytesIO()
+    PIL.Image.new("RGB", size, colour).save(content, "JPEG")
+    return content.getvalue()
+
+
+@pytest.fixture
+def ada(sandbox):
+    return sandbox.person("Ada")
+
+
+def painted(installation, sandbox, person, text, **how):
+    """Wait until what a message asked for has come; returns its row, and the newest photo in that chat."""
+    row = installation.delivered(sandbox.say(person, text, **how))
+    return row, sandbox.photos(how.get("chat", person))[-1]
+
+
+def refused(sandbox, chat, person, text, **how):
+    """What is answered to a message that asks for what can't be painted."""
+    said = sandbox.say(person, text, chat=chat, **how)
+    return sandbox.wait_for_message(
+        chat, lambda one: one.get("reply_to_message", {}).get("message_id") == said["message_id"]
+    )["text"]
+
+
+class TestAPhotoSentWithTheCommand:
+    def test_is_looked_at_and_joins_the_prompt(self, installation, sandbox, ada):
+        row, photo = painted(installation, sandbox, ada, "/imagine in the snow --seed 7 --ar 3:2", photo=a_photo())
+
+        assert (row.idea, row.parameters["seed"], row.parameters["ratio"]) == ("in the snow", 7, [3, 2])
+        assert row.prompt.startswith("an orange picture, in the snow, ")
+        assert installation.picture(row.picture_key) == sandbox.file(sandbox.messages(ada)[-2]["photo"])
+        assert photo["caption"].startswith("in the snow\n")
+        assert "it painted what Gemini saw in yours" in photo["caption"]
+
+    def test_may_be_a_picture_that_is_sent_as_a_file(self, installation, sandbox, ada):
+        row, _ = painted(installation, sandbox, ada, "/imagine at night", document=a_photo("blue"), file_name="sky.jpg")
+
+        assert row.prompt.startswith("a blue picture, at night, ")
+
+    def test_without_words_asks_for_something_like_it(self, installation, sandbox, ada):
+        row, photo = painted(installation, sandbox, ada, "/imagine --n 1", photo=a_photo("green"))
+
+        assert row.idea == ""
+        assert row.prompt.startswith("a green picture, ")
+        assert photo["caption"].startswith(f"{row.title}\n")
+
+    def test_in_a_group_is_meant_for_the_bot_that_is_named(self, installation, sandbox, ada):
+        group = sandbox.group(ada)
+
+        other = sandbox.say(ada, "/imagine@other_bot at night", chat=group, photo=a_photo())
+        row, _ = painted(installation, sandbox, ada, "/imagine@sandbox_bot at dawn", chat=group, photo=a_photo())
+
+        assert row.prompt.startswith("an orange picture, at dawn, ")
+        assert installation.row(other) is None
+
+    def test_of_an_album_is_the_one_with_the_caption(self, installation, sandbox, ada):
+        album = {"media_group_id": "77"}
+        captioned = sandbox.say(ada, "/imagine in the snow", photo=a_photo(), **album)
+        for colour in ("blue", "green"):
+            sandbox.say(ada, photo=a_photo(colour), **album)
+        row = installation.delivered(captioned)
+        installation.delivered(sandbox.say(ada, "/imagine a fox"))
+
+        assert row.prompt.startswith("an orange picture, in the snow, ")
+        assert len(sandbox.from_bot(ada)) == 2
+        assert sandbox.journal("gemini", "streamGenerateContent") == []
+
+
+class TestAReplyToAPhoto:
+    def test_of_somebody_else_speaks_of_it(self, installation, sandbox, ada):
+        bob = sandbox.person("Bob")
+        group = sandbox.group(ada, bob)
+        theirs = sandbox.say(bob, "Look!", chat=group, photo=a_photo("red"))
+
+        row, _ = painted(
+            installation, sandbox, ada, "/imagine at night", chat=group, reply_to_message_id=theirs["message_id"]
+        )
+
+        assert row.prompt.startswith("a red picture, at night, ")
+        assert (row.user_id, row.parent_id) == (ada["id"], None)
+
+    def test_of_ours_with_another_photo_looks_at_both(self, installation, sandbox, ada):
+        parent, ours = painted(installation, sandbox, ada, "/imagine a fox")
+
+        row, _ = painted(
+            installation, sandbox, ada, "/imagine here", photo=a_photo(), reply_to_message_id=ours["message_id"]
+        )
+
+        assert row.parent_id == parent.id
+        assert row.prompt.startswith("an orange picture, a fox, here, ")
+
+
+class TestWhatCanNotBeLookedAt:
+    @pytest.mark.parametrize(
+        ("file", "answer"),
+        [
+            ({"document": b"x" * (20 * MB + 1), "file_name": "huge.png"}, "up to 20 MB"),
+            ({"document": b"Hello", "file_name": "notes.txt"}, "only look at pictures"),
+            ({"voice": b"OggS"}, "only look at pictures"),
+            ({"document": b"no picture", "file_name": "broken.png"}, "can't open your picture"),
+        ],
+        ids=["too large", "a text", "a voice", "broken"],
+    )
+    def test_is_answered_with_what_is_wrong(self, installation, sandbox, ada, file, answer):
+        assert answer in refused_in_the_end(sandbox, ada, "/imagine in the snow", answer, **file)
+        assert sandbox.photos(ada) == []
+
+    def test_has_gone_from_telegram(self, installation, sandbox, ada):
+        reply = {"ok": False, "error_code": 400, "description": "Bad Request: wrong file_id or the file is gone"}
+        sandbox.arm("telegram", path="/getFile$", status=400, reply=reply)
+
+        assert "have this file any more" in refused(sandbox, ada, ada, "/imagine in the snow", photo=a_photo())
+
+
+def refused_in_the_end(sandbox, person, text, answer, **file):
+    """What is answered, be it at once or by whoever was to paint."""
+    sandbox.say(person, text, **file)
+    return sandbox.wait_for_message(person, lambda one: answer in one.get("text", ""))["text"]
+
+
+class TestAKill:
+    def test_while_the_photo_is_fetched_loses_nothing(self, installation, sandbox, ada):
+        sandbox.arm("telegram", path="/file/", gate="file", drop="before")
+
+        said = sandbox.say(ada, "/imagine in the snow", photo=a_photo())
+        sandbox.wait_at_gate("file")
+        installation.bot.kill()
+        sandbox.clear_faults()
+        installation.start()
+        row = installation.delivered(said)
+
+        assert row.prompt.startswith("an orange picture, in the snow, ")
+        assert len(sandbox.photos(ada)) == 1
+
+    def test_before_the_promise_makes_one_picture(self, installation, sandbox, ada):
+        sandbox.arm("telegram", path="/sendMessage$", gate="promise", drop="before")
+
+        said = sandbox.say(ada, "/imagine in the snow", photo=a_photo())
+        sandbox.wait_at_gate("promise")
+        installation.bot.kill()
+        sandbox.clear_faults()
+        installation.start()
+        installation.delivered(said)
+
+        assert len(installation.rows(ada)) == 1
+        assert len(sandbox.photos(ada)) == 1

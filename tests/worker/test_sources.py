@@ -1,0 +1,97 @@
+"""Pictures that ideas speak of, on their way to those who look at them."""
+
+from io import BytesIO
+from pathlib import Path
+
+import PIL.Image
+import pytest
+
+from services.worker.sources import SEEN_SIDE, for_gemini, read_picture, to_start_from
+from shared.errors import PictureGone, PictureUnreadable
+from shared.images import Images
+from shared.jobs import Picture
+
+ORIENTATION = 0x0112  # Exif's tag; 6 says that the camera was held upright
+
+
+def opened(data: bytes) -> PIL.Image.Image:
+    return PIL.Image.open(BytesIO(data))
+
+
+def is_about(picture: PIL.Image.Image, *colour: int) -> bool:
+    """Whether the middle has this colour; JPEG and WebP add a little noise."""
+    middle = picture.getpixel((picture.width // 2, picture.height // 2))
+    return all(abs(value - wanted) < 10 for value, wanted in zip(middle, colour, strict=True))
+
+
+def a_file(form: str, size=(64, 48), mode="RGB", fill="orange", **options) -> bytes:
+    file = BytesIO()
+    PIL.Image.new(mode, size, fill).save(file, form, **options)
+    return file.getvalue()
+
+
+class TestWhatGeminiIsShown:
+    @pytest.mark.parametrize("form", ["JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF"])
+    def test_is_a_jpeg_whatever_was_sent(self, form: str) -> None:
+        shown = for_gemini(a_file(form), "image/whatever")
+
+        assert shown.media_type == "image/jpeg"
+        assert (opened(shown.data).format, opened(shown.data).size) == ("JPEG", (64, 48))
+        assert is_about(opened(shown.data), 255, 165, 0)
+
+    @pytest.mark.parametrize(("sent", "shown"), [((4000, 3000), (1536, 1152)), ((1000, 4000), (384, 1536))])
+    def test_is_no_larger_than_gemini_looks(self, sent: tuple[int, int], shown: tuple[int, int]) -> None:
+        picture = opened(for_gemini(a_file("JPEG", sent), "image/jpeg").data)
+
+        assert picture.size == shown
+        assert max(shown) == SEEN_SIDE
+
+    def test_is_upright(self) -> None:
+        exif = PIL.Image.Exif()
+        exif[ORIENTATION] = 6
+
+        assert opened(for_gemini(a_file("JPEG", exif=exif), "image/jpeg").data).size == (48, 64)
+
+    def test_does_not_tell_where_it_was_taken(self) -> None:
+        exif = PIL.Image.Exif()
+        exif.get_ifd(0x8825)[1] = "N"
+
+        assert not opened(for_gemini(a_file("JPEG", exif=exif), "image/jpeg").data).getexif()
+
+    def test_stands_on_white_where_it_was_transparent(self) -> None:
+        shown = for_gemini(a_file("PNG", mode="RGBA", fill=(0, 0, 0, 0)), "image/png")
+
+        assert is_about(opened(shown.data), 255, 255, 255)
+
+    def test_of_a_telephone_that_we_can_not_open_goes_as_it_is(self) -> None:
+        shown = for_gemini(b"ftypheic", "image/heic")
+
+        assert (shown.media_type, shown.data) == ("image/heic", b"ftypheic")
+
+    @pytest.mark.parametrize(
+        "data",
+        [b"", b"no picture", a_file("JPEG", (640, 480))[:300], a_file("PNG", (9000, 9000), "1", 0)],
+        ids=["nothing", "words", "cut short", "too many pixels"],
+    )
+    def test_has_to_be_a_picture(self, data: bytes) -> None:
+        with pytest.raises(PictureUnreadable):
+            for_gemini(data, "image/png")
+
+
+class TestWhatAPainterStartsFrom:
+    def test_fits_into_the_size_and_keeps_its_proportions(self) -> None:
+        assert opened(to_start_from(a_file("PNG", (1000, 500)), 256, 256)).size == (256, 128)
+
+    def test_can_not_be_what_gemini_alone_opens(self) -> None:
+        with pytest.raises(PictureUnreadable):
+            to_start_from(b"ftypheic", 256, 256)
+
+
+class TestTheStore:
+    def test_may_have_the_picture_no_more(self, tmp_path: Path) -> None:
+        images = Images(tmp_path.as_uri())
+        kept = Picture(images.keep_sent(7, 1, b"a picture"), "image/png")
+
+        assert read_picture(images, kept) == b"a picture"
+        with pytest.raises(PictureGone):
+            read_picture(images, Picture("sent/7/2", "image/png"))
