@@ -24,12 +24,13 @@ from services.worker.errands import ErrandTaker, Handler
 from services.worker.gemini.chat import Companion
 from services.worker.gemini.client import Gemini
 from services.worker.gemini.prompts import BLOCK_ONLY_HIGH, PromptWriter
-from services.worker.own_keys import GOOGLE, Kept, Lent, OwnKeys, PrivateBreaker
+from services.worker.own_keys import GOOGLE, HUGGINGFACE, Kept, Lent, OwnKeys, PrivateBreaker
 from services.worker.pipeline import Pipeline
 from services.worker.studio import Studio
 from services.worker.surveying import LOOK_S, Surveying
 from services.worker.tasks import TurnTaker, register
 from services.worker.wire import Wire
+from services.worker.withdrawing import Withdrawing
 from shared.catalogue import Catalogue
 from shared.errands import Kind
 from shared.errors import StoreAway
@@ -59,6 +60,8 @@ RESEAL_S = 3600.0
 OWN_SLOTS = 16  # calls at a time on a person's own key
 STOP_S = 20.0  # for jobs under way to come to an end by themselves
 
+Studios = tuple[Studio, Callable[[str], Studio]]
+
 
 class Worker:
     """One worker process: Celery's thread pool, the renewal of leases, and the sweep."""
@@ -79,7 +82,9 @@ class Worker:
         errands = Errands(database)
         box = box_for(settings)
         self._own_keys = OwnKeys(Keys(database), box)
-        handlers = _errand_handlers(settings, database, errands, self._own_keys)
+        hub = _hub(settings)
+        studios = _studios(settings, hub, Circuits(database))
+        handlers = _errand_handlers(settings, database, errands, self._own_keys, studios)
         self._errands = ErrandTaker(
             ErrandTurns(database, lease=lease, deadline=deadline), errands, handlers, self._tickets
         )
@@ -92,9 +97,8 @@ class Worker:
             gemini_version=settings.gemini_api_version,
             hub_url=settings.hf_hub_url,
         )
-        hub = _hub(settings)
         self._surveying = Surveying(hub, Models(database), own=settings.endpoints)
-        pipeline = _pipeline(settings, database, jobs, hub, self._own_keys)
+        pipeline = _pipeline(settings, database, jobs, hub, self._own_keys, studios)
         turns = Turns(database, lease=lease, deadline=deadline, shares=settings.shares)
         self._taker = TurnTaker(
             self.name, turns, jobs, pipeline, self._tickets, errands=self._errands, slots=settings.slots
@@ -206,7 +210,7 @@ class Worker:
 
 
 def _errand_handlers(
-    settings: WorkerSettings, database: Database, errands: Errands, own_keys: OwnKeys
+    settings: WorkerSettings, database: Database, errands: Errands, own_keys: OwnKeys, studios: Studios
 ) -> dict[Kind, Handler]:
     """Who runs which errands."""
 
@@ -225,7 +229,10 @@ def _errand_handlers(
     owners = companion(settings.google_api_key.get_secret_value(), settings.slots)
     companions = Lent(own_keys, GOOGLE, owners, companion)
     images = Images(settings.image_store_url)
-    return {Kind.CHAT: Chatting(errands, Conversations(database), companions, images)}
+    return {
+        Kind.CHAT: Chatting(errands, Conversations(database), companions, images),
+        Kind.WITHDRAW: Withdrawing(errands, Lent(own_keys, HUGGINGFACE, *studios)),
+    }
 
 
 def _hub(settings: WorkerSettings) -> Discovery:
@@ -234,18 +241,10 @@ def _hub(settings: WorkerSettings) -> Discovery:
     return Discovery(wire, hub_url=settings.hf_hub_url, catalogue=catalogue, endpoints=settings.endpoints)
 
 
-def _pipeline(settings: WorkerSettings, database: Database, jobs: Jobs, hub: Discovery, own_keys: OwnKeys) -> Pipeline:
+def _studios(settings: WorkerSettings, hub: Discovery, circuits: Circuits) -> Studios:
+    """The studio that paints on the owner's token, and what makes one for a person's own."""
     wire = Wire(connections=settings.slots)
-
-    def writer(api_key: str, slots: int = OWN_SLOTS) -> PromptWriter:
-        return PromptWriter(
-            api_key=api_key,
-            base_url=settings.gemini_base_url,
-            api_version=settings.gemini_api_version,
-            model=settings.chat_model,
-            slots=slots,
-            safety=dict.fromkeys(BLOCK_ONLY_HIGH, settings.safety),
-        )
+    owners_token = settings.hf_token.get_secret_value()
 
     def studio(token: str, breaker: CircuitBreaker) -> Studio:
         return Studio(
@@ -258,17 +257,32 @@ def _pipeline(settings: WorkerSettings, database: Database, jobs: Jobs, hub: Dis
             endpoint_token=owners_token,
         )
 
-    owners_token = settings.hf_token.get_secret_value()
-    circuits = Circuits(database)
+    return studio(owners_token, CircuitBreaker(circuits)), lambda token: studio(token, PrivateBreaker(circuits))
+
+
+def _pipeline(  # noqa: PLR0917 - each is another kind of thing
+    settings: WorkerSettings, database: Database, jobs: Jobs, hub: Discovery, own_keys: OwnKeys, studios: Studios
+) -> Pipeline:
+    def writer(api_key: str, slots: int = OWN_SLOTS) -> PromptWriter:
+        return PromptWriter(
+            api_key=api_key,
+            base_url=settings.gemini_base_url,
+            api_version=settings.gemini_api_version,
+            model=settings.chat_model,
+            slots=slots,
+            safety=dict.fromkeys(BLOCK_ONLY_HIGH, settings.safety),
+        )
+
+    owners, for_token = studios
     return Pipeline(
         jobs,
         writer(settings.google_api_key.get_secret_value(), settings.slots),
-        studio(owners_token, CircuitBreaker(circuits)),
+        owners,
         Images(settings.image_store_url),
         hub.catalogue,
         styles=Styles(settings.styles_file),
         conversations=Conversations(database),
         own_keys=own_keys,
         writers=Kept(writer),
-        studios=Kept(lambda token: studio(token, PrivateBreaker(circuits))),
+        studios=Kept(for_token),
     )

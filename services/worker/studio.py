@@ -144,6 +144,16 @@ class Studio:
                 raise min(run.waits[model], key=_wait)
         raise _most_telling(run)
 
+    def withdraw(self, handle: dict[str, Any], *, seconds: float) -> bool:
+        """Take an order back for which ``StillPainting`` gave this handle; whether its provider was asked to.
+
+        Raises:
+            ImagineError: The provider could not be asked.
+        """
+        kept = _read_handle(handle)
+        painter = self._painters.get(kept.target.provider) if kept else None
+        return kept is not None and painter is not None and painter.withdraw(kept.order, seconds=seconds)
+
     def _may_call(self, target: Target, run: _Run) -> bool:
         pair = (target.model, target.provider)
         if pair in run.order.barred or pair in run.tried:

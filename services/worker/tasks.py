@@ -111,8 +111,17 @@ class TurnTaker:
             self._decide(job, now.failures, error, attempts)
         except LostTurn:
             log.info("turn lost", extra={"job_id": job.id})
+            self._give_back(job, error)
         except StoreAway:
             log.warning("failure not recorded: the database is away", extra={"job_id": job.id})
+
+    def _give_back(self, job: Job, error: ImagineError) -> None:
+        """Have an order withdrawn that was made while its job was being cancelled."""
+        try:
+            if isinstance(error, StillPainting) and self._jobs.withdraw(job, error.handle):
+                self._tickets.send()
+        except StoreAway:
+            log.warning("order not withdrawn: the database is away", extra={"job_id": job.id})
 
     def _decide(self, job: Job, failures: int, error: ImagineError, attempts: list[Attempt]) -> None:
         left = (job.deadline - datetime.now(UTC)).total_seconds() if job.deadline else 0.0

@@ -16,6 +16,7 @@ from shared.store import tables
 from shared.store.database import Database
 from shared.store.line import IN_FLIGHT, UNDER_WAY, Line, insert_new, state_is
 from shared.store.rows import read_job
+from shared.store.withdrawals import withdraw
 
 MOST_SEED = 2**63 - 1  # what a column of 64 bits holds
 SEEDS = 2**32  # a seed is below this
@@ -353,7 +354,7 @@ class Jobs:
     def cancel(self, job_ids: Iterable[int]) -> list[Job]:
         """End jobs without a picture, as far as they have not ended: they deliver nothing, and their turns are free.
 
-        Whoever works at one of them loses it at the next step.
+        Whoever works at one of them loses it at the next step, and what is ordered at a provider is withdrawn.
 
         Returns:
             The jobs that were cancelled, as they stood before.
@@ -385,12 +386,21 @@ class Jobs:
                 lease_until=None,
             )
         )
+        withdraw(self._database, connection, found)
         people = {job.sender.id for job in found}
         self._line.let_in(connection, people)
         self._line.forget(connection, people)
         for job in found:
             self._database.tell(connection, job.id)
         return found
+
+    def withdraw(self, job: Job, handle: dict[str, Any]) -> bool:
+        """Have an order withdrawn that was made while its job was being cancelled; False when the job was not."""
+        with self._database.writing() as connection:
+            state = connection.scalar(select(tables.jobs.c.state).where(tables.jobs.c.id == job.id))
+            if state != State.CANCELLED:
+                return False  # Another worker has it, and perhaps the same order.
+            return withdraw(self._database, connection, [replace(job, handle=handle)]) > 0
 
     def pause_batch(self, connection: Connection, batch_id: int) -> int:
         """Take a batch's queued pictures out of the line, once its state says so; returns how many."""

@@ -46,6 +46,20 @@ class TestCancel:
         sandbox.wait_for_message(ada, lambda one: one.get("text") == "Cancelled.")
         no_picture_comes(installation, sandbox, ada, request_)
 
+    def test_an_order_that_waits_at_its_provider_is_withdrawn(self, installation, sandbox, ada):
+        sandbox.call("PUT", "/router/_sandbox", json={"queue_polls": 10_000})
+        try:
+            asked = sandbox.say(ada, "/imagine a fox in the snow --model schnell")
+            wait_until(lambda: (row := installation.row(asked)) and row.handle)
+
+            sandbox.say(ada, "/cancel", reply_to_message_id=asked["message_id"])
+            sandbox.wait_for(lambda: sandbox.journal("router", "/cancel"), what="the withdrawal")
+        finally:
+            sandbox.call("PUT", "/router/_sandbox", json={"queue_polls": 1})
+
+        assert [(one["method"], one["status"]) for one in sandbox.journal("router", "/cancel")] == [("PUT", 202)]
+        no_picture_comes(installation, sandbox, ada, asked)
+
     def test_nobody_else_may(self, installation, sandbox, ada):
         bob = sandbox.person("Bob")
         group = sandbox.group(ada, bob)

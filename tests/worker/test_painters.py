@@ -390,6 +390,56 @@ class TestQueues:
         assert look(painters, TARGETS["replicate"], still).image.width == 512
         assert sandbox.journal("router")[1]["path"].endswith("/replicate/v1/predictions/p1")
 
+    def test_fal_takes_an_order_back(self, sandbox: SandboxClient, painters: dict[str, Painter]):
+        sandbox.call("PUT", "/router/_sandbox", json={"queue_polls": 50})
+        still = look_in_vain(painters, FAL, order(painters, FAL))
+
+        assert painters["fal-ai"].withdraw(still.handle, seconds=20)
+
+        [cancelled] = [entry for entry in sandbox.journal("router") if entry["method"] == "PUT"]
+        assert (cancelled["path"].endswith("/cancel"), cancelled["status"]) == (True, 202)
+        with pytest.raises(ServiceBusy):
+            look(painters, FAL, still)
+
+    def test_replicate_takes_an_order_back(self, sandbox: SandboxClient, painters: dict[str, Painter]):
+        url = "https://api.replicate.com/v1/predictions/p1"
+        prediction = {"id": "p1", "output": None, "urls": {"get": url, "cancel": f"{url}/cancel"}}
+        sandbox.arm("router", status=201, reply={**prediction, "status": "starting"})
+        sandbox.arm("router", path="/cancel$", status=200, reply={**prediction, "status": "canceled"})
+        still = order(painters, TARGETS["replicate"])
+
+        assert painters["replicate"].withdraw(still.handle, seconds=20)
+
+        assert sandbox.journal("router")[-1]["path"].endswith("/replicate/v1/predictions/p1/cancel")
+
+    @pytest.mark.parametrize("provider", ["wavespeed", "zai-org"])
+    def test_of_others_nothing_can_be_taken_back(
+        self, sandbox: SandboxClient, painters: dict[str, Painter], provider: str
+    ):
+        sandbox.call("PUT", "/router/_sandbox", json={"queue_polls": 50})
+        still = order(painters, TARGETS[provider])
+
+        assert not painters[provider].withdraw(still.handle, seconds=20)
+
+    def test_an_order_that_is_done_is_not_taken_back(self, sandbox: SandboxClient, painters: dict[str, Painter]):
+        still = order(painters, FAL)
+        sandbox.call("PUT", "/router/_sandbox", json={"queue_polls": 0})
+        look(painters, FAL, look_in_vain(painters, FAL, still))
+
+        assert painters["fal-ai"].withdraw(still.handle, seconds=20)
+
+        assert sandbox.journal("router")[-1]["status"] == 400
+
+    def test_a_provider_that_is_away_is_asked_again_to_take_an_order_back(
+        self, sandbox: SandboxClient, painters: dict[str, Painter]
+    ):
+        sandbox.call("PUT", "/router/_sandbox", json={"queue_polls": 50})
+        still = order(painters, FAL)
+        sandbox.arm("router", status=503, reply={"detail": "no runner"})
+
+        with pytest.raises(ServiceBusy):
+            painters["fal-ai"].withdraw(still.handle, seconds=20)
+
     def test_fal_tells_the_place_in_its_queue(self, sandbox: SandboxClient, painters: dict[str, Painter]):
         sandbox.call("PUT", "/router/_sandbox", json={"queue_polls": 3})
 

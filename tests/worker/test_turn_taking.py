@@ -16,6 +16,7 @@ from services.worker.retry import MAX_FAILURES
 from services.worker.studio import Order
 from services.worker.tasks import TurnTaker
 from shared.catalogue import Catalogue
+from shared.errands import Kind
 from shared.errors import (
     BadCredentials,
     IdeaRefused,
@@ -373,6 +374,57 @@ class TestATurnThatWasLost:
         assert job.state is State.FINISHED
         assert len(workshop.writer.ideas) == 1
         assert workshop.attempts() == [("prompt", "ok"), ("image", "ok")]
+
+
+class TestOrdersThatNobodyWantsAnyMore:
+    def withdrawals(self, workshop: Workshop) -> list[tuple[int, dict[str, Any]]]:
+        with workshop.database.reading() as connection:
+            rows = connection.execute(select(tables.errands).where(tables.errands.c.kind == Kind.WITHDRAW))
+            return [(row.question["job_id"], row.question["handle"]) for row in rows]
+
+    def test_one_that_waits_at_its_provider_is_withdrawn(self, workshop: Workshop) -> None:
+        job = submit(workshop.database)
+        workshop.studio.happenings = [StillPainting({"order": 1}, retry_after=1.0)]
+        workshop.take_a_turn()
+
+        workshop.jobs.cancel([job.id])
+
+        assert self.withdrawals(workshop) == [(job.id, {"order": 1})]
+
+    def test_one_that_was_placed_during_the_cancel_is_withdrawn(self, workshop: Workshop) -> None:
+        job = submit(workshop.database)
+
+        def cancel() -> None:
+            workshop.jobs.cancel([job.id])
+            workshop.studio.happenings = []
+            raise StillPainting({"order": 2}, retry_after=1.0)
+
+        workshop.studio.happenings = [cancel]
+        workshop.take_a_turn()
+
+        assert self.withdrawals(workshop) == [(job.id, {"order": 2})]
+        assert read(workshop.database, job).state is State.CANCELLED
+
+    def test_one_that_another_worker_goes_on_with_is_not(self, workshop: Workshop) -> None:
+        job = submit(workshop.database)
+
+        def lose() -> None:
+            turns_of(workshop.database).release("worker")
+            claim(workshop.database, "another")
+            raise StillPainting({"order": 3}, retry_after=1.0)
+
+        workshop.studio.happenings = [lose]
+        workshop.take_a_turn()
+
+        assert self.withdrawals(workshop) == []
+        assert read(workshop.database, job).worker == "another"
+
+    def test_without_an_order_there_is_nothing_to_withdraw(self, workshop: Workshop) -> None:
+        job = submit(workshop.database)
+
+        workshop.jobs.cancel([job.id])
+
+        assert self.withdrawals(workshop) == []
 
 
 class TestOurOwnFaults:

@@ -29,6 +29,11 @@ class Fal:
         """The request for the order's status."""
         return Call("GET", f"{handle['path']}/status{QUEUE}")
 
+    def withdraw(self, handle: dict[str, Any], /) -> Call | None:
+        """The request that takes the order out of the queue, or stops its runner."""
+        path = handle.get("cancel_path")
+        return Call("PUT", f"{path}{QUEUE}") if path else None
+
     def read(self, answer: Answer, handle: dict[str, Any], /) -> Found | Underway | Call:
         """An order's receipt or status, or its result."""
         content = mapping(answer.json, self.provider)
@@ -43,7 +48,8 @@ class Fal:
                 ahead = whole_number(content.get("queue_position"))
                 request_id = content.get("request_id") or handle.get("request_id")
                 position = None if ahead is None else max(ahead, 0) + 1
-                return Underway({"path": path, "request_id": request_id}, position=position)
+                cancel_path = urlsplit(str(content.get("cancel_url") or "")).path or handle.get("cancel_path")
+                return Underway({"path": path, "request_id": request_id, "cancel_path": cancel_path}, position=position)
         if "status" in content:
             raise UnexpectedAnswer("fal-ai told of an order in a state that nobody knows")
         raise no_picture(answer, self.provider)

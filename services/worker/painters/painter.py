@@ -51,7 +51,7 @@ class Painting:
 class Painter(Protocol):
     """Speaks one provider's language.
 
-    Both methods raise the errors of ``shared.errors``; ``StillPainting`` says that the order is in the provider's
+    All methods raise the errors of ``shared.errors``; ``StillPainting`` says that the order is in the provider's
     queue and carries the handle for ``look``.
     """
 
@@ -60,3 +60,6 @@ class Painter(Protocol):
 
     def look(self, target: Target, handle: dict[str, Any], *, seconds: float) -> Painting:
         """See whether an order is done, and fetch it."""
+
+    def withdraw(self, handle: dict[str, Any], *, seconds: float) -> bool:
+        """Take an order back as far as the provider lets us; whether it was asked to. Twice is harmless."""

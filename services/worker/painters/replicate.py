@@ -31,6 +31,11 @@ class Replicate:
         """The request for the prediction as it stands."""
         return Call("GET", handle["path"])
 
+    def withdraw(self, handle: dict[str, Any], /) -> Call | None:
+        """The request that stops the prediction."""
+        path = handle.get("cancel_path")
+        return Call("POST", path) if path else None
+
     def read(self, answer: Answer, handle: dict[str, Any], /) -> Found | Underway:
         """A prediction."""
         prediction = mapping(answer.json, self.provider)
@@ -41,14 +46,22 @@ class Replicate:
                     raise no_picture(answer, self.provider)
                 return Found(found.source, request_id=prediction.get("id"))
             case "starting" | "processing":
-                return Underway({"path": _path(prediction) or handle.get("path")})
+                path, cancel_path = _path(prediction, "get"), _path(prediction, "cancel")
+                if path is None and prediction.get("id"):
+                    path = f"/v1/predictions/{prediction['id']}"
+                return Underway(
+                    {
+                        "path": path or handle.get("path"),
+                        "cancel_path": cancel_path or handle.get("cancel_path"),
+                    }
+                )
             case "failed" | "canceled" | "aborted":
                 raise read_failure(500, {}, answer.body, provider=self.provider)
         raise UnexpectedAnswer("replicate told of a prediction in a state that nobody knows")
 
 
-def _path(prediction: dict[str, Any]) -> str | None:
+def _path(prediction: dict[str, Any], name: str) -> str | None:
+    """The path of one of the prediction's addresses; None where it isn't told."""
     urls = prediction.get("urls")
-    if isinstance(urls, dict) and isinstance(urls.get("get"), str):
-        return urlsplit(urls["get"]).path
-    return f"/v1/predictions/{prediction['id']}" if prediction.get("id") else None
+    found = urls.get(name) if isinstance(urls, dict) else None
+    return urlsplit(found).path if isinstance(found, str) else None

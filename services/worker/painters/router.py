@@ -22,6 +22,7 @@ from shared.errors import (
 
 MAX_STEPS = 3  # calls that one look may take: status, result
 MAX_MISSES = 4  # looks in a row without an answer, until an order is given up
+TOO_LATE = frozenset({400, 404, 410, 422})  # what is said of an order that is done, or was never one
 MIN_PAUSE_S, MAX_PAUSE_S = 0.5, 5.0
 PLACE_S = 1.0  # what a place in a queue adds to the pause
 
@@ -55,6 +56,17 @@ class RouterPainter:
             raise ServiceBusy(f"{target.provider} lost an order of {target.model}") from error
         except TransientError as error:
             raise _missed(handle, error) from error
+
+    def withdraw(self, handle: dict[str, Any], *, seconds: float) -> bool:
+        """Take an order back; one that is done, or that nobody knows any more, is left as it is."""
+        call = self._tongue.withdraw(handle)
+        if call is None:
+            return False
+        headers = {"Authorization": authorization(self._token), **call.headers}
+        answer = self._wire.call(call.method, f"{self._url}{call.path}", seconds=seconds, headers=headers)
+        if not answer.ok and answer.status not in TOO_LATE:
+            raise read_failure(answer.status, answer.headers, answer.body, provider=self._tongue.provider)
+        return True
 
     def _follow(self, call: Call, handle: dict[str, Any], countdown: Countdown) -> Painting:
         for _ in range(MAX_STEPS):

@@ -60,6 +60,9 @@ class Tongue(Protocol):
     def look(self, handle: dict[str, Any], /) -> Call:
         """The request that asks how an order stands."""
 
+    def withdraw(self, handle: dict[str, Any], /) -> Call | None:
+        """The request that takes an order back; None where the provider knows of none."""
+
     def read(self, answer: Answer, handle: dict[str, Any], /) -> Found | Underway | Call:
         """Read a successful answer to an order (with an empty handle) or to a look; a ``Call`` is to be made next.
 
@@ -85,7 +88,15 @@ def parameters(brief: Brief, **names: str) -> dict[str, Any]:
     return {name: value for name, value in known.items() if value is not None}
 
 
-class WithoutQueue:
+class WithoutWithdrawal:
+    """What the providers share that paint whatever was ordered."""
+
+    def withdraw(self, _handle: dict[str, Any], /) -> None:
+        """There is no request for it."""
+        return
+
+
+class WithoutQueue(WithoutWithdrawal):
     """What the providers share that answer each order with its picture."""
 
     def look(self, _handle: dict[str, Any], /) -> Call:

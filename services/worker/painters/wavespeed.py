@@ -6,12 +6,12 @@ from urllib.parse import urlsplit
 from services.worker.failures import read_failure
 from services.worker.painters.painter import Brief, Target
 from services.worker.painters.pictures import no_picture, read_item
-from services.worker.painters.tongue import Call, Found, Underway, first, mapping, parameters
+from services.worker.painters.tongue import Call, Found, Underway, WithoutWithdrawal, first, mapping, parameters
 from services.worker.wire import Answer
 from shared.errors import PictureRefused, UnexpectedAnswer
 
 
-class Wavespeed:
+class Wavespeed(WithoutWithdrawal):
     """``POST /wavespeed/api/v3/{model}``, then the result where the answer says it is."""
 
     provider = "wavespeed"

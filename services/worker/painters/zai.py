@@ -6,7 +6,7 @@ from urllib.parse import quote
 from services.worker.failures import read_failure
 from services.worker.painters.painter import Brief, Target
 from services.worker.painters.pictures import no_picture, read_item
-from services.worker.painters.tongue import Call, Found, Underway, first, mapping
+from services.worker.painters.tongue import Call, Found, Underway, WithoutWithdrawal, first, mapping
 from services.worker.wire import Answer
 from shared.errors import UnexpectedAnswer
 
@@ -14,7 +14,7 @@ HEADERS = {"x-source-channel": "hugging_face", "Accept-Language": "en-US,en"}
 PAUSE_S = 3.0
 
 
-class Zai:
+class Zai(WithoutWithdrawal):
     """``POST /zai-org/api/paas/v4/async/images/generations``, then ``GET …/async-result/{id}``."""
 
     provider = "zai-org"

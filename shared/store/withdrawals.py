@@ -1,0 +1,41 @@
+"""Cancelled jobs whose orders are still with a provider: each becomes an errand that takes its order back."""
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import Connection
+
+from shared.errands import Kind
+from shared.jobs import Job, State
+from shared.store import tables
+from shared.store.database import Database
+from shared.store.line import insert_new
+
+
+def withdraw(database: Database, connection: Connection, jobs: Iterable[Job]) -> int:
+    """Write down that these jobs' orders are to be withdrawn, in the caller's transaction; returns how many.
+
+    Twice for the same job is once.
+    """
+    rows = [_errand(job, job.handle) for job in jobs if job.handle is not None]
+    if rows:
+        connection.execute(insert_new(database, tables.errands).on_conflict_do_nothing(), rows)
+    return len(rows)
+
+
+def _errand(job: Job, handle: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "kind": Kind.WITHDRAW,
+        "bot_id": job.address.bot_id,
+        "chat_id": job.address.chat_id,
+        "message_id": job.address.message_id,
+        "topic_id": job.address.topic_id,
+        "private": job.address.private,
+        "request_key": f"j{job.id}",
+        "user_id": job.sender.id,
+        "language": job.sender.language,
+        "question": {"job_id": job.id, "handle": handle},
+        "state": State.QUEUED,
+        "created_at": datetime.now(UTC),
+    }
