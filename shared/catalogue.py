@@ -122,6 +122,17 @@ class Catalogue:
         """The model that a request means."""
         return self.model(model_id or self.default)
 
+    def replacement(self, model_id: str) -> str | None:
+        """Who takes the place of a chosen model that is retired; None while it can be had."""
+        passed_over: list[str] = []
+        model = self.model(model_id)
+        while model.retired:
+            passed_over.append(model.id)
+            model = self.wished(model.successor)
+            if model.id in passed_over:
+                return None
+        return model.id if passed_over else None
+
     def meant_by(self, words: str) -> list[Model]:
         """The models that a person may mean by a part of the id or title, the owner's choices among them.
 

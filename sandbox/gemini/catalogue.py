@@ -58,6 +58,11 @@ MODELS = (
     Model("gemini-3.1-flash-lite-image", "Gemini 3.1 Flash-Lite Image", (), "minimal", thinks=False, paints=True),
     Model("gemini-3-pro-image", "Gemini 3 Pro Image", (), "minimal", thinks=False, paints=True),
 )  # fmt: skip
+# Listed with the others, and made for something else than text.
+OTHERS = (
+    ("gemini-2.5-flash-preview-tts", "Gemini 2.5 Flash Preview TTS", ("countTokens", "generateContent")),
+    ("gemini-embedding-001", "Gemini Embedding 001", ("embedContent", "countTextTokens", "countTokens")),
+)
 RETIRED_PREFIXES = ("gemini-2.0-", "gemini-1.5-", "gemini-1.0-", "gemini-pro", "imagen-")
 
 
@@ -77,6 +82,10 @@ def is_retired(name: str) -> bool:
 def cards(version: str) -> list[dict[str, Any]]:
     """Return the cards of all models in that version of the API."""
     shown = [model.card() for model in MODELS]
+    shown += [
+        Model(name, title, thinks=False).card() | {"supportedGenerationMethods": [*methods]}
+        for name, title, methods in OTHERS
+    ]
     if version != "v1":
         shown += [model.card(alias) for model in MODELS for alias in model.aliases]
     return shown

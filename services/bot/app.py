@@ -29,7 +29,7 @@ from services.bot.handlers.imagine import Imagine, is_our_question
 from services.bot.handlers.keys import PRESSES, OwnKeys
 from services.bot.handlers.pictures import is_to_picture
 from services.bot.handlers.queue import Queue
-from services.bot.handlers.settings import Settings, question
+from services.bot.handlers.settings import FROM_LINK, Settings, question
 from services.bot.intake import DurableApplication, DurableTransport, feed_unhandled, keep_feeding, keep_ticking_off
 from services.bot.locales import DEFAULT, say
 from services.bot.offers import Offers
@@ -39,6 +39,7 @@ from services.bot.transport import Transport
 from services.health import Heartbeat
 from shared import wakeups
 from shared.catalogue import Catalogue
+from shared.chat_models import ChatModels
 from shared.images import Images
 from shared.queue import Tickets
 from shared.secrets import SEALED, Box, box_for
@@ -77,7 +78,8 @@ class Bot:
         people = People(database)
         self._application = _application(settings, self._updates, people, box_for(settings))
         catalogue, styles = Catalogue(settings.image_model), Styles(settings.styles_file)
-        self._offers = Offers(catalogue, Models(database))
+        chat_models = ChatModels(settings.chat_model)
+        self._offers = Offers(catalogue, chat_models, Models(database))
         jobs = Jobs(database, settings.shares)
         bot = self._application.bot
         self._outbox = Outbox(database)
@@ -87,7 +89,7 @@ class Bot:
         self._own_keys = OwnKeys(Keys(database), self._bot_id)
         imagine = Imagine(jobs, Tickets(celery), self._status, catalogue, styles, people=people, images=images)
         self._add_keys()
-        self._add_settings(Settings(people, Menu(catalogue, styles)))
+        self._add_settings(Settings(people, Menu(catalogue, chat_models, styles)))
         self._batches = Batches(database, settings.shares)
         self._batch_delivery = BatchDelivery(
             bot, self._bot_id, self._batches, jobs, images, Tickets(celery), default_model=catalogue.default
@@ -178,6 +180,7 @@ class Bot:
         to_question = _Answers(lambda message: question(message, self._bot_id) is not None)
         add = self._application.add_handler
         add(CommandHandler("settings", settings.command, new))
+        add(CommandHandler("start", settings.link, new & filters.Regex(rf"^/start\S* {FROM_LINK}[a-z_]+-\d+$")))
         add(CallbackQueryHandler(settings.press, f"^{START} "))
         add(MessageHandler(new & filters.TEXT & ~filters.COMMAND & to_question, settings.reply))
         add(MessageHandler(new & filters.StatusUpdate.MIGRATE, settings.moved))

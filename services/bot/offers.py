@@ -1,11 +1,12 @@
-"""Keeps the catalogue at what the workers' surveys found."""
+"""Keeps the lists of models at what the workers' surveys found."""
 
 import asyncio
 import logging
 
 from shared.catalogue import Catalogue
+from shared.chat_models import ChatModels
 from shared.errors import StoreAway
-from shared.store.models import IMAGE, Models
+from shared.store.models import CHAT, IMAGE, Models
 
 log = logging.getLogger(__name__)
 
@@ -15,14 +16,16 @@ LOOK_EVERY_S = 60.0
 class Offers:
     """Reads what is served; without the database, what was known goes on."""
 
-    def __init__(self, catalogue: Catalogue, models: Models) -> None:
+    def __init__(self, catalogue: Catalogue, chat_models: ChatModels, models: Models) -> None:
         self._catalogue = catalogue
+        self._chat_models = chat_models
         self._models = models
 
     async def look(self) -> None:
-        """Take over what the last survey found."""
+        """Take over what the last surveys found."""
         try:
             self._catalogue.refresh(await asyncio.to_thread(self._models.all, IMAGE))
+            self._chat_models.refresh(await asyncio.to_thread(self._models.all, CHAT))
         except StoreAway:
             log.warning("models not read: the database is away")
 

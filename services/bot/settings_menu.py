@@ -1,24 +1,17 @@
 """The pages of ``/settings``: what they say, and their buttons. Stateless and pure."""
 
-import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
 from babel import Locale
 from telegram import InlineKeyboardButton, InlineKeyboardMarkup
 
+from services.bot.exact_values import PRESETS, OutOfRange, Unreadable, presets, read_number
 from services.bot.keyboards import RATIOS, code_of
 from services.bot.locales import languages, say
+from services.bot.paging import MARK, part
 from shared.catalogue import Catalogue
-from shared.preferences import (
-    LEAST_OUTPUT_TOKENS,
-    LEAST_PROMPT_TOKENS,
-    MAX_OUTPUT_TOKENS,
-    MAX_PROMPT_TOKENS,
-    MAX_TEMPERATURE,
-    MAX_TOP_K,
-    Preferences,
-)
+from shared.chat_models import ChatModel, ChatModels
+from shared.preferences import Preferences
 from shared.styles import Styles
 
 START = "set"  # of each button's data; the page follows, and what was chosen there
@@ -40,44 +33,9 @@ LABELS = {
 }
 ABOUT = {"temperature": "settings_about_temperature", "top_p": "settings_about_top_p", "top_k": "settings_about_top_k"}
 SWITCHES = ("as_file", "rewriting")
-PRESETS: dict[str, tuple[float, ...]] = {
-    "temperature": (0, 0.3, 0.5, 0.7, 0.9, 1, 1.5, 2),
-    "top_p": (0.5, 0.8, 0.9, 0.95, 1),
-    "top_k": (1, 10, 20, 40, 64),
-    "prompt_tokens": (40, 80, 160, 320),
-    "output_tokens": (512, 1024, 2048, 4096, 8192),
-}
 A_ROW = 4
-MODELS = 30  # on a page; the others can be named with an idea
-_NUMBER = re.compile(r"[+-]?\d{1,9}(?:[.,]\d{1,6})?")
-
-
-@dataclass(frozen=True, slots=True)
-class ChatModel:
-    """A chat model to choose; ``sampling`` tells whether it takes temperature, top-p and top-k."""
-
-    name: str
-    sampling: bool = True
-
-
-# The good ones first. What the owner chose writes where nobody chose.
-CHAT_MODELS = (
-    ChatModel("gemini-3.8-flash", sampling=False),
-    ChatModel("gemini-3.7-flash", sampling=False),
-    ChatModel("gemini-3.6-flash", sampling=False),
-    ChatModel("gemini-3.5-flash"),
-    ChatModel("gemini-3.5-flash-lite"),
-    ChatModel("gemini-3.1-flash-lite"),
-    ChatModel("gemini-3.1-pro-preview"),
-)
-
-
-class Unreadable(Exception):
-    """What was typed is no number."""
-
-
-class OutOfRange(Exception):
-    """A number that can't be chosen."""
+A_PAGE = 10  # models or styles
+SERVED = "🟢"  # a provider serves this image model right now
 
 
 def data(page: str, choice: str = "") -> str:
@@ -92,47 +50,21 @@ def read(text: str | None) -> tuple[str, str]:
     return page, choice
 
 
-def limits(name: str) -> tuple[float, float]:
-    """The least and the most of a number that can be chosen."""
-    return {
-        "temperature": (0.0, MAX_TEMPERATURE),
-        "top_p": (0.0, 1.0),
-        "top_k": (1, MAX_TOP_K),
-        "prompt_tokens": (LEAST_PROMPT_TOKENS, MAX_PROMPT_TOKENS),
-        "output_tokens": (LEAST_OUTPUT_TOKENS, MAX_OUTPUT_TOKENS),
-    }[name]
-
-
-def read_number(name: str, typed: str) -> float:
-    """Read a number for a preference as it was typed, ``0,7`` or ``0.7``.
-
-    Raises:
-        Unreadable, OutOfRange: It can't be chosen.
-    """
-    typed = typed.strip()
-    if not _NUMBER.fullmatch(typed):
-        raise Unreadable
-    number = float(typed.replace(",", "."))
-    least, most = limits(name)
-    if not least <= number <= most:
-        raise OutOfRange
-    if name in {"temperature", "top_p"}:
-        return number
-    if not number.is_integer():
-        raise Unreadable
-    return int(number)
-
-
 class Menu:
     """The pages of one installation."""
 
-    def __init__(self, catalogue: Catalogue, styles: Styles) -> None:
+    def __init__(self, catalogue: Catalogue, chat_models: ChatModels, styles: Styles) -> None:
         self._catalogue = catalogue
+        self._chat_models = chat_models
         self._styles = styles
 
-    def change(self, page: str, choice: str) -> dict[str, object] | None:
+    def chat_model(self, chosen: Preferences) -> ChatModel:
+        """The chat model that writes: the chosen one, or the owner's."""
+        return self._chat_models.model(chosen.chat_model)
+
+    def change(self, page: str, choice: str, chosen: Preferences) -> dict[str, object] | None:
         """What a button chooses; None where it only opens a page, or what it names is no longer there."""
-        if page not in LABELS or not choice or choice in {ASK, WHY}:
+        if page not in LABELS or not choice or choice in {ASK, WHY} or choice.startswith(MARK):
             return None
         if choice == NONE:
             return {page: Preferences.model_fields[page].get_default()}
@@ -140,7 +72,7 @@ class Menu:
             return {page: choice == ON}
         if page in PRESETS:
             try:
-                return {page: read_number(page, choice)}
+                return {page: read_number(page, choice, self.chat_model(chosen))}
             except (Unreadable, OutOfRange):
                 return None
         if page == "ratio":
@@ -155,6 +87,8 @@ class Menu:
             return say("settings_reset_sure", language)
         if page in LABELS and page not in SWITCHES:
             about = [say(ABOUT[page], language)] if page in ABOUT and choice == WHY else []
+            if page == "image_model" and any(model.served for model in self._catalogue):
+                about = [say("settings_about_served", language, mark=SERVED)]
             return "\n\n".join([self._line(page, chosen, language), *about])
         lines = [self._line(name, chosen, language) for name in self._names(private=private)]
         title = say("settings_title" if private else "settings_title_group", language)
@@ -169,9 +103,12 @@ class Menu:
             return InlineKeyboardMarkup([[_button(say("button_reset_sure", language), RESET, SURE)], back])
         if page not in LABELS or page in SWITCHES:
             return self._home(chosen, language, private=private)
+        offers = self._offers(page, chosen)
+        near = next((place for place, (value, _, _) in enumerate(offers) if value == getattr(chosen, page)), 0)
+        shown = part(offers, choice, A_PAGE, near=near)
         buttons = [
             _button(f"✓ {label}" if value == getattr(chosen, page) else label, page, code)
-            for value, label, code in self._offers(page)
+            for value, label, code in shown.things
         ]
         own = "settings_telegrams" if page == "language" else "settings_usual"
         last = [_button(say(own, language), page, NONE)]
@@ -180,7 +117,8 @@ class Menu:
         if page in ABOUT and choice != WHY:
             last.append(_button("?", page, WHY))
         a_row = A_ROW if page in PRESETS or page == "ratio" else 2
-        return InlineKeyboardMarkup([*_rows(buttons, a_row), last, back])
+        turns = shown.turns(lambda number: data(page, number))
+        return InlineKeyboardMarkup([*_rows(buttons, a_row), *([turns] if turns else []), last, back])
 
     def value(self, name: str, chosen: Preferences, language: str) -> str:
         """A choice in words."""
@@ -189,12 +127,14 @@ class Menu:
             return say("settings_on" if value else "settings_off", language)
         if name == "language":
             return _own_name(value) if value else say("settings_telegrams", language)
-        if name in ABOUT and not _takes_sampling(chosen.chat_model):
+        if not self.chat_model(chosen).takes(name):
             return say("settings_unused", language)
-        if value is None:
-            return self._catalogue.wished(None).name if name == "image_model" else say("settings_usual", language)
         if name == "image_model":
             return self._catalogue.wished(value).name
+        if name == "chat_model":
+            return self.chat_model(chosen).name
+        if value is None:
+            return say("settings_usual", language)
         return f"{value[0]}:{value[1]}" if name == "ratio" else f"{value:g}" if name in ABOUT else str(value)
 
     def _home(self, chosen: Preferences, language: str, *, private: bool) -> InlineKeyboardMarkup:
@@ -212,16 +152,16 @@ class Menu:
 
     def _choices(self, page: str) -> list[str]:
         return {
-            "chat_model": [model.name for model in CHAT_MODELS],
-            "image_model": [model.id for model in self._catalogue.offered(MODELS)],
+            "chat_model": [model.name for model in self._chat_models.offered()],
+            "image_model": [model.id for model in self._catalogue.offered()],
             "style": [style.name for style in self._styles],
             "language": list(languages()),
         }.get(page, [])
 
-    def _offers(self, page: str) -> list[tuple[object, str, str]]:
+    def _offers(self, page: str, chosen: Preferences) -> list[tuple[object, str, str]]:
         """Value, label and code of each button."""
         if page in PRESETS:
-            return [(number, f"{number:g}", f"{number:g}") for number in PRESETS[page]]
+            return [(number, f"{number:g}", f"{number:g}") for number in presets(page, self.chat_model(chosen))]
         if page == "ratio":
             return [(tuple(int(side) for side in ratio.split(":")), ratio, ratio) for ratio in RATIOS]
         return [(one, self._label(page, one), _code(page, one)) for one in self._choices(page)]
@@ -229,7 +169,10 @@ class Menu:
     def _label(self, page: str, one: str) -> str:
         if page == "language":
             return _own_name(one)
-        return self._catalogue.wished(one).name if page == "image_model" else one
+        if page != "image_model":
+            return one
+        model = self._catalogue.wished(one)
+        return f"{model.name} {SERVED}" if model.served else model.name
 
     @staticmethod
     def _names(*, private: bool) -> Iterable[str]:
@@ -239,11 +182,7 @@ class Menu:
 
 def _code(page: str, one: str) -> str:
     """What stands for a choice in a button's data."""
-    return code_of(one) if page == "image_model" else one
-
-
-def _takes_sampling(chat_model: str | None) -> bool:
-    return next((model.sampling for model in CHAT_MODELS if model.name == chat_model), chat_model is not None)
+    return code_of(one) if page in {"chat_model", "image_model"} else one
 
 
 def _own_name(language: str) -> str:

@@ -27,7 +27,7 @@ from services.worker.gemini.prompts import BLOCK_ONLY_HIGH, PromptWriter
 from services.worker.own_keys import GOOGLE, HUGGINGFACE, Kept, Lent, OwnKeys, PrivateBreaker
 from services.worker.pipeline import Pipeline
 from services.worker.studio import Studio
-from services.worker.surveying import LOOK_S, Surveying
+from services.worker.surveying import LOOK_S, ChatSurveying, Surveying
 from services.worker.tasks import TurnTaker, register
 from services.worker.wire import Wire
 from services.worker.withdrawing import Withdrawing
@@ -98,6 +98,7 @@ class Worker:
             hub_url=settings.hf_hub_url,
         )
         self._surveying = Surveying(hub, Models(database), own=settings.endpoints)
+        self._chat_surveying = ChatSurveying(_gemini(settings), Models(database))
         pipeline = _pipeline(settings, database, jobs, hub, self._own_keys, studios)
         turns = Turns(database, lease=lease, deadline=deadline, shares=settings.shares)
         self._taker = TurnTaker(
@@ -116,6 +117,7 @@ class Worker:
                 (self._check_keys, CHECK_S),
                 (self._own_keys.reseal, RESEAL_S),
                 (self._surveying.survey_if_due, LOOK_S),
+                (self._chat_surveying.survey_if_due, LOOK_S),
             )
         ]
 
@@ -233,6 +235,16 @@ def _errand_handlers(
         Kind.CHAT: Chatting(errands, Conversations(database), companions, images),
         Kind.WITHDRAW: Withdrawing(errands, Lent(own_keys, HUGGINGFACE, *studios)),
     }
+
+
+def _gemini(settings: WorkerSettings) -> Gemini:
+    """The owner's line to Gemini for what is asked now and then."""
+    return Gemini(
+        api_key=settings.google_api_key.get_secret_value(),
+        base_url=settings.gemini_base_url,
+        api_version=settings.gemini_api_version,
+        slots=1,
+    )
 
 
 def _hub(settings: WorkerSettings) -> Discovery:

@@ -1,17 +1,20 @@
-"""Writes down which image models are served right now, for every process of the installation."""
+"""Writes down which models are served right now, for every process of the installation."""
 
 import logging
 from collections.abc import Collection
 from datetime import timedelta
 
 from services.worker.discovery import Discovery
+from services.worker.gemini.client import Failure, Gemini
+from services.worker.gemini.models import cards_of
 from shared.errors import ImagineError
-from shared.store.models import IMAGE, Models
+from shared.store.models import CHAT, IMAGE, Models
 
 log = logging.getLogger(__name__)
 
 LOOK_S = 60.0  # how often a worker looks whether a survey is due
 EVERY = timedelta(minutes=10)  # between two surveys of an installation, however many workers it has
+GEMINI_S = 20.0  # for all pages of Gemini's list
 
 
 class Surveying:
@@ -47,3 +50,32 @@ class Surveying:
         cards = {**{model: {} for model in self._own}, **served}
         self._models.replace(IMAGE, {model: {"providers": providers} for model, providers in cards.items()})
         log.info("models surveyed", extra={"models": len(cards)})
+
+
+class ChatSurveying:
+    """Asks Gemini now and then which models write. While it is away, what is written down stays."""
+
+    def __init__(self, gemini: Gemini | None, models: Models) -> None:
+        """Ask with the owner's key; without one nobody asks, and the shipped list is what people choose from."""
+        self._gemini = gemini
+        self._models = models
+
+    def survey_if_due(self) -> None:
+        """Write the list anew if it is time, and this process is the one to do it.
+
+        Raises:
+            StoreAway: The database does not answer.
+        """
+        if self._gemini is None or not self._models.due(CHAT, EVERY):
+            return
+        found = self._gemini.models(seconds=GEMINI_S)
+        if isinstance(found, Failure):
+            log.warning("no survey of the chat models", extra={"error": str(found.cause), "status": found.status})
+            return
+        cards = cards_of(found)
+        if not cards:
+            # As with the Hub: an empty list is more likely a fault than the end of all models.
+            log.warning("no survey of the chat models", extra={"error": "Gemini names none"})
+            return
+        self._models.replace(CHAT, cards)
+        log.info("chat models surveyed", extra={"models": len(cards)})

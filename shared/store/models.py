@@ -10,7 +10,7 @@ from shared.store import tables
 from shared.store.database import Database
 from shared.store.line import insert_new
 
-IMAGE = "image"
+IMAGE, CHAT = "image", "chat"
 _STAMP = ""  # the id of a row that is no model: it keeps the time when a service was asked last
 
 

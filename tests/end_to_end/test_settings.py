@@ -1,7 +1,9 @@
 """/settings: every page, exact values, for whom it is meant, and what the choices do to a picture."""
 
 import pytest
+from installation import wait_until
 
+from shared.store.models import CHAT, IMAGE, Models
 from shared.store.people import People
 
 SETTINGS = {"G2D_IMAGE_MODEL": "black-forest-labs/FLUX.1-dev"}
@@ -37,12 +39,21 @@ def orders(sandbox):
     return [entry["body"] for entry in sandbox.journal("router") if entry["method"] == "POST"]
 
 
+@pytest.fixture(scope="module", autouse=True)
+def surveyed(_installation):
+    """The bot knows what the services name: it reads the lists when it starts."""
+    _installation.start()
+    models = Models(_installation.database)
+    wait_until(lambda: models.all(IMAGE) and models.all(CHAT), what="the first surveys")
+    _installation.bot.stop()
+
+
 class TestEveryPage:
     @pytest.mark.parametrize(
         ("page", "button", "after"),
         [
             ("💬 Chat model", "gemini-3.5-flash", "Chat model: gemini-3.5-flash"),
-            ("🎨 Image model", "Qwen-Image", "Image model: Qwen-Image"),
+            ("🎨 Image model", "Qwen-Image 🟢", "Image model: Qwen-Image"),
             ("✍️ Longest prompt, tokens", "160", "tokens: 160"),
             ("📜 Longest answer, tokens", "512", "tokens: 512"),
             ("📐 Ratio", "16:9", "Ratio: 16:9"),
@@ -87,6 +98,29 @@ class TestEveryPage:
 
         showing(sandbox, ada, menu, explained)
 
+    def test_turns_through_a_long_list_and_knows_models_that_were_not_shipped(self, installation, sandbox, ada):
+        menu = open_settings(sandbox, ada)
+        sandbox.press(ada, menu, "💬 Chat model")
+        menu = showing(sandbox, ada, menu, "Chat model: gemini-3.8-flash", "1/2")
+
+        sandbox.press(ada, menu, "›")
+        menu = showing(sandbox, ada, menu, "Chat model", "gemini-2.5-pro")
+        sandbox.press(ada, menu, "gemini-2.5-pro")
+        showing(sandbox, ada, menu, "Chat model: gemini-2.5-pro", "✓ gemini-2.5-pro")
+
+        assert "embedding" not in str(menu)
+        assert People(installation.database).preferences(ada["id"]).chat_model == "gemini-2.5-pro"
+
+    def test_goes_as_far_as_the_models_own_card(self, installation, sandbox, ada):
+        People(installation.database).choose(ada["id"], "en", chat_model="gemini-3.5-flash")
+        menu = open_settings(sandbox, ada)
+
+        sandbox.press(ada, menu, "🔝 Top-k")
+        menu = showing(sandbox, ada, menu, "Top-k: the usual", "Exact")
+        sandbox.press(ada, menu, "✏️ Exact value")
+
+        sandbox.wait_for_message(ada, lambda one: "from 1 to 64" in one.get("text", ""))
+
 
 class TestAnExactValue:
     @pytest.fixture
@@ -103,6 +137,16 @@ class TestAnExactValue:
         sandbox.say(ada, "123", reply_to_message_id=question["message_id"])
 
         showing(sandbox, ada, menu, "tokens: 123")
+
+    def test_s_question_has_a_link_that_opens_the_same_page(self, sandbox, ada, asked):
+        _, question = asked
+        [link] = [one["url"] for one in question["entities"] if "start=" in one.get("url", "")]
+
+        sandbox.say(ada, f"/start {link.partition('start=')[2]}")
+
+        sandbox.wait_for_message(
+            ada, lambda one: "tokens: 80" in one.get("text", "") and "Exact" in str(one.get("reply_markup"))
+        )
 
     @pytest.mark.parametrize(("typed", "said"), [("7", "goes from 10 to 2048"), ("a lot", "as a number")])
     def test_that_can_not_be_is_explained_and_changes_nothing(self, installation, sandbox, ada, asked, typed, said):

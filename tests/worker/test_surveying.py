@@ -1,5 +1,6 @@
-"""Writing down which image models are served."""
+"""Writing down which models are served."""
 
+from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -8,12 +9,13 @@ import pytest
 
 from sandbox.client import SandboxClient
 from services.worker.discovery import Discovery
-from services.worker.surveying import Surveying
+from services.worker.gemini.client import Gemini
+from services.worker.surveying import ChatSurveying, Surveying
 from services.worker.wire import Wire
 from shared.catalogue import Catalogue
 from shared.migrations import migrate
 from shared.store.database import Database
-from shared.store.models import IMAGE, Models
+from shared.store.models import CHAT, IMAGE, Models
 
 DEV = "black-forest-labs/FLUX.1-dev"
 IDEOGRAM = "ideogram-ai/ideogram-4"  # served in the sandbox, not in the shipped list
@@ -108,3 +110,54 @@ def test_a_worker_that_knows_the_list_paints_on_without_the_hub(
     sandbox.arm("hub", times=None, status=503)
 
     assert later.targets(IDEOGRAM) != ()
+
+
+class TestChatModels:
+    @pytest.fixture
+    def gemini(self, sandbox: SandboxClient) -> Iterator[Gemini]:
+        client = Gemini(api_key="AIzaSy-survey", base_url=f"{sandbox.url}/gemini", api_version="v1beta", slots=1)
+        yield client
+        client.close()
+
+    def test_all_pages_are_read_and_only_what_writes_is_written_down(
+        self, gemini: Gemini, models: Models, monkeypatch: pytest.MonkeyPatch
+    ):
+        monkeypatch.setattr("services.worker.gemini.client.MODELS_A_PAGE", 4)
+
+        ChatSurveying(gemini, models).survey_if_due()
+
+        written = models.all(CHAT)
+        assert written["gemini-3.8-flash"] == {"output_tokens": 65_536, "max_temperature": 2.0, "top_k": 64}
+        assert "gemini-flash-latest" in written  # on the last page
+        assert [name for name in written if any(other in name for other in ("image", "tts", "embedding"))] == []
+
+    def test_it_is_not_done_again_for_a_while(self, sandbox: SandboxClient, gemini: Gemini, models: Models):
+        ChatSurveying(gemini, models).survey_if_due()
+        sandbox.clear_journal()
+
+        ChatSurveying(gemini, models).survey_if_due()
+
+        assert sandbox.journal("gemini") == []
+
+    @pytest.mark.parametrize("trouble", [{"status": 503}, {"drop": "before"}, {"status": 200, "reply": {}}])
+    def test_while_gemini_is_away_the_old_list_stays(
+        self,
+        sandbox: SandboxClient,
+        gemini: Gemini,
+        models: Models,
+        monkeypatch: pytest.MonkeyPatch,
+        trouble: dict[str, Any],
+    ):
+        models.replace(CHAT, {"gemini-old": {}})
+        monkeypatch.setattr("services.worker.surveying.EVERY", timedelta(0))
+        sandbox.arm("gemini", times=None, **trouble)
+
+        ChatSurveying(gemini, models).survey_if_due()
+
+        assert sandbox.journal("gemini") != []
+        assert models.all(CHAT) == {"gemini-old": {}}
+
+    def test_without_a_key_of_the_owners_nobody_asks(self, models: Models):
+        ChatSurveying(None, models).survey_if_due()
+
+        assert models.due(CHAT, timedelta(hours=1))

@@ -7,14 +7,17 @@ from telegram import Bot, CallbackQuery, ForceReply, Message, Update
 from telegram.constants import ChatMemberStatus, ChatType, ParseMode
 from telegram.error import BadRequest, TelegramError
 from telegram.ext import ContextTypes
+from telegram.helpers import create_deep_linked_url
 
 from services.bot import settings_menu as menu
+from services.bot.exact_values import PRESETS, OutOfRange, Unreadable, limits, read_number
 from services.bot.handlers.addresses import address_of, answer, sender_of
 from services.bot.languages import told_language
 from services.bot.locales import say
 from shared.preferences import Preferences
 from shared.store.people import People
 
+FROM_LINK = "settings-"  # begins what /start is told by the link in our question for an exact value
 ADMINS = {ChatMemberStatus.ADMINISTRATOR, ChatMemberStatus.OWNER}
 _QUESTION = re.compile(r"https?://t\.me/\w+\?start=settings-([a-z_]+)-(\d{1,18})")
 
@@ -35,12 +38,15 @@ class Settings:
         if not address.private and not await _is_admin(message, sender.id):
             await context.bot.send_message(text=say("settings_not_admin", sender.language), **answer(address))
             return
-        chosen = await asyncio.to_thread(self._people.in_force, address, sender)
-        await context.bot.send_message(
-            text=self._pages.text(menu.HOME, "", chosen, sender.language, private=address.private),
-            reply_markup=self._pages.keyboard(menu.HOME, "", chosen, sender.language, private=address.private),
-            **answer(address),
-        )
+        await self._open(menu.HOME, message, context.bot)
+
+    async def link(self, update: Update, context: ContextTypes.DEFAULT_TYPE) -> None:
+        """Answer a tap on the link in our question: it opens the page that the question is about."""
+        message = update.effective_message
+        if message is None or message.chat.type != ChatType.PRIVATE:
+            return
+        page = "".join(context.args or []).removeprefix(FROM_LINK).rpartition("-")[0]
+        await self._open(page if page in menu.LABELS else menu.HOME, message, context.bot)
 
     async def press(self, update: Update, context: ContextTypes.DEFAULT_TYPE) -> None:
         """Turn to a page, or take a choice. The same press twice is one."""
@@ -53,11 +59,12 @@ class Settings:
             await _answer(query, say("settings_not_admin", language), alert=True)
             return
         page, choice = menu.read(query.data)
-        if page in menu.PRESETS and choice == menu.ASK:
-            await _answer(query)
-            await _ask(page, message, context.bot, language, query.from_user.id)
-            return
         whose = query.from_user.id if private else message.chat_id
+        if page in PRESETS and choice == menu.ASK:
+            await _answer(query)
+            chosen = await asyncio.to_thread(self._people.preferences, whose)
+            await self._ask(page, chosen, message, context.bot, language, query.from_user.id)
+            return
         chosen = await self._chosen(whose, language, page, choice)
         if page == "language" and choice:
             language = chosen.language or told_language(query.from_user)
@@ -85,11 +92,12 @@ class Settings:
             await context.bot.send_message(text=say("settings_not_admin", sender.language), **answer(address))
             return
         label = say(menu.LABELS[name], sender.language)
+        model = self._pages.chat_model(await asyncio.to_thread(self._people.in_force, address, sender))
         try:
-            number = menu.read_number(name, message.text or "")
-        except (menu.Unreadable, menu.OutOfRange) as error:
-            least, most = (f"{one:g}" for one in menu.limits(name))
-            key = "settings_out_of_range" if isinstance(error, menu.OutOfRange) else "settings_unreadable"
+            number = read_number(name, message.text or "", model)
+        except (Unreadable, OutOfRange) as error:
+            least, most = (f"{one:g}" for one in limits(name, model))
+            key = "settings_out_of_range" if isinstance(error, OutOfRange) else "settings_unreadable"
             text = say(key, sender.language, name=label, least=least, most=most)
             await context.bot.send_message(text=text, **answer(address))
             return
@@ -108,13 +116,38 @@ class Settings:
         if message is not None and message.migrate_to_chat_id is not None:
             await asyncio.to_thread(self._people.move_group, message.chat_id, message.migrate_to_chat_id)
 
+    async def _open(self, page: str, message: Message, bot: Bot) -> None:
+        """Send the one message with the settings."""
+        address, sender = address_of(message, bot.id), sender_of(message)
+        chosen = await asyncio.to_thread(self._people.in_force, address, sender)
+        await bot.send_message(
+            text=self._pages.text(page, "", chosen, sender.language, private=address.private),
+            reply_markup=self._pages.keyboard(page, "", chosen, sender.language, private=address.private),
+            **answer(address),
+        )
+
     async def _chosen(self, whose: int, language: str, page: str, choice: str) -> Preferences:
         if page == menu.RESET and choice == menu.SURE:
             return await asyncio.to_thread(self._people.reset, whose, language)
-        change = self._pages.change(page, choice)
+        chosen = await asyncio.to_thread(self._people.preferences, whose)
+        change = self._pages.change(page, choice, chosen)
         if change is None:
-            return await asyncio.to_thread(self._people.preferences, whose)
+            return chosen
         return await asyncio.to_thread(self._people.choose, whose, language, **change)
+
+    async def _ask(
+        self, page: str, chosen: Preferences, message: Message, bot: Bot, language: str, person_id: int
+    ) -> None:
+        """Ask for an exact value. The link in the question tells us later what it was about."""
+        least, most = (f"{one:g}" for one in limits(page, self._pages.chat_model(chosen)))
+        link = create_deep_linked_url(bot.username, f"{FROM_LINK}{page}-{message.message_id}")
+        words = say("settings_ask", language, name=say(menu.LABELS[page], language), least=least, most=most)
+        where = answer(address_of(message, bot.id))
+        # In a group the reply is asked of the one who is mentioned.
+        mention = f'<a href="tg://user?id={person_id}">✏️</a>'
+        await bot.send_message(
+            text=f'{mention}<a href="{link}">🔢</a> {words}', reply_markup=ForceReply(selective=True), **where
+        )
 
     async def _show(
         self, page: str, choice: str, chosen: Preferences, language: str, *, bot: Bot, chat_id: int, message_id: int
@@ -143,20 +176,8 @@ def question(message: Message, bot_id: int) -> tuple[str, int] | None:
         return None
     for entity in asked.entities:
         if found := _QUESTION.fullmatch(entity.url or ""):
-            return (found[1], int(found[2])) if found[1] in menu.PRESETS else None
+            return (found[1], int(found[2])) if found[1] in PRESETS else None
     return None
-
-
-async def _ask(page: str, message: Message, bot: Bot, language: str, person_id: int) -> None:
-    least, most = (f"{one:g}" for one in menu.limits(page))
-    link = f"https://t.me/{bot.username}?start=settings-{page}-{message.message_id}"
-    words = say("settings_ask", language, name=say(menu.LABELS[page], language), least=least, most=most)
-    where = answer(address_of(message, bot.id))
-    # In a group the reply is asked of the one who is mentioned.
-    mention = f'<a href="tg://user?id={person_id}">✏️</a>'
-    await bot.send_message(
-        text=f'{mention}<a href="{link}">🔢</a> {words}', reply_markup=ForceReply(selective=True), **where
-    )
 
 
 async def _is_admin(message: Message, person_id: int) -> bool:

@@ -7,6 +7,7 @@ import ssl
 from collections.abc import Generator
 from contextlib import closing
 from dataclasses import dataclass
+from itertools import islice
 from typing import cast
 
 import httpx2
@@ -18,6 +19,8 @@ from services.worker.gemini.transport import DeadlineTransport, deadline
 from shared.errors import ImagineError, ServiceUnreachable
 
 DEFAULT_URL = "https://generativelanguage.googleapis.com"
+MODELS_A_PAGE = 100
+MOST_MODELS = 1_000  # of a list that would not end
 SHORTEST_SERVER_DEADLINE_S = 10  # Gemini answers 400 to a shorter one; ours ends the call all the same
 
 
@@ -117,6 +120,17 @@ class Gemini:
                 yield from pieces
         except _BROKEN as error:
             yield _failure(error)
+
+    def models(self, *, seconds: float) -> list[types.Model] | Failure:
+        """Ask which models there are, all pages of them, and wait at most so many seconds."""
+        config = types.ListModelsConfig(
+            page_size=MODELS_A_PAGE, http_options=types.HttpOptions(timeout=max(1, int(seconds * 1000)))
+        )
+        try:
+            with deadline(seconds):
+                return list(islice(self._client.models.list(config=config), MOST_MODELS))
+        except _BROKEN as error:
+            return _failure(error)
 
     def close(self) -> None:
         self._client.close()

@@ -1,12 +1,19 @@
-"""How Gemini's models differ: thinking, sampling, length of the answer, successor. Data in, values out."""
+"""How Gemini's models are told how much to think, and what else sets them apart."""
 
 import functools
-import json
+import re
+from collections.abc import Iterable
 from dataclasses import dataclass
-from importlib import resources
-from typing import Any
 
 from google.genai import types
+
+from shared import chat_models
+from shared.chat_models import plain_name
+
+# Words in the names of models that generate content, but are no partners for a chat, or write no prompts.
+_OTHER_TRADES = re.compile(
+    r"(?:^|-)(?:image|imagen|banana|veo|lyria|tts|audio|live|embedding|robotics|computer|research|aqa)(?:-|$)"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,29 +51,33 @@ class Family:
     successor: str | None
 
 
-def plain_name(model: str) -> str:
-    """Return a model's name without ``models/``."""
-    return model.removeprefix("models/")
-
-
+@functools.lru_cache(maxsize=1_000)
 def family_of(model: str) -> Family:
     """Return the family of a model; one that nobody knows yet is taken for one of the newest."""
-    families = _families()
-    name = plain_name(model)
-    return families[max((start for start in families if name.startswith(start)), key=len)]
-
-
-@functools.cache
-def _families() -> dict[str, Family]:
-    text = resources.files(__package__).joinpath("chat_models.json").read_text(encoding="utf-8")
-    return {start: _family(entry) for start, entry in json.loads(text)["families"].items()}
-
-
-def _family(entry: dict[str, Any]) -> Family:
-    thinking = entry.get("thinking")
+    family = chat_models.family_of(model)
     return Family(
-        thinking=Thinking(**thinking) if thinking else None,
-        sampling=entry["sampling"],
-        output_tokens=entry["output_tokens"],
-        successor=entry.get("successor"),
+        thinking=Thinking(**family.thinking) if family.thinking else None,  # type: ignore[arg-type]
+        sampling=family.sampling,
+        output_tokens=family.output_tokens,
+        successor=family.successor,
     )
+
+
+def cards_of(models: Iterable[types.Model]) -> dict[str, dict[str, float | None]]:
+    """The cards of those models that write text, as ``shared.chat_models`` reads them, by plain name."""
+    return {
+        plain_name(model.name): {
+            "output_tokens": model.output_token_limit,
+            "max_temperature": model.max_temperature,
+            "top_k": model.top_k,
+        }
+        for model in models
+        if model.name and "generateContent" in (model.supported_actions or ()) and _writes(plain_name(model.name))
+    }
+
+
+def _writes(name: str) -> bool:
+    return not _OTHER_TRADES.search(name)
+
+
+__all__ = ["Family", "Thinking", "cards_of", "family_of", "plain_name"]
