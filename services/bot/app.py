@@ -14,6 +14,7 @@ from telegram.ext import ApplicationBuilder, CallbackQueryHandler, CommandHandle
 
 from services.bot.answers import Answers
 from services.bot.batch_delivery import BatchDelivery
+from services.bot.choices import Choices
 from services.bot.delivery import Delivery
 from services.bot.flood import CALLS_AT_ONCE, FloodLimit
 from services.bot.handlers import start
@@ -27,11 +28,14 @@ from services.bot.handlers.failures import failed
 from services.bot.handlers.follow_ups import FollowUps
 from services.bot.handlers.imagine import Imagine, is_our_question
 from services.bot.handlers.keys import PRESSES, OwnKeys
+from services.bot.handlers.models import ModelsCommand
 from services.bot.handlers.pictures import is_to_picture
 from services.bot.handlers.queue import Queue
 from services.bot.handlers.settings import FROM_LINK, Settings, question
 from services.bot.intake import DurableApplication, DurableTransport, feed_unhandled, keep_feeding, keep_ticking_off
 from services.bot.locales import DEFAULT, say
+from services.bot.models_menu import START as LISTED
+from services.bot.models_menu import ModelsMenu
 from services.bot.offers import Offers
 from services.bot.settings_menu import START, Menu
 from services.bot.status import Status
@@ -60,7 +64,7 @@ log = logging.getLogger(__name__)
 
 UPDATES_AT_ONCE = 64
 POLL_S = 30
-COMMANDS = ("imagine", "batch", "new", "queue", "cancel", "settings", "keys", "help", "start")
+COMMANDS = ("imagine", "batch", "new", "queue", "cancel", "settings", "models", "keys", "help", "start")
 Round = Callable[[], Coroutine[Any, Any, None]]
 
 EVERYTHING_WE_ANSWER = [Update.MESSAGE, Update.EDITED_MESSAGE, Update.CALLBACK_QUERY]
@@ -79,6 +83,7 @@ class Bot:
         self._application = _application(settings, self._updates, people, box_for(settings))
         catalogue, styles = Catalogue(settings.image_model), Styles(settings.styles_file)
         chat_models = ChatModels(settings.chat_model)
+        choices = Choices(people, catalogue, chat_models)
         self._offers = Offers(catalogue, chat_models, Models(database))
         jobs = Jobs(database, settings.shares)
         bot = self._application.bot
@@ -87,21 +92,22 @@ class Bot:
         images = Images(settings.image_store_url)
         self._delivery = Delivery(bot, self._bot_id, self._outbox, jobs, images, default_model=catalogue.default)
         self._own_keys = OwnKeys(Keys(database), self._bot_id)
-        imagine = Imagine(jobs, Tickets(celery), self._status, catalogue, styles, people=people, images=images)
+        imagine = Imagine(jobs, Tickets(celery), self._status, catalogue, styles, choices=choices, images=images)
         self._add_keys()
-        self._add_settings(Settings(people, Menu(catalogue, chat_models, styles)))
+        self._add_settings(Settings(people, choices, Menu(catalogue, chat_models, styles)))
+        self._add_models(ModelsCommand(people, choices, ModelsMenu(catalogue, chat_models)))
         self._batches = Batches(database, settings.shares)
         self._batch_delivery = BatchDelivery(
             bot, self._bot_id, self._batches, jobs, images, Tickets(celery), default_model=catalogue.default
         )
         batch = BatchCommand(
-            self._batches, self._batch_delivery, catalogue, styles, people, most=settings.batch_pictures
+            self._batches, self._batch_delivery, catalogue, styles, choices, most=settings.batch_pictures
         )
         self._add_batches(batch)
         errands = Errands(database)
         self._answers = Answers(bot, self._bot_id, errands)
-        chat = Chat(errands, Conversations(database), people, images, Tickets(celery), self._answers, self._updates)
-        self._add_chat(chat, AnswerButtons(errands, people, imagine))
+        chat = Chat(errands, Conversations(database), choices, images, Tickets(celery), self._answers, self._updates)
+        self._add_chat(chat, AnswerButtons(errands, choices, imagine))
         queue = Queue(jobs, Tickets(celery))
         buttons = Buttons(jobs, images, catalogue, imagine, queue)
         help_ = start.Help(catalogue, styles, batch_pictures=settings.batch_pictures)
@@ -184,6 +190,11 @@ class Bot:
         add(CallbackQueryHandler(settings.press, f"^{START} "))
         add(MessageHandler(new & filters.TEXT & ~filters.COMMAND & to_question, settings.reply))
         add(MessageHandler(new & filters.StatusUpdate.MIGRATE, settings.moved))
+
+    def _add_models(self, models: ModelsCommand) -> None:
+        add = self._application.add_handler
+        add(CommandHandler("models", models.command, filters.UpdateType.MESSAGE))
+        add(CallbackQueryHandler(models.press, f"^{LISTED} "))
 
     def _add_keys(self) -> None:
         new = filters.UpdateType.MESSAGE

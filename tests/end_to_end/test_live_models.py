@@ -3,7 +3,8 @@
 import pytest
 from installation import MODEL, Installation, wait_until
 
-from shared.store.models import IMAGE, Models
+from shared.store.models import CHAT, IMAGE, Models
+from shared.store.people import People
 
 SETTINGS = {"G2D_IMAGE_MODEL": MODEL}
 IDEOGRAM = "ideogram-ai/ideogram-4"
@@ -60,3 +61,91 @@ def test_a_button_of_a_model_that_is_gone_shows_the_new_list(installation: Insta
 
     assert "old-foxes" not in str(with_button(sandbox, ada, photo, "new-owls")["reply_markup"])
     assert len(installation.rows(ada)) == 1
+
+
+QWEN, GHIBLI = "Qwen/Qwen-Image", "nitrosocke/Ghibli-Diffusion"
+SERVED = {MODEL: {"providers": {"hf-inference": MODEL}}, QWEN: {"providers": {"fal-ai": "fal-ai/qwen-image"}}}
+WRITES = {"gemini-3.8-flash": {"output_tokens": 65_536}, "gemini-3.5-flash": {"output_tokens": 65_536, "top_k": 64}}
+
+
+@pytest.fixture
+def known(installation: Installation, served: Models) -> None:
+    """The bot has read these lists, and nobody will write others for a while."""
+    wait_until(lambda: served.all(CHAT), what="the first survey of chat models")
+    served.replace(IMAGE, SERVED)
+    served.replace(CHAT, WRITES)
+    restart_bot(installation)
+
+
+@pytest.mark.usefixtures("known")
+class TestModels:
+    def shown(self, sandbox, person, chat=None):
+        sandbox.say(person, "/models", chat=chat)
+        return sandbox.wait_for_message(chat or person, lambda one: "Image models" in one.get("text", ""))
+
+    def edited(self, sandbox, chat, message, words, button):
+        return sandbox.wait_for_message(
+            chat,
+            lambda one: (
+                one["message_id"] == message["message_id"]
+                and words in one.get("text", "")
+                and button in str(one.get("reply_markup"))
+            ),
+        )
+
+    def test_are_listed_with_their_state_and_a_tap_makes_one_the_usual_one(self, installation, sandbox, ada):
+        menu = self.shown(sandbox, ada)
+        assert "🟢 served right now by fal-ai" in menu["text"]
+
+        sandbox.press(ada, menu, "Qwen-Image")
+        menu = self.edited(sandbox, ada, menu, "✓ Qwen-Image", "✓ Qwen-Image")
+        sandbox.press(ada, menu, "💬 Chat models")
+        menu = self.edited(sandbox, ada, menu, "heeds temperature", "gemini-3.5-flash")
+        sandbox.press(ada, menu, "gemini-3.5-flash")
+        menu = self.edited(sandbox, ada, menu, "✓ gemini-3.5-flash", "✓ gemini-3.5-flash")
+        sandbox.press(ada, menu, "🕯 No longer there")
+        self.edited(sandbox, ada, menu, "Ghibli-Diffusion", "2/2")
+
+        chosen = People(installation.database).preferences(ada["id"])
+        assert (chosen.image_model, chosen.chat_model) == (QWEN, "gemini-3.5-flash")
+        assert len(sandbox.from_bot(ada)) == 1
+
+    def test_are_chosen_for_a_group_by_its_admins_and_leafed_through_by_all(self, installation, sandbox, ada):
+        bob = sandbox.person("Bob")
+        group = sandbox.group(ada, bob)
+        menu = self.shown(sandbox, bob, group)
+
+        refused = sandbox.press(bob, menu, "Qwen-Image")
+        sandbox.wait_for(lambda: sandbox.callback(refused)["answered"], what="an answer")
+        sandbox.press(bob, menu, "💬 Chat models")
+        menu = self.edited(sandbox, group, menu, "Chat models", "gemini-3.5-flash")
+        sandbox.press(ada, menu, "gemini-3.5-flash")
+        self.edited(sandbox, group, menu, "✓ gemini-3.5-flash", "✓")
+
+        assert sandbox.callback(refused)["show_alert"]
+        chosen = People(installation.database).preferences(group["id"])
+        assert (chosen.image_model, chosen.chat_model) == (None, "gemini-3.5-flash")
+
+
+@pytest.mark.usefixtures("known")
+def test_chosen_models_that_are_gone_give_way_to_their_successors_and_that_is_said_once(
+    installation: Installation, sandbox, ada
+):
+    people = People(installation.database)
+    people.choose(ada["id"], "en", image_model=GHIBLI, chat_model="gemini-2.0-flash")
+
+    for idea in ("a fox", "an owl"):
+        request = sandbox.say(ada, f"/imagine {idea} --model {MODEL}")
+        assert installation.delivered(request).state == "finished"
+
+    told = [one["text"] for one in sandbox.from_bot(ada) if "takes its place" in one.get("text", "")]
+    assert len(told) == 2
+    assert "Ghibli-Diffusion" in told[0]
+    assert "Qwen-Image" in told[0]
+    assert "gemini-2.0-flash" in told[1]
+    assert "gemini-3.8-flash" in told[1]
+    chosen = people.preferences(ada["id"])
+    assert (chosen.image_model, chosen.chat_model) == (QWEN, "gemini-3.8-flash")
+    assert {entry["path"].rpartition("/")[2] for entry in sandbox.journal("gemini", "generateContent")} == {
+        "gemini-3.8-flash:generateContent"
+    }

@@ -75,3 +75,16 @@ class TestWords:
 
         assert [model.id for model in catalogue.meant_by("qwen")] == [QWEN]
         assert [model.id for model in catalogue.meant_by("qwen-image-2512")] == ["Qwen/Qwen-Image-2512"]
+
+
+class TestSuccession:
+    def test_moves_what_is_retired_to_somebody_who_is_there(self):
+        assert Catalogue().replacement(GHIBLI) == QWEN
+
+    def test_leaves_alone_what_can_be_had_or_may_come_back(self):
+        catalogue = Catalogue()
+        catalogue.refresh({GHIBLI: card(nscale="g")})
+
+        assert catalogue.replacement(GHIBLI) is None
+        assert catalogue.replacement(QWEN) is None  # not served right now, yet not given up
+        assert catalogue.replacement("who/knows") is None

@@ -7,6 +7,7 @@ from telegram import Message, Update
 from telegram.ext import ContextTypes
 
 from services.bot import keyboards
+from services.bot.choices import Choices
 from services.bot.formatting import pieces
 from services.bot.handlers.addresses import address_of
 from services.bot.handlers.buttons import ADMINS, acknowledge
@@ -16,7 +17,6 @@ from shared.errands import Errand
 from shared.ideas import MAX_IDEA_LENGTH
 from shared.jobs import ENDED, Request, Sender
 from shared.store.errands import Errands
-from shared.store.people import People
 
 PATTERN = rf"^({keyboards.STOP}|{keyboards.DRAW}) "
 
@@ -24,9 +24,9 @@ PATTERN = rf"^({keyboards.STOP}|{keyboards.DRAW}) "
 class AnswerButtons:
     """Does what they say."""
 
-    def __init__(self, errands: Errands, people: People, imagine: Imagine) -> None:
+    def __init__(self, errands: Errands, choices: Choices, imagine: Imagine) -> None:
         self._errands = errands
-        self._people = people
+        self._choices = choices
         self._imagine = imagine
 
     async def press(self, update: Update, context: ContextTypes.DEFAULT_TYPE) -> None:
@@ -57,7 +57,7 @@ class AnswerButtons:
     ) -> None:
         """Have the answer painted, for the one who pressed."""
         address = replace(address_of(message, errand.address.bot_id), press=press)
-        chosen = await asyncio.to_thread(self._people.in_force, address, sender)
+        chosen = await self._choices.in_force(address, sender, context.bot)
         request = chosen.defaults_for(Request(as_idea(errand.answer or "")))
         await self._imagine.order(request, address, sender, context)
 

@@ -10,6 +10,7 @@ from telegram.ext import ContextTypes
 from services.bot import batch_progress, keyboards
 from services.bot.batch_delivery import BatchDelivery
 from services.bot.batch_progress import CANCEL, keyboard, problems, progress, summary
+from services.bot.choices import Choices
 from services.bot.handlers.addresses import address_of, answer, sender_of
 from services.bot.handlers.buttons import ADMINS
 from services.bot.locales import say
@@ -17,7 +18,6 @@ from shared.batches import MAX_FILE_BYTES, Batch, BatchReading, Counts, Way, rea
 from shared.catalogue import Catalogue
 from shared.errors import BadBatch, UserError
 from shared.store.batches import Batches
-from shared.store.people import People
 from shared.styles import Styles
 
 SIDE_BY_SIDE = 8  # pictures of one batch that are painted at a time, for the estimate
@@ -35,7 +35,7 @@ class BatchCommand:
         delivery: BatchDelivery,
         catalogue: Catalogue,
         styles: Styles,
-        people: People,
+        choices: Choices,
         *,
         most: int,
     ) -> None:
@@ -44,7 +44,7 @@ class BatchCommand:
         self._delivery = delivery
         self._catalogue = catalogue
         self._styles = styles
-        self._people = people
+        self._choices = choices
         self._most = most
 
     async def command(self, update: Update, context: ContextTypes.DEFAULT_TYPE) -> None:
@@ -65,7 +65,7 @@ class BatchCommand:
             text = batch_progress.fitting(problems(reading, sender.language))
             await context.bot.send_message(text=text, **answer(address))
             return
-        chosen = await asyncio.to_thread(self._people.in_force, address, sender)
+        chosen = await self._choices.in_force(address, sender, context.bot)
         requests = [chosen.defaults_for(request) for request in reading.requests]
         batch, _ = await asyncio.to_thread(
             self._batches.ask, requests, address=address, sender=sender, source="telegram"

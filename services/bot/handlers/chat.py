@@ -10,17 +10,17 @@ from telegram.ext import ContextTypes
 from services.bot import keyboards
 from services.bot.answers import Answers
 from services.bot.captions import shorten
+from services.bot.choices import Choices
 from services.bot.handlers.addresses import address_of, answer, sender_of
 from services.bot.handlers.files import fetch, sent_with
 from services.bot.locales import say
 from shared.errands import Errand, Kind
 from shared.errors import UserError
 from shared.images import Images
-from shared.jobs import ENDED, Address, Sender
+from shared.jobs import ENDED, Address, Sender, Writing
 from shared.queue import Tickets
 from shared.store.conversations import Conversations
 from shared.store.errands import Errands
-from shared.store.people import People
 from shared.store.updates import Updates
 
 MAX_REPLY_UNITS = 2_000  # of the message that is replied to
@@ -34,7 +34,7 @@ class Chat:
         self,
         errands: Errands,
         conversations: Conversations,
-        people: People,
+        choices: Choices,
         images: Images,
         tickets: Tickets,
         answers: Answers,
@@ -42,7 +42,7 @@ class Chat:
     ) -> None:
         self._errands = errands
         self._conversations = conversations
-        self._people = people
+        self._choices = choices
         self._images = images
         self._tickets = tickets
         self._answers = answers
@@ -68,7 +68,8 @@ class Chat:
         question: dict[str, Any] = {"text": words_of(message, context.bot.bot), "attachments": attachments}
         if (quoted := quoted_by(message)) is not None:
             question["reply_to"] = quoted
-        errand, is_new = await asyncio.to_thread(self._accept, question, address, sender)
+        chosen = await self._choices.in_force(address, sender, context.bot)
+        errand, is_new = await asyncio.to_thread(self._accept, question, address, sender, chosen.writing())
         promise = self._promise(errand, context) if errand.shown is None and errand.state not in ENDED else None
         if is_new:
             await asyncio.to_thread(self._tickets.send)
@@ -98,14 +99,16 @@ class Chat:
         conversation = self._conversations.of(address.bot_id, address.chat_id, address.topic_id)
         self._conversations.start_over(conversation.id)
 
-    def _accept(self, question: dict[str, Any], address: Address, sender: Sender) -> tuple[Errand, bool]:
+    def _accept(
+        self, question: dict[str, Any], address: Address, sender: Sender, writing: Writing
+    ) -> tuple[Errand, bool]:
         conversation = self._conversations.of(address.bot_id, address.chat_id, address.topic_id)
         return self._errands.submit(
             Kind.CHAT,
             question,
             address=address,
             sender=sender,
-            writing=self._people.in_force(address, sender).writing(),
+            writing=writing,
             conversation_id=conversation.id,
         )
 

@@ -8,6 +8,7 @@ from telegram.constants import ChatAction
 from telegram.ext import ContextTypes
 
 from services.bot import keyboards
+from services.bot.choices import Choices
 from services.bot.handlers.addresses import address_of, answer, sender_of
 from services.bot.handlers.commands import words_after_command
 from services.bot.handlers.files import Sent, fetch, picture_in
@@ -21,7 +22,6 @@ from shared.images import Images
 from shared.jobs import ENDED, Address, Job, Lineage, Picture, Request, Sender, Stage
 from shared.queue import Tickets
 from shared.store.jobs import Jobs
-from shared.store.people import People
 from shared.styles import Styles
 
 
@@ -36,12 +36,12 @@ class Imagine:
         catalogue: Catalogue,
         styles: Styles,
         *,
-        people: People,
+        choices: Choices,
         images: Images,
     ) -> None:
         self._jobs = jobs
         self._images = images
-        self._people = people
+        self._choices = choices
         self._tickets = tickets
         self._status = status
         self._catalogue = catalogue
@@ -91,7 +91,7 @@ class Imagine:
             picture: What the words speak of; without words, something like it is wanted.
         """
         address, sender = address_of(message, context.bot.id), sender_of(message)
-        chosen = await asyncio.to_thread(self._people.in_force, address, sender)
+        chosen = await self._choices.in_force(address, sender, context.bot)
         try:
             usual_model = before.request.parameters.model if before else chosen.image_model
             read = read_request(

@@ -10,6 +10,7 @@ from telegram.ext import ContextTypes
 from telegram.helpers import create_deep_linked_url
 
 from services.bot import settings_menu as menu
+from services.bot.choices import Choices
 from services.bot.exact_values import PRESETS, OutOfRange, Unreadable, limits, read_number
 from services.bot.handlers.addresses import address_of, answer, sender_of
 from services.bot.languages import told_language
@@ -25,8 +26,9 @@ _QUESTION = re.compile(r"https?://t\.me/\w+\?start=settings-([a-z_]+)-(\d{1,18})
 class Settings:
     """Shows what was chosen, and takes new choices."""
 
-    def __init__(self, people: People, pages: menu.Menu) -> None:
+    def __init__(self, people: People, choices: Choices, pages: menu.Menu) -> None:
         self._people = people
+        self._choices = choices
         self._pages = pages
 
     async def command(self, update: Update, context: ContextTypes.DEFAULT_TYPE) -> None:
@@ -35,7 +37,7 @@ class Settings:
         if message is None:
             return
         address, sender = address_of(message, context.bot.id), sender_of(message)
-        if not address.private and not await _is_admin(message, sender.id):
+        if not address.private and not await is_admin(message, sender.id):
             await context.bot.send_message(text=say("settings_not_admin", sender.language), **answer(address))
             return
         await self._open(menu.HOME, message, context.bot)
@@ -55,7 +57,7 @@ class Settings:
             return
         message, language = query.message, query.from_user.language_code or "en"
         private = message.chat.type == ChatType.PRIVATE
-        if not private and not await _is_admin(message, query.from_user.id):
+        if not private and not await is_admin(message, query.from_user.id):
             await _answer(query, say("settings_not_admin", language), alert=True)
             return
         page, choice = menu.read(query.data)
@@ -88,7 +90,7 @@ class Settings:
             return
         name, settings_id = asked
         address, sender = address_of(message, context.bot.id), sender_of(message)
-        if not address.private and not await _is_admin(message, sender.id):
+        if not address.private and not await is_admin(message, sender.id):
             await context.bot.send_message(text=say("settings_not_admin", sender.language), **answer(address))
             return
         label = say(menu.LABELS[name], sender.language)
@@ -119,7 +121,7 @@ class Settings:
     async def _open(self, page: str, message: Message, bot: Bot) -> None:
         """Send the one message with the settings."""
         address, sender = address_of(message, bot.id), sender_of(message)
-        chosen = await asyncio.to_thread(self._people.in_force, address, sender)
+        chosen = await self._choices.in_force(address, sender, bot)
         await bot.send_message(
             text=self._pages.text(page, "", chosen, sender.language, private=address.private),
             reply_markup=self._pages.keyboard(page, "", chosen, sender.language, private=address.private),
@@ -135,7 +137,7 @@ class Settings:
             return chosen
         return await asyncio.to_thread(self._people.choose, whose, language, **change)
 
-    async def _ask(
+    async def _ask(  # noqa: PLR0917
         self, page: str, chosen: Preferences, message: Message, bot: Bot, language: str, person_id: int
     ) -> None:
         """Ask for an exact value. The link in the question tells us later what it was about."""
@@ -180,7 +182,8 @@ def question(message: Message, bot_id: int) -> tuple[str, int] | None:
     return None
 
 
-async def _is_admin(message: Message, person_id: int) -> bool:
+async def is_admin(message: Message, person_id: int) -> bool:
+    """Whether somebody may choose for a group."""
     if person_id == message.chat_id:
         return True  # An anonymous admin speaks in the group's name.
     member = await message.chat.get_member(person_id)

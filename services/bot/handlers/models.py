@@ -1,0 +1,59 @@
+"""``/models``: the catalogue, in one message edited in place; a tap makes a model one's usual one."""
+
+import asyncio
+
+from telegram import Message, Update
+from telegram.constants import ChatType, ParseMode
+from telegram.error import BadRequest
+from telegram.ext import ContextTypes
+
+from services.bot.choices import Choices
+from services.bot.handlers.addresses import address_of, answer, sender_of
+from services.bot.handlers.buttons import acknowledge
+from services.bot.handlers.settings import is_admin
+from services.bot.locales import say
+from services.bot.models_menu import IMAGE, ModelsMenu, read
+from shared.store.people import People
+
+
+class ModelsCommand:
+    """Shows the models, and takes choices."""
+
+    def __init__(self, people: People, choices: Choices, pages: ModelsMenu) -> None:
+        self._people = people
+        self._choices = choices
+        self._pages = pages
+
+    async def command(self, update: Update, context: ContextTypes.DEFAULT_TYPE) -> None:
+        """Answer ``/models`` with the page that holds the usual image model."""
+        message = update.effective_message
+        if message is None:
+            return
+        address, sender = address_of(message, context.bot.id), sender_of(message)
+        chosen = await self._choices.in_force(address, sender, context.bot)
+        text, buttons = self._pages.page(IMAGE, "", chosen, sender.language)
+        await context.bot.send_message(text=text, reply_markup=buttons, **answer(address))
+
+    async def press(self, update: Update, context: ContextTypes.DEFAULT_TYPE) -> None:  # noqa: ARG002
+        """Turn a page, which everybody may, or take a choice. The same press twice is one."""
+        query = update.callback_query
+        if query is None or not isinstance(query.message, Message):
+            return
+        message, language = query.message, query.from_user.language_code or "en"
+        listed, choice = read(query.data)
+        change = self._pages.change(listed, choice)
+        private = message.chat.type == ChatType.PRIVATE
+        if change and not private and not await is_admin(message, query.from_user.id):
+            await acknowledge(query, say("settings_not_admin", language), alert=True)
+            return
+        whose = query.from_user.id if private else message.chat_id
+        if change:
+            chosen = await asyncio.to_thread(self._people.choose, whose, language, **change)
+        else:
+            chosen = await asyncio.to_thread(self._people.preferences, whose)
+        await acknowledge(query, say("models_chosen", language) if change else None)
+        text, buttons = self._pages.page(listed, choice, chosen, language)
+        try:
+            await message.edit_text(text, parse_mode=ParseMode.HTML, reply_markup=buttons)
+        except BadRequest:
+            return  # Not modified by a second press, or deleted meanwhile.
