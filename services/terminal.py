@@ -26,11 +26,12 @@ from shared.catalogue import Catalogue
 from shared.errors import StoreAway, UserError
 from shared.images import Images
 from shared.jobs import ENDED, Address, Job, Sender, State
-from shared.migrations import migrate
+from shared.migrations import is_current, migrate
 from shared.queue import Tickets, make_celery
 from shared.settings import Settings, WorkerSettings, load
 from shared.store.batches import Batches
 from shared.store.database import Database
+from shared.store.models import IMAGE, Models
 from shared.styles import Styles
 
 LOOK_EVERY_S = 0.5
@@ -114,7 +115,8 @@ def batch(file: Path, out: Path, *, as_json: bool) -> int:
     """Paint what the file says; returns the exit status."""
     try:
         (settings,) = load(Settings)
-        reading = _read(file, settings)
+        with running.opened(settings) as database:
+            reading = _read(file, settings, _catalogue(settings, database))
     except (UserError, OSError) as error:
         typer.echo(_sentence(error, file), err=True)
         return BAD_USAGE
@@ -130,11 +132,21 @@ def batch(file: Path, out: Path, *, as_json: bool) -> int:
         ).run(reading, _key(file, out))
 
 
-def _read(file: Path, settings: Settings) -> BatchReading:
+def _catalogue(settings: Settings, database: Database) -> Catalogue:
+    """The image models that can be wished: those of the last survey, the shipped ones before the first."""
+    if not settings.embedded:
+        running.require_tables(database)
+    catalogue = Catalogue(settings.image_model)
+    if is_current(database):
+        catalogue.refresh(Models(database).all(IMAGE))
+    return catalogue
+
+
+def _read(file: Path, settings: Settings, catalogue: Catalogue) -> BatchReading:
     return read_batch(
         file.read_bytes(),
         file.name,
-        Catalogue(settings.image_model),
+        catalogue,
         Styles(settings.styles_file),
         most=settings.batch_pictures,
     )

@@ -7,6 +7,9 @@ import subprocess
 import pytest
 from installation import G2D, PAINTING, environment, installed
 
+from shared.migrations import migrate
+from shared.store.models import IMAGE, Models
+
 PATIENCE_S = 90.0
 
 
@@ -49,6 +52,16 @@ class TestTheTerminal:
         again = g2d_batch(place, "ideas.csv", "--out", "pictures")
         assert again.returncode == 0
         assert len(place.sandbox.journal("router", PAINTING)) == painted
+
+    def test_it_knows_the_models_that_are_served_right_now(self, place):
+        migrate(place.database)
+        Models(place.database).replace(IMAGE, {"ideogram-ai/ideogram-4": {"providers": {}}})
+        (place.folder / "ideas.txt").write_text("a fox --model ideogram\n", encoding="utf-8")
+
+        done = g2d_batch(place, "ideas.txt", "--out", "pictures", "--jsonl")
+
+        assert done.returncode == 0, done.stderr
+        assert json.loads(done.stdout)["model"] == "ideogram-ai/ideogram-4"
 
     def test_it_tells_what_failed_and_tries_that_again(self, place):
         (place.folder / "ideas.txt").write_text("a fox --seed 7\na boat --seed 9\n", encoding="utf-8")
