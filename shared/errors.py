@@ -4,7 +4,7 @@ ImagineError
 ├─ UserError        the user can: told why in their language, never retried
 │    EmptyIdea · IdeaTooLong · NoWordsInIdea · BadParameter · BadBatch · QueueFull · IdeaRefused
 │    PictureRefused · AnswerRefused · FileTooLarge · FileNotUnderstood · FileTooLargeToFetch · FileGone
-│    PictureUnreadable · PictureGone · OwnKeyRefused
+│    PictureUnreadable · PictureGone · OwnKeyRefused · KeyNeeded
 ├─ TransientError   time can: retried, the user just waits; may carry retry_after
 │    ServiceBusy · ServiceUnreachable · ModelLoading · StillPainting · PromptUnderWay · BadPicture · StoreAway
 ├─ ElsewhereError   another provider or model can: tried at once, the user reads which one painted
@@ -158,6 +158,12 @@ class OwnKeyRefused(UserError):
     """A service refused the key that the user brought."""
 
     reason = "own_key_refused"
+
+
+class KeyNeeded(UserError):
+    """Neither the user nor the owner has a key for the service."""
+
+    reason = "key_needed"
 
 
 class TransientError(ImagineError):

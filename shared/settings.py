@@ -8,7 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal, cast
 
-from pydantic import AfterValidator, Field, SecretStr, ValidationError, field_validator
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic.fields import FieldInfo
 from pydantic_settings import (
     BaseSettings,
@@ -19,6 +19,7 @@ from pydantic_settings import (
 from shared.shares import Shares
 
 WEIGHTS = r"\s*-?\d+\s*=\s*\d+(\.\d+)?\s*"
+OWN = "own"  # in a key's place: the owner has none, people bring their own
 PROVIDER_FILE_HOSTS = (
     ".fal.media,.replicate.delivery,replicate.delivery,.wavespeed.ai,.cloudfront.net,.bigmodel.cn,.z.ai,"
     ".together.ai,.huggingface.co"
@@ -54,7 +55,13 @@ def _level(name: str) -> str:
     return name.upper()
 
 
+def _none_for_own(key: Any) -> Any:
+    return None if key == OWN else key
+
+
 Key = Annotated[SecretStr, AfterValidator(_printable_ascii)]
+# Must be set, so that nobody forgets it; the word ``own`` says that there is none on purpose.
+KeyOrNone = Annotated[Key | None, BeforeValidator(_none_for_own)]
 Url = Annotated[str, AfterValidator(_without_slash)]
 
 
@@ -180,14 +187,15 @@ class BotSettings(Settings):
 class WorkerSettings(Settings):
     """What the worker needs: it alone holds Gemini's and HuggingFace's keys."""
 
-    google_api_key: Key = Field(
+    google_api_key: KeyOrNone = Field(
         validation_alias="GOOGLE_API_KEY",
-        description="lets Gemini write the prompts; make one at https://aistudio.google.com/apikey",
+        description="lets Gemini write the prompts; make one at https://aistudio.google.com/apikey, "
+        f"or write {OWN}: then people have to bring theirs",
     )
-    hf_token: Key = Field(
+    hf_token: KeyOrNone = Field(
         validation_alias="HF_TOKEN",
         description="lets HuggingFace paint; make one at https://huggingface.co/settings/tokens with the "
-        'permission "Make calls to Inference Providers"',
+        f'permission "Make calls to Inference Providers", or write {OWN}: then people have to bring theirs',
     )
     gemini_base_url: Url | None = Field(None, validation_alias="GOOGLE_GEMINI_BASE_URL")
     gemini_api_version: str = Field("v1beta", validation_alias="GOOGLE_GENAI_API_VERSION")
@@ -202,7 +210,10 @@ class WorkerSettings(Settings):
 
     @field_validator("endpoints_setting")
     @classmethod
-    def _pairs(cls, value: str | None) -> str | None:
+    def _pairs(cls, value: str | None, info: ValidationInfo) -> str | None:
+        if value and info.data.get("hf_token", OWN) is None:
+            # People's tokens must not go to addresses that the owner wrote down.
+            raise ValueError("endpoints of your own need your own HF_TOKEN")
         if value and not all(re.fullmatch(r"\s*[^=\s]+/[^=\s]+=https?://\S+\s*", pair) for pair in value.split(",")):
             raise ValueError("write it like this: org/model=https://….endpoints.huggingface.cloud, more after a comma")
         return value

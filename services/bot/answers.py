@@ -240,7 +240,7 @@ class Answers:
         said = whole_answer(errand)
         messages = list(_messages(errand))
         for place, piece in enumerate(said):
-            keyboard = keyboards.under_answer(errand) if _can_draw(errand) and place == len(said) - 1 else None
+            keyboard = self._keyboard(errand) if place == len(said) - 1 else None
             if place < len(messages) and await self._edit(errand, messages[place], piece, keyboard):
                 continue
             messages[place:] = [await self._post(errand, piece, keyboard), *messages[place + 1 :]]
@@ -248,6 +248,13 @@ class Answers:
         await asyncio.to_thread(self._errands.delivered, errand.id)
         self._keep_distance(errand)
         log.info("answered", extra={"errand_id": errand.id, "state": str(errand.state), "messages": len(messages)})
+
+    def _keyboard(self, errand: Errand) -> InlineKeyboardMarkup | None:
+        """What can be done with an answer, or about its failure."""
+        if _can_draw(errand):
+            return keyboards.under_answer(errand)
+        reason = errand.reason if errand.state is State.FAILED else None
+        return keyboards.after_failure(reason, errand.sender.language, self._bot.username)
 
     async def _edit(
         self,

@@ -159,14 +159,13 @@ class Delivery:
 
     async def _photo_or_apology(self, job: Job) -> Message:
         if job.state is not State.FINISHED or job.image_key is None:
-            apology = say(job.reason or "unexpected", job.sender.language)
-            return await self._post(job, self._bot.send_message, text=apology)
+            return await self._apologise(job, job.reason or "unexpected")
 
         try:
             data = await asyncio.to_thread(self._images.get, job.image_key)
         except FileNotFoundError:
             log.error("picture is gone from the image store", extra={"job_id": job.id, "key": job.image_key})  # noqa: TRY400
-            return await self._post(job, self._bot.send_message, text=say("unexpected", job.sender.language))
+            return await self._apologise(job, "unexpected")
         file = InputFile(data, filename=_name(job))
         caption = write_caption(job, default_model=self._default_model)
         keyboard = keyboards.picture(job)
@@ -193,6 +192,11 @@ class Delivery:
             disable_content_type_detection=True,
         )
 
+    async def _apologise(self, job: Job, reason: str) -> Message:
+        language = job.sender.language
+        keyboard = keyboards.after_failure(reason, language, self._bot.username)
+        return await self._post(job, self._bot.send_message, text=say(reason, language), reply_markup=keyboard)
+
     async def _album(self, job: Job) -> dict[int, Message]:
         """Send what came of several pictures: an album, and below it a message with the buttons."""
         siblings = await asyncio.to_thread(self._jobs.siblings, job)
@@ -201,8 +205,7 @@ class Delivery:
             return {}
         if not finished:
             reason = next((one.reason for one in siblings if one.reason), "unexpected")
-            apology = say(reason, job.sender.language)
-            message = await self._post(job, self._bot.send_message, text=apology)
+            message = await self._apologise(job, reason)
             return {one.id: message for one in siblings}
 
         photos = await self._send_pictures(job, finished)

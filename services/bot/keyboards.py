@@ -4,11 +4,13 @@ from collections.abc import Sequence
 from hashlib import sha256
 
 from telegram import CopyTextButton, InlineKeyboardButton, InlineKeyboardMarkup
+from telegram.helpers import create_deep_linked_url
 
 from services.bot.captions import name_of
 from services.bot.locales import say
 from shared.catalogue import Catalogue
 from shared.errands import Errand
+from shared.errors import KeyNeeded, OwnKeyRefused
 from shared.jobs import Job, State
 
 MAX_COPY = 256  # characters, Telegram's limit for a copy button
@@ -20,6 +22,7 @@ AGAIN, EDIT, FILE, DELETE, REST = "again", "edit", "file", "delete", "rest"
 RATIO, MODEL = "ratio", "model"  # without a choice they open their list, with one they act
 PICK, BACK = "pick", "back"
 CANCEL = "cancel"
+MENDED_BY_KEYS = {KeyNeeded.reason, OwnKeyRefused.reason}
 STOP, DRAW = "stop", "draw"  # these carry an errand's id
 
 
@@ -105,6 +108,14 @@ def while_answering(errand: Errand) -> InlineKeyboardMarkup:
 def under_answer(errand: Errand) -> InlineKeyboardMarkup:
     """What can be done with an answer."""
     return _one(say("button_draw", errand.sender.language), data(DRAW, errand.id))
+
+
+def after_failure(reason: str | None, language: str, bot_username: str) -> InlineKeyboardMarkup | None:
+    """The way to ``/keys``, in private, for what a key of one's own can mend."""
+    if reason not in MENDED_BY_KEYS:
+        return None
+    url = create_deep_linked_url(bot_username, "keys")
+    return InlineKeyboardMarkup.from_button(InlineKeyboardButton(say("button_keys", language), url=url))
 
 
 def _one(label: str, callback_data: str) -> InlineKeyboardMarkup:

@@ -14,6 +14,7 @@ from datetime import timedelta
 from celery import Celery
 from celery.platforms import EX_OK
 from celery.worker import state as celery_state
+from pydantic import SecretStr
 
 from services.health import Heartbeat
 from services.worker.chatting import Chatting
@@ -24,7 +25,7 @@ from services.worker.errands import ErrandTaker, Handler
 from services.worker.gemini.chat import Companion
 from services.worker.gemini.client import Gemini
 from services.worker.gemini.prompts import BLOCK_ONLY_HIGH, PromptWriter
-from services.worker.own_keys import GOOGLE, HUGGINGFACE, Kept, Lent, OwnKeys, PrivateBreaker
+from services.worker.own_keys import GOOGLE, HUGGINGFACE, Lent, OwnKeys, PrivateBreaker
 from services.worker.pipeline import Pipeline
 from services.worker.studio import Studio
 from services.worker.surveying import LOOK_S, ChatSurveying, Surveying
@@ -60,8 +61,6 @@ RESEAL_S = 3600.0
 OWN_SLOTS = 16  # calls at a time on a person's own key
 STOP_S = 20.0  # for jobs under way to come to an end by themselves
 
-Studios = tuple[Studio, Callable[[str], Studio]]
-
 
 class Worker:
     """One worker process: Celery's thread pool, the renewal of leases, and the sweep."""
@@ -83,7 +82,7 @@ class Worker:
         box = box_for(settings)
         self._own_keys = OwnKeys(Keys(database), box)
         hub = _hub(settings)
-        studios = _studios(settings, hub, Circuits(database))
+        studios = _studios(settings, hub, Circuits(database), self._own_keys)
         handlers = _errand_handlers(settings, database, errands, self._own_keys, studios)
         self._errands = ErrandTaker(
             ErrandTurns(database, lease=lease, deadline=deadline), errands, handlers, self._tickets
@@ -212,7 +211,7 @@ class Worker:
 
 
 def _errand_handlers(
-    settings: WorkerSettings, database: Database, errands: Errands, own_keys: OwnKeys, studios: Studios
+    settings: WorkerSettings, database: Database, errands: Errands, own_keys: OwnKeys, studios: Lent[Studio]
 ) -> dict[Kind, Handler]:
     """Who runs which errands."""
 
@@ -228,23 +227,25 @@ def _errand_handlers(
             safety=dict.fromkeys(BLOCK_ONLY_HIGH, settings.safety),
         )
 
-    owners = companion(settings.google_api_key.get_secret_value(), settings.slots)
+    owners = companion(key, settings.slots) if (key := _plain(settings.google_api_key)) else None
     companions = Lent(own_keys, GOOGLE, owners, companion)
     images = Images(settings.image_store_url)
     return {
         Kind.CHAT: Chatting(errands, Conversations(database), companions, images),
-        Kind.WITHDRAW: Withdrawing(errands, Lent(own_keys, HUGGINGFACE, *studios)),
+        Kind.WITHDRAW: Withdrawing(errands, studios),
     }
 
 
-def _gemini(settings: WorkerSettings) -> Gemini:
-    """The owner's line to Gemini for what is asked now and then."""
-    return Gemini(
-        api_key=settings.google_api_key.get_secret_value(),
-        base_url=settings.gemini_base_url,
-        api_version=settings.gemini_api_version,
-        slots=1,
-    )
+def _gemini(settings: WorkerSettings) -> Gemini | None:
+    """The owner's line to Gemini for what is asked now and then; None without a key of theirs."""
+    key = _plain(settings.google_api_key)
+    if key is None:
+        return None
+    return Gemini(api_key=key, base_url=settings.gemini_base_url, api_version=settings.gemini_api_version, slots=1)
+
+
+def _plain(key: SecretStr | None) -> str | None:
+    return key.get_secret_value() if key is not None else None
 
 
 def _hub(settings: WorkerSettings) -> Discovery:
@@ -253,10 +254,10 @@ def _hub(settings: WorkerSettings) -> Discovery:
     return Discovery(wire, hub_url=settings.hf_hub_url, catalogue=catalogue, endpoints=settings.endpoints)
 
 
-def _studios(settings: WorkerSettings, hub: Discovery, circuits: Circuits) -> Studios:
-    """The studio that paints on the owner's token, and what makes one for a person's own."""
+def _studios(settings: WorkerSettings, hub: Discovery, circuits: Circuits, own_keys: OwnKeys) -> Lent[Studio]:
+    """The studio that paints on the owner's token, and one for each person's own."""
     wire = Wire(connections=settings.slots)
-    owners_token = settings.hf_token.get_secret_value()
+    owners_token = _plain(settings.hf_token)
 
     def studio(token: str, breaker: CircuitBreaker) -> Studio:
         return Studio(
@@ -269,11 +270,12 @@ def _studios(settings: WorkerSettings, hub: Discovery, circuits: Circuits) -> St
             endpoint_token=owners_token,
         )
 
-    return studio(owners_token, CircuitBreaker(circuits)), lambda token: studio(token, PrivateBreaker(circuits))
+    owners = studio(owners_token, CircuitBreaker(circuits)) if owners_token else None
+    return Lent(own_keys, HUGGINGFACE, owners, lambda token: studio(token, PrivateBreaker(circuits)))
 
 
 def _pipeline(  # noqa: PLR0917 - each is another kind of thing
-    settings: WorkerSettings, database: Database, jobs: Jobs, hub: Discovery, own_keys: OwnKeys, studios: Studios
+    settings: WorkerSettings, database: Database, jobs: Jobs, hub: Discovery, own_keys: OwnKeys, studios: Lent[Studio]
 ) -> Pipeline:
     def writer(api_key: str, slots: int = OWN_SLOTS) -> PromptWriter:
         return PromptWriter(
@@ -285,16 +287,13 @@ def _pipeline(  # noqa: PLR0917 - each is another kind of thing
             safety=dict.fromkeys(BLOCK_ONLY_HIGH, settings.safety),
         )
 
-    owners, for_token = studios
+    owners = writer(key, settings.slots) if (key := _plain(settings.google_api_key)) else None
     return Pipeline(
         jobs,
-        writer(settings.google_api_key.get_secret_value(), settings.slots),
-        owners,
+        Lent(own_keys, GOOGLE, owners, writer),
+        studios,
         Images(settings.image_store_url),
         hub.catalogue,
         styles=Styles(settings.styles_file),
         conversations=Conversations(database),
-        own_keys=own_keys,
-        writers=Kept(writer),
-        studios=Kept(for_token),
     )

@@ -9,7 +9,7 @@ from typing import Generic, TypeVar
 
 from services.worker.circuits import CircuitBreaker
 from services.worker.painters.painter import Target
-from shared.errors import BadCredentials, OwnKeyRefused, ServiceUnreachable
+from shared.errors import BadCredentials, KeyNeeded, OwnKeyRefused, ServiceUnreachable
 from shared.secrets import GOOGLE, HUGGINGFACE, Box, fingerprint
 from shared.store.keys import REFUSED, Key, Keys
 
@@ -48,13 +48,26 @@ class OwnKeys:
         self._keys = keys
         self._box = box
 
-    def of(self, user_id: int) -> dict[str, tuple[Key, str]]:
-        """A person's keys by service, as kept and plain; refused ones are none."""
-        opened = {one.service: (one, self._box.unseal(one.sealed)) for one in self._keys.of(user_id).values()}
-        return {service: (key, plain) for service, (key, plain) in opened.items() if plain is not None}
+    def of(self, user_id: int, service: str) -> tuple[Key, str] | None:
+        """A person's own key, as kept and plain; None for somebody who brought none.
+
+        Raises:
+            OwnKeyRefused: They brought one that can't be used. Until they replace or remove it, nothing of theirs
+                goes on the owner's account: they believe it to go on theirs.
+        """
+        key = self._keys.of(user_id).get(service)
+        if key is None:
+            return None
+        plain = self._box.unseal(key.sealed)
+        if plain is None:
+            if key.state != REFUSED:
+                # The key may be good, and G2D_SECRET_KEY another one than it was: that is for the owner to mend.
+                log.error("own key can't be unsealed", extra={"service": service})
+            raise OwnKeyRefused("the user's own key was refused before")
+        return key, plain
 
     @contextmanager
-    def using(self, key: Key | None) -> Iterator[None]:
+    def using(self, key: Key) -> Iterator[None]:
         """Say of a person's own key that it is theirs which is refused, and don't use it again.
 
         Raises:
@@ -63,8 +76,6 @@ class OwnKeys:
         try:
             yield
         except BadCredentials as error:
-            if key is None:
-                raise
             self._keys.settle(key, REFUSED)
             log.info("own key refused", extra={"service": key.service})
             raise OwnKeyRefused(f"the user's own key: {error}") from error
@@ -81,11 +92,11 @@ class Lent(Generic[T]):
     """What calls a service, each on the key of whom it is lent to.
 
     Args:
-        owners: Goes to people without a key of their own.
+        owners: Goes to people without a key of their own; None where the owner has none either.
         make: Makes one with a person's own key.
     """
 
-    def __init__(self, own_keys: OwnKeys, service: str, owners: T, make: Callable[[str], T]) -> None:
+    def __init__(self, own_keys: OwnKeys, service: str, owners: T | None, make: Callable[[str], T]) -> None:
         self._own_keys = own_keys
         self._service = service
         self._owners = owners
@@ -96,11 +107,14 @@ class Lent(Generic[T]):
         """Lend it for the time of a call.
 
         Raises:
-            OwnKeyRefused: The service refused the person's own key.
+            KeyNeeded: Neither the person nor the owner has one.
+            OwnKeyRefused: The service refused the person's own key, now or before.
             BadCredentials: It refused the owner's.
         """
-        own = self._own_keys.of(user_id).get(self._service)
+        own = self._own_keys.of(user_id, self._service)
         if own is None:
+            if self._owners is None:
+                raise KeyNeeded(f"nobody brought a key for {self._service}")
             yield self._owners
             return
         with self._own_keys.using(own[0]):

@@ -6,7 +6,7 @@ from typing import Any
 
 from services.worker.gemini.files import File
 from services.worker.gemini.prompts import PromptWriter, Sampling, own_words
-from services.worker.own_keys import GOOGLE, HUGGINGFACE, Kept, OwnKeys
+from services.worker.own_keys import Lent
 from services.worker.recipes import read_recipe
 from services.worker.sources import for_gemini, read_picture
 from services.worker.studio import Order, Studio
@@ -45,28 +45,22 @@ class Pipeline:
     def __init__(
         self,
         jobs: Jobs,
-        writer: PromptWriter,
-        studio: Studio,
+        writers: Lent[PromptWriter],
+        studios: Lent[Studio],
         images: Images,
         catalogue: Catalogue,
         *,
         styles: Styles | None = None,
         conversations: Conversations | None = None,
-        own_keys: OwnKeys | None = None,
-        writers: Kept[PromptWriter] | None = None,
-        studios: Kept[Studio] | None = None,
     ) -> None:
         """Take the shipped styles where the owner has none; without conversations no idea can refer to one.
 
         Args:
-            writers, studios: Those of people who brought keys of their own.
+            writers, studios: Each works on the key of the person who asked, where they brought one.
         """
-        self._own_keys = own_keys
         self._writers = writers
         self._studios = studios
         self._jobs = jobs
-        self._writer = writer
-        self._studio = studio
         self._images = images
         self._catalogue = catalogue
         self._styles = styles or Styles()
@@ -158,20 +152,14 @@ class Pipeline:
         return "\n".join(told)[-RECENT_CHARACTERS:]
 
     def _write_for(self, job: Job, **wish: Any) -> Prompt:
-        """Have it written on the user's own key if there is one."""
-        own = self._own_keys.of(job.sender.id).get(GOOGLE) if self._own_keys else None
-        if own is None or self._own_keys is None or self._writers is None:
-            return self._writer.write(job.request.idea, **wish)
-        with self._own_keys.using(own[0]):
-            return self._writers.get(own[1]).write(job.request.idea, **wish)
+        """Have it written on the user's own key, or the owner's."""
+        with self._writers.to(job.sender.id) as writer:
+            return writer.write(job.request.idea, **wish)
 
     def _paint_for(self, job: Job, order: Order, **terms: Any) -> tuple[Image, Recipe]:
-        """Have it painted on the user's own token if there is one."""
-        own = self._own_keys.of(job.sender.id).get(HUGGINGFACE) if self._own_keys else None
-        if own is None or self._own_keys is None or self._studios is None:
-            return self._studio.paint(order, **terms)
-        with self._own_keys.using(own[0]):
-            return self._studios.get(own[1]).paint(order, **terms)
+        """Have it painted on the user's own token, or the owner's."""
+        with self._studios.to(job.sender.id) as studio:
+            return studio.paint(order, **terms)
 
     def _earlier(self, job: Job) -> Earlier | None:
         """The picture that the idea changes, if it is a follow-up, or that of one whom another model paints anew."""

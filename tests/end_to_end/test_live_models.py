@@ -104,7 +104,7 @@ class TestModels:
         sandbox.press(ada, menu, "gemini-3.5-flash")
         menu = self.edited(sandbox, ada, menu, "✓ gemini-3.5-flash", "✓ gemini-3.5-flash")
         sandbox.press(ada, menu, "🕯 No longer there")
-        self.edited(sandbox, ada, menu, "Ghibli-Diffusion", "2/2")
+        self.edited(sandbox, ada, menu, "its successor is", "1/")
 
         chosen = People(installation.database).preferences(ada["id"])
         assert (chosen.image_model, chosen.chat_model) == (QWEN, "gemini-3.5-flash")

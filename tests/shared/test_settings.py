@@ -58,6 +58,29 @@ class TestWhatIsMissing:
         assert Settings().embedded
 
 
+class TestAnOwnerWithoutKeys:
+    def test_says_so_in_each_key_s_place(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("GOOGLE_API_KEY", "own")
+        monkeypatch.setenv("HF_TOKEN", "hf_0123456789")
+
+        (worker,) = load(WorkerSettings)
+
+        assert worker.google_api_key is None
+        assert worker.hf_token.get_secret_value() == "hf_0123456789"
+
+    def test_who_forgot_a_key_reads_of_both_ways(self) -> None:
+        with pytest.raises(SettingsError, match=r"(?s)GOOGLE_API_KEY: .*own.*HF_TOKEN: .*own"):
+            load(WorkerSettings)
+
+    def test_does_not_get_people_s_tokens_sent_to_endpoints_of_theirs(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        for name in ("GOOGLE_API_KEY", "HF_TOKEN"):
+            monkeypatch.setenv(name, "own")
+        monkeypatch.setenv("HF_ENDPOINTS", "me/mine=https://x.endpoints.huggingface.cloud")
+
+        with pytest.raises(SettingsError, match="your own HF_TOKEN"):
+            load(WorkerSettings)
+
+
 class TestWhatIsWrong:
     @pytest.mark.usefixtures("keys")
     @pytest.mark.parametrize(

@@ -54,13 +54,17 @@ class Parlour:
         self.keys = Keys(database)
         self.box = Box(Fernet.generate_key().decode())
         self.seconds = itertools.count()  # every look at the clock finds a second later
-        companions = Lent(OwnKeys(self.keys, self.box), GOOGLE, self._companion(KEY), self._companion)
+        self._messages = itertools.count(1)
+        self.lend(owners=self._companion(KEY))
+
+    def lend(self, *, owners: Companion | None) -> None:
+        """Answer with this companion whoever has no key of their own."""
+        companions = Lent(OwnKeys(self.keys, self.box), GOOGLE, owners, self._companion)
         handler = Chatting(
             self.errands, self.conversations, companions, self.images, clock=lambda: float(next(self.seconds))
         )
-        turns = ErrandTurns(database, lease=AN_HOUR, deadline=AN_HOUR)
+        turns = ErrandTurns(self.database, lease=AN_HOUR, deadline=AN_HOUR)
         self.taker = ErrandTaker(turns, self.errands, {Kind.CHAT: handler}, Tickets(make_celery(None)))
-        self._messages = itertools.count(1)
 
     def _companion(self, key: str) -> Companion:
         base_url = f"{self.sandbox.url}/gemini"
@@ -373,6 +377,40 @@ class TestWhoseKeyPays:
         assert (ended.state, ended.reason) == (State.FAILED, "own_key_refused")
         assert parlour.paid_by == [mask(ADAS_KEY)]
         assert parlour.keys.of(ADA)[GOOGLE].state == REFUSED
+
+    def test_after_that_nobody_else_pays_until_the_person_has_taken_it_away(self, parlour: Parlour) -> None:
+        parlour.bring(ADAS_KEY, person=ADA)
+        parlour.keys.settle(parlour.keys.of(ADA)[GOOGLE], REFUSED)
+
+        assert parlour.say("hello", chat=ADA).reason == "own_key_refused"
+        assert parlour.paid_by == []
+
+        parlour.keys.remove(ADA, GOOGLE)
+        assert parlour.say("hello", chat=ADA).state is State.FINISHED
+        assert parlour.paid_by == [mask(KEY)]
+
+    def test_a_key_that_no_secret_of_ours_opens_is_kept_and_not_passed_over(self, parlour: Parlour) -> None:
+        parlour.keys.put(
+            ADA,
+            GOOGLE,
+            sealed=Box(Fernet.generate_key().decode()).seal(ADAS_KEY).sealed,
+            last_four="aaaa",
+            bot_id=BOT,
+            message_id=1,
+            language="en",
+        )
+
+        assert parlour.say("hello", chat=ADA).reason == "own_key_refused"
+        assert parlour.paid_by == []
+        assert parlour.keys.of(ADA)[GOOGLE].sealed
+
+    def test_without_a_key_of_the_owners_people_are_asked_for_theirs(self, parlour: Parlour) -> None:
+        parlour.lend(owners=None)
+        parlour.bring(ADAS_KEY, person=ADA)
+
+        assert parlour.say("hello", chat=BOB).reason == "key_needed"
+        assert parlour.say("hello", chat=ADA).state is State.FINISHED
+        assert parlour.paid_by == [mask(ADAS_KEY)]
 
 
 class TestFiles:

@@ -38,6 +38,10 @@ class Desk:
         )
         self.sandbox = SandboxClient(sandbox.url)
 
+    def change_secret(self) -> None:
+        """Seal from now on with a secret that the worker doesn't know."""
+        self._box = Box(Fernet.generate_key().decode())
+
     def bring(self, service: str) -> Key:
         """Keep a key, and have it checked; returns how it stands then."""
         sealed = self._box.seal(PLAIN[service]).sealed
@@ -116,3 +120,11 @@ class TestChecks:
 
         desk.sandbox.clear_faults(armed["id"])
         assert desk.check(service).state == ACCEPTED
+
+    def test_a_key_that_no_secret_of_ours_opens_is_not_thrown_away(self, desk: Desk) -> None:
+        desk.change_secret()
+
+        key = desk.bring(GOOGLE)
+
+        assert key.state == UNCHECKED
+        assert key.sealed

@@ -8,8 +8,10 @@ from typing import Any
 
 import pytest
 from builders import ALREADY_OVER, BOT, FOX_RECIPE, RED_FOX, an_attempt, claim, read, submit, turns_of
+from cryptography.fernet import Fernet
 from sqlalchemy import select, update
 
+from services.worker.own_keys import GOOGLE, HUGGINGFACE, Lent, OwnKeys
 from services.worker.pipeline import PATIENCE_WITH_GEMINI, Pipeline
 from services.worker.recipes import read_recipe, write_recipe
 from services.worker.retry import MAX_FAILURES
@@ -34,9 +36,11 @@ from shared.images import Images
 from shared.jobs import Attempt, Image, Job, Parameters, Prompt, Recipe, Stage, State
 from shared.migrations import migrate
 from shared.queue import Tickets, make_celery
+from shared.secrets import Box
 from shared.store import tables
 from shared.store.database import Database
 from shared.store.jobs import Jobs
+from shared.store.keys import Keys
 from shared.store.outbox import Outbox
 
 Record = Callable[[Attempt], None]
@@ -86,6 +90,10 @@ def happen(happenings: list[Exception | Meanwhile], *, thrown: bool = True) -> E
     return None
 
 
+def no_key(key: str) -> Any:
+    raise AssertionError(f"nobody here brought a key, {key}")
+
+
 class Workshop:
     """A worker on a real record, with writer and studio played by somebody."""
 
@@ -96,7 +104,9 @@ class Workshop:
         self.studio = Studio(picture)
         self.images = Images(folder.as_uri())
         self.tickets = Tickets(make_celery(None))
-        pipeline = Pipeline(self.jobs, self.writer, self.studio, self.images, Catalogue())  # type: ignore[arg-type]
+        own = OwnKeys(Keys(database), Box(Fernet.generate_key().decode()))
+        writers, studios = Lent(own, GOOGLE, self.writer, no_key), Lent(own, HUGGINGFACE, self.studio, no_key)
+        pipeline = Pipeline(self.jobs, writers, studios, self.images, Catalogue())  # type: ignore[arg-type]
         self._taker = TurnTaker("worker", turns_of(database), self.jobs, pipeline, self.tickets)
 
     def take_a_turn(self) -> None:
