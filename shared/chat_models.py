@@ -78,10 +78,10 @@ class ChatModels:
 
     def offered(self) -> list[ChatModel]:
         """The models that somebody may choose: the ones we know to be good first, then as Gemini names them."""
-        surveyed, shipped = self._surveyed, _shipped()
+        surveyed, known = self._surveyed, shipped()
         if not surveyed:
-            return [self.model(name) for name in shipped]
-        names = [name for name in shipped if name in surveyed]
+            return [self.model(name) for name in known]
+        names = [name for name in known if name in surveyed]
         return [self.model(name) for name in dict.fromkeys([*names, *surveyed])]
 
     def model(self, name: str | None) -> ChatModel:
@@ -130,7 +130,8 @@ def _content() -> Any:
 
 
 @cache
-def _shipped() -> tuple[str, ...]:
+def shipped() -> tuple[str, ...]:
+    """The models that we know to be good, the best first; each has a quota of its own."""
     return tuple(_content()["offered"])
 
 

@@ -25,6 +25,7 @@ from services.worker.errands import ErrandTaker, Handler
 from services.worker.gemini.chat import Companion
 from services.worker.gemini.client import Gemini
 from services.worker.gemini.prompts import BLOCK_ONLY_HIGH, PromptWriter
+from services.worker.gemini.quotas import Quotas
 from services.worker.own_keys import GOOGLE, HUGGINGFACE, Lent, OwnKeys, PrivateBreaker
 from services.worker.pipeline import Pipeline
 from services.worker.studio import Studio
@@ -224,9 +225,11 @@ def _errand_handlers(
                 slots=slots,
             ),
             model=settings.chat_model,
+            quotas=Quotas(api_key, circuits),
             safety=dict.fromkeys(BLOCK_ONLY_HIGH, settings.safety),
         )
 
+    circuits = Circuits(database)
     owners = companion(key, settings.slots) if (key := _plain(settings.google_api_key)) else None
     companions = Lent(own_keys, GOOGLE, owners, companion)
     images = Images(settings.image_store_url)
@@ -285,8 +288,10 @@ def _pipeline(  # noqa: PLR0917 - each is another kind of thing
             model=settings.chat_model,
             slots=slots,
             safety=dict.fromkeys(BLOCK_ONLY_HIGH, settings.safety),
+            quotas=Quotas(api_key, circuits),
         )
 
+    circuits = Circuits(database)
     owners = writer(key, settings.slots) if (key := _plain(settings.google_api_key)) else None
     return Pipeline(
         jobs,

@@ -9,8 +9,10 @@ from contextlib import ExitStack
 
 import pytest
 from installation import MODEL, Installation, installed
+from sqlalchemy import delete
 
 from sandbox.client import SandboxClient
+from shared.store import tables
 
 LAST_LINES, LONGEST_LINE = 80, 400  # of the log, shown under a test that failed
 USUAL = {"G2D_IMAGE_MODEL": MODEL, "G2D_LEASE_S": "3"}
@@ -50,10 +52,12 @@ def _installation(request: pytest.FixtureRequest, size: str, _provide: Provide) 
 
 @pytest.fixture
 def installation(_installation: Installation) -> Iterator[Installation]:
-    """The module's installation, running, as a test finds it: no faults, nothing in the journal."""
+    """The module's installation, running, as a test finds it: no faults, no grudge, nothing in the journal."""
     sandbox = _installation.sandbox
     sandbox.clear_faults()
     _installation.start()
+    with _installation.database.writing() as connection:
+        connection.execute(delete(tables.circuits))
     sandbox.clear_journal()
     sandbox.call("DELETE", "/violations")
 

@@ -1,6 +1,7 @@
 """Turns of chats, with a real record and Gemini's stand-in over HTTP: memory, streams and how they may end."""
 
 import itertools
+import re
 from collections.abc import Iterator
 from datetime import timedelta
 from io import BytesIO
@@ -21,6 +22,7 @@ from services.worker.chatting import Chatting
 from services.worker.errands import ErrandTaker
 from services.worker.gemini.chat import Companion
 from services.worker.gemini.client import Gemini
+from services.worker.gemini.quotas import Quotas
 from services.worker.own_keys import GOOGLE, Lent, OwnKeys
 from shared.errands import Errand, Kind
 from shared.images import Images
@@ -28,6 +30,7 @@ from shared.jobs import ENDED, Address, Sender, State, Writing
 from shared.queue import Tickets, make_celery
 from shared.secrets import Box
 from shared.store import tables
+from shared.store.circuits import Circuits
 from shared.store.conversations import Conversations
 from shared.store.database import Database
 from shared.store.errand_turns import ErrandTurns
@@ -69,7 +72,7 @@ class Parlour:
     def _companion(self, key: str) -> Companion:
         base_url = f"{self.sandbox.url}/gemini"
         self.connections.append(Gemini(api_key=key, base_url=base_url, api_version="v1beta", slots=4))
-        return Companion(self.connections[-1], model=MODEL)
+        return Companion(self.connections[-1], model=MODEL, quotas=Quotas(key, Circuits(self.database)))
 
     def bring(self, key: str, *, person: int) -> None:
         """Keep a person's own key, which Google was found to know."""
@@ -335,6 +338,16 @@ class TestModels:
 
         assert (ended.answer, ended.state) == ("still here", State.FINISHED)
         assert ended.chat_model != MODEL
+
+    def test_a_model_that_is_used_up_is_not_asked_first_each_time(self, parlour: Parlour) -> None:
+        parlour.fail("per-day-quota", path=MODEL, times=None)
+
+        parlour.say("echo: once")
+        parlour.say("echo: twice")
+
+        asked = [re.search(r"models/([^:]+):", entry["path"])[1] for entry in parlour.sandbox.journal("gemini")]
+        assert asked.count(MODEL) == 1
+        assert len(asked) == 3
 
     def test_a_quota_that_is_used_up_everywhere_is_told(self, parlour: Parlour) -> None:
         parlour.fail("per-day-quota", times=None)

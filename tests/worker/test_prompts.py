@@ -27,6 +27,7 @@ from services.worker.gemini.prompts import (
     without_contradictions,
 )
 from services.worker.gemini.transport import proxy_for
+from shared.chat_models import shipped
 from shared.errors import (
     BadCredentials,
     IdeaRefused,
@@ -451,8 +452,6 @@ LASTING_FAILURES = {
     "billing to be set up": ("billing", {}, BadCredentials),
     "a bad argument": ("bad-argument", {}, UnexpectedAnswer),
     "a model's turn at the end": ("model-turn-last", {}, UnexpectedAnswer),
-    "the quota of the day": ("per-day-quota", {}, QuotaExhausted),
-    "a quota of nothing": ("per-minute-quota", {"quota": "0"}, QuotaExhausted),
 }
 PASSING_FAILURES = {
     "the quota of a minute": ("per-minute-quota", {}, 36.0),
@@ -465,6 +464,44 @@ PASSING_FAILURES = {
     "a deadline on their side": ("deadline", {}, None),
     "a gateway's page in HTML": ("bad-gateway-html", {}, None),
 }
+
+
+USED_UP = {"the quota of the day": ("per-day-quota", {}), "a quota of nothing": ("per-minute-quota", {"quota": "0"})}
+OTHERS = [model for model in shipped() if model != NEWEST]
+
+
+@pytest.mark.parametrize(("preset", "arguments"), USED_UP.values(), ids=USED_UP.keys())
+class TestQuotasOfTheDay:
+    def test_another_model_writes(self, writer, gemini, preset, arguments):
+        attempts = []
+        gemini.fail(path=NEWEST, preset=preset, arguments=arguments, times=None)
+
+        prompt = write(writer, attempts=attempts)
+
+        assert prompt.model == "gemini-3.7-flash"
+        assert [attempt.outcome for attempt in attempts] == ["quota_exhausted", "ok"]
+
+    def test_the_next_idea_goes_there_at_once(self, writer, gemini, preset, arguments):
+        gemini.fail(path=NEWEST, preset=preset, arguments=arguments, times=None)
+
+        for _ in range(3):
+            write(writer)
+
+        assert gemini.models_asked == [NEWEST, *["gemini-3.7-flash"] * 3]
+
+    def test_a_person_who_chose_a_model_that_is_used_up_gets_the_owners(self, writer, gemini, preset, arguments):
+        gemini.fail(path="gemini-3.5-flash-lite", preset=preset, arguments=arguments, times=None)
+
+        assert write(writer, model="gemini-3.5-flash-lite").model == NEWEST
+
+    def test_all_that_are_used_up_are_asked_once_and_no_more(self, writer, gemini, preset, arguments):
+        gemini.fail(preset=preset, arguments=arguments, times=None)
+
+        for _ in range(2):
+            with pytest.raises(QuotaExhausted):
+                write(writer)
+
+        assert gemini.models_asked == [NEWEST, *OTHERS]
 
 
 class TestFailures:

@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, Literal
 
 from google.genai import types
@@ -13,8 +14,9 @@ from services.worker.gemini.answers import REFUSING_ENDS, text_of
 from services.worker.gemini.client import Failure, Gemini, Unreadable
 from services.worker.gemini.failures import FieldRefused, ModelGone
 from services.worker.gemini.files import File
-from services.worker.gemini.models import family_of, plain_name
+from services.worker.gemini.models import family_of, next_model, plain_name
 from services.worker.gemini.prompts import BLOCK_ONLY_HIGH
+from services.worker.gemini.quotas import Quotas
 from shared.errors import AnswerRefused, ImagineError, QuotaExhausted, ServiceBusy, ServiceUnreachable, UnexpectedAnswer
 from shared.jobs import Writing
 
@@ -26,7 +28,6 @@ CALL_S = 120.0  # for one answer, from the first word of the question to the las
 SILENCE_S = 45.0  # between two pieces of a stream
 SUMMARY_S = 30.0
 MAX_CALLS = 8  # for one answer: successors, refused fields and a second try together
-SPARE = "gemini-flash-lite-latest"  # whom to ask when the quota of the day is used up: each model has its own
 INSTRUCTION = (
     "You are the friendly companion of a Telegram bot that paints pictures. Answer in the language in which you are "
     "spoken to, shortly where that is enough. Format with plain Markdown. You cannot paint in this conversation: "
@@ -100,11 +101,16 @@ class Companion:
         gemini: The connection.
         model: The chat model, unless a person chose another.
         safety: Threshold by harm category, in Gemini's words.
+        quotas: Knows which models have nothing left today.
     """
 
-    def __init__(self, gemini: Gemini, *, model: str, safety: Mapping[str, str] = BLOCK_ONLY_HIGH) -> None:
+    def __init__(
+        self, gemini: Gemini, *, model: str, quotas: Quotas, safety: Mapping[str, str] = BLOCK_ONLY_HIGH
+    ) -> None:
         self._gemini = gemini
+        self._quotas = quotas
         self._model = plain_name(model)
+        self._instead = partial(next_model, self._model, used_up=quotas.used_up)
         self._safety = [
             types.SafetySetting(category=types.HarmCategory(category), threshold=types.HarmBlockThreshold(threshold))
             for category, threshold in safety.items()
@@ -138,21 +144,25 @@ class Companion:
         wish = _Wish(tuple(turns), summary, writing or Writing(), time.monotonic() + seconds, hear)
         asked = plain_name(wish.writing.model or self._model)
         way = self._known_ways.get(asked, _Way(asked))
-        passed_over: list[str] = []
-        failure: ImagineError = UnexpectedAnswer("Gemini serves neither this chat model nor a successor")
-        for_today = False  # whether the way found holds for today only
+        gone: list[str] = []
+        spent: list[str] = []  # of the quota of the day
+        if self._quotas.used_up(way.model):
+            spent.append(way.model)
+            way = _Way(self._instead(gone=gone, spent=spent))
         for _ in range(MAX_CALLS):
             result = self._try(wish, way)
             match result:
                 case Answer():
-                    if not for_today:
+                    if not spent:
                         self._known_ways[asked] = replace(way, roomy=False)
                     return result
-                case Failure(ModelGone() | QuotaExhausted() as cause):
-                    if isinstance(cause, QuotaExhausted):
-                        for_today, failure = True, cause
-                    passed_over.append(way.model)
-                    way = _Way(self._next_model(passed_over, failure))
+                case Failure(ModelGone()):
+                    gone.append(way.model)
+                    way = _Way(self._instead(gone=gone, spent=spent))
+                case Failure(QuotaExhausted()):
+                    self._quotas.note_used_up(way.model)
+                    spent.append(way.model)
+                    way = _Way(self._instead(gone=gone, spent=spent))
                 case Failure(FieldRefused(refused)) if refused not in way.refused:
                     way = replace(way, refused=way.refused | {refused})
                 case Failure(FieldRefused(refused)):
@@ -163,7 +173,7 @@ class Companion:
                     way = replace(way, roomy=True)
                 case Failure(ImagineError() as error) | (ImagineError() as error):
                     raise error
-        raise failure
+        raise UnexpectedAnswer("Gemini had other wishes each time that it was asked")
 
     def summarise(self, turns: Sequence[Said], summary: str | None) -> str | None:
         """Say what these turns, and the summary of those before them, come to; None when Gemini can't now."""
@@ -171,17 +181,16 @@ class Companion:
         told += [f"<{turn.role}>\n{turn.text}\n</{turn.role}>" for turn in turns]
         question = [Said("user", f"{SUMMARISE}\n\n" + "\n".join(told))]
         way = self._known_ways.get(self._model, _Way(self._model))
+        if self._quotas.used_up(way.model):
+            try:
+                way = _Way(self._instead(gone=[], spent=[way.model]))
+            except QuotaExhausted:
+                return None
         contents, config = compose(question, None, Writing(output_tokens=SUMMARY_TOKENS), way, self._safety)
         answer = self._gemini.ask(way.model, contents, config, seconds=SUMMARY_S)
         if isinstance(answer, Failure) or not answer.candidates:
             return None
         return text_of(answer.candidates[0]).strip() or None
-
-    def _next_model(self, passed_over: list[str], otherwise: ImagineError) -> str:
-        for model in (family_of(passed_over[-1]).successor, self._model, SPARE):
-            if model and model not in passed_over:
-                return model
-        raise otherwise
 
     def _try(self, wish: _Wish, way: _Way) -> _Result:
         seconds = wish.ends_at - time.monotonic()

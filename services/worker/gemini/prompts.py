@@ -16,14 +16,16 @@ from services.worker.gemini.answers import Draft, Garbled, Unfinished, read_answ
 from services.worker.gemini.client import Failure, Gemini, Unreadable
 from services.worker.gemini.failures import FieldRefused, ModelGone
 from services.worker.gemini.files import File
-from services.worker.gemini.models import family_of, plain_name
+from services.worker.gemini.models import family_of, next_model, plain_name
 from services.worker.gemini.prompt_length import cut, estimate_tokens, few_words
+from services.worker.gemini.quotas import Quotas
 from services.worker.gemini.transport import Rehearsal
 from shared.catalogue import Dialect
 from shared.errors import (
     IdeaRefused,
     ImagineError,
     ModelNotServed,
+    QuotaExhausted,
     RequestRefused,
     ServiceUnreachable,
     UnexpectedAnswer,
@@ -112,6 +114,7 @@ class PromptWriter:
         model: The chat model, unless a call names another.
         slots: Calls at a time.
         safety: Threshold by harm category, in Gemini's words.
+        quotas: Knows which models have nothing left today; its own memory, unless given.
     """
 
     def __init__(
@@ -123,10 +126,13 @@ class PromptWriter:
         model: str,
         slots: int = 128,
         safety: Mapping[str, str] = BLOCK_ONLY_HIGH,
+        quotas: Quotas | None = None,
     ) -> None:
         _rehearse()
+        self._quotas = quotas or Quotas(api_key)
         self._gemini = Gemini(api_key=api_key, base_url=base_url, api_version=api_version, slots=slots)
         self._model = plain_name(model)
+        self._instead = functools.partial(next_model, self._model, used_up=self._quotas.used_up)
         self._safety = [
             types.SafetySetting(category=types.HarmCategory(category), threshold=types.HarmBlockThreshold(threshold))
             for category, threshold in safety.items()
@@ -174,7 +180,7 @@ class PromptWriter:
         Raises:
             IdeaRefused: Gemini will not write a prompt for this idea.
             ServiceBusy, ServiceUnreachable: Another try may help.
-            QuotaExhausted: Not before tomorrow.
+            QuotaExhausted: No model that we know has anything left today.
             BadCredentials: The key, the country or the billing.
             UnexpectedAnswer: No model was left, or none answered what was asked for.
         """
@@ -185,6 +191,10 @@ class PromptWriter:
         asked = plain_name(model or self._model)
         way = self._known_ways.get(asked, _Way(asked))
         gone: list[str] = []
+        spent: list[str] = []  # of the quota of the day
+        if self._quotas.used_up(way.model):
+            spent.append(way.model)
+            way = _Way(self._instead(gone=gone, spent=spent))
         unusable: list[str] = []  # texts of answers that were not what was asked for
         failure: ImagineError = UnexpectedAnswer("Gemini wrote nothing that could be read as a prompt")
 
@@ -192,11 +202,16 @@ class PromptWriter:
             result, writer = self._try(wish, way, ends_at - time.monotonic(), record)
             match result:
                 case Draft():
-                    self._known_ways[asked] = replace(way, roomy=False)
+                    if not spent:
+                        self._known_ways[asked] = replace(way, roomy=False)
                     return _finish(result, wish, writer)
                 case ModelGone():
                     gone.append(way.model)
-                    way = _Way(self._successor(gone))
+                    way = _Way(self._instead(gone=gone, spent=spent))
+                case QuotaExhausted():
+                    self._quotas.note_used_up(way.model)
+                    spent.append(way.model)
+                    way = _Way(self._instead(gone=gone, spent=spent))
                 case FieldRefused(field) if field not in way.refused:
                     way = replace(way, refused=way.refused | {field})
                 case FieldRefused(field):
@@ -251,14 +266,6 @@ class PromptWriter:
             )
         )
         return result, plain_name(answer.model_version or way.model)
-
-    def _successor(self, gone: list[str]) -> str:
-        """Name the model to ask after those that are gone, the last of which was asked just now."""
-        # A name that nobody knows was a person's choice; the owner's choice comes after it.
-        for successor in (family_of(gone[-1]).successor, self._model):
-            if successor and successor not in gone:
-                return successor
-        raise UnexpectedAnswer("Gemini serves neither this chat model nor a successor")
 
 
 def own_words(
