@@ -89,6 +89,14 @@ class SandboxClient:
         moved: Json = self.call("POST", f"/chats/{_id(chat)}/migrate")
         return moved
 
+    def join(self, person: Json | int, chat: Json | int, *, status: str = "member") -> None:
+        """Let a person join a chat, or become ``administrator`` there, or leave."""
+        self.call("POST", f"/chats/{_id(chat)}/members", json={"from": _id(person), "status": status})
+
+    def link(self, channel: Json | int, group: Json | int) -> None:
+        """Make a supergroup the place where a channel's posts are discussed."""
+        self.call("POST", f"/chats/{_id(channel)}/link", json={"discussion": _id(group)})
+
     def block(self, person: Json | int) -> None:
         self.call("POST", f"/people/{_id(person)}/block")
 
@@ -111,7 +119,7 @@ class SandboxClient:
     ) -> Json:
         """Let a person write, to the bot unless a chat is given; with a file the text is its caption.
 
-        Further fields are those of the contract: ``reply_to_message_id``, ``message_thread_id``.
+        Further fields are those of the contract: ``reply_to_message_id``, ``message_thread_id``, ``as_chat``.
         """
         path = f"/chats/{_id(person if chat is None else chat)}/messages"
         uploads = {"photo": photo, "document": document, "voice": voice}
@@ -176,7 +184,9 @@ class SandboxClient:
 
     def from_bot(self, chat: Json | int) -> list[Json]:
         """The messages of a chat that a bot sent and has not deleted."""
-        return [message for message in self.messages(chat) if message.get("from", {}).get("is_bot")]
+        messages = self.messages(chat)
+        # Whoever speaks for a chat bears a bot's name in Telegram, too.
+        return [one for one in messages if one.get("from", {}).get("is_bot") and "sender_chat" not in one]
 
     def photos(self, chat: Json | int) -> list[Json]:
         """The photos that a bot sent to a chat."""

@@ -20,7 +20,7 @@ const ACTIONS = {
 export const nameOf = (who) =>
   who?.title ?? ([who?.first_name, who?.last_name].filter(Boolean).join(" ") || "Somebody");
 
-export const senderOf = (message) => message.from ?? message.sender_chat ?? message.chat;
+export const senderOf = (message) => message.sender_chat ?? message.from ?? message.chat;
 
 export const initialsOf = (name) =>
   name

@@ -33,20 +33,31 @@ SCENES = (
     "a vivid scene full of small stories",
     "a wide view with a strong focal point",
 )
+VARIED = {
+    "viewpoint": "seen from mountains far away",
+    "light": "in the light of dusk",
+    "palette": "in the pale colours of dawn",
+    "moment": "among tall trees",
+}  # what becomes different when a word of it is to be varied
 UNSAFE = re.compile(r"\b(nude|naked|gore|porn\w*|behead\w*)\b", re.IGNORECASE)
 _MAX_DEPTH = 8
 _T = TypeVar("_T")
 
 
-def idea_in(text: str) -> str:
+def idea_in(text: str, system: str = "") -> str:
     """Return what is to be painted: the text between ``<idea>`` marks, else all of it.
 
-    Where it changes an earlier picture, whose prompt stands between ``<earlier>`` marks, that one's subject goes first.
+    Where it changes an earlier picture, whose prompt stands between ``<earlier>`` marks, that one's subject goes first;
+    where the instruction tells what of that one to vary, this alone is different.
     """
     marked = re.findall(r"<(idea|request)>\s*(.*?)\s*</\1>", text, re.DOTALL | re.IGNORECASE)
     idea = re.sub(r"\s+", " ", marked[-1][1] if marked else re.sub(r"</?\w+>", " ", text)).strip()
     earlier = re.findall(r"<earlier>\s*Idea:.*?\nPrompt: (.*?)\s*</earlier>", text, re.DOTALL)
-    return f"{_subject_of(earlier[-1])}, {idea}" if earlier else idea
+    if not earlier:
+        return idea
+    aspect = re.search(r"vary this alone:(.*)", system, re.IGNORECASE)
+    varied = next((look for word, look in VARIED.items() if aspect and word in aspect[1]), idea)
+    return f"{_subject_of(earlier[-1])}, {varied}"
 
 
 def _subject_of(prompt: str) -> str:

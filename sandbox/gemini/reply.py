@@ -137,7 +137,7 @@ def _idea(question: Question) -> str:
     seen = subject_of(question.last.attachments)
     if seen and not re.search("<idea>", words):
         return seen  # The words only ask to look at it.
-    return ", ".join(part for part in (seen, idea_in(words)) if part)
+    return ", ".join(part for part in (seen, idea_in(words, question.system)) if part)
 
 
 def _fields_named(text: str) -> list[str]:

@@ -10,12 +10,16 @@ from sandbox.telegram import markup
 from sandbox.telegram.errors import ApiError
 from sandbox.telegram.methods.chats import ADMINISTRATORS, member_json
 from sandbox.telegram.methods.content import LONGEST_CAPTION, LONGEST_TEXT
-from sandbox.telegram.methods.sending import reply_fields, thread_fields
+from sandbox.telegram.methods.sending import NOT_CARRIED, origin_of, reply_fields, thread_fields
 from sandbox.telegram.updates import DAY_S
 from sandbox.telegram.world import Bot, Callback, Chat, InlineQuestion, Json, Payment, Person, Post, World
 
 INACCESSIBLE_S = 2 * DAY_S  # a button older than this comes without its message
 FILE_KINDS = ("photo", "document", "voice", "audio", "video", "animation", "video_note", "sticker")
+# Who stands in the ``from`` of messages that a chat sends, not a person.
+ANONYMOUS_ADMIN = {"id": 1087968824, "is_bot": True, "first_name": "Group", "username": "GroupAnonymousBot"}
+CHANNEL_SPEAKER = {"id": 136817688, "is_bot": True, "first_name": "Channel", "username": "Channel_Bot"}
+TELEGRAM = {"id": 777000, "is_bot": False, "first_name": "Telegram"}
 
 
 class Mistake(Exception):
@@ -78,19 +82,63 @@ def write(
     ``wish`` is the body of ``POST /chats/{chat}/messages``.
 
     Raises:
-        Mistake: Nothing to send, not in the chat, or the bot is blocked.
+        Mistake: Nothing to send, not in the chat, the bot is blocked, or no right to speak for that chat.
         ApiError: What Telegram's clients would have refused: a broken photo, a missing topic.
     """
     _check_may_write(bot, place, author)
+    speaker = _speaker(world, bot, place, author, wish.get("as_chat"))
     content = _read_place(place, wish) | _read_content(world, wish, uploads)
     if place.type == "private":
         author.started.add(bot.id)
-    written = world.add_post(place, author.user, content)
+    written = world.add_post(place, speaker.pop("from"), content | speaker)
+    _tell_bots(world, bot, place, written)
+    if place.discussion_id is not None:
+        _forward_to_discussion(world, bot, place, written)
+    return written
+
+
+def _tell_bots(world: World, bot: Bot, place: Chat, written: Post) -> None:
     for one in bots_in(world, bot, place):
         if _reaches(one, place, written):
             kind = "channel_post" if place.type == "channel" else "message"
             one.updates.add(kind, written.message, lane=place.id)
-    return written
+
+
+def _speaker(world: World, bot: Bot, place: Chat, author: Person, as_chat: Any) -> Json:
+    """Who a message is from: a person, or the group or channel for which they speak.
+
+    Raises:
+        Mistake: They are no admin there.
+    """
+    if as_chat is None:
+        return {"from": author.user}
+    spoken_for = chat(world, bot, int(as_chat))
+    if spoken_for.members.get(author.id) not in ADMINISTRATORS or place.type not in ("group", "supergroup"):
+        raise Mistake("only an admin can speak for a chat, and only in a group")
+    return {"from": ANONYMOUS_ADMIN if spoken_for is place else CHANNEL_SPEAKER, "sender_chat": spoken_for.as_json()}
+
+
+def link(channel: Chat, group: Chat) -> None:
+    """A channel's owner makes a supergroup the place where its posts are discussed.
+
+    Raises:
+        Mistake: Of another kind than that.
+    """
+    if channel.type != "channel" or group.type != "supergroup":
+        raise Mistake("a channel's posts are discussed in a supergroup")
+    channel.discussion_id = group.id
+
+
+def _forward_to_discussion(world: World, bot: Bot, channel: Chat, written: Post) -> None:
+    """Telegram itself brings a channel's post to its discussion group, where the comments reply to it."""
+    group = world.groups[channel.discussion_id or 0]
+    content = {name: value for name, value in written.message.items() if name not in NOT_CARRIED}
+    content |= {
+        "sender_chat": channel.as_json(),
+        "forward_origin": origin_of(written),
+        "is_automatic_forward": True,
+    }
+    _tell_bots(world, bot, group, world.add_post(group, TELEGRAM, content))
 
 
 def _check_may_write(bot: Bot, place: Chat, author: Person) -> None:

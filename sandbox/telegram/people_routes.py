@@ -175,6 +175,11 @@ def migrate(visit: Visit) -> Json:
     return people.migrate(visit.world, visit.bot, visit.chat).as_json()
 
 
+def link(visit: Visit) -> Json:
+    people.link(visit.chat, people.chat(visit.world, visit.bot, int(visit.need("discussion"))))
+    return {}
+
+
 def set_bot_status(visit: Visit) -> Json:
     chat = visit.chat
     creator = next((who for who in chat.members if who in visit.world.people), None)
@@ -365,6 +370,7 @@ ROUTES: list[tuple[str, str, Handler]] = [
     ("GET", "/chats", list_chats),
     ("POST", "/chats/{chat}/topics", add_topic),
     ("POST", "/chats/{chat}/migrate", migrate),
+    ("POST", "/chats/{chat}/link", link),
     ("POST", "/chats/{chat}/members", join),
     ("PUT", "/chats/{chat}/bot", set_bot_status),
     ("GET", "/chats/{chat}/messages", list_messages),

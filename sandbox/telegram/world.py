@@ -95,6 +95,7 @@ class Chat:
     own_ids: itertools.count[int] | None = None
     migrated_to: int | None = None
     last_speaking_bot: int | None = None
+    discussion_id: int | None = None  # of a channel: the supergroup in which its posts are discussed
 
     def as_json(self) -> Json:
         return {"id": self.id, "type": self.type, **self.about}

@@ -253,3 +253,59 @@ class TestWhatPeopleSee:
 
         assert people.call("GET", "/people") == []
         assert people.journal() == []
+
+
+class TestSpeakingForAChat:
+    def test_an_anonymous_admin_is_the_group(self, bot: RawBot, ada: Any, people: SandboxClient) -> None:
+        group = people.group(ada)
+
+        people.say(ada, "/imagine a fox", chat=group, as_chat=group["id"])
+
+        message = bot.result("getUpdates")[-1]["message"]
+        assert (message["from"]["id"], message["from"]["username"]) == (1087968824, "GroupAnonymousBot")
+        assert message["sender_chat"]["id"] == message["chat"]["id"] == group["id"]
+
+    def test_a_channel_comments_in_its_own_name(self, bot: RawBot, ada: Any, people: SandboxClient) -> None:
+        group, channel = people.group(ada), people.group(ada, kind="channel")
+
+        people.say(ada, "/imagine a fox", chat=group, as_chat=channel["id"])
+
+        message = bot.result("getUpdates")[-1]["message"]
+        assert (message["from"]["id"], message["sender_chat"]["id"]) == (136817688, channel["id"])
+
+    def test_who_is_no_admin_speaks_for_nobody(self, ada: Any, people: SandboxClient) -> None:
+        bob = people.person("Bob")
+        group = people.group(ada, bob)
+
+        with pytest.raises(SandboxError, match="only an admin"):
+            people.say(bob, "hello", chat=group, as_chat=group["id"])
+
+    def test_a_channels_post_comes_to_its_discussion(self, bot: RawBot, ada: Any, people: SandboxClient) -> None:
+        group, channel = people.group(ada), people.group(ada, kind="channel")
+        people.link(channel, group)
+
+        post = people.say(ada, "/imagine a fox", chat=channel)
+        [forwarded] = people.messages(group)
+        comment = people.say(ada, "/imagine a cat", chat=group, reply_to_message_id=forwarded["message_id"])
+
+        told = [update.get("message") or update.get("channel_post") for update in bot.result("getUpdates")[-3:]]
+        assert [one["message_id"] for one in told] == [one["message_id"] for one in (post, forwarded, comment)]
+        assert forwarded["is_automatic_forward"]
+        assert forwarded["from"]["id"] == 777000
+        assert forwarded["sender_chat"]["id"] == channel["id"]
+        assert forwarded["forward_origin"]["message_id"] == post["message_id"]
+        assert comment["message_thread_id"] == forwarded["message_id"]
+
+
+class TestMentions:
+    def test_a_link_to_a_person_is_one(self, bot: RawBot, ada: Any) -> None:
+        text = f'<a href="tg://user?id={ada["id"]}">You</a> there'
+
+        sent = bot.result("sendMessage", chat_id=ada["id"], text=text, parse_mode="HTML")
+
+        assert sent["entities"] == [{"type": "text_mention", "offset": 0, "length": 3, "user": ada}]
+
+    def test_a_link_to_nobody_is_none(self, bot: RawBot, ada: Any) -> None:
+        text = '<a href="tg://user?id=1">You</a>'
+
+        assert "entities" not in bot.result("sendMessage", chat_id=ada["id"], text=text, parse_mode="HTML")

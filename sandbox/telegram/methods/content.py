@@ -37,11 +37,25 @@ def read_text(call: Call) -> Json:
     if len(text) > LONGEST_TEXT:
         raise bad_request("message is too long")
     content: Json = {"text": text}
-    if entities:
+    if entities := _with_mentions(call, entities):
         content["entities"] = entities
     if preview := call.structure("link_preview_options"):
         content["link_preview_options"] = preview
     return content
+
+
+def _with_mentions(call: Call, entities: list[Json]) -> list[Json]:
+    """Make mentions of the links to people; to somebody unknown there is none."""
+    read = []
+    for entity in entities:
+        found = re.fullmatch(r"tg://user\?id=(\d+)", entity.get("url", ""))
+        person = call.world.people.get(int(found[1])) if found else None
+        if person is not None:
+            place = {name: entity[name] for name in ("offset", "length")}
+            read.append({"type": "text_mention", **place, "user": person.user})
+        elif found is None:
+            read.append(entity)
+    return read
 
 
 def read_caption(values: Call | Json) -> Json:

@@ -217,12 +217,12 @@ def _find_source(call: Call, message_id: int) -> Post:
     return source
 
 
-_NOT_CARRIED = ("message_id", "from", "sender_chat", "chat", "date", "edit_date", "reply_to_message", "quote",
+NOT_CARRIED = ("message_id", "from", "sender_chat", "chat", "date", "edit_date", "reply_to_message", "quote",
                 "message_thread_id", "is_topic_message", "media_group_id", "reply_markup", "via_bot")  # fmt: skip
 
 
 def _carried(source: Post) -> Json:
-    return {name: value for name, value in source.message.items() if name not in _NOT_CARRIED}
+    return {name: value for name, value in source.message.items() if name not in NOT_CARRIED}
 
 
 def origin_of(source: Post) -> Json:
