@@ -26,6 +26,7 @@ ENDED = frozenset({State.FINISHED, State.FAILED, State.CANCELLED})
 
 
 FOLLOW_UP = "follow"  # how the origin of a follow-up begins
+VARIATION = "vary"
 
 
 class Stage(StrEnum):
@@ -155,16 +156,18 @@ class Lineage:
 
     Attributes:
         parent_id: The job whose picture it goes back to.
-        origin: How: ``again``, ``rest``, ``edit``, ``ratio 16:9``, ``model org/name``, ``follow 17`` for a follow-up
-            and the message that asked for it. While such a job is under way, the same one is not made twice.
+        origin: How: ``again``, ``vary``, ``rest``, ``edit``, ``ratio 16:9``, ``model org/name``, ``follow 17`` for a
+            follow-up and the message that asked for it. While such a job is under way, the same one is not made twice.
         prompt: What to paint, when it is known already.
         each: The parameters of each picture, where they don't follow from the request's.
+        prompts: The prompt of each picture, where they differ; None for one that is not written yet.
     """
 
     parent_id: int
     origin: str
     prompt: "Prompt | None" = None
     each: tuple[Parameters, ...] = ()
+    prompts: "tuple[Prompt | None, ...]" = ()
 
     @classmethod
     def following(cls, parent_id: int, message_id: int) -> "Lineage":
@@ -193,10 +196,15 @@ class Prompt:
 
 @dataclass(frozen=True, slots=True)
 class Earlier:
-    """The picture that an idea goes back to: its idea, as it was typed, and its prompt."""
+    """The picture that a new one goes back to: its idea, as it was typed, and its prompt.
+
+    Attributes:
+        variation: Which of its variations the new one is, from 0; None where the new idea changes it.
+    """
 
     idea: str
     prompt: str
+    variation: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -312,3 +320,8 @@ class Job:
     def is_follow_up(self) -> bool:
         """Whether the idea says what shall be different from the parent's picture."""
         return self.origin is not None and self.origin.partition(" ")[0] == FOLLOW_UP
+
+    @property
+    def is_variation(self) -> bool:
+        """Whether it is to be the parent's picture in another way; each of several has a prompt of its own."""
+        return self.origin == VARIATION

@@ -91,10 +91,12 @@ class Pipeline:
     def _share(self, job: Job) -> Prompt | None:
         """Of several pictures of one request the first has the prompt written, and the others take it over.
 
+        Variations differ by their prompts, so each has its own written.
+
         Raises:
             PromptUnderWay: It is being written.
         """
-        if job.number == 0:
+        if job.number == 0 or job.is_variation:
             return None
         first = self._jobs.siblings(job)[0]
         if first.prompt is not None:
@@ -162,13 +164,14 @@ class Pipeline:
             return studio.paint(order, **terms)
 
     def _earlier(self, job: Job) -> Earlier | None:
-        """The picture that the idea changes, if it is a follow-up, or that of one whom another model paints anew."""
+        """The picture that a follow-up changes or a variation varies; for one painted anew, that of what it repeats."""
         while job.parent_id is not None:
             parent = self._jobs.read(job.parent_id)
             if parent is None:
                 return None
-            if job.is_follow_up:
-                return Earlier(parent.request.idea, parent.prompt.text if parent.prompt else parent.request.idea)
+            if job.is_follow_up or job.is_variation:
+                prompt = parent.prompt.text if parent.prompt else parent.request.idea
+                return Earlier(parent.request.idea, prompt, job.number if job.is_variation else None)
             job = parent
         return None
 

@@ -1,6 +1,7 @@
 """What a person fixes besides the idea, on its way into the prompt: a style, and what is not wanted."""
 
 import re
+from dataclasses import replace
 
 import pytest
 
@@ -189,3 +190,23 @@ class TestAPicture:
 
     def test_is_not_mentioned_where_none_was_sent(self, writer, sandbox):
         assert "sent along" not in asked(writer, sandbox)[0]
+
+
+class TestAVariation:
+    FOX = Earlier("a fox", "a fox at noon, soft diffused light", variation=1)
+
+    def test_is_told_what_alone_to_vary(self, writer, sandbox):
+        instruction, message, prompt = asked(writer, sandbox, earlier=self.FOX)
+
+        assert "Vary this alone: the light" in instruction
+        assert "The idea is a change to a picture" not in instruction
+        assert message.startswith("<earlier>\nIdea: a fox\nPrompt: a fox at noon")
+        assert prompt.text.startswith("a fox at noon, in the light of dusk")
+
+    def test_is_another_than_its_siblings(self, writer, sandbox):
+        told = [asked(writer, sandbox, earlier=replace(self.FOX, variation=number))[0] for number in range(4)]
+
+        assert len(set(told)) == 4
+
+    def test_without_gemini_has_the_prompt_of_before(self):
+        assert own_words("a fox", earlier=self.FOX, token_limit=3).text == self.FOX.prompt

@@ -174,7 +174,7 @@ class PromptWriter:
             style: What the picture shall look like.
             unwanted: What shall not be seen, in the user's words.
             talk: What was said in the chat a little earlier, in case the idea refers to it.
-            earlier: The picture that the idea changes, where it is a follow-up.
+            earlier: The picture that the idea changes, where it is a follow-up, or that is to be varied.
             picture: What the person sent along; without words, something like it is wanted.
 
         Raises:
@@ -281,12 +281,15 @@ def own_words(
     """Take the user's own words for the prompt, for when Gemini can't write one, or shall not.
 
     Args:
-        earlier: The picture that the words change: they follow its prompt.
+        earlier: The picture that the words change: they follow its prompt. A variation of it has the same prompt.
         token_limit: What the diffusion model reads; the words are kept whole, the earlier prompt gets
             the room that is left.
     """
     words = " ".join(idea.split())
-    text = _after(earlier.prompt, words, token_limit) if earlier else words
+    text = words
+    if earlier is not None:
+        varied = earlier.variation is not None
+        text = earlier.prompt if varied else _after(earlier.prompt, words, token_limit)
     return Prompt(
         text=_with_style(text, style, dialect),
         negative=join_tags(unwanted, style.negative if style else ""),
@@ -321,7 +324,7 @@ def compose(
     question = mark_idea(wish.idea)
     if wish.earlier is not None:
         told = f"Idea: {wish.earlier.idea}\nPrompt: {wish.earlier.prompt}"
-        instruction = f"{instruction}\n\n{_texts()['direction']['earlier'].strip()}"
+        instruction = f"{instruction}\n\n{_go_back_to(wish.earlier)}"
         question = f"{mark(told, 'earlier')}\n\n{question}"
     if wish.unwanted:
         question = f"{mark(wish.unwanted, 'unwanted')}\n\n{question}"
@@ -372,6 +375,14 @@ def direct(style: Style | None, dialect: Dialect, unwanted: str, *, takes_negati
         parts.append(texts["unwanted"])
         parts.append(texts["unwanted_as_negative"] if takes_negative else texts["unwanted_left_out"])
     return "\n".join(part.strip() for part in parts)
+
+
+def _go_back_to(earlier: Earlier) -> str:
+    texts = _texts()["direction"]
+    if earlier.variation is None:
+        return str(texts["earlier"]).strip()
+    aspects = texts["aspects"]
+    return str(texts["variation"]).strip().replace("{aspect}", aspects[earlier.variation % len(aspects)])
 
 
 def mark_idea(idea: str) -> str:
