@@ -12,13 +12,14 @@ from datetime import UTC, datetime, timedelta
 from html import unescape
 from typing import Any
 
-from telegram import Bot, InlineKeyboardMarkup, LinkPreviewOptions, ReplyParameters
+from telegram import Bot, InlineKeyboardMarkup, LinkPreviewOptions
 from telegram.constants import ChatAction
 from telegram.error import BadRequest, ChatMigrated, Forbidden, RetryAfter, TelegramError
 
 from services.bot import keyboards
 from services.bot.delivery import MAX_REFUSALS, UNREACHABLE
 from services.bot.formatting import Piece, pieces
+from services.bot.handlers.addresses import reply_to
 from services.bot.locales import say
 from services.bot.news import wait_for_news
 from services.bot.status import COALESCE_S, GROUP_PAUSE_S, PRIVATE_PAUSE_S
@@ -211,8 +212,8 @@ class Answers:
         except RetryAfter as error:
             wait = error.retry_after
             await self._later(errand, float(wait) if isinstance(wait, int) else wait.total_seconds())
-        except ChatMigrated as error:
-            await asyncio.to_thread(self._errands.move_chat, self._bot_id, errand.address.chat_id, to=error.new_chat_id)
+        except ChatMigrated:
+            # The errand has moved along; the next claim finds it under the new id.
             await self._later(errand, 0)
         except Forbidden:
             await asyncio.to_thread(self._errands.delivered, errand.id)
@@ -291,7 +292,7 @@ class Answers:
             "chat_id": address.chat_id,
             "text": piece.text,
             "entities": piece.entities,
-            "reply_parameters": ReplyParameters(address.message_id, allow_sending_without_reply=True),
+            "reply_parameters": reply_to(address),
             "link_preview_options": NO_PREVIEW,
             "reply_markup": keyboard,
         }

@@ -31,12 +31,14 @@ from services.bot.handlers.keys import PRESSES, OwnKeys
 from services.bot.handlers.models import ModelsCommand
 from services.bot.handlers.pictures import is_to_picture
 from services.bot.handlers.queue import Queue
+from services.bot.handlers.service_messages import Migration, leave_alone
 from services.bot.handlers.settings import FROM_LINK, Settings, question
 from services.bot.intake import DurableApplication, DurableTransport, feed_unhandled, keep_feeding, keep_ticking_off
 from services.bot.locales import DEFAULT, say
 from services.bot.models_menu import START as LISTED
 from services.bot.models_menu import ModelsMenu
 from services.bot.offers import Offers
+from services.bot.rights import Admins
 from services.bot.settings_menu import START, Menu
 from services.bot.status import Status
 from services.bot.transport import Transport
@@ -55,6 +57,7 @@ from shared.store.errands import Errands
 from shared.store.jobs import Jobs
 from shared.store.keys import Keys
 from shared.store.models import Models
+from shared.store.moves import Moves
 from shared.store.outbox import Outbox
 from shared.store.people import People
 from shared.store.updates import Updates
@@ -80,7 +83,8 @@ class Bot:
         self._bot_id = settings.bot_id
         self._updates = Updates(database, self._bot_id)
         people = People(database)
-        self._application = _application(settings, self._updates, people, box_for(settings))
+        moves = Moves(database, self._bot_id)
+        self._application = _application(settings, self._updates, people, box_for(settings), moves)
         catalogue, styles = Catalogue(settings.image_model), Styles(settings.styles_file)
         chat_models = ChatModels(settings.chat_model)
         choices = Choices(people, catalogue, chat_models)
@@ -94,22 +98,25 @@ class Bot:
         self._own_keys = OwnKeys(Keys(database), self._bot_id)
         imagine = Imagine(jobs, Tickets(celery), self._status, catalogue, styles, choices=choices, images=images)
         self._add_keys()
-        self._add_settings(Settings(people, choices, Menu(catalogue, chat_models, styles)))
-        self._add_models(ModelsCommand(people, choices, ModelsMenu(catalogue, chat_models)))
+        self._application.add_handler(MessageHandler(filters.StatusUpdate.MIGRATE, Migration(moves).follow))
+        self._application.add_handler(MessageHandler(filters.IS_AUTOMATIC_FORWARD, leave_alone))
+        admins = Admins(bot)
+        self._add_settings(Settings(people, choices, Menu(catalogue, chat_models, styles), admins))
+        self._add_models(ModelsCommand(people, choices, ModelsMenu(catalogue, chat_models), admins))
         self._batches = Batches(database, settings.shares)
         self._batch_delivery = BatchDelivery(
             bot, self._bot_id, self._batches, jobs, images, Tickets(celery), default_model=catalogue.default
         )
         batch = BatchCommand(
-            self._batches, self._batch_delivery, catalogue, styles, choices, most=settings.batch_pictures
+            self._batches, self._batch_delivery, catalogue, styles, choices, admins, most=settings.batch_pictures
         )
         self._add_batches(batch)
         errands = Errands(database)
         self._answers = Answers(bot, self._bot_id, errands)
         chat = Chat(errands, Conversations(database), choices, images, Tickets(celery), self._answers, self._updates)
-        self._add_chat(chat, AnswerButtons(errands, choices, imagine))
+        self._add_chat(chat, AnswerButtons(errands, choices, imagine, admins))
         queue = Queue(jobs, Tickets(celery))
-        buttons = Buttons(jobs, images, catalogue, imagine, queue)
+        buttons = Buttons(jobs, images, catalogue, imagine, queue, admins)
         help_ = start.Help(catalogue, styles, batch_pictures=settings.batch_pictures)
         self._add_handlers(imagine, queue, buttons, help_)
         self._add_what_nothing_else_takes(imagine, chat)
@@ -189,7 +196,6 @@ class Bot:
         add(CommandHandler("start", settings.link, new & filters.Regex(rf"^/start\S* {FROM_LINK}[a-z_]+-\d+$")))
         add(CallbackQueryHandler(settings.press, f"^{START} "))
         add(MessageHandler(new & filters.TEXT & ~filters.COMMAND & to_question, settings.reply))
-        add(MessageHandler(new & filters.StatusUpdate.MIGRATE, settings.moved))
 
     def _add_models(self, models: ModelsCommand) -> None:
         add = self._application.add_handler
@@ -261,7 +267,7 @@ class _Answers(filters.MessageFilter):
         return self._is_answer(message)
 
 
-def _application(settings: BotSettings, updates: Updates, people: People, box: Box) -> DurableApplication:
+def _application(settings: BotSettings, updates: Updates, people: People, box: Box, moves: Moves) -> DurableApplication:
     intake = DurableTransport(updates, Heartbeat(settings.heartbeat_file), box)
     application = (
         ApplicationBuilder()
@@ -271,7 +277,7 @@ def _application(settings: BotSettings, updates: Updates, people: People, box: B
         .base_file_url(f"{settings.telegram_api_url}/file/bot")
         .get_updates_request(intake)
         .request(Transport(CALLS_AT_ONCE))
-        .rate_limiter(FloodLimit())
+        .rate_limiter(FloodLimit(moves.move))
         .concurrent_updates(UPDATES_AT_ONCE)
         .build()
     )

@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
-from telegram import Bot, InputFile, InputMediaDocument, InputMediaPhoto, Message, ReplyParameters
+from telegram import Bot, InlineKeyboardMarkup, InputFile, InputMediaDocument, InputMediaPhoto, Message
 from telegram.constants import ParseMode
 from telegram.error import BadRequest, ChatMigrated, Forbidden, NetworkError, RetryAfter, TelegramError
 
@@ -17,6 +17,7 @@ from services.bot import batch_progress
 from services.bot.batch_progress import keyboard, progress
 from services.bot.captions import write_caption
 from services.bot.delivery import MAX_PHOTO_BYTES, MAX_REFUSALS, NOT_AS_PHOTO, UNREACHABLE, UPLOAD_S
+from services.bot.handlers.addresses import reply_to
 from services.bot.locales import say
 from services.bot.news import wait_for_news
 from shared.batches import Batch, BatchState, Way, file_name, write_manifest
@@ -126,15 +127,24 @@ class BatchDelivery:
             return
         self._next_edit_at[batch.id] = loop.time() + (PRIVATE_PAUSE_S if batch.address.private else GROUP_PAUSE_S)
         try:
-            await batch_progress.edit(self._bot, batch, text, keyboard(batch, counts))
+            await self._say(batch, text, keyboard(batch, counts))
         except TelegramError as error:
             log.info("progress not edited", extra={"batch_id": batch.id, "error": type(error).__name__})
+
+    async def _say(self, batch: Batch, text: str, markup: InlineKeyboardMarkup | None) -> None:
+        if batch.status_message_id is not None:
+            await batch_progress.edit(self._bot, batch, text, markup)
+            return
+        # Its group has become a supergroup, and the message stayed behind.
+        content = {"text": text, "reply_markup": markup, "parse_mode": ParseMode.HTML}
+        sent = await self._post(batch, self._bot.send_message, **content)
+        await asyncio.to_thread(self._batches.show_status, batch.id, sent.message_id, text)
 
     async def _close(self, batch: Batch) -> None:
         """Say what came of it, and only then note that all is done: a kill between the two costs one edit more."""
         counts = await asyncio.to_thread(self._batches.counts, batch.id)
         text = progress(batch, counts, batch.sender.language)
-        await batch_progress.edit(self._bot, batch, text, keyboard(batch, counts))
+        await self._say(batch, text, keyboard(batch, counts))
         await asyncio.to_thread(self._batches.delivered, batch.id)
         self._next_edit_at.pop(batch.id, None)
         log.info("batch delivered", extra={"batch_id": batch.id, "state": str(batch.state)})
@@ -169,9 +179,7 @@ class BatchDelivery:
             await asyncio.to_thread(self._batches.let_go, batch.id, retry_after_s=seconds)
             return
         if isinstance(error, ChatMigrated):
-            chat_id = batch.address.chat_id
-            await asyncio.to_thread(self._batches.move_chat, self._bot_id, chat_id, to=error.new_chat_id)
-            await asyncio.to_thread(self._jobs.move_chat, self._bot_id, chat_id, to=error.new_chat_id)
+            # The batch has moved along; the next round finds it under the new id.
             await asyncio.to_thread(self._batches.let_go, batch.id)
             return
         gone = isinstance(error, Forbidden) or any(text in error.message.lower() for text in UNREACHABLE)
@@ -269,9 +277,9 @@ class BatchDelivery:
         return packed
 
     async def _post(self, batch: Batch, send: Callable[..., Awaitable[T]], **content: Any) -> T:
-        where = {
+        where: dict[str, Any] = {
             "chat_id": batch.address.chat_id,
-            "reply_parameters": ReplyParameters(batch.address.message_id, allow_sending_without_reply=True),
+            "reply_parameters": reply_to(batch.address),
             "disable_notification": True,
         }
         if "caption" in content:

@@ -1,9 +1,10 @@
 """The words under a picture: idea, prompt, and how it was made. Pure."""
 
 import html
+from collections.abc import Sequence
 
 from services.bot.locales import say
-from shared.jobs import Job, Parameters
+from shared.jobs import Job, Parameters, State
 
 MAX_UNITS = 1024  # Telegram's limit for a caption after its tags are read; counted in UTF-16 to be safe
 MAX_IDEA_UNITS = 300
@@ -75,13 +76,20 @@ def _remarks(job: Job, wished: str) -> list[str]:
     if job.recipe is not None and job.recipe.model != wished:
         remarks.append(say("caption_other_model", language, wished=name_of(wished), taken=name_of(job.recipe.model)))
     if job.prompt is not None and job.prompt.model is None and not job.request.parameters.raw:
-        remarks.append(say("caption_own_words", language))
+        remarks.append(say("caption_same_prompt" if job.is_variation else "caption_own_words", language))
     if job.request.picture is not None and job.recipe is not None and job.prompt is not None:
         if job.prompt.model is None:
             remarks.append(say("caption_picture_not_seen", language))
         else:
             remarks.append(say("caption_picture_described", language, model=name_of(job.recipe.model)))
     return [html.unescape(remark) for remark in remarks]
+
+
+def write_choice(siblings: Sequence[Job]) -> str:
+    """Write what stands over the numbers of several pictures, as Telegram HTML."""
+    done = sum(job.state is State.FINISHED for job in siblings)
+    key = "several_done" if done == len(siblings) else "several_some"
+    return say(key, siblings[0].sender.language, done=done, count=len(siblings))
 
 
 def name_of(model: str) -> str:

@@ -5,12 +5,13 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, TypeVar
 
-from telegram import Bot, InputFile, InputMediaDocument, InputMediaPhoto, Message, ReplyParameters
+from telegram import Bot, InputFile, InputMediaDocument, InputMediaPhoto, Message
 from telegram.constants import ParseMode
 from telegram.error import BadRequest, ChatMigrated, Forbidden, NetworkError, RetryAfter, TelegramError, TimedOut
 
 from services.bot import keyboards
-from services.bot.captions import write_caption
+from services.bot.captions import write_caption, write_choice
+from services.bot.handlers.addresses import reply_to
 from services.bot.locales import say
 from services.bot.news import wait_for_news
 from shared.errors import StoreAway
@@ -132,8 +133,8 @@ class Delivery:
             wait = error.retry_after
             seconds = float(wait) if isinstance(wait, int) else wait.total_seconds()
             await asyncio.to_thread(self._outbox.not_sent, job.id, retry_after_s=seconds)
-        except ChatMigrated as error:
-            await asyncio.to_thread(self._jobs.move_chat, job.address.bot_id, job.address.chat_id, to=error.new_chat_id)
+        except ChatMigrated:
+            # The job has moved along; the next claim finds it under the new id.
             await asyncio.to_thread(self._outbox.not_sent, job.id, retry_after_s=0)
         except Forbidden:
             await self._close(job)
@@ -209,17 +210,8 @@ class Delivery:
             return {one.id: message for one in siblings}
 
         photos = await self._send_pictures(job, finished)
-        language = job.sender.language
         await self._post(
-            job,
-            self._bot.send_message,
-            text=say(
-                "several_done" if len(finished) == len(siblings) else "several_some",
-                language,
-                done=len(finished),
-                count=len(siblings),
-            ),
-            reply_markup=keyboards.several(siblings),
+            job, self._bot.send_message, text=write_choice(siblings), reply_markup=keyboards.several(siblings)
         )
         return photos
 
@@ -246,8 +238,7 @@ class Delivery:
     async def _post(self, job: Job, send: Callable[..., Awaitable[T]], **content: Any) -> T:
         where = {
             "chat_id": job.address.chat_id,
-            # Somebody may have deleted the request meanwhile.
-            "reply_parameters": ReplyParameters(job.address.message_id, allow_sending_without_reply=True),
+            "reply_parameters": reply_to(job.address),
             "parse_mode": ParseMode.HTML,
         }
         try:

@@ -1,11 +1,11 @@
-"""Telegram's flood limits: few calls at a time, and a chat that is told to wait waits alone."""
+"""The door of all calls to Telegram: few at a time, a chat told to wait waits alone, a group that moved is followed."""
 
 import asyncio
 import logging
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-from telegram.error import RetryAfter
+from telegram.error import ChatMigrated, RetryAfter
 from telegram.ext import BaseRateLimiter
 
 log = logging.getLogger(__name__)
@@ -18,7 +18,9 @@ LONGEST_WAIT_S = 30.0  # what has to wait longer is put back by whoever sends
 class FloodLimit(BaseRateLimiter[int]):
     """Obeys ``retry_after`` chat by chat; the argument of a call is how often it may be tried, 3 by default."""
 
-    def __init__(self) -> None:
+    def __init__(self, move: Callable[[int, int], None] | None = None) -> None:
+        """Tell ``move`` of a group that has become a supergroup: both ids, the old one first. It may block."""
+        self._move = move
         self._slots = asyncio.Semaphore(CALLS_AT_ONCE)
         self._closed_until: dict[Any, float] = {}
 
@@ -41,6 +43,7 @@ class FloodLimit(BaseRateLimiter[int]):
 
         Raises:
             RetryAfter: Telegram's wait is longer than we hold a call for, or came once too often.
+            ChatMigrated: The group has another id by now, and all that belongs to it has been moved there.
         """
         chat_id = data.get("chat_id")
         tries = rate_limit_args or TRIES
@@ -49,6 +52,11 @@ class FloodLimit(BaseRateLimiter[int]):
             try:
                 async with self._slots:
                     return await callback(*args, **kwargs)
+            except ChatMigrated as error:
+                log.info("group became a supergroup", extra={"chat_id": chat_id, "new_chat_id": error.new_chat_id})
+                if self._move is not None and chat_id is not None:
+                    await asyncio.to_thread(self._move, int(chat_id), error.new_chat_id)
+                raise
             except RetryAfter as error:
                 seconds = _seconds(error)
                 log.warning("flood limit met", extra={"chat_id": chat_id, "endpoint": endpoint, "seconds": seconds})

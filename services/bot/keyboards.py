@@ -6,21 +6,22 @@ from hashlib import sha256
 from telegram import CopyTextButton, InlineKeyboardButton, InlineKeyboardMarkup
 from telegram.helpers import create_deep_linked_url
 
-from services.bot.captions import name_of
+from services.bot.captions import name_of, units
 from services.bot.locales import say
 from shared.catalogue import Catalogue
 from shared.errands import Errand
 from shared.errors import KeyNeeded, OwnKeyRefused
 from shared.jobs import Job, State
 
-MAX_COPY = 256  # characters, Telegram's limit for a copy button
+MAX_COPY = 256  # UTF-16 units, Telegram's limit for a copy button
 RATIOS = ("1:1", "4:3", "3:4", "3:2", "2:3", "16:9", "9:16", "21:9")
 A_ROW = 4
 MODELS = 8
 
-AGAIN, EDIT, FILE, DELETE, REST = "again", "edit", "file", "delete", "rest"
+AGAIN, VARY, EDIT, FILE, DELETE, REST = "again", "vary", "edit", "file", "delete", "rest"
+PROMPT = "prompt"  # the whole of one that is too long for a copy button
 RATIO, MODEL = "ratio", "model"  # without a choice they open their list, with one they act
-PICK, BACK = "pick", "back"
+PICK, BACK = "pick", "back"  # one picture with its buttons, and from there to all of its request
 CANCEL = "cancel"
 MENDED_BY_KEYS = {KeyNeeded.reason, OwnKeyRefused.reason}
 STOP, DRAW = "stop", "draw"  # these carry an errand's id
@@ -50,9 +51,16 @@ def picture(job: Job, *, of_several: bool = False) -> InlineKeyboardMarkup:
     def button(action: str) -> InlineKeyboardButton:
         return InlineKeyboardButton(say(f"button_{action}", language), callback_data=data(action, job.id))
 
-    rows = [[button(AGAIN), button(EDIT)], [button(RATIO), button(MODEL)], [button(FILE), button(DELETE)]]
-    if job.prompt is not None and len(job.prompt.text) <= MAX_COPY:
+    rows = [
+        [button(AGAIN), button(VARY)],
+        [button(EDIT)],
+        [button(RATIO), button(MODEL)],
+        [button(FILE), button(DELETE)],
+    ]
+    if job.prompt is not None and units(job.prompt.text) <= MAX_COPY:
         rows[1].append(InlineKeyboardButton(say("button_copy", language), copy_text=CopyTextButton(job.prompt.text)))
+    elif job.prompt is not None:
+        rows[1].append(button(PROMPT))
     if of_several:
         rows.append([button(BACK)])
     return InlineKeyboardMarkup(rows)
@@ -96,7 +104,7 @@ def models(job: Job, catalogue: Catalogue) -> InlineKeyboardMarkup:
 
 def _choices(job: Job, buttons: list[InlineKeyboardButton], a_row: int) -> InlineKeyboardMarkup:
     rows = [buttons[start : start + a_row] for start in range(0, len(buttons), a_row)]
-    back = InlineKeyboardButton(say("button_back", job.sender.language), callback_data=data(BACK, job.id))
+    back = InlineKeyboardButton(say("button_back", job.sender.language), callback_data=data(PICK, job.id))
     return InlineKeyboardMarkup([*rows, [back]])
 
 

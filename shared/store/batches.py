@@ -274,15 +274,6 @@ class Batches:
         """Keep the delivery a while longer."""
         self._change(_of(batch_id).values(delivery_lease_until=datetime.now(UTC) + LEASE))
 
-    def move_chat(self, bot_id: int, chat_id: int, *, to: int) -> None:
-        """Follow a group that became a supergroup."""
-        batches = tables.batches.c
-        self._change(
-            update(tables.batches)
-            .where(batches.bot_id == bot_id, batches.chat_id == chat_id, batches.delivered_at.is_(None))
-            .values(chat_id=to)
-        )
-
     def release_all(self, bot_id: int) -> None:
         """Free what a bot process that died had claimed, when no other can be alive."""
         batches = tables.batches.c

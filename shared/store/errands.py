@@ -266,19 +266,6 @@ class Errands:
                 .values(delivery_lease_until=None)
             )
 
-    def move_chat(self, bot_id: int, chat_id: int, *, to: int) -> None:
-        """Follow a group that became a supergroup: its errands are answered under the new id."""
-        with self._database.writing() as connection:
-            connection.execute(
-                update(tables.errands)
-                .where(
-                    tables.errands.c.bot_id == bot_id,
-                    tables.errands.c.chat_id == chat_id,
-                    tables.errands.c.delivered_at.is_(None),
-                )
-                .values(chat_id=to)
-            )
-
     @staticmethod
     def _set(connection: Connection, errand_id: int, **values: object) -> None:
         connection.execute(update(tables.errands).where(tables.errands.c.id == errand_id).values(**values))

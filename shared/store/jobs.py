@@ -95,7 +95,8 @@ def _in_line() -> ColumnElement[bool]:
 
 def _numbered(request: Request, number: int, lineage: Lineage | None = None) -> dict[str, Any]:
     its_own = lineage.each[number] if lineage and lineage.each else _for_number(request.parameters, number)
-    return {"number": number, "parameters": asdict(its_own)}
+    prompt = _prompt_columns(lineage.prompts[number]) if lineage and lineage.prompts else {}
+    return {"number": number, "parameters": asdict(its_own), **prompt}
 
 
 CARRY_ON = update(tables.jobs).where(
@@ -516,19 +517,6 @@ class Jobs:
                 .limit(most)
             )
             return [read_job(row) for row in rows]
-
-    def move_chat(self, bot_id: int, chat_id: int, *, to: int) -> None:
-        """Follow a group that became a supergroup: its jobs are answered under the new id."""
-        with self._database.writing() as connection:
-            connection.execute(
-                update(tables.jobs)
-                .where(
-                    tables.jobs.c.bot_id == bot_id,
-                    tables.jobs.c.chat_id == chat_id,
-                    tables.jobs.c.delivered_at.is_(None),
-                )
-                .values(chat_id=to)
-            )
 
     def position(self, job_id: int) -> int | None:
         """Place in the line, from 1, those who are held behind it included; None when the job isn't in it."""

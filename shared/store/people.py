@@ -63,14 +63,6 @@ class People:
             self._keep(connection, person_id, chosen.but(**{name: successor}))
             return True
 
-    def move_group(self, old_id: int, new_id: int) -> None:
-        """Follow a group that became a supergroup. Twice is once; what the new one chose itself stays."""
-        users = tables.users.c
-        with self._database.writing() as connection:
-            kept = connection.scalar(select(users.settings).where(users.id == old_id))
-            if kept and not self._locked(connection, new_id, new=True):
-                self._keep(connection, new_id, Preferences.from_json(kept))
-
     def _change(self, person_id: int, language: str, change: Callable[[Preferences], Preferences]) -> Preferences:
         with self._database.writing() as connection:
             before = Preferences.from_json(self._locked(connection, person_id, language, new=True))

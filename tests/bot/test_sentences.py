@@ -12,7 +12,7 @@ from babel.messages.pofile import read_po
 from builders import a_job
 
 from services.bot.app import COMMANDS
-from services.bot.keyboards import AGAIN, BACK, DELETE, EDIT, FILE, MODEL, RATIO
+from services.bot.keyboards import AGAIN, BACK, DELETE, EDIT, FILE, MODEL, PROMPT, RATIO, VARY
 from services.bot.locales import isolated, languages, say
 from services.bot.status import SEVERAL, describe, sentence
 from shared.batches import BatchState, Way
@@ -42,7 +42,7 @@ ENGLISH_FORMS = forms_in("en")
 ENGLISH = {key: forms[-1] for key, forms in ENGLISH_FORMS.items()}
 UNFORMATTED = {"ask_idea_placeholder", *(f"command_{command}" for command in COMMANDS)}
 
-ACTIONS = (AGAIN, BACK, DELETE, EDIT, FILE, MODEL, RATIO)  # each has a button named after it
+ACTIONS = (AGAIN, BACK, DELETE, EDIT, FILE, MODEL, PROMPT, RATIO, VARY)  # each has a button named after it
 
 
 def all_errors(kind: type[ImagineError] = ImagineError) -> Iterator[type[ImagineError]]:

@@ -1,4 +1,4 @@
-"""Every button under a picture or an album: pressed twice, by the wrong person, while the bot is away, too late."""
+"""Every button under a picture or an album: pressed twice, by the wrong person, while the bot is away, years later."""
 
 from dataclasses import dataclass
 
@@ -10,6 +10,8 @@ from shared.store import tables
 
 MISSING = 8  # the seed of the album's picture that fails
 BACK = "‹ Back"
+LONG_IDEA = "a fox in the snow, " + ", ".join(f"with {number} owls behind it" for number in range(2, 14)) + " --raw"
+TWO_DAYS_S = 2 * 24 * 60 * 60  # for so long Telegram tells what a button stands under
 
 
 @dataclass(frozen=True)
@@ -23,7 +25,9 @@ class Button:
 
 OF_A_PICTURE = {
     "again": Button("🔁 Again", pictures=1),
+    "variations": Button("✨ Variations", pictures=4),
     "edit": Button("✏️ Edit prompt"),
+    "whole prompt": Button("📋 Whole prompt"),
     "ratios": Button("📐 Ratio"),
     "ratio": Button("16:9", ("📐 Ratio",), pictures=1),
     "back from ratios": Button(BACK, ("📐 Ratio",)),
@@ -37,6 +41,8 @@ OF_AN_ALBUM = {
     "pick": Button("3"),
     "rest": Button("🔁 Try the missing 1 again", pictures=1),
     "again": Button("🔁 Again", ("3",), pictures=1),
+    "variations": Button("✨ Variations", ("3",), pictures=4),
+    "edit": Button("✏️ Edit prompt", ("3",)),
     "ratio": Button("16:9", ("3", "📐 Ratio"), pictures=1),
     "back from ratios": Button(BACK, ("3", "📐 Ratio")),
     "file": Button("📄 Original", ("3",)),
@@ -52,7 +58,7 @@ class Table:
         self.installation, self.sandbox, self.ada, self.chat = installation, installation.sandbox, ada, chat
 
     def ask_for_a_picture(self):
-        self.sandbox.say(self.ada, "/imagine a fox in the snow", chat=self.chat)
+        self.sandbox.say(self.ada, f"/imagine {LONG_IDEA}", chat=self.chat)
         [photo] = self.sandbox.wait_for_photo(self.chat, count=1)
         return self._begun(photo, 1)
 
@@ -160,6 +166,18 @@ class TestEveryButton:
 
         assert not answer.get("show_alert")
         table.assert_made(button.pictures)
+
+    def test_pressed_on_an_old_message_whose_contents_telegram_keeps_to_itself(self, sandbox, private, ask, button):
+        table = ask(private).open(button)
+        before = table.now()
+        sandbox.advance_clock(TWO_DAYS_S + 1)
+
+        [answer] = table.answers([table.press(button.label)])
+
+        assert not answer.get("show_alert")
+        assert answer.get("text") != "I don't know this picture any more."
+        table.assert_made(button.pictures)
+        assert table.now() == before
 
     def test_pressed_on_a_message_that_is_deleted_meanwhile_does_what_it_says(self, sandbox, private, ask, button):
         table = ask(private).open(button)

@@ -561,15 +561,6 @@ class TestWhatPeopleAreTold:
 
         assert sorted(Jobs(database).chats_at_work(BOT, most=10), key=str) == [(1, None), (2, 5), (2, 6)]
 
-    def test_a_group_that_moved_is_answered_under_its_new_id(self, database: Database) -> None:
-        moved, other = submit(database, chat=-5), submit(database, chat=-6)
-        elsewhere = submit(database, chat=-5, bot=43)
-
-        Jobs(database).move_chat(BOT, -5, to=-1005)
-
-        chats = [read(database, job).address.chat_id for job in (moved, other, elsewhere)]
-        assert chats == [-1005, -6, -5]
-
 
 def test_virtual_time_never_runs_away(database: Database) -> None:
     """A thousandth picture of the only user is no further away than the first: turns stay finite numbers."""

@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from builders import BOT, claim, read, submit, submit_and_claim, submit_and_fail, submit_and_finish
+from builders import BOT, claim, submit, submit_and_claim, submit_and_fail, submit_and_finish
 from sqlalchemy import select, update
 
 from shared.jobs import Address, Request, Sender
@@ -208,16 +208,6 @@ class TestTakingOver:
         outbox.release_all(BOT + 1)
 
         assert ids(outbox) == []
-
-    def test_a_group_that_moved_is_delivered_to_under_its_new_id(self, database: Database, outbox: Outbox) -> None:
-        job = submit_and_finish(database, chat=-5)
-        outbox.claim(BOT, most=1)
-
-        Jobs(database).move_chat(BOT, -5, to=-1005)
-        outbox.not_sent(job.id, retry_after_s=0)
-
-        assert [one.address.chat_id for one in outbox.claim(BOT, most=1)] == [-1005]
-        assert read(database, job).address.chat_id == -1005
 
 
 class TestSeveralPictures:

@@ -62,15 +62,6 @@ class TestWhoseChoicesCount:
         assert people.in_force(Address(1, ADA, 1), Sender(ADA)).style == "noir"
         assert people.in_force(Address(1, GROUP, 1, private=False), Sender(ADA)).style == "oil"
 
-    def test_a_group_takes_them_along_when_it_becomes_a_supergroup(self, people: People) -> None:
-        people.choose(-5, "en", style="oil")
-
-        people.move_group(-5, GROUP)
-        people.choose(GROUP, "en", style="noir")
-        people.move_group(-5, GROUP)
-
-        assert people.preferences(GROUP).style == "noir"
-
 
 class TestASuccessor:
     def test_takes_the_place_of_what_is_gone_once(self, people: People) -> None:

@@ -3,16 +3,17 @@
 import asyncio
 from dataclasses import replace
 
-from telegram import Message, Update
+from telegram import MaybeInaccessibleMessage, Update
 from telegram.ext import ContextTypes
 
 from services.bot import keyboards
 from services.bot.choices import Choices
 from services.bot.formatting import pieces
-from services.bot.handlers.addresses import address_of
-from services.bot.handlers.buttons import ADMINS, acknowledge
+from services.bot.handlers.addresses import address_of_press
+from services.bot.handlers.buttons import acknowledge
 from services.bot.handlers.imagine import Imagine
 from services.bot.locales import say
+from services.bot.rights import Admins
 from shared.errands import Errand
 from shared.ideas import MAX_IDEA_LENGTH
 from shared.jobs import ENDED, Request, Sender
@@ -24,10 +25,11 @@ PATTERN = rf"^({keyboards.STOP}|{keyboards.DRAW}) "
 class AnswerButtons:
     """Does what they say."""
 
-    def __init__(self, errands: Errands, choices: Choices, imagine: Imagine) -> None:
+    def __init__(self, errands: Errands, choices: Choices, imagine: Imagine, admins: Admins) -> None:
         self._errands = errands
         self._choices = choices
         self._imagine = imagine
+        self._admins = admins
 
     async def press(self, update: Update, context: ContextTypes.DEFAULT_TYPE) -> None:
         """Answer a press."""
@@ -38,28 +40,37 @@ class AnswerButtons:
         sender = Sender(query.from_user.id, query.from_user.language_code or "en")
         errand = await asyncio.to_thread(self._errands.read, wanted[1])
         message = query.message
-        here = isinstance(message, Message) and errand is not None and errand.address.chat_id == message.chat_id
-        if errand is None or not isinstance(message, Message) or not here:
+        if errand is None or message is None or errand.address.chat_id != message.chat.id:
             await acknowledge(query, say("pressed_unknown", sender.language))
         elif wanted[0] == keyboards.DRAW:
             await acknowledge(query, say("pressed", sender.language))
             await self._draw(errand, message, sender, query.id, context)
         elif errand.state in ENDED:
             await acknowledge(query, say("chat_pressed_over", sender.language))
-        elif await _may_stop(errand, message, sender):
+        elif await self._may_stop(errand, sender):
             await acknowledge(query, say("chat_pressed_stop", sender.language))
             await asyncio.to_thread(self._errands.ask_to_stop, errand.id)
         else:
             await acknowledge(query, say("chat_pressed_not_yours", sender.language), alert=True)
 
     async def _draw(
-        self, errand: Errand, message: Message, sender: Sender, press: str, context: ContextTypes.DEFAULT_TYPE
+        self,
+        errand: Errand,
+        message: MaybeInaccessibleMessage,
+        sender: Sender,
+        press: str,
+        context: ContextTypes.DEFAULT_TYPE,
     ) -> None:
         """Have the answer painted, for the one who pressed."""
-        address = replace(address_of(message, errand.address.bot_id), press=press)
+        address = replace(address_of_press(message, errand.address), press=press)
         chosen = await self._choices.in_force(address, sender, context.bot)
         request = chosen.defaults_for(Request(as_idea(errand.answer or "")))
         await self._imagine.order(request, address, sender, context)
+
+    async def _may_stop(self, errand: Errand, sender: Sender) -> bool:
+        if sender.id == errand.sender.id:
+            return True
+        return not errand.address.private and await self._admins.include(errand.address.chat_id, sender.id)
 
 
 def as_idea(markdown: str) -> str:
@@ -69,11 +80,3 @@ def as_idea(markdown: str) -> str:
         return words
     whole = words[:MAX_IDEA_LENGTH].rpartition(" ")[0]
     return whole or words[:MAX_IDEA_LENGTH]
-
-
-async def _may_stop(errand: Errand, message: Message, sender: Sender) -> bool:
-    if sender.id == errand.sender.id:
-        return True
-    if errand.address.private:
-        return False
-    return (await message.chat.get_member(sender.id)).status in ADMINS

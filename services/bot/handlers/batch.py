@@ -3,7 +3,7 @@
 import asyncio
 import re
 
-from telegram import CallbackQuery, Document, Message, Update
+from telegram import CallbackQuery, Document, Update
 from telegram.error import BadRequest, TelegramError
 from telegram.ext import ContextTypes
 
@@ -12,8 +12,8 @@ from services.bot.batch_delivery import BatchDelivery
 from services.bot.batch_progress import CANCEL, keyboard, problems, progress, summary
 from services.bot.choices import Choices
 from services.bot.handlers.addresses import address_of, answer, sender_of
-from services.bot.handlers.buttons import ADMINS
 from services.bot.locales import say
+from services.bot.rights import Admins
 from shared.batches import MAX_FILE_BYTES, Batch, BatchReading, Counts, Way, read_batch
 from shared.catalogue import Catalogue
 from shared.errors import BadBatch, UserError
@@ -29,13 +29,14 @@ SHOWN_ASKED = "asked"
 class BatchCommand:
     """Takes batches in and steers them."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0917
         self,
         batches: Batches,
         delivery: BatchDelivery,
         catalogue: Catalogue,
         styles: Styles,
         choices: Choices,
+        admins: Admins,
         *,
         most: int,
     ) -> None:
@@ -45,6 +46,7 @@ class BatchCommand:
         self._catalogue = catalogue
         self._styles = styles
         self._choices = choices
+        self._admins = admins
         self._most = most
 
     async def command(self, update: Update, context: ContextTypes.DEFAULT_TYPE) -> None:
@@ -117,16 +119,24 @@ class BatchCommand:
         wanted = keyboards.read(query.data)
         batch = await asyncio.to_thread(self._batches.read, wanted[1]) if wanted else None
         message = query.message
-        if wanted is None or batch is None or not isinstance(message, Message):
+        if wanted is None or batch is None or message is None:
             await _answer(query, say("batch_unknown", language))
             return
-        if message.chat_id != batch.address.chat_id or not await _may_press(query, message, batch, wanted[2]):
+        if message.chat.id != batch.address.chat_id or not await self._may_press(query, batch, wanted[2]):
             await _answer(query, say("batch_not_yours", language), alert=True)
             return
         await _answer(query)
         await asyncio.to_thread(self._act, batch, wanted[2])
         await self._show(batch.id, context)
         self._delivery.changed()
+
+    async def _may_press(self, query: CallbackQuery, batch: Batch, action: str) -> bool:
+        if query.from_user.id == batch.sender.id:
+            return True
+        # Admins keep their chat quiet; what somebody asked for in a chat's name is theirs.
+        if batch.address.private or (action != CANCEL and batch.sender.id != batch.address.chat_id):
+            return False
+        return await self._admins.include(batch.address.chat_id, query.from_user.id)
 
     def _act(self, batch: Batch, action: str) -> None:
         match action:
@@ -161,16 +171,6 @@ class BatchCommand:
         text = progress(batch, counts, batch.sender.language)
         if await asyncio.to_thread(self._batches.change_status, batch, text):
             await batch_progress.edit(context.bot, batch, text, markup)
-
-
-async def _may_press(query: CallbackQuery, message: Message, batch: Batch, action: str) -> bool:
-    if query.from_user.id == batch.sender.id:
-        return True
-    # Admins keep their chat quiet; what somebody asked for in a chat's name is theirs.
-    if batch.address.private or (action != CANCEL and batch.sender.id != batch.address.chat_id):
-        return False
-    member = await message.chat.get_member(query.from_user.id)
-    return member.status in ADMINS
 
 
 async def _answer(query: CallbackQuery, text: str | None = None, *, alert: bool = False) -> None:

@@ -5,26 +5,36 @@ import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 
-from telegram import CallbackQuery, ForceReply, InlineKeyboardMarkup, InputFile, Message, Update
-from telegram.constants import ChatMemberStatus
+from telegram import (
+    CallbackQuery,
+    ForceReply,
+    InlineKeyboardMarkup,
+    InputFile,
+    MaybeInaccessibleMessage,
+    Message,
+    Update,
+)
+from telegram.constants import ParseMode
 from telegram.error import BadRequest, TelegramError
 from telegram.ext import ContextTypes
 
 from services.bot import keyboards
-from services.bot.captions import shorten
-from services.bot.handlers.addresses import address_of, answer, sender_of
+from services.bot.captions import shorten, units, write_caption, write_choice
+from services.bot.handlers.addresses import address_of, address_of_press, answer, sender_of, visible
 from services.bot.handlers.imagine import Imagine
 from services.bot.handlers.queue import Queue
 from services.bot.locales import languages, say
+from services.bot.rights import Admins
 from shared.catalogue import Catalogue
 from shared.errors import UserError
 from shared.ideas import read_idea
 from shared.images import Images
-from shared.jobs import Job, Lineage, Parameters, Prompt, Request, State
+from shared.jobs import VARIATION, Address, Job, Lineage, Parameters, Prompt, Request, State
 from shared.store.jobs import Jobs
 
 MAX_PROMPT_SHOWN = 3_000  # UTF-16 units, in a message that may have 4096
-ADMINS = {ChatMemberStatus.ADMINISTRATOR, ChatMemberStatus.OWNER}
+VARIATIONS = 4  # at a press, as people know it from Midjourney
+MENTION = "\u200b"  # what a mention says where only its effect is wanted
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +42,7 @@ class Press:
     """A button that was pressed, under which message, and for which picture."""
 
     query: CallbackQuery
-    message: Message
+    message: MaybeInaccessibleMessage
     job: Job
     choice: str
     context: ContextTypes.DEFAULT_TYPE
@@ -42,25 +52,41 @@ class Press:
         """That of the person whose picture it is."""
         return self.job.sender.language
 
+    @property
+    def address(self) -> Address:
+        """Where answers go."""
+        return address_of_press(self.message, self.job.address)
+
+    @property
+    def is_under_picture(self) -> bool:
+        """Whether the message is the picture itself, not one of words beside it."""
+        message = visible(self.message)
+        return message is not None and message.text is None
+
 
 class Buttons:
     """Does what buttons say."""
 
-    def __init__(self, jobs: Jobs, images: Images, catalogue: Catalogue, imagine: Imagine, queue: Queue) -> None:
+    def __init__(  # noqa: PLR0917
+        self, jobs: Jobs, images: Images, catalogue: Catalogue, imagine: Imagine, queue: Queue, admins: Admins
+    ) -> None:
         self._jobs = jobs
         self._images = images
         self._catalogue = catalogue
         self._imagine = imagine
         self._queue = queue
+        self._admins = admins
         self._actions: dict[str, Callable[[Press], Awaitable[None]]] = {
             keyboards.AGAIN: self._again,
+            keyboards.VARY: self._vary,
             keyboards.REST: self._rest,
             keyboards.RATIO: self._ratio,
             keyboards.MODEL: self._model,
             keyboards.EDIT: _ask_for_words,
+            keyboards.PROMPT: _send_prompt,
             keyboards.FILE: self._send_file,
             keyboards.DELETE: _delete,
-            keyboards.PICK: _pick,
+            keyboards.PICK: self._pick,
             keyboards.BACK: self._back,
             keyboards.CANCEL: self._cancel,
         }
@@ -73,63 +99,88 @@ class Buttons:
         language = query.from_user.language_code or "en"
         wanted = keyboards.read(query.data)
         job = await asyncio.to_thread(self._jobs.read, wanted[1]) if wanted else None
-        if wanted is None or wanted[0] not in self._actions or job is None or not isinstance(query.message, Message):
+        if wanted is None or wanted[0] not in self._actions or job is None or query.message is None:
             await acknowledge(query, say("pressed_unknown", language))
             return
         action, _, choice = wanted
-        if not await _may_press(query, query.message, job, action):
+        if not await self._may_press(query.from_user.id, query.message.chat.id, job, action):
             await acknowledge(query, say("pressed_not_yours", language), alert=True)
             return
         await self._actions[action](Press(query, query.message, job, choice, context))
 
+    async def _may_press(self, person_id: int, chat_id: int, job: Job, action: str) -> bool:
+        if person_id == job.sender.id:
+            return True
+        if job.address.private:
+            return False
+        # Admins keep their chat clean, and whoever asked in a chat's name is one of that chat's admins.
+        in_a_chats_name = job.sender.id < 0
+        if in_a_chats_name and await self._admins.include(job.sender.id, person_id):
+            return True
+        here = in_a_chats_name or action in {keyboards.DELETE, keyboards.CANCEL}
+        return here and await self._admins.include(chat_id, person_id)
+
     async def _again(self, press: Press) -> None:
         await self._make(press, "again", replace(press.job.request.parameters, seed=None))
 
+    async def _vary(self, press: Press) -> None:
+        # Gemini is asked to rewrite also what it was told to leave alone before.
+        parameters = replace(press.job.request.parameters, seed=None, raw=False)
+        await self._order(press, parameters, Lineage(press.job.id, VARIATION), count=VARIATIONS)
+
     async def _rest(self, press: Press) -> None:
         siblings = await asyncio.to_thread(self._jobs.siblings, press.job)
-        missing = tuple(one.request.parameters for one in siblings if one.state is State.FAILED)
+        missing = [one for one in siblings if one.state is State.FAILED]
         if not missing:
             await acknowledge(press.query)
             return
-        # The first may have failed before its prompt was written; the others then have their own.
-        prompt = next((one.prompt for one in siblings if one.prompt is not None), None)
-        press = replace(press, job=replace(press.job, prompt=prompt))
-        await self._make(press, "rest", missing[0], each=missing)
+        # One may have failed before its prompt was written; the others then have theirs.
+        usual = next((one.prompt for one in siblings if one.prompt is not None), None)
+        lineage = Lineage(
+            press.job.id,
+            "rest",
+            each=tuple(one.request.parameters for one in missing),
+            prompts=tuple(one.prompt or usual for one in missing),
+        )
+        await self._order(press, missing[0].request.parameters, lineage, count=len(missing))
 
     async def _ratio(self, press: Press) -> None:
         if press.choice not in keyboards.RATIOS:
-            await _show(press.query, keyboards.ratios(press.job))
+            await acknowledge(press.query)
+            await self._turn(press, keyboards.ratios(press.job))
             return
         width, _, height = press.choice.partition(":")
         parameters = replace(press.job.request.parameters, ratio=(int(width), int(height)))
         await self._make(press, f"ratio {press.choice}", parameters)
-        await self._back(press)
+        await self._turn_back(press)
 
     async def _model(self, press: Press) -> None:
         model = next((one.id for one in self._catalogue if keyboards.code_of(one.id) == press.choice), None)
         if model is None:
-            await _show(press.query, keyboards.models(press.job, self._catalogue))
+            await acknowledge(press.query)
+            await self._turn(press, keyboards.models(press.job, self._catalogue))
             return
         # Steps and guidance mean something else to another model.
         parameters = replace(press.job.request.parameters, model=model, steps=None, guidance=None)
         await self._make(press, f"model {model}", parameters)
-        await self._back(press)
+        await self._turn_back(press)
 
-    async def _make(
-        self, press: Press, origin: str, parameters: Parameters, *, each: tuple[Parameters, ...] = ()
-    ) -> None:
-        """Have a picture made from this one's prompt, or several with the parameters of ``each``."""
-        await acknowledge(press.query, say("pressed", press.language))
+    async def _make(self, press: Press, origin: str, parameters: Parameters) -> None:
+        """Have a picture made from this one's prompt."""
         job = press.job
         old, new = (self._catalogue.wished(one.model) for one in (job.request.parameters, parameters))
         # For a model of the other dialect the prompt is written anew, from the idea.
         prompt = job.prompt if old.dialect == new.dialect or parameters.raw else None
+        await self._order(press, parameters, Lineage(job.id, origin, prompt))
+
+    async def _order(self, press: Press, parameters: Parameters, lineage: Lineage, *, count: int = 1) -> None:
+        await acknowledge(press.query, say("pressed", press.language))
         await self._imagine.order(
-            replace(job.request, parameters=parameters, count=len(each) or 1),
-            replace(address_of(press.message, job.address.bot_id), press=press.query.id),
-            job.sender,
+            replace(press.job.request, parameters=parameters, count=count),
+            replace(press.address, press=press.query.id),
+            press.job.sender,
             press.context,
-            Lineage(job.id, origin, prompt, each),
+            lineage,
         )
 
     async def _cancel(self, press: Press) -> None:
@@ -147,13 +198,52 @@ class Buttons:
         await press.context.bot.send_document(
             document=InputFile(data, filename=key.rpartition("/")[2]),
             disable_content_type_detection=True,
-            **answer(address_of(press.message, press.job.address.bot_id)),
+            **answer(press.address),
         )
 
+    async def _pick(self, press: Press) -> None:
+        await acknowledge(press.query)
+        await self._turn(press, self._of_one(press))
+
     async def _back(self, press: Press) -> None:
+        await acknowledge(press.query)
+        if press.is_under_picture or press.job.request.count == 1:
+            await self._turn(press, self._of_one(press))
+            return
         siblings = await asyncio.to_thread(self._jobs.siblings, press.job)
-        several = len(siblings) > 1
-        await _show(press.query, keyboards.several(siblings) if several else keyboards.picture(press.job))
+        await self._turn(press, keyboards.several(siblings), write_choice(siblings))
+
+    async def _turn_back(self, press: Press) -> None:
+        """Close a list after its choice; where the message can't be changed any more, it stays."""
+        if visible(press.message) is not None:
+            await self._turn(press, self._of_one(press))
+
+    @staticmethod
+    def _of_one(press: Press) -> InlineKeyboardMarkup:
+        return keyboards.picture(press.job, of_several=press.job.request.count > 1 and not press.is_under_picture)
+
+    async def _turn(self, press: Press, keyboard: InlineKeyboardMarkup, words: str | None = None) -> None:
+        """Show other buttons; a message that isn't the picture itself says what they are for.
+
+        Args:
+            words: What it says, as Telegram HTML; the picture's caption unless told.
+        """
+        message, bot = press.message, press.context.bot
+        try:
+            if press.is_under_picture:
+                await bot.edit_message_reply_markup(message.chat.id, message.message_id, reply_markup=keyboard)
+                return
+            words = words or write_caption(press.job, default_model=self._catalogue.default)
+            if visible(message) is not None:
+                await bot.edit_message_text(
+                    words, message.chat.id, message.message_id, parse_mode=ParseMode.HTML, reply_markup=keyboard
+                )
+                return
+        except BadRequest:
+            # Not modified by a second press, or deleted meanwhile.
+            return
+        # What Telegram doesn't show us any more can't be changed.
+        await bot.send_message(text=words, reply_markup=keyboard, **answer(press.address))
 
     async def edited(self, update: Update, context: ContextTypes.DEFAULT_TYPE) -> None:
         """Paint exactly the words with which somebody answered our question for an edited prompt."""
@@ -163,7 +253,7 @@ class Buttons:
         if message is None or job is None or job.address.chat_id != message.chat_id:
             return
         address, sender = address_of(message, context.bot.id), sender_of(message)
-        if sender.id != job.sender.id:
+        if not await self._may_press(sender.id, message.chat_id, job, keyboards.EDIT):
             await context.bot.send_message(text=say("pressed_not_yours", sender.language), **answer(address))
             return
         try:
@@ -171,7 +261,7 @@ class Buttons:
         except UserError as error:
             await context.bot.send_message(text=say(error.reason, sender.language), **answer(address))
             return
-        request = Request(words, replace(job.request.parameters, raw=True, seed=None))
+        request = Request(words, replace(job.request.parameters, raw=True, seed=None), writing=job.request.writing)
         lineage = Lineage(job.id, f"edit {message.message_id}", Prompt(words, language=sender.language))
         await self._imagine.order(request, address, sender, context, lineage)
 
@@ -184,7 +274,8 @@ def edited_job(message: Message, bot_id: int) -> int | None:
     # The person may have changed languages since.
     for language in languages():
         before, _, rest = say("edit_prompt", language, number="\0", prompt="").partition("\0")
-        found = re.match(re.escape(before) + r"(\d{1,18})" + re.escape(rest[:1]), asked.text or "", re.ASCII)
+        text = (asked.text or "").removeprefix(MENTION)
+        found = re.match(re.escape(before) + r"(\d{1,18})" + re.escape(rest[:1]), text, re.ASCII)
         if found:
             return int(found[1])
     return None
@@ -194,47 +285,34 @@ async def _ask_for_words(press: Press) -> None:
     await acknowledge(press.query)
     job = press.job
     prompt = shorten(job.prompt.text if job.prompt else job.request.idea, MAX_PROMPT_SHOWN)
+    text = say("edit_prompt", press.language, number=job.id, prompt=prompt)
+    # In a group the reply is asked of the one who is mentioned, and of nobody else.
+    mention = "" if job.address.private else f'<a href="tg://user?id={press.query.from_user.id}">{MENTION}</a>'
     await press.context.bot.send_message(
-        text=say("edit_prompt", press.language, number=job.id, prompt=prompt),
-        reply_markup=ForceReply(selective=True),
-        **answer(address_of(press.message, job.address.bot_id)),
+        text=mention + text, reply_markup=ForceReply(selective=True), **answer(press.address)
     )
+
+
+async def _send_prompt(press: Press) -> None:
+    await acknowledge(press.query)
+    bot, prompt = press.context.bot, press.job.prompt.text if press.job.prompt else press.job.request.idea
+    if units(prompt) <= MAX_PROMPT_SHOWN:
+        text = say("whole_prompt", press.language, number=press.job.id, prompt=prompt)
+        await bot.send_message(text=text, **answer(press.address))
+    else:
+        file = InputFile(prompt.encode(), filename=f"{press.job.id}.txt")
+        await bot.send_document(document=file, **answer(press.address))
 
 
 async def _delete(press: Press) -> None:
     try:
         message_id = press.job.delivered_message_id or press.message.message_id
-        await press.context.bot.delete_message(press.message.chat_id, message_id)
+        await press.context.bot.delete_message(press.message.chat.id, message_id)
     except BadRequest as error:
         gone = "not found" in error.message.lower()
         await acknowledge(press.query, say("pressed_deleted" if gone else "pressed_not_deleted", press.language))
         return
     await acknowledge(press.query, say("pressed_deleted", press.language))
-
-
-async def _pick(press: Press) -> None:
-    await _show(press.query, keyboards.picture(press.job, of_several=True))
-
-
-async def _may_press(query: CallbackQuery, message: Message, job: Job, action: str) -> bool:
-    if query.from_user.id == job.sender.id:
-        return True
-    if job.address.private:
-        return False
-    # Somebody asked in a chat's name, or admins keep their chat clean.
-    if action not in {keyboards.DELETE, keyboards.CANCEL} and job.sender.id != job.address.chat_id:
-        return False
-    member = await message.chat.get_member(query.from_user.id)
-    return member.status in ADMINS
-
-
-async def _show(query: CallbackQuery, keyboard: InlineKeyboardMarkup) -> None:
-    await acknowledge(query)
-    try:
-        await query.edit_message_reply_markup(keyboard)
-    except BadRequest:
-        # Not modified by a second press, or deleted meanwhile.
-        return
 
 
 async def acknowledge(query: CallbackQuery, text: str | None = None, *, alert: bool = False) -> None:

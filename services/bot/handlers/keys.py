@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from typing import Any
 
 from telegram import (
     Bot,
@@ -16,7 +17,7 @@ from telegram.error import BadRequest, Forbidden, TelegramError
 from telegram.ext import ContextTypes
 from telegram.helpers import create_deep_linked_url
 
-from services.bot.handlers.addresses import address_of, answer, sender_of
+from services.bot.handlers.addresses import address_of, answer, sender_of, visible
 from services.bot.locales import say
 from services.bot.sealing import QUESTIONS, question_about
 from shared.secrets import GOOGLE, HUGGINGFACE, SERVICES, SealedKey, read_sealed
@@ -59,19 +60,25 @@ class OwnKeys:
             return
         await query.answer()
         message = query.message
-        if not isinstance(message, Message) or message.chat.type != ChatType.PRIVATE:
+        if message is None or message.chat.type != ChatType.PRIVATE:
             return
         _, action, service = (query.data or "").split(":")
         language = query.from_user.language_code or "en"
         if action == "add":
             await context.bot.send_message(
-                message.chat_id, say(QUESTIONS[service], language), reply_markup=ForceReply(selective=True)
+                message.chat.id, say(QUESTIONS[service], language), reply_markup=ForceReply(selective=True)
             )
             return
         await asyncio.to_thread(self._keys.remove, query.from_user.id, service)
         text, buttons = await self._standing(query.from_user.id, language)
+        content: dict[str, Any] = {"text": text, "parse_mode": ParseMode.HTML, "reply_markup": buttons}
+        shown = visible(message)
+        if shown is None:
+            # What Telegram doesn't show us any more can't be changed: it is said anew.
+            await context.bot.send_message(message.chat.id, **content)
+            return
         try:
-            await message.edit_text(text, parse_mode=ParseMode.HTML, reply_markup=buttons)
+            await shown.edit_text(**content)
         except BadRequest as error:
             if "not modified" not in str(error):
                 raise

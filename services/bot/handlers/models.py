@@ -8,21 +8,22 @@ from telegram.error import BadRequest
 from telegram.ext import ContextTypes
 
 from services.bot.choices import Choices
-from services.bot.handlers.addresses import address_of, answer, sender_of
+from services.bot.handlers.addresses import address_of, answer, sender_of, visible
 from services.bot.handlers.buttons import acknowledge
-from services.bot.handlers.settings import is_admin
 from services.bot.locales import say
 from services.bot.models_menu import IMAGE, ModelsMenu, read
+from services.bot.rights import Admins
 from shared.store.people import People
 
 
 class ModelsCommand:
     """Shows the models, and takes choices."""
 
-    def __init__(self, people: People, choices: Choices, pages: ModelsMenu) -> None:
+    def __init__(self, people: People, choices: Choices, pages: ModelsMenu, admins: Admins) -> None:
         self._people = people
         self._choices = choices
         self._pages = pages
+        self._admins = admins
 
     async def command(self, update: Update, context: ContextTypes.DEFAULT_TYPE) -> None:
         """Answer ``/models`` with the page that holds the usual image model."""
@@ -34,7 +35,7 @@ class ModelsCommand:
         text, buttons = self._pages.page(IMAGE, "", chosen, sender.language)
         await context.bot.send_message(text=text, reply_markup=buttons, **answer(address))
 
-    async def press(self, update: Update, context: ContextTypes.DEFAULT_TYPE) -> None:  # noqa: ARG002
+    async def press(self, update: Update, context: ContextTypes.DEFAULT_TYPE) -> None:
         """Turn a page, which everybody may, or take a choice. The same press twice is one."""
         query = update.callback_query
         if query is None or not isinstance(query.message, Message):
@@ -43,7 +44,7 @@ class ModelsCommand:
         listed, choice = read(query.data)
         change = self._pages.change(listed, choice)
         private = message.chat.type == ChatType.PRIVATE
-        if change and not private and not await is_admin(message, query.from_user.id):
+        if change and not private and not await self._admins.include(message.chat_id, query.from_user.id):
             await acknowledge(query, say("settings_not_admin", language), alert=True)
             return
         whose = query.from_user.id if private else message.chat_id
@@ -53,6 +54,10 @@ class ModelsCommand:
             chosen = await asyncio.to_thread(self._people.preferences, whose)
         await acknowledge(query, say("models_chosen", language) if change else None)
         text, buttons = self._pages.page(listed, choice, chosen, language)
+        if visible(message) is None:
+            # What Telegram doesn't show us any more can't be changed: it is said anew.
+            await context.bot.send_message(message.chat_id, text, parse_mode=ParseMode.HTML, reply_markup=buttons)
+            return
         try:
             await message.edit_text(text, parse_mode=ParseMode.HTML, reply_markup=buttons)
         except BadRequest:

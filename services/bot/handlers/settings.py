@@ -2,9 +2,10 @@
 
 import asyncio
 import re
+from typing import Any
 
 from telegram import Bot, CallbackQuery, ForceReply, Message, Update
-from telegram.constants import ChatMemberStatus, ChatType, ParseMode
+from telegram.constants import ChatType, ParseMode
 from telegram.error import BadRequest, TelegramError
 from telegram.ext import ContextTypes
 from telegram.helpers import create_deep_linked_url
@@ -12,24 +13,25 @@ from telegram.helpers import create_deep_linked_url
 from services.bot import settings_menu as menu
 from services.bot.choices import Choices
 from services.bot.exact_values import PRESETS, OutOfRange, Unreadable, limits, read_number
-from services.bot.handlers.addresses import address_of, answer, sender_of
+from services.bot.handlers.addresses import address_of, answer, sender_of, visible
 from services.bot.languages import told_language
 from services.bot.locales import say
+from services.bot.rights import Admins
 from shared.preferences import Preferences
 from shared.store.people import People
 
 FROM_LINK = "settings-"  # begins what /start is told by the link in our question for an exact value
-ADMINS = {ChatMemberStatus.ADMINISTRATOR, ChatMemberStatus.OWNER}
 _QUESTION = re.compile(r"https?://t\.me/\w+\?start=settings-([a-z_]+)-(\d{1,18})")
 
 
 class Settings:
     """Shows what was chosen, and takes new choices."""
 
-    def __init__(self, people: People, choices: Choices, pages: menu.Menu) -> None:
+    def __init__(self, people: People, choices: Choices, pages: menu.Menu, admins: Admins) -> None:
         self._people = people
         self._choices = choices
         self._pages = pages
+        self._admins = admins
 
     async def command(self, update: Update, context: ContextTypes.DEFAULT_TYPE) -> None:
         """Answer ``/settings`` with the first page."""
@@ -37,7 +39,7 @@ class Settings:
         if message is None:
             return
         address, sender = address_of(message, context.bot.id), sender_of(message)
-        if not address.private and not await is_admin(message, sender.id):
+        if not address.private and not await self._admins.include(message.chat_id, sender.id):
             await context.bot.send_message(text=say("settings_not_admin", sender.language), **answer(address))
             return
         await self._open(menu.HOME, message, context.bot)
@@ -57,7 +59,7 @@ class Settings:
             return
         message, language = query.message, query.from_user.language_code or "en"
         private = message.chat.type == ChatType.PRIVATE
-        if not private and not await is_admin(message, query.from_user.id):
+        if not private and not await self._admins.include(message.chat_id, query.from_user.id):
             await _answer(query, say("settings_not_admin", language), alert=True)
             return
         page, choice = menu.read(query.data)
@@ -79,7 +81,8 @@ class Settings:
             language,
             bot=context.bot,
             chat_id=message.chat_id,
-            message_id=message.message_id,
+            # What Telegram doesn't show us any more can't be changed: it is said anew.
+            message_id=message.message_id if visible(message) else None,
         )
 
     async def reply(self, update: Update, context: ContextTypes.DEFAULT_TYPE) -> None:
@@ -90,7 +93,7 @@ class Settings:
             return
         name, settings_id = asked
         address, sender = address_of(message, context.bot.id), sender_of(message)
-        if not address.private and not await is_admin(message, sender.id):
+        if not address.private and not await self._admins.include(message.chat_id, sender.id):
             await context.bot.send_message(text=say("settings_not_admin", sender.language), **answer(address))
             return
         label = say(menu.LABELS[name], sender.language)
@@ -111,12 +114,6 @@ class Settings:
         await self._show(
             name, "", chosen, sender.language, bot=context.bot, chat_id=message.chat_id, message_id=settings_id
         )
-
-    async def moved(self, update: Update, context: ContextTypes.DEFAULT_TYPE) -> None:  # noqa: ARG002
-        """Take a group's choices along when it becomes a supergroup."""
-        message = update.effective_message
-        if message is not None and message.migrate_to_chat_id is not None:
-            await asyncio.to_thread(self._people.move_group, message.chat_id, message.migrate_to_chat_id)
 
     async def _open(self, page: str, message: Message, bot: Bot) -> None:
         """Send the one message with the settings."""
@@ -152,17 +149,28 @@ class Settings:
         )
 
     async def _show(
-        self, page: str, choice: str, chosen: Preferences, language: str, *, bot: Bot, chat_id: int, message_id: int
+        self,
+        page: str,
+        choice: str,
+        chosen: Preferences,
+        language: str,
+        *,
+        bot: Bot,
+        chat_id: int,
+        message_id: int | None,
     ) -> None:
         private = chat_id > 0
+        content: dict[str, Any] = {
+            "chat_id": chat_id,
+            "text": self._pages.text(page, choice, chosen, language, private=private),
+            "reply_markup": self._pages.keyboard(page, choice, chosen, language, private=private),
+            "parse_mode": ParseMode.HTML,
+        }
+        if message_id is None:
+            await bot.send_message(**content)
+            return
         try:
-            await bot.edit_message_text(
-                self._pages.text(page, choice, chosen, language, private=private),
-                chat_id=chat_id,
-                message_id=message_id,
-                reply_markup=self._pages.keyboard(page, choice, chosen, language, private=private),
-                parse_mode=ParseMode.HTML,
-            )
+            await bot.edit_message_text(message_id=message_id, **content)
         except BadRequest:
             # Not modified by a second press, or deleted meanwhile.
             return
@@ -180,14 +188,6 @@ def question(message: Message, bot_id: int) -> tuple[str, int] | None:
         if found := _QUESTION.fullmatch(entity.url or ""):
             return (found[1], int(found[2])) if found[1] in PRESETS else None
     return None
-
-
-async def is_admin(message: Message, person_id: int) -> bool:
-    """Whether somebody may choose for a group."""
-    if person_id == message.chat_id:
-        return True  # An anonymous admin speaks in the group's name.
-    member = await message.chat.get_member(person_id)
-    return member.status in ADMINS
 
 
 async def _answer(query: CallbackQuery, text: str | None = None, *, alert: bool = False) -> None:
