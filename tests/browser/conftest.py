@@ -2,30 +2,18 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Iterator
 
 import pytest
 import requests
-from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from chromium import PATIENCE_MS, launched
+from playwright.sync_api import Browser, BrowserContext, Page, expect
 from puppet_bot import Bot
 
 from sandbox.app import Sandbox
 from sandbox.client import SandboxClient
 
-BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-BROWSER_ARGUMENTS = [
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 VIEW = {"viewport": {"width": 1180, "height": 800}, "reduced_motion": "reduce"}
-PATIENCE_MS = 10_000
 
 
 @pytest.fixture(scope="session")
@@ -37,14 +25,8 @@ def sandbox_url() -> Iterator[str]:
 # Not for the session: Playwright keeps an event loop running meanwhile, and other tests want their own.
 @pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
-    found = next(filter(None, map(shutil.which, BROWSERS)), None)
-    if found is None:
-        pytest.skip(f"no browser: none of {', '.join(BROWSERS)} is installed")
-    expect.set_options(timeout=PATIENCE_MS)
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=found, args=BROWSER_ARGUMENTS)
+    with launched() as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture
