@@ -83,10 +83,14 @@ class Service:
 
     def __init__(self, command: str, settings: dict[str, str], folder: Path) -> None:
         self.command = command
-        self._environment = environment(settings)
+        self.configure(settings)
         self._folder = folder
         self._process: subprocess.Popen[bytes] | None = None
         self._log = folder / f"{command}.{id(self)}.log"
+
+    def configure(self, settings: dict[str, str]) -> None:
+        """Take these settings at the next start."""
+        self._environment = environment(settings)
 
     @property
     def is_running(self) -> bool:
@@ -180,6 +184,15 @@ class Installation:
         if not self.bot.is_running:
             raise AssertionError(f"the bot ended:\n{self.bot.log}")
         return bool(self.sandbox.journal("telegram", "/getUpdates$", after=after))
+
+    def restart_with(self, **settings: str) -> None:
+        """Stop, and start with other settings, which hold from now on."""
+        for service in self.services:
+            service.stop()
+        self.settings |= settings
+        for service in self.services:
+            service.configure(self.settings)
+        self.start()
 
     def kill(self) -> None:
         """End all processes at once, in the middle of whatever they do."""

@@ -1,0 +1,46 @@
+"""An owner without any keys: people are asked for theirs, and served on them alone."""
+
+import pytest
+from installation import MODEL, PAINTING
+from test_keys import GOOGLE_KEY, TOKEN, bring
+
+from sandbox.client import mask
+
+SETTINGS = {"G2D_IMAGE_MODEL": MODEL, "GOOGLE_API_KEY": "own", "HF_TOKEN": "own"}
+
+
+@pytest.fixture
+def ada(sandbox):
+    return sandbox.person("Ada")
+
+
+def told(sandbox, chat):
+    """The message that asks for keys; its button leads into private."""
+    message = sandbox.wait_for_message(chat, lambda one: "keys of their own" in one.get("text", ""))
+    [[button]] = message["reply_markup"]["inline_keyboard"]
+    assert button["url"].endswith("?start=keys")
+    return message
+
+
+def test_pictures_and_talk_ask_for_keys_and_call_nobody(installation, sandbox, ada):
+    assert installation.delivered(sandbox.say(ada, "/imagine a fox")).reason == "key_needed"
+    told(sandbox, ada)
+    bob = sandbox.person("Bob")
+    sandbox.say(bob, "hello")
+    told(sandbox, bob)
+
+    assert [entry["path"] for entry in (*sandbox.journal("gemini"), *sandbox.journal("router"))] == []
+
+
+def test_whoever_brings_them_is_served_on_them(installation, sandbox, ada):
+    assert "works" in bring(sandbox, ada, "Google", GOOGLE_KEY)
+    assert "works" in bring(sandbox, ada, "HuggingFace", TOKEN)
+    sandbox.clear_journal()
+
+    assert installation.delivered(sandbox.say(ada, "/imagine a fox")).state == "finished"
+    sandbox.say(ada, "echo: hello again")
+    sandbox.wait_for_message(ada, lambda one: one.get("text") == "hello again" and "reply_markup" in one)
+
+    calls = [*sandbox.journal("gemini", "enerateContent"), *sandbox.journal("router", PAINTING)]
+    paid_by = {entry["headers"].get("x-goog-api-key") or entry["headers"].get("authorization") for entry in calls}
+    assert paid_by == {mask(GOOGLE_KEY), f"Bearer {mask(TOKEN)}"}
