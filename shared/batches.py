@@ -16,7 +16,7 @@ from typing import Any
 from shared.catalogue import Catalogue
 from shared.errors import BadBatch, BadParameter, UserError
 from shared.flags import KINDS, Flag, Takes, part, quote
-from shared.ideas import Hint, read_request
+from shared.ideas import MAX_IDEA_LENGTH, Hint, read_request
 from shared.images import SUFFIXES
 from shared.jobs import Address, Job, Request, Sender, State
 from shared.styles import Styles
@@ -215,7 +215,7 @@ def _encodings(content: bytes) -> tuple[str, ...]:
 
 def _check_lines(count: int) -> None:
     if count > MAX_LINES:
-        raise BadBatch("batch_too_many_lines", count=count, most=MAX_LINES)
+        raise BadBatch("batch_too_many_lines", n=count, most=MAX_LINES)
 
 
 def _of_text(text: str) -> tuple[list[Line], str]:
@@ -383,7 +383,7 @@ def _unescape(line: str) -> str:
 def _common(shared: str, most: int) -> list[tuple[Flag, ...]]:
     """The shared parameters, once for each way that their groups allow."""
     if variants(shared) > most:
-        raise BadBatch("batch_too_many_pictures", count=variants(shared), most=most)
+        raise BadBatch("batch_too_many_pictures", n=variants(shared), most=most)
     found = []
     for variant in expand(shared):
         parted = part(variant)
@@ -425,13 +425,13 @@ def _read_lines(  # noqa: PLR0917 - the steps of one reading, taken apart
                 hints.append(hint)
     whole = BatchReading(tuple(requests), tuple(hints), tuple(sorted(problems, key=lambda one: one.line)))
     if whole.pictures > most:
-        raise BadBatch("batch_too_many_pictures", count=whole.pictures, most=most)
+        raise BadBatch("batch_too_many_pictures", n=whole.pictures, most=most)
     return whole
 
 
 def _check_length(line: str) -> None:
     if len(line) > MAX_LINE_LENGTH:
-        raise BadParameter("idea_too_long")
+        raise BadParameter("idea_too_long", n=MAX_IDEA_LENGTH)
 
 
 def _check_variants(line: str, common: int, already: int, most: int) -> int:
@@ -442,9 +442,9 @@ def _check_variants(line: str, common: int, already: int, most: int) -> int:
     """
     count = variants(line) * common
     if count > most:
-        raise BadBatch("batch_too_many_pictures", count=already + count, most=most)
+        raise BadBatch("batch_too_many_pictures", n=already + count, most=most)
     if already > MAX_LINES + most:
-        raise BadBatch("batch_too_many_pictures", count=already + count, most=most)
+        raise BadBatch("batch_too_many_pictures", n=already + count, most=most)
     return count
 
 

@@ -81,7 +81,7 @@ class QueueFull(UserError):
     reason = "queue_full"
 
     def __init__(self, *, most: int) -> None:
-        super().__init__(values={"most": most})
+        super().__init__(values={"n": most})
 
 
 class GroupQueueFull(QueueFull):

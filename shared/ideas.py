@@ -136,7 +136,7 @@ def read_idea(text: str) -> str:
     if not any(unicodedata.category(character) not in WITHOUT_MEANING for character in idea):
         raise NoWordsInIdea
     if len(idea) > MAX_IDEA_LENGTH:
-        raise IdeaTooLong(f"{len(idea)} characters")
+        raise IdeaTooLong(f"{len(idea)} characters", values={"n": MAX_IDEA_LENGTH})
     return idea
 
 

@@ -247,7 +247,7 @@ class BatchDelivery:
                     batch,
                     self._bot.send_document,
                     document=InputFile(await asyncio.to_thread(file.read_bytes), filename=file.name),
-                    caption=say("batch_part", batch.sender.language, part=len(known) + 1, count=len(packed)),
+                    caption=say("batch_part", batch.sender.language, part=len(known) + 1, n=len(packed)),
                     write_timeout=PART_UPLOAD_S,
                     disable_content_type_detection=True,
                 )

@@ -8,6 +8,7 @@ from telegram.constants import ParseMode
 from telegram.error import BadRequest
 
 from services.bot import keyboards
+from services.bot.amounts import duration, number
 from services.bot.captions import units
 from services.bot.locales import say
 from shared.batches import Batch, BatchReading, BatchState, Counts, Way
@@ -23,12 +24,13 @@ BAR = 20  # characters
 
 def summary(reading: BatchReading, seconds: float | None, language: str) -> str:
     """What a batch would be, as Telegram HTML; ``seconds``: how long it may take, where that is known."""
-    lines = [say("batch_summary", language, pictures=reading.pictures, lines=len(reading.requests))]
+    ideas = say("batch_ideas", language, n=len(reading.requests))
+    lines = [say("batch_summary", language, ideas=ideas, n=reading.pictures)]
     if seconds is not None:
-        lines.append(say("batch_estimate", language, time=duration(seconds)))
+        lines.append(say("batch_estimate", language, time=duration(seconds, language)))
     lines += [say(hint.reason, language, **hint.values) for hint in reading.hints[:HINTS_SHOWN]]
     if len(reading.hints) > HINTS_SHOWN:
-        lines.append(say("batch_more_hints", language, count=len(reading.hints) - HINTS_SHOWN))
+        lines.append(say("batch_more_hints", language, n=len(reading.hints) - HINTS_SHOWN))
     return fitting([*lines, *problems(reading, language)])
 
 
@@ -40,7 +42,7 @@ def problems(reading: BatchReading, language: str) -> list[str]:
         f"<b>{problem.line}</b>: {say(problem.reason, language, **problem.values)}"
         for problem in reading.problems[:PROBLEMS_SHOWN]
     ]
-    return [say("batch_problems", language, count=len(reading.problems)), *told]
+    return [say("batch_problems", language, n=len(reading.problems)), *told]
 
 
 def fitting(lines: list[str]) -> str:
@@ -63,16 +65,15 @@ def progress(batch: Batch, counts: Counts, language: str, now: datetime | None =
     if batch.state is BatchState.RUNNING and batch.started_at is not None and done and waiting:
         seconds = max(((now or datetime.now(UTC)) - batch.started_at).total_seconds(), 1.0)
         rate = done / seconds
-        lines.append(say("batch_rate", language, rate=f"{rate * 60:.1f}", time=duration(waiting / rate)))
+        lines.append(
+            say(
+                "batch_rate",
+                language,
+                rate=number(round(rate * 60, 1), language),
+                time=duration(waiting / rate, language),
+            )
+        )
     return "\n".join(lines)
-
-
-def duration(seconds: float) -> str:
-    """``40 s``, ``12 min``, ``3 h 5 min``."""
-    if seconds < 90:
-        return f"{max(1, round(seconds))} s"
-    minutes = round(seconds / 60)
-    return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60} min"
 
 
 def keyboard(batch: Batch, counts: Counts) -> InlineKeyboardMarkup | None:
@@ -95,7 +96,7 @@ def keyboard(batch: Batch, counts: Counts) -> InlineKeyboardMarkup | None:
         case BatchState.PAUSED:
             return InlineKeyboardMarkup([[button(RESUME, say("button_batch_resume", language)), stop]])
         case BatchState.FINISHED if counts.failed:
-            retry = button(RETRY, say("button_batch_retry", language, count=counts.failed))
+            retry = button(RETRY, say("button_batch_retry", language, n=counts.failed))
             return InlineKeyboardMarkup([[retry]])
         case _:
             return None

@@ -3,6 +3,7 @@
 import html
 from collections.abc import Sequence
 
+from services.bot.amounts import number
 from services.bot.locales import say
 from shared.jobs import Job, Parameters, State
 
@@ -45,28 +46,40 @@ def _title(job: Job) -> str:
 
 
 def _facts(job: Job) -> str:
+    language = job.sender.language
     facts = []
     if job.recipe is not None:
         facts.append(name_of(job.recipe.model))
         if job.recipe.seed is not None:
-            facts.append(f"seed {job.recipe.seed}")
-    facts += _wishes(job.request.parameters)
+            facts.append(_say("caption_seed", language, seed=job.recipe.seed))
+    facts += _wishes(job.request.parameters, language)
     if job.ended_at is not None:
-        facts.append(f"{max(1, round((job.ended_at - job.created_at).total_seconds()))} s")
+        seconds = max(1, round((job.ended_at - job.created_at).total_seconds()))
+        facts.append(_say("caption_seconds", language, n=seconds))
     return " · ".join(facts)
 
 
-def _wishes(given: Parameters) -> list[str]:
+def _wishes(given: Parameters, language: str) -> list[str]:
     """What was asked for besides the idea, but the model and seed, which are told anyway."""
-    wishes = {
-        "{0[0]}:{0[1]}": given.ratio,
-        "{}": given.style,
-        "{} steps": given.steps,
-        "cfg {:g}": given.guidance,
-        "no {}": given.negative and shorten(given.negative, MAX_NEGATIVE_UNITS),
-        "raw": given.raw or None,
-    }
-    return [form.format(value) for form, value in wishes.items() if value is not None]
+    wishes = []
+    if given.ratio is not None:
+        wishes.append(f"{given.ratio[0]}:{given.ratio[1]}")
+    if given.style is not None:
+        wishes.append(given.style)
+    if given.steps is not None:
+        wishes.append(_say("caption_steps", language, n=given.steps))
+    if given.guidance is not None:
+        wishes.append(_say("caption_guidance", language, guidance=number(given.guidance, language)))
+    if given.negative:
+        wishes.append(_say("caption_without", language, words=shorten(given.negative, MAX_NEGATIVE_UNITS)))
+    if given.raw:
+        wishes.append(_say("caption_raw", language))
+    return wishes
+
+
+def _say(key: str, language: str, **values: object) -> str:
+    """A sentence as people read it: the caption as a whole is escaped in the end."""
+    return html.unescape(say(key, language, **values))
 
 
 def _remarks(job: Job, wished: str) -> list[str]:
@@ -88,8 +101,10 @@ def _remarks(job: Job, wished: str) -> list[str]:
 def write_choice(siblings: Sequence[Job]) -> str:
     """Write what stands over the numbers of several pictures, as Telegram HTML."""
     done = sum(job.state is State.FINISHED for job in siblings)
-    key = "several_done" if done == len(siblings) else "several_some"
-    return say(key, siblings[0].sender.language, done=done, count=len(siblings))
+    language = siblings[0].sender.language
+    if done == len(siblings):
+        return say("several_done", language, n=done)
+    return say("several_some", language, done=number(done, language), n=len(siblings))
 
 
 def name_of(model: str) -> str:

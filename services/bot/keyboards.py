@@ -82,7 +82,7 @@ def several(jobs: Sequence[Job]) -> InlineKeyboardMarkup:
     rows = [numbers[start : start + A_ROW + 1] for start in range(0, len(numbers), A_ROW + 1)]
     missing = sum(job.state is State.FAILED for job in jobs)
     if missing:
-        label = say("button_rest", jobs[0].sender.language, count=missing)
+        label = say("button_rest", jobs[0].sender.language, n=missing)
         rows.append([InlineKeyboardButton(label, callback_data=data(REST, jobs[0].id))])
     return InlineKeyboardMarkup(rows)
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from telegram import InlineKeyboardButton, InlineKeyboardMarkup
 
+from services.bot.amounts import number
 from services.bot.keyboards import code_of
 from services.bot.locales import say
 from services.bot.paging import Part, part
@@ -65,7 +66,7 @@ class ModelsMenu:
             for one in shown.things
             if one.id is not None
         ]
-        turns = shown.turns(lambda number: f"{START} {listed} {number}")
+        turns = shown.turns(lambda turn: f"{START} {listed} {turn}")
         others = [_button(say(key, language), name) for name, key in LISTS.items() if name != listed]
         return InlineKeyboardMarkup([*_in_pairs(buttons), *([turns] if turns else []), others])
 
@@ -79,7 +80,9 @@ class ModelsMenu:
         if listed == CHAT:
             return [Entry(one.name, one.name, _of_chat_model(one, language)) for one in self._chat_models.offered()]
         if listed == GONE:
-            return [Entry(None, one.name, self._of_gone(one, language)) for one in self._catalogue if not one.offered]
+            # Those that won't come back first: whoever looks here looks for their successors.
+            gone = sorted((one for one in self._catalogue if not one.offered), key=lambda one: not one.retired)
+            return [Entry(None, one.name, self._of_gone(one, language)) for one in gone]
         return [Entry(one.id, one.name, _of_image_model(one, language)) for one in self._catalogue.offered()]
 
     def _of_gone(self, model: Model, language: str) -> str:
@@ -90,17 +93,22 @@ class ModelsMenu:
 
 
 def _of_image_model(model: Model, language: str) -> str:
-    steps = model.steps
-    facts = [
-        _state(model, language),
-        say("models_tags" if model.dialect == "tags" else "models_prose", language),
-        say("models_size", language, width=model.width, height=model.height, most=model.max_side),
-        say("models_negative" if model.takes_negative else "models_no_negative", language),
-        say("models_steps", language, least=steps.least, usual=steps.usual, n=steps.most)
-        if steps
-        else say("models_no_steps", language),
-    ]
-    return "\n".join(facts)
+    return "\n".join(
+        [
+            _state(model, language),
+            say("models_tags" if model.dialect == "tags" else "models_prose", language),
+            say("models_size", language, width=model.width, height=model.height, most=model.max_side),
+            say("models_negative" if model.takes_negative else "models_no_negative", language),
+            _steps(model, language),
+        ]
+    )
+
+
+def _steps(model: Model, language: str) -> str:
+    if model.steps is None:
+        return say("models_no_steps", language)
+    least, usual = number(model.steps.least, language), number(model.steps.usual, language)
+    return say("models_steps", language, least=least, usual=usual, n=model.steps.most)
 
 
 def _state(model: Model, language: str) -> str:

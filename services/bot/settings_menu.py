@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from babel import Locale
 from telegram import InlineKeyboardButton, InlineKeyboardMarkup
 
+from services.bot.amounts import number
 from services.bot.exact_values import PRESETS, OutOfRange, Unreadable, presets, read_number
 from services.bot.keyboards import RATIOS, code_of
 from services.bot.locales import languages, say
@@ -103,7 +104,7 @@ class Menu:
             return InlineKeyboardMarkup([[_button(say("button_reset_sure", language), RESET, SURE)], back])
         if page not in LABELS or page in SWITCHES:
             return self._home(chosen, language, private=private)
-        offers = self._offers(page, chosen)
+        offers = self._offers(page, chosen, language)
         near = next((place for place, (value, _, _) in enumerate(offers) if value == getattr(chosen, page)), 0)
         shown = part(offers, choice, A_PAGE, near=near)
         buttons = [
@@ -117,7 +118,7 @@ class Menu:
         if page in ABOUT and choice != WHY:
             last.append(_button("?", page, WHY))
         a_row = A_ROW if page in PRESETS or page == "ratio" else 2
-        turns = shown.turns(lambda number: data(page, number))
+        turns = shown.turns(lambda turn: data(page, turn))
         return InlineKeyboardMarkup([*_rows(buttons, a_row), *([turns] if turns else []), last, back])
 
     def value(self, name: str, chosen: Preferences, language: str) -> str:
@@ -135,7 +136,9 @@ class Menu:
             return self.chat_model(chosen).name
         if value is None:
             return say("settings_usual", language)
-        return f"{value[0]}:{value[1]}" if name == "ratio" else f"{value:g}" if name in ABOUT else str(value)
+        if name in PRESETS:
+            return number(value, language, grouped=False)
+        return f"{value[0]}:{value[1]}" if name == "ratio" else str(value)
 
     def _home(self, chosen: Preferences, language: str, *, private: bool) -> InlineKeyboardMarkup:
         buttons = []
@@ -158,10 +161,11 @@ class Menu:
             "language": list(languages()),
         }.get(page, [])
 
-    def _offers(self, page: str, chosen: Preferences) -> list[tuple[object, str, str]]:
+    def _offers(self, page: str, chosen: Preferences, language: str) -> list[tuple[object, str, str]]:
         """Value, label and code of each button."""
         if page in PRESETS:
-            return [(number, f"{number:g}", f"{number:g}") for number in presets(page, self.chat_model(chosen))]
+            choices = presets(page, self.chat_model(chosen))
+            return [(one, number(one, language, grouped=False), f"{one:g}") for one in choices]
         if page == "ratio":
             return [(tuple(int(side) for side in ratio.split(":")), ratio, ratio) for ratio in RATIOS]
         return [(one, self._label(page, one), _code(page, one)) for one in self._choices(page)]

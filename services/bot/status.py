@@ -10,6 +10,7 @@ from telegram.constants import ChatAction, ParseMode
 from telegram.error import BadRequest, TelegramError
 
 from services.bot import keyboards
+from services.bot.amounts import duration
 from services.bot.locales import say
 from services.bot.news import wait_for_news
 from shared.errors import StoreAway
@@ -184,6 +185,8 @@ def sentence(shown: str, language: str) -> str:
         )
     if stage in {Stage.WAKING, Stage.RETRYING} and not detail:
         return say(f"status_{stage}_unknown", language)
+    if stage in {Stage.WAKING, Stage.RETRYING}:
+        return say(f"status_{stage}", language, time=duration(float(detail), language))
     if stage == Stage.PAINTING and detail:
         return say("status_painting_in_line", language, detail=detail)
     return say(f"status_{stage}", language, detail=detail)

@@ -8,9 +8,11 @@ from pathlib import Path
 from string import Formatter
 
 import pytest
+from babel.messages.plurals import get_plural
 from babel.messages.pofile import read_po
 from builders import a_job
 
+from services.bot.amounts import duration, number
 from services.bot.app import COMMANDS
 from services.bot.keyboards import AGAIN, BACK, DELETE, EDIT, FILE, MODEL, PROMPT, RATIO, VARY
 from services.bot.locales import isolated, languages, say
@@ -69,12 +71,12 @@ def words_in_code() -> set[str]:
 
 
 def keys_said() -> set[str]:
-    """The keys that stand literally in a call of ``say``."""
+    """The keys that stand literally in a call of ``say``, or of a function that says something in its own way."""
     return {
         node.args[0].value
         for tree in trees()
         for node in ast.walk(tree)
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "say"
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in {"say", "_say"}
         if node.args and isinstance(node.args[0], ast.Constant) and isinstance(node.args[0].value, str)
     }
 
@@ -114,35 +116,66 @@ class TestTheCatalogue:
 
         assert set(ENGLISH) - words_in_code() - made_of_parts - reasons == set()
 
-    @pytest.mark.parametrize("key", ENGLISH)
-    def test_every_sentence_is_html_as_telegram_reads_it(self, key: str) -> None:
-        reader = Reader()
+    @pytest.mark.parametrize("language", languages())
+    def test_every_sentence_is_html_as_telegram_reads_it(self, language: str) -> None:
+        for key, forms in forms_in(language).items():
+            for form in forms:
+                reader = Reader()
 
-        reader.feed(ENGLISH[key])
-        reader.close()
+                reader.feed(form)
+                reader.close()
 
-        assert reader.open == []
-        assert 1 <= len(ENGLISH[key]) <= 4096
-
-    @pytest.mark.parametrize("key", sorted(UNFORMATTED))
-    def test_what_telegram_shows_without_formatting_has_none(self, key: str) -> None:
-        assert not re.search("[<>&{}]", ENGLISH[key])
-        assert len(ENGLISH[key]) <= 64
+                assert reader.open == [], key
+                assert 1 <= len(form) <= 4096, key
 
     @pytest.mark.parametrize("language", languages())
-    def test_every_language_says_everything_with_the_same_gaps(self, language: str) -> None:
+    def test_what_telegram_shows_without_formatting_has_none(self, language: str) -> None:
+        sentences = forms_in(language)
+
+        for key in sorted(UNFORMATTED):
+            assert not re.search("[<>&{}]", sentences[key][-1]), key
+            assert len(sentences[key][-1]) <= 64, key
+
+    @pytest.mark.parametrize("language", languages())
+    def test_every_language_says_everything_with_the_same_gaps_and_tags(self, language: str) -> None:
         sentences = forms_in(language)
 
         assert set(sentences) == set(ENGLISH)
         for key, forms in sentences.items():
-            assert all(forms), key
             # One may be said without its number: "a picture".
             assert gaps(forms[-1]) == gaps(ENGLISH[key]), key
             assert all(gaps(form) <= gaps(ENGLISH[key]) for form in forms), key
+            assert all(tags(form) == tags(ENGLISH[key]) for form in forms), key
+
+    @pytest.mark.parametrize("language", languages())
+    def test_every_language_has_the_plurals_that_it_needs(self, language: str) -> None:
+        needed = get_plural(language).num_plurals
+
+        for key, forms in forms_in(language).items():
+            assert all(forms), key
+            assert len(forms) == (needed if len(ENGLISH_FORMS[key]) > 1 else 1), key
 
 
 def gaps(sentence: str) -> set[str]:
     return {name for _, name, _, _ in Formatter().parse(sentence) if name}
+
+
+def tags(sentence: str) -> list[str]:
+    """The tags in a sentence, in whatever order a language puts its words."""
+    return sorted(re.findall(r"</?[a-z][^>]*>", sentence))
+
+
+class TestAmounts:
+    @pytest.mark.parametrize(
+        ("seconds", "said"), [(0.2, "1 sec"), (40, "40 sec"), (600, "10 min"), (11_100, "3 hr, 5 min")]
+    )
+    def test_a_time_is_told_in_the_units_that_people_use(self, seconds: float, said: str) -> None:
+        assert duration(seconds, "en") == said
+
+    def test_numbers_are_written_as_the_language_writes_them(self) -> None:
+        assert (number(12_345, "en"), number(0.7, "en")) == ("12,345", "0.7")
+        assert number(65_536, "en", grouped=False) == "65536"
+        assert say("batch_more_hints", "en", n=1_234) == "… and 1,234 more remarks."
 
 
 class TestSay:

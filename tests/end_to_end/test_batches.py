@@ -41,7 +41,7 @@ class TestABatchInAMessage:
         sandbox.say(ada, "/batch --ar 16:9\n{red,blue} fox\na boat --n 2\na tree --seed x")
         summary = summary_of(sandbox, ada)
 
-        assert "pictures: 4, from so many ideas: 3" in summary["text"]
+        assert "of 4 pictures, from 3 ideas" in summary["text"]
         assert "leave out: 1" in summary["text"]
         assert installation.rows(ada) == []
 
@@ -118,7 +118,7 @@ class TestABatchInAMessage:
         failed = done(sandbox, ada)
         assert "failed: 1" in failed["text"]
         sandbox.clear_faults()
-        sandbox.press(ada, failed, "🔁 Retry failed (1)")
+        sandbox.press(ada, failed, "🔁 Retry the failed one")
         sandbox.wait_for_message(ada, lambda message: "Done: 2 · failed: 0" in message.get("text", ""))
 
         assert len(sandbox.wait_for_photo(ada, count=2)) == 2
@@ -157,12 +157,12 @@ class TestABatchInAFile:
         file = sandbox.say(ada, None, document=b"a fox\na boat\n", file_name="ideas.txt")
         sandbox.say(ada, "/batch", reply_to_message_id=file["message_id"])
 
-        assert "pictures: 2" in summary_of(sandbox, ada)["text"]
+        assert "of 2 pictures" in summary_of(sandbox, ada)["text"]
 
     @pytest.mark.parametrize(
         ("content", "answer"),
         [
-            (b"idea\n" + b"a fox\n" * 5_001, "5001 lines"),
+            (b"idea\n" + b"a fox\n" * 5_001, "5,001 lines"),
             (b"PK\x03\x04" + bytes(100), "no text file"),
             (b"x" * (20 * 1024 * 1024 + 1), "up to 20 MB"),
             (b"\xef\xbb\xbf\r\n", "no idea in it"),

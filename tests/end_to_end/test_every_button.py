@@ -39,7 +39,7 @@ OF_A_PICTURE = {
 }
 OF_AN_ALBUM = {
     "pick": Button("3"),
-    "rest": Button("🔁 Try the missing 1 again", pictures=1),
+    "rest": Button("🔁 Try the missing one again", pictures=1),
     "again": Button("🔁 Again", ("3",), pictures=1),
     "variations": Button("✨ Variations", ("3",), pictures=4),
     "edit": Button("✏️ Edit prompt", ("3",)),

@@ -44,7 +44,7 @@ class TestSeveralPictures:
         control = control_of(sandbox, ada)
 
         assert len(sandbox.photos(ada)) == 2
-        assert buttons_of(control) == ["1", "3", "🔁 Try the missing 1 again"]
+        assert buttons_of(control) == ["1", "3", "🔁 Try the missing one again"]
 
     def test_each_have_their_own_buttons_behind_their_number(self, installation, sandbox):
         ada = sandbox.person("Ada")
@@ -94,7 +94,7 @@ class TestTheMissingOnes:
         ada = sandbox.person("Ada")
         control = some_missing(sandbox, ada, "a red boat --n 3 --seed 7", 8)
 
-        sandbox.press(ada, control, "🔁 Try the missing 1 again")
+        sandbox.press(ada, control, "🔁 Try the missing one again")
         photo = sandbox.wait_for_photo(ada, count=3)[-1]
 
         assert "media_group_id" not in photo

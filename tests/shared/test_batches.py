@@ -76,11 +76,11 @@ class TestLines:
     def test_too_many_are_refused_with_their_number(self):
         assert refused("a fox\n" * (MAX_LINES + 1)) == (
             "batch_too_many_lines",
-            {"count": MAX_LINES + 1, "most": MAX_LINES},
+            {"n": MAX_LINES + 1, "most": MAX_LINES},
         )
 
     def test_too_many_pictures_are_refused_with_their_number(self):
-        assert refused("a fox --n 10\n" * 101) == ("batch_too_many_pictures", {"count": 1010, "most": 1000})
+        assert refused("a fox --n 10\n" * 101) == ("batch_too_many_pictures", {"n": 1010, "most": 1000})
 
     @pytest.mark.parametrize("nothing", ["", " \n\t\n", "--ar 16:9"])
     def test_none_at_all_is_refused(self, nothing):

@@ -11,12 +11,14 @@ from telegram.ext import ContextTypes
 from telegram.helpers import create_deep_linked_url
 
 from services.bot import settings_menu as menu
+from services.bot.amounts import number
 from services.bot.choices import Choices
 from services.bot.exact_values import PRESETS, OutOfRange, Unreadable, limits, read_number
 from services.bot.handlers.addresses import address_of, answer, sender_of, visible
 from services.bot.languages import told_language
 from services.bot.locales import say
 from services.bot.rights import Admins
+from shared.chat_models import ChatModel
 from shared.preferences import Preferences
 from shared.store.people import People
 
@@ -99,17 +101,17 @@ class Settings:
         label = say(menu.LABELS[name], sender.language)
         model = self._pages.chat_model(await asyncio.to_thread(self._people.in_force, address, sender))
         try:
-            number = read_number(name, message.text or "", model)
+            value = read_number(name, message.text or "", model)
         except (Unreadable, OutOfRange) as error:
-            least, most = (f"{one:g}" for one in limits(name, model))
+            least, most = _range(name, model, sender.language)
             key = "settings_out_of_range" if isinstance(error, OutOfRange) else "settings_unreadable"
             text = say(key, sender.language, name=label, least=least, most=most)
             await context.bot.send_message(text=text, **answer(address))
             return
         whose = sender.id if address.private else address.chat_id
-        chosen = await asyncio.to_thread(self._people.choose, whose, sender.language, **{name: number})
-        value = self._pages.value(name, chosen, sender.language)
-        text = say("settings_line", sender.language, name=label, value=value)
+        chosen = await asyncio.to_thread(self._people.choose, whose, sender.language, **{name: value})
+        shown = self._pages.value(name, chosen, sender.language)
+        text = say("settings_line", sender.language, name=label, value=shown)
         await context.bot.send_message(text=text, **answer(address))
         await self._show(
             name, "", chosen, sender.language, bot=context.bot, chat_id=message.chat_id, message_id=settings_id
@@ -138,7 +140,7 @@ class Settings:
         self, page: str, chosen: Preferences, message: Message, bot: Bot, language: str, person_id: int
     ) -> None:
         """Ask for an exact value. The link in the question tells us later what it was about."""
-        least, most = (f"{one:g}" for one in limits(page, self._pages.chat_model(chosen)))
+        least, most = _range(page, self._pages.chat_model(chosen), language)
         link = create_deep_linked_url(bot.username, f"{FROM_LINK}{page}-{message.message_id}")
         words = say("settings_ask", language, name=say(menu.LABELS[page], language), least=least, most=most)
         where = answer(address_of(message, bot.id))
@@ -188,6 +190,12 @@ def question(message: Message, bot_id: int) -> tuple[str, int] | None:
         if found := _QUESTION.fullmatch(entity.url or ""):
             return (found[1], int(found[2])) if found[1] in PRESETS else None
     return None
+
+
+def _range(name: str, model: ChatModel, language: str) -> tuple[str, str]:
+    """The limits of a number as people would type it."""
+    least, most = limits(name, model)
+    return number(least, language, grouped=False), number(most, language, grouped=False)
 
 
 async def _answer(query: CallbackQuery, text: str | None = None, *, alert: bool = False) -> None:

@@ -15,6 +15,7 @@ from babel.core import negotiate_locale
 from babel.messages.catalog import Catalog
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
+from babel.numbers import format_decimal
 
 DEFAULT = "en"
 _INSERTED = re.compile(r"<code>.*?</code>|\{\w+\}", re.DOTALL)
@@ -26,13 +27,18 @@ def say(key: str, language: str, **values: object) -> str:
     Args:
         key: The sentence's name in the catalogue; an error's ``reason`` is one.
         language: IETF tag; a language that we don't speak is answered in English.
-        values: What goes into the sentence's gaps; escaped here. A whole number ``n`` chooses the plural.
+        values: What goes into the sentence's gaps; escaped here. A whole number ``n`` chooses the plural, and is
+            written as the language writes numbers.
 
     Returns:
         Telegram HTML.
     """
     n = values.get("n")
-    sentence = _sentence(key, spoken(language), n if isinstance(n, int) else None)
+    if isinstance(n, int):
+        sentence = _sentence(key, spoken(language), n)
+        values = values | {"n": format_decimal(n, locale=spoken(language))}
+    else:
+        sentence = _sentence(key, spoken(language), None)
     return sentence.format(**{name: html.escape(str(value), quote=False) for name, value in values.items()})
 
 
