@@ -93,15 +93,13 @@ class ModelsMenu:
 
 
 def _of_image_model(model: Model, language: str) -> str:
-    return "\n".join(
-        [
-            _state(model, language),
-            say("models_tags" if model.dialect == "tags" else "models_prose", language),
-            say("models_size", language, width=model.width, height=model.height, most=model.max_side),
-            say("models_negative" if model.takes_negative else "models_no_negative", language),
-            _steps(model, language),
-        ]
+    facts = (
+        say("models_tags" if model.dialect == "tags" else "models_prose", language),
+        say("models_size", language, width=model.width, height=model.height, most=model.max_side),
+        say("models_negative" if model.takes_negative else "models_no_negative", language),
+        _steps(model, language),
     )
+    return "\n".join([_state(model, language), " · ".join(facts)])
 
 
 def _steps(model: Model, language: str) -> str:

@@ -42,7 +42,7 @@ class TestABatchInAMessage:
         summary = summary_of(sandbox, ada)
 
         assert "of 4 pictures, from 3 ideas" in summary["text"]
-        assert "leave out: 1" in summary["text"]
+        assert "one line that I can't paint" in summary["text"]
         assert installation.rows(ada) == []
 
         sandbox.press(ada, summary, "▶️ Start")

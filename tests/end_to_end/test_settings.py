@@ -175,6 +175,19 @@ class TestAGroup:
         assert people.preferences(group["id"]).as_file
         assert not people.preferences(ada["id"]).as_file
 
+    def test_takes_choices_of_an_admin_who_speaks_in_its_name(self, installation, sandbox, ada):
+        group = sandbox.group(ada)
+        sandbox.say(ada, "/settings", chat=group, as_chat=group["id"])
+        menu = sandbox.wait_for_message(group, lambda message: "Settings of this group" in message.get("text", ""))
+        sandbox.press(ada, menu, "✍️ Longest prompt, tokens")
+        sandbox.press(ada, showing(sandbox, group, menu, "tokens: 80", "Exact"), "✏️ Exact value")
+        question = sandbox.wait_for_message(group, lambda one: "from 10 to 2048" in one.get("text", ""))
+
+        sandbox.say(ada, "123", chat=group, as_chat=group["id"], reply_to_message_id=question["message_id"])
+
+        showing(sandbox, group, menu, "tokens: 123")
+        assert People(installation.database).preferences(group["id"]).prompt_tokens == 123
+
 
 class TestAPicture:
     def test_is_made_as_was_chosen(self, installation, sandbox, ada):
