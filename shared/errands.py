@@ -17,6 +17,19 @@ class Kind(StrEnum):
     WITHDRAW = "withdraw"
 
 
+@dataclass(frozen=True, slots=True)
+class PromptFor:
+    """A prompt with which a picture like another one could be painted.
+
+    Attributes:
+        title: What sets it apart from others, in the asker's language; fits on a button.
+        prompt: English, on one line.
+    """
+
+    title: str
+    prompt: str
+
+
 SILENT = frozenset({Kind.WITHDRAW})  # nobody waits for word of these: they never enter the outbox
 
 

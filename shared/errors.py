@@ -4,7 +4,7 @@ ImagineError
 ├─ UserError        the user can: told why in their language, never retried
 │    EmptyIdea · IdeaTooLong · NoWordsInIdea · BadParameter · BadBatch · QueueFull · IdeaRefused
 │    PictureRefused · AnswerRefused · FileTooLarge · FileNotUnderstood · FileTooLargeToFetch · FileGone
-│    PictureUnreadable · PictureGone · OwnKeyRefused · KeyNeeded
+│    DescriptionRefused · PictureUnreadable · PictureGone · OwnKeyRefused · KeyNeeded
 ├─ TransientError   time can: retried, the user just waits; may carry retry_after
 │    ServiceBusy · ServiceUnreachable · ModelLoading · StillPainting · PromptUnderWay · BadPicture · StoreAway
 ├─ ElsewhereError   another provider or model can: tried at once, the user reads which one painted
@@ -140,6 +140,12 @@ class FileGone(UserError):
     """Telegram has the file of a message no more."""
 
     reason = "file_gone"
+
+
+class DescriptionRefused(UserError):
+    """Gemini would not describe a picture."""
+
+    reason = "description_refused"
 
 
 class PictureUnreadable(UserError):

@@ -18,6 +18,7 @@ from telegram.error import BadRequest, ChatMigrated, Forbidden, RetryAfter, Tele
 
 from services.bot import keyboards
 from services.bot.delivery import MAX_REFUSALS, UNREACHABLE
+from services.bot.descriptions import under_description, write_description
 from services.bot.formatting import Piece, pieces
 from services.bot.handlers.addresses import reply_to
 from services.bot.locales import say
@@ -60,12 +61,16 @@ class Answers:
         """Deliver for the bot with this id.
 
         Args:
-            others: How errands of other kinds than chat get home. Each notes by itself that it was delivered.
+            others: How errands get home whose answer is no message. Each notes by itself that it was delivered.
         """
         self._bot = bot
         self._bot_id = bot_id
         self._errands = errands
-        self._deliver_by: dict[Kind, Deliver] = {Kind.CHAT: self._deliver_chat, **(others or {})}
+        self._deliver_by: dict[Kind, Deliver] = {
+            Kind.CHAT: self._deliver_answer,
+            Kind.DESCRIBE: self._deliver_answer,
+            **(others or {}),
+        }
         self._news = asyncio.Event()
         self._outbox_news = asyncio.Event()
         self._pace = Pace({}, {})
@@ -76,9 +81,13 @@ class Answers:
         self._news.set()
         self._outbox_news.set()
 
-    def promised(self, errand: Errand) -> None:
-        """Take note that an answer's message was sent just now: its first edit keeps its distance."""
-        self._keep_distance(errand)
+    async def promise(self, errand: Errand, text: str, keyboard: InlineKeyboardMarkup | None = None) -> None:
+        """Send the message in which the answer will stand; its first edit keeps its distance."""
+        message_id = await self._post(errand, Piece(unescape(text)), keyboard)
+        if await asyncio.to_thread(self._errands.keep_shown, errand.id, {"messages": [message_id]}):
+            self._keep_distance(errand)
+        else:
+            await self._bot.delete_message(errand.address.chat_id, message_id)
 
     # While it grows
 
@@ -202,7 +211,7 @@ class Answers:
             # The delivery's outer door: the lease runs out, and somebody tries again.
             log.exception("answer not delivered", extra={"errand_id": errand.id})
 
-    async def _deliver_chat(self, errand: Errand) -> None:
+    async def _deliver_answer(self, errand: Errand) -> None:
         if errand.shown is None and datetime.now(UTC) - errand.created_at < PROMISE_TAKES:
             # The message in which it is to stand is being sent.
             await self._later(errand, PROMISE_AGAIN_S)
@@ -252,6 +261,8 @@ class Answers:
 
     def _keyboard(self, errand: Errand) -> InlineKeyboardMarkup | None:
         """What can be done with an answer, or about its failure."""
+        if errand.kind is Kind.DESCRIBE and errand.state is State.FINISHED:
+            return under_description(errand)
         if _can_draw(errand):
             return keyboards.under_answer(errand)
         reason = errand.reason if errand.state is State.FAILED else None
@@ -307,6 +318,8 @@ class Answers:
 
 def whole_answer(errand: Errand) -> list[Piece]:
     """All that is to be said about an errand that has ended: the answer as far as it came, and why no further."""
+    if errand.kind is Kind.DESCRIBE and errand.state is State.FINISHED:
+        return [write_description(errand)]
     said = pieces(errand.answer or "")
     if errand.state is State.FAILED:
         return [*said, _sentence(errand.reason or "unexpected", errand)]

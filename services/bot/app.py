@@ -24,6 +24,8 @@ from services.bot.handlers.batch import BatchCommand
 from services.bot.handlers.buttons import Buttons, edited_job
 from services.bot.handlers.chat import Chat, is_for_gemini
 from services.bot.handlers.commands import is_captioned
+from services.bot.handlers.describe import PATTERN as OF_A_DESCRIPTION
+from services.bot.handlers.describe import Describe
 from services.bot.handlers.failures import failed
 from services.bot.handlers.follow_ups import FollowUps
 from services.bot.handlers.imagine import Imagine, is_our_question
@@ -67,7 +69,7 @@ log = logging.getLogger(__name__)
 
 UPDATES_AT_ONCE = 64
 POLL_S = 30
-COMMANDS = ("imagine", "batch", "new", "queue", "cancel", "settings", "models", "keys", "help", "start")
+COMMANDS = ("imagine", "describe", "batch", "new", "queue", "cancel", "settings", "models", "keys", "help", "start")
 Round = Callable[[], Coroutine[Any, Any, None]]
 
 EVERYTHING_WE_ANSWER = [Update.MESSAGE, Update.EDITED_MESSAGE, Update.CALLBACK_QUERY]
@@ -115,6 +117,7 @@ class Bot:
         self._answers = Answers(bot, self._bot_id, errands)
         chat = Chat(errands, Conversations(database), choices, images, Tickets(celery), self._answers, self._updates)
         self._add_chat(chat, AnswerButtons(errands, choices, imagine, admins))
+        self._add_describe(Describe(errands, jobs, choices, images, Tickets(celery), self._answers, imagine, admins))
         queue = Queue(jobs, Tickets(celery))
         buttons = Buttons(jobs, images, catalogue, imagine, queue, admins)
         help_ = start.Help(catalogue, styles, batch_pictures=settings.batch_pictures)
@@ -244,6 +247,13 @@ class Bot:
         add = self._application.add_handler
         add(CommandHandler("new", chat.start_over, filters.UpdateType.MESSAGE))
         add(CallbackQueryHandler(buttons.press, PATTERN))
+
+    def _add_describe(self, describe: Describe) -> None:
+        new = filters.UpdateType.MESSAGE
+        add = self._application.add_handler
+        add(CommandHandler("describe", describe.command, new))
+        add(MessageHandler(new & self._captioned("describe"), describe.command))
+        add(CallbackQueryHandler(describe.press, OF_A_DESCRIPTION))
 
     def _add_what_nothing_else_takes(self, imagine: Imagine, chat: Chat) -> None:
         new = filters.UpdateType.MESSAGE

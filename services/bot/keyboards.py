@@ -24,7 +24,7 @@ RATIO, MODEL = "ratio", "model"  # without a choice they open their list, with o
 PICK, BACK = "pick", "back"  # one picture with its buttons, and from there to all of its request
 CANCEL = "cancel"
 MENDED_BY_KEYS = {KeyNeeded.reason, OwnKeyRefused.reason}
-STOP, DRAW = "stop", "draw"  # these carry an errand's id
+STOP, DRAW, LIKE = "stop", "draw", "like"  # these carry an errand's id
 
 
 def data(action: str, job_id: int, choice: str = "") -> str:

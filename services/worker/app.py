@@ -20,6 +20,7 @@ from services.health import Heartbeat
 from services.worker.chatting import Chatting
 from services.worker.checking import Checks
 from services.worker.circuits import CircuitBreaker
+from services.worker.describing import Describing
 from services.worker.discovery import Discovery
 from services.worker.errands import ErrandTaker, Handler
 from services.worker.gemini.chat import Companion
@@ -235,6 +236,7 @@ def _errand_handlers(
     images = Images(settings.image_store_url)
     return {
         Kind.CHAT: Chatting(errands, Conversations(database), companions, images),
+        Kind.DESCRIBE: Describing(errands, companions, images),
         Kind.WITHDRAW: Withdrawing(errands, studios),
     }
 

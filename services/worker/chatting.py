@@ -4,16 +4,16 @@ import logging
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any
 
 from obstore.exceptions import NotFoundError
 
+from services.worker.errands import seconds_left
 from services.worker.gemini.chat import CALL_S, Companion, Said
 from services.worker.gemini.files import File
 from services.worker.own_keys import Lent
 from shared.errands import Conversation, Errand
-from shared.errors import FileNotUnderstood, FileTooLarge, OutOfTime
+from shared.errors import FileNotUnderstood, FileTooLarge
 from shared.images import Images
 from shared.store.conversations import Conversations
 from shared.store.errands import Errands
@@ -73,7 +73,7 @@ class Chatting:
                 [*self._history(memory.turns, spare=sum(len(file.data) for file in question.files)), question],
                 summary=memory.summary,
                 writing=errand.writing,
-                seconds=_seconds_left(errand),
+                seconds=seconds_left(errand, CALL_S),
                 hear=self._scribe(errand),
             )
         if answer.end == "stopped" and not answer.text.strip():
@@ -215,12 +215,3 @@ def _newest(turns: Sequence[Errand], tokens: int) -> list[Errand]:
             break
         kept.append(turn)
     return kept[::-1]
-
-
-def _seconds_left(errand: Errand) -> float:
-    if errand.deadline is None:
-        return CALL_S
-    left = (errand.deadline - datetime.now(UTC)).total_seconds()
-    if left <= 0:
-        raise OutOfTime
-    return min(left, CALL_S)

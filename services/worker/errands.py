@@ -7,7 +7,7 @@ from typing import Protocol
 
 from services.worker import retry
 from shared.errands import Errand, Kind
-from shared.errors import ImagineError, PermanentError, StoreAway
+from shared.errors import ImagineError, OutOfTime, PermanentError, StoreAway
 from shared.queue import Tickets
 from shared.store.errand_turns import ErrandTurns
 from shared.store.errands import Errands
@@ -109,3 +109,17 @@ class ErrandTaker:
             log.info("errand lost", extra=fields)
         except StoreAway:
             log.warning("failure not recorded: the database is away", extra=fields)
+
+
+def seconds_left(errand: Errand, most: float) -> float:
+    """Until the errand's deadline, at most so many.
+
+    Raises:
+        OutOfTime: It has passed.
+    """
+    if errand.deadline is None:
+        return most
+    left = (errand.deadline - datetime.now(UTC)).total_seconds()
+    if left <= 0:
+        raise OutOfTime
+    return min(left, most)

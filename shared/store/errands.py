@@ -195,7 +195,7 @@ class Errands:
                     errands.bot_id == bot_id,
                     errands.delivered_at.is_(None),
                     errands.state.in_([State.WORKING, State.WAITING]),
-                    errands.kind == Kind.CHAT,
+                    errands.kind.in_([Kind.CHAT, Kind.DESCRIBE]),
                 )
                 .order_by(errands.id)
                 .limit(most)

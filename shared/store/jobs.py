@@ -228,6 +228,11 @@ class Jobs:
             rows = connection.execute(select(tables.jobs).where(tables.jobs.c.id.in_(job_ids)))
             return [read_job(row) for row in rows]
 
+    def asked_at(self, address: Address) -> Job | None:
+        """The first job of what this message, or this press, asked for."""
+        with self._database.reading() as connection:
+            return self._known(connection, address, None)
+
     def delivered_as(self, bot_id: int, chat_id: int, message_id: int) -> Job | None:
         """The job whose picture this message brought into its chat."""
         jobs = tables.jobs.c
@@ -465,15 +470,16 @@ class Jobs:
     # What people are told
 
     def show_status(self, job_id: int, message_id: int, shown: str) -> bool:
-        """Remember the status message and what it says; False when the picture has overtaken it."""
+        """Remember the status message and what it says; False when the picture, or another one, has overtaken it."""
         with self._database.writing() as connection:
-            delivered_at = connection.scalar(
+            kept = connection.execute(
                 update(tables.jobs)
-                .where(tables.jobs.c.id == job_id)
+                # Of two presses at once each may have sent one.
+                .where(tables.jobs.c.id == job_id, tables.jobs.c.status_message_id.is_(None))
                 .values(status_message_id=message_id, status_shown=shown)
                 .returning(tables.jobs.c.delivered_at)
-            )
-            return delivered_at is None
+            ).first()
+            return kept is not None and kept.delivered_at is None
 
     def change_status(self, job: Job, shown: str) -> bool:
         """Take on the edit from what the status message says to this; False when another process did."""

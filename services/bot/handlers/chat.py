@@ -70,7 +70,10 @@ class Chat:
             question["reply_to"] = quoted
         chosen = await self._choices.in_force(address, sender, context.bot)
         errand, is_new = await asyncio.to_thread(self._accept, question, address, sender, chosen.writing())
-        promise = self._promise(errand, context) if errand.shown is None and errand.state not in ENDED else None
+        promise = None
+        if errand.shown is None and errand.state not in ENDED:
+            keyboard = keyboards.while_answering(errand)
+            promise = self._answers.promise(errand, say("chat_thinking", sender.language), keyboard)
         if is_new:
             await asyncio.to_thread(self._tickets.send)
         if promise is not None:
@@ -111,18 +114,6 @@ class Chat:
             writing=writing,
             conversation_id=conversation.id,
         )
-
-    async def _promise(self, errand: Errand, context: ContextTypes.DEFAULT_TYPE) -> None:
-        """Send the message in which the answer will grow."""
-        message = await context.bot.send_message(
-            text=say("chat_thinking", errand.sender.language),
-            reply_markup=keyboards.while_answering(errand),
-            **answer(errand.address),
-        )
-        if await asyncio.to_thread(self._errands.keep_shown, errand.id, {"messages": [message.message_id]}):
-            self._answers.promised(errand)
-        else:
-            await message.delete()
 
 
 def is_for_gemini(message: Message, bot: User) -> bool:

@@ -3,6 +3,7 @@
 import json
 import re
 import unicodedata
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -93,17 +94,31 @@ def text_of(candidate: types.Candidate) -> str:
 
 def read_draft(text: str) -> Draft | None:
     """Read the JSON that was asked for, also from inside a Markdown fence or among other words."""
+    for read in _values(text):
+        first = read[0] if isinstance(read, list) and read else read
+        if isinstance(first, dict) and (draft := _draft(first)):
+            return draft
+    return None
+
+
+def read_object(text: str, field: str) -> dict[str, Any] | None:
+    """Read the JSON object with this field, as ``read_draft`` reads its own; a list alone is taken for the field."""
+    for read in _values(text):
+        if isinstance(read, dict) and field in read:
+            return read
+        if isinstance(read, list):
+            return {field: read}
+    return None
+
+
+def _values(text: str) -> Iterator[Any]:
+    """What a text may be meant for as JSON."""
     fenced = _FENCED.search(text)
     for candidate in (text, fenced[1] if fenced else "", text[text.find("{") : text.rfind("}") + 1]):
         try:
-            read = json.loads(candidate, strict=False)
+            yield json.loads(candidate, strict=False)
         except (ValueError, RecursionError):
             continue
-        if isinstance(read, list) and read:
-            read = read[0]
-        if isinstance(read, dict) and (draft := _draft(read)):
-            return draft
-    return None
 
 
 def salvage(text: str) -> Draft | None:

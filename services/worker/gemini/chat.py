@@ -50,6 +50,21 @@ class Said:
 
 
 @dataclass(frozen=True, slots=True)
+class Form:
+    """What an answer is to look like that is no talk.
+
+    Attributes:
+        instruction: What Gemini is told instead of being a companion.
+        schema: The JSON that is wanted.
+        example: It in words, for models that take no schema.
+    """
+
+    instruction: str
+    schema: types.Schema
+    example: str
+
+
+@dataclass(frozen=True, slots=True)
 class Answer:
     """What was answered.
 
@@ -89,6 +104,7 @@ class _Wish:
     writing: Writing
     ends_at: float
     hear: Callable[[str], bool]
+    form: Form | None
 
 
 _Result = Answer | Failure | ImagineError
@@ -125,7 +141,8 @@ class Companion:
         summary: str | None = None,
         writing: Writing | None = None,
         seconds: float = CALL_S,
-        hear: Callable[[str], bool],
+        hear: Callable[[str], bool] = lambda _: False,
+        form: Form | None = None,
     ) -> Answer:
         """Answer the last of the turns.
 
@@ -133,6 +150,7 @@ class Companion:
             turns: History and question, oldest first; the last is the person's.
             summary: What was said before them.
             hear: Is given the text as far as it has come, at each piece; True ends the stream.
+            form: Where no talk is wanted, what the answer is to look like.
 
         Raises:
             AnswerRefused: Gemini will not answer this, or broke off for its rules.
@@ -141,7 +159,7 @@ class Companion:
             BadCredentials: The key, the country or the billing.
             UnexpectedAnswer: No model was left, or none answered.
         """
-        wish = _Wish(tuple(turns), summary, writing or Writing(), time.monotonic() + seconds, hear)
+        wish = _Wish(tuple(turns), summary, writing or Writing(), time.monotonic() + seconds, hear, form)
         asked = plain_name(wish.writing.model or self._model)
         way = self._known_ways.get(asked, _Way(asked))
         gone: list[str] = []
@@ -196,7 +214,7 @@ class Companion:
         seconds = wish.ends_at - time.monotonic()
         if seconds <= 0:
             return ServiceUnreachable("no time left to ask Gemini")
-        contents, config = compose(wish.turns, wish.summary, wish.writing, way, self._safety)
+        contents, config = compose(wish.turns, wish.summary, wish.writing, way, self._safety, wish.form)
         pieces = self._gemini.stream(way.model, contents, config, seconds=min(seconds, CALL_S), silence_s=SILENCE_S)
         with closing(pieces):
             return _listen(pieces, way.model, wish.writing.output_tokens or OUTPUT_TOKENS, wish.hear)
@@ -252,13 +270,22 @@ def _ended(answer: Answer, end: str) -> _Result:
     return ServiceBusy(f"an empty answer, ended by {end}")
 
 
-def compose(
-    turns: Sequence[Said], summary: str | None, writing: Writing, way: _Way, safety: list[types.SafetySetting]
+def compose(  # noqa: PLR0917
+    turns: Sequence[Said],
+    summary: str | None,
+    writing: Writing,
+    way: _Way,
+    safety: list[types.SafetySetting],
+    form: Form | None = None,
 ) -> tuple[list[types.Content], types.GenerateContentConfig]:
     """Put the question together, of the fields that the model takes."""
     family = family_of(way.model)
     config: dict[str, Any] = {}
-    instruction = INSTRUCTION
+    instruction = form.instruction if form else INSTRUCTION
+    if form and "schema" in way.refused:
+        instruction += f"\n\nAnswer with one JSON object like {form.example}, and nothing else."
+    elif form:
+        config |= {"response_mime_type": "application/json", "response_schema": form.schema}
     if summary:
         instruction += f"\n\nWhat was said earlier in this conversation, in short:\n<summary>\n{summary}\n</summary>"
     contents = [_content(turn) for turn in turns]
