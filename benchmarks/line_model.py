@@ -11,8 +11,7 @@ import random
 from collections import deque
 from dataclasses import dataclass, field
 
-from services.worker.tasks import slots_for_batches
-from shared.shares import Shares
+from shared.shares import Shares, slots_for_batches
 from shared.store.line import NOTHING_YET, let_in_at
 
 ASKS_AGAIN = 20  # pictures that somebody who always waits asks for at a time

@@ -27,3 +27,8 @@ class Shares:
         """By how much a picture pushes its person back, in turns."""
         weight = self.weights.get(user_id, 1.0)
         return 1 / (weight * BATCH_WEIGHT) if in_batch else 1 / weight
+
+
+def slots_for_batches(slots: int) -> int:
+    """How many of a worker's slots batches may have: an eighth is kept free for what is asked for alone."""
+    return max(slots - max(slots // 8, 1), 1)

@@ -1,10 +1,16 @@
 """Numbers and spans of time as a language writes them. Pure."""
 
+import math
+
 from babel.lists import format_list
 from babel.numbers import format_decimal
 from babel.units import format_unit
 
 from services.bot.locales import spoken
+
+MINUTE, HOUR = 60, 3600
+# Up to so many seconds, in steps of so many: a guess that claims to be exact is none.
+GRAINS = ((MINUTE, 10), (10 * MINUTE, MINUTE), (HOUR, 5 * MINUTE), (math.inf, HOUR // 2))
 
 
 def number(value: float, language: str, *, grouped: bool = True) -> str:
@@ -21,6 +27,12 @@ def duration(seconds: float, language: str) -> str:
         return _unit(minutes, "minute", language)
     parts = [_unit(minutes // 60, "hour", language), _unit(minutes % 60, "minute", language)]
     return format_list(parts, style="unit-short", locale=spoken(language))
+
+
+def rounded(seconds: float) -> int:
+    """Seconds, at least 10, rounded up to what can honestly be said of a guess."""
+    grain = next(step for most, step in GRAINS if seconds <= most)
+    return max(math.ceil(seconds / grain), 1) * grain
 
 
 def _unit(value: int, unit: str, language: str) -> str:

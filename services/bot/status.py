@@ -10,12 +10,13 @@ from telegram.constants import ChatAction, ParseMode
 from telegram.error import BadRequest, TelegramError
 
 from services.bot import keyboards
-from services.bot.amounts import duration
+from services.bot.amounts import duration, rounded
 from services.bot.locales import say
 from services.bot.news import wait_for_news
 from shared.errors import StoreAway
 from shared.jobs import ENDED, Job, Stage, State
-from shared.store.jobs import Jobs
+from shared.store.jobs import MOST_BEFORE, Jobs
+from shared.store.waits import Waits
 
 log = logging.getLogger(__name__)
 
@@ -36,10 +37,11 @@ ACTION_EVERY_S = 4.5  # a chat action lasts five seconds
 class Status:
     """Keeps the status messages of this bot's jobs true."""
 
-    def __init__(self, bot: Bot, bot_id: int, jobs: Jobs) -> None:
+    def __init__(self, bot: Bot, bot_id: int, jobs: Jobs, waits: Waits) -> None:
         self._bot = bot
         self._bot_id = bot_id
         self._jobs = jobs
+        self._waits = waits
         self._changed: set[int] = set()
         self._news = asyncio.Event()
         self._looked_at = 0.0
@@ -54,6 +56,11 @@ class Status:
         """Take note that a job's status message was sent just now: its first edit keeps its distance."""
         self._next_edit_at[job.address.chat_id] = asyncio.get_running_loop().time() + _pause(job)
         self.changed(job.id)
+
+    def describe_waiting(self, job: Job) -> str:
+        """What is said of a job that no worker has begun. Blocks."""
+        place = self._jobs.position(job.id) or 1
+        return describe_place(place, self._waits.seconds(place))
 
     async def keep_true(self) -> None:
         """Edit what has changed. Runs until cancelled."""
@@ -111,10 +118,11 @@ class Status:
     async def _look(self) -> dict[int, tuple[Job, str]]:
         line = await asyncio.to_thread(self._jobs.line, self._bot_id, most=MOST_SHOWN)
         under_way = await asyncio.to_thread(self._jobs.under_way, self._bot_id, most=MOST_SHOWN)
+        pace = await asyncio.to_thread(self._waits.pace) if line else None
         found = {job.id: (job, describe(job)) for job in under_way if job.request.count == 1}
         for place, job in line:
             if job.claims == 0:
-                found[job.id] = job, f"{Stage.QUEUED}:{place}"
+                found[job.id] = job, describe_place(place, pace.seconds(place) if pace else None)
         return found
 
     async def _show(self, job: Job, shown: str) -> bool:
@@ -170,6 +178,15 @@ def describe(job: Job) -> str:
     return str(job.stage)
 
 
+def describe_place(place: int, seconds: float | None) -> str:
+    """What is said of a job in the line: its place, from 1, and in about how many seconds its picture is there."""
+    shown = f"{Stage.QUEUED}:{place}"
+    # Of those whom nobody counted, nobody knows how long they take.
+    if seconds is None or place > MOST_BEFORE + 1:
+        return shown
+    return f"{shown}:{rounded(seconds)}"
+
+
 def describe_several(siblings: Sequence[Job]) -> str:
     """What the status message of several pictures says: how many are done; before the first, what the first does."""
     done = sum(job.state in ENDED for job in siblings)
@@ -180,9 +197,7 @@ def sentence(shown: str, language: str) -> str:
     """Say it to a person, as Telegram HTML."""
     stage, _, detail = shown.partition(":")
     if stage == Stage.QUEUED:
-        return (
-            say("status_queued", language, detail=detail) if detail not in {"", "1"} else say("status_next", language)
-        )
+        return _place(detail, language)
     if stage in {Stage.WAKING, Stage.RETRYING} and not detail:
         return say(f"status_{stage}_unknown", language)
     if stage in {Stage.WAKING, Stage.RETRYING}:
@@ -190,3 +205,14 @@ def sentence(shown: str, language: str) -> str:
     if stage == Stage.PAINTING and detail:
         return say("status_painting_in_line", language, detail=detail)
     return say(f"status_{stage}", language, detail=detail)
+
+
+def _place(detail: str, language: str) -> str:
+    place, _, seconds = detail.partition(":")
+    if place in {"", "1"}:
+        text = say("status_next", language)
+    elif int(place) > MOST_BEFORE + 1:
+        text = say("status_queued_far", language, n=MOST_BEFORE)
+    else:
+        text = say("status_queued", language, detail=place)
+    return f"{text}\n{say('status_estimate', language, time=duration(float(seconds), language))}" if seconds else text

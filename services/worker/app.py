@@ -50,6 +50,7 @@ from shared.store.jobs import Jobs
 from shared.store.keys import Keys
 from shared.store.models import Models
 from shared.store.turns import Turns
+from shared.store.waits import Workers
 from shared.styles import Styles
 
 log = logging.getLogger(__name__)
@@ -102,6 +103,7 @@ class Worker:
         self._chat_surveying = ChatSurveying(_gemini(settings), Models(database))
         pipeline = _pipeline(settings, database, jobs, hub, self._own_keys, studios)
         turns = Turns(database, lease=lease, deadline=deadline, shares=settings.shares)
+        self._workers, self._lease = Workers(database), lease
         self._taker = TurnTaker(
             self.name, turns, jobs, pipeline, self._tickets, errands=self._errands, slots=settings.slots
         )
@@ -128,6 +130,7 @@ class Worker:
             # Whoever held a lease in this folder's database is dead: only one process at a time may use it.
             self._turns.release(None)
             self._errand_turns.release(None)
+            self._workers.gone(None)
         celery_state.should_stop = None
         for thread in (self._consumer, *self._rounds):
             thread.start()
@@ -144,6 +147,7 @@ class Worker:
         self._consumer.join(seconds)
         self._stopping.set()
         try:
+            self._workers.gone(self.name)
             released = self._turns.release(self.name) + self._errand_turns.release(self.name)
         except StoreAway:
             released = None  # Their leases run out by themselves.
@@ -188,6 +192,7 @@ class Worker:
         self._errand_turns.renew(self.name, self._errands.in_hand())
         self._renewed_at = time.monotonic()
         if self._consumer.is_alive():
+            self._workers.beat(self.name, self._settings.slots, lease=self._lease)
             self._heartbeat.beat()
 
     def _check_keys(self) -> None:

@@ -14,6 +14,7 @@ from services.worker.pipeline import Pipeline
 from shared.errors import ImagineError, PermanentError, StillPainting, StoreAway
 from shared.jobs import Attempt, Job
 from shared.queue import TASK, Tickets
+from shared.shares import slots_for_batches
 from shared.store.jobs import Jobs, LostTurn
 from shared.store.turns import Turns
 
@@ -144,11 +145,6 @@ class TurnTaker:
                 self._jobs.give_up(job, reason, attempts)
                 level = logging.ERROR if isinstance(error, PermanentError) else logging.INFO
                 log.log(level, "job given up", extra=fields)
-
-
-def slots_for_batches(slots: int) -> int:
-    """How many of a worker's slots batches may have: an eighth is kept free for what is asked for alone."""
-    return max(slots - max(slots // 8, 1), 1)
 
 
 class _Claim:

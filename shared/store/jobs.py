@@ -7,7 +7,7 @@ from dataclasses import asdict, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
-from sqlalchemy import ColumnElement, Connection, and_, bindparam, func, insert, or_, select, update
+from sqlalchemy import Connection, and_, bindparam, func, insert, or_, select, tuple_, update
 
 from shared.errors import ImagineError, QueueFull, StoreAway
 from shared.jobs import ENDED, Address, Attempt, Job, Lineage, Parameters, Prompt, Recipe, Request, Sender, Stage, State
@@ -20,6 +20,11 @@ from shared.store.withdrawals import withdraw
 
 MOST_SEED = 2**63 - 1  # what a column of 64 bits holds
 SEEDS = 2**32  # a seed is below this
+MOST_BEFORE = 1_000  # in the line: who stands behind more isn't told how many
+
+# Queued, or held outside batches: those come in as places become free, at their turns. Each part has its own index.
+IN_LINE = (state_is(State.QUEUED), and_(state_is(State.HELD), tables.jobs.c.batch_id.is_(None)))
+IN_ORDER = (tables.jobs.c.turn, tables.jobs.c.id)
 PAUSES_S = (0.2, 0.5, 1.0, 2.0, 4.0, 8.0, 15.0)  # between tries to write while the database is away
 
 T = TypeVar("T")
@@ -86,11 +91,6 @@ def _columns(request: Request, address: Address, sender: Sender, lineage: Lineag
         "picture_type": request.picture.media_type if request.picture else None,
         **_prompt_columns(lineage.prompt if lineage else None),
     }
-
-
-def _in_line() -> ColumnElement[bool]:
-    """Queued, or held outside batches: those come in as places become free, at their turns."""
-    return or_(state_is(State.QUEUED), and_(state_is(State.HELD), tables.jobs.c.batch_id.is_(None)))
 
 
 def _numbered(request: Request, number: int, lineage: Lineage | None = None) -> dict[str, Any]:
@@ -499,15 +499,15 @@ class Jobs:
 
     def line(self, bot_id: int, *, most: int) -> list[tuple[int, Job]]:
         """The first ``most`` jobs of the queue, of them this bot's with a status message: (position from 1, job)."""
+        first = (select(tables.jobs).where(part).order_by(*IN_ORDER).limit(most) for part in IN_LINE)
         with self._database.reading() as connection:
-            rows = connection.execute(
-                select(tables.jobs).where(_in_line()).order_by(tables.jobs.c.turn, tables.jobs.c.id).limit(most)
-            )
-            return [
-                (place, read_job(row))
-                for place, row in enumerate(rows, 1)
-                if row.bot_id == bot_id and row.status_message_id is not None
-            ]
+            found = [row for part in first for row in connection.execute(part)]
+        found.sort(key=lambda row: (row.turn, row.id))
+        return [
+            (place, read_job(row))
+            for place, row in enumerate(found[:most], 1)
+            if row.bot_id == bot_id and row.status_message_id is not None
+        ]
 
     def under_way(self, bot_id: int, *, most: int) -> list[Job]:
         """This bot's jobs that a worker has begun and that have a status message."""
@@ -524,16 +524,20 @@ class Jobs:
             )
             return [read_job(row) for row in rows]
 
-    def position(self, job_id: int) -> int | None:
-        """Place in the line, from 1, those who are held behind it included; None when the job isn't in it."""
-        queued = _in_line()
-        mine = select(tables.jobs.c.turn).where(tables.jobs.c.id == job_id, queued).scalar_subquery()
-        before = select(func.count()).where(
-            queued,
-            or_(tables.jobs.c.turn < mine, (tables.jobs.c.turn == mine) & (tables.jobs.c.id <= job_id)),
-        )
+    def position(self, job_id: int, *, most: int = MOST_BEFORE) -> int | None:
+        """Place in the line, from 1, those who are held behind it included; None when the job isn't in it.
+
+        It is ``most + 2`` for all who stand behind more than ``most`` others: a longer line is not counted.
+        """
+        jobs = tables.jobs.c
         with self._database.reading() as connection:
-            return connection.scalar(before) or None
+            mine = connection.execute(select(jobs.turn, jobs.id).where(jobs.id == job_id, or_(*IN_LINE))).first()
+            if mine is None:
+                return None
+            before = tuple_(jobs.turn, jobs.id) < tuple_(mine.turn, mine.id)
+            some = (select(jobs.id).where(part, before).limit(most + 1).subquery() for part in IN_LINE)
+            count = sum(connection.scalar(select(func.count()).select_from(found)) or 0 for found in some)
+            return min(count, most + 1) + 1
 
     def chats_at_work(self, bot_id: int, *, most: int) -> list[tuple[int, int | None]]:
         """The (chat, topic) pairs for which a picture is being made at this moment."""

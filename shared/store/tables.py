@@ -161,6 +161,7 @@ jobs = Table(
     # A worker keeps some slots free of batches, and fills them from here.
     Index("ix_jobs_queued_alone", "turn", "id", **_when("state = 'queued' AND batch_id IS NULL")),
     Index("ix_jobs_held", "user_id", "turn", **_when("state = 'held' AND batch_id IS NULL")),
+    Index("ix_jobs_held_alone", "turn", "id", **_when("state = 'held' AND batch_id IS NULL")),
     Index("ix_jobs_held_in_batch", "batch_id", "turn", **_when("state = 'held' AND batch_id IS NOT NULL")),
     Index(
         "ix_jobs_in_group",
@@ -245,6 +246,8 @@ batches = Table(
     # The way home.
     Column("status_message_id", BigInteger),
     Column("status_shown", Text, comment="What the progress message says"),
+    Column("sending", Json, comment="Jobs whose pictures Telegram may have got"),
+    Column("witness", Json, comment="What the progress message certainly said before"),
     Column("delivery_lease_until", Instant),
     Column("delivery_not_before", Instant),
     Column("delivery_tries", Integer, nullable=False, server_default="0"),
@@ -348,4 +351,12 @@ models = Table(
     Column("place", Integer, nullable=False, comment="In the list, the best first"),
     Column("card", Json, nullable=False, comment="What the service tells of it"),
     Column("seen_at", Instant, nullable=False, comment="When the service named it last"),
+)
+
+workers = Table(
+    "workers",
+    metadata,
+    Column("name", String(64), primary_key=True),
+    Column("slots", Integer, nullable=False, comment="Jobs that it works at, at a time"),
+    Column("alive_until", Instant, nullable=False, comment="Unless it says so again"),
 )

@@ -16,6 +16,7 @@ from builders import (
     BOT,
     FOX_RECIPE,
     RED_FOX,
+    UNCAPPED,
     an_attempt,
     claim,
     read,
@@ -506,6 +507,18 @@ class TestPlaceInTheLine:
 
         assert Jobs(database).position(first.id) == 1
         assert Jobs(database).position(second.id) is None
+
+    def test_behind_many_it_is_enough_to_know_that_they_are_many(self, database: Database) -> None:
+        jobs = [submit(database, user=number) for number in range(1, 8)]
+
+        assert [Jobs(database).position(job.id, most=4) for job in jobs] == [1, 2, 3, 4, 5, 6, 6]
+
+    def test_those_who_are_held_stand_in_the_line_at_their_turns(self, database: Database) -> None:
+        shares = replace(UNCAPPED, in_flight=1)
+        mine = [submit(database, user=1, shares=shares) for _ in range(3)]
+        other = submit(database, user=2, shares=shares)
+
+        assert [Jobs(database).position(job.id) for job in (mine[0], other, mine[1], mine[2])] == [1, 2, 3, 4]
 
     def test_an_ended_or_unknown_job_has_no_place(self, database: Database) -> None:
         ended = submit_and_finish(database)

@@ -19,7 +19,7 @@ from shared.catalogue import Catalogue
 from shared.errors import EmptyIdea, QueueFull, UserError
 from shared.ideas import Hint, read_request
 from shared.images import Images
-from shared.jobs import ENDED, Address, Job, Lineage, Picture, Request, Sender, Stage
+from shared.jobs import ENDED, Address, Job, Lineage, Picture, Request, Sender
 from shared.queue import Tickets
 from shared.store.jobs import Jobs
 from shared.styles import Styles
@@ -135,27 +135,26 @@ class Imagine:
             Whether the request is new; False also where this person has asked for too much, and was told so.
         """
         try:
-            job, is_new, place = await asyncio.to_thread(self._accept, request, address, sender, lineage)
+            job, is_new, shown = await asyncio.to_thread(self._accept, request, address, sender, lineage)
         except QueueFull as error:
             text = say(error.reason, sender.language, **error.values)
             await context.bot.send_message(text=text, **answer(address))
             return False
         if is_new:
             await asyncio.gather(
-                asyncio.to_thread(self._tickets.send, request.count), self._promise(job, place, context)
+                asyncio.to_thread(self._tickets.send, request.count), self._promise(job, shown, context)
             )
         elif job.status_message_id is None and job.state not in ENDED:
-            await self._promise(job, place, context)
+            await self._promise(job, shown, context)
         return is_new
 
     def _accept(
         self, request: Request, address: Address, sender: Sender, lineage: Lineage | None
-    ) -> tuple[Job, bool, int | None]:
+    ) -> tuple[Job, bool, str]:
         job, is_new = self._jobs.submit(request, address=address, sender=sender, lineage=lineage)
-        return job, is_new, self._jobs.position(job.id)
+        return job, is_new, self._status.describe_waiting(job)
 
-    async def _promise(self, job: Job, place: int | None, context: ContextTypes.DEFAULT_TYPE) -> None:
-        shown = f"{Stage.QUEUED}:{place or 1}"
+    async def _promise(self, job: Job, shown: str, context: ContextTypes.DEFAULT_TYPE) -> None:
         message = await context.bot.send_message(
             text=sentence(shown, job.sender.language),
             reply_markup=keyboards.status(job),
