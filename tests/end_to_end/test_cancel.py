@@ -81,3 +81,92 @@ class TestCancel:
         sandbox.press(ada, listed, "✖ 1")
 
         no_picture_comes(installation, sandbox, ada, request_)
+
+
+class TestTheList:
+    """Of one's own things in one chat, with buttons for their owner alone."""
+
+    @pytest.fixture
+    def busy(self, sandbox, ada):
+        """Nothing that is asked for gets painted."""
+        sandbox.arm("router", path=PAINTING, times=None, gate="painter")
+        yield
+        sandbox.open_gate("painter")
+
+    def listed(self, sandbox, chat, words):
+        return sandbox.wait_for_message(chat, lambda one: words in one.get("text", ""))
+
+    def labels(self, message):
+        return [button["text"] for row in message["reply_markup"]["inline_keyboard"] for button in row]
+
+    def test_has_pages(self, installation, sandbox, ada, busy):
+        for number in range(1, 11):
+            sandbox.say(ada, f"/imagine fox {number}")
+        wait_until(lambda: len(installation.rows(ada)) == 10)
+
+        sandbox.say(ada, "/queue")
+        first = self.listed(sandbox, ada, "You wait for 10 things here")
+        assert self.labels(first) == [*(f"✖ {number}" for number in range(1, 9)), "▶️", "✖ Cancel all 10"]
+        sandbox.press(ada, first, "▶️")
+        second = self.listed(sandbox, ada, "9. fox 9")
+
+        assert second["message_id"] == first["message_id"]
+        assert self.labels(second) == ["✖ 9", "✖ 10", "◀️", "✖ Cancel all 10"]
+        sandbox.press(ada, second, "✖ Cancel all 10")
+        self.listed(sandbox, ada, "aren't waiting for anything")
+
+    def test_shows_what_is_left_after_one_was_cancelled(self, installation, sandbox, ada, busy):
+        for idea in ("a fox", "a boat", "a tree"):
+            sandbox.say(ada, f"/imagine {idea}")
+        wait_until(lambda: len(installation.rows(ada)) == 3)
+        sandbox.say(ada, "/queue")
+
+        message = self.listed(sandbox, ada, "2. a boat")
+        [first, second] = [sandbox.press(ada, message, "✖ 2") for _ in range(2)]
+        left = self.listed(sandbox, ada, "2. a tree")
+
+        assert "a boat" not in left["text"]
+        said = sorted(
+            sandbox.wait_for(lambda query=query: (got := sandbox.callback(query))["answered"] and got)["text"]
+            for query in (first, second)
+        )
+        assert (said[0], said[1][:8]) == ("Cancelled.", "There is")
+        assert [row.state for row in installation.rows(ada)].count(State.CANCELLED) == 1
+
+    def test_cancels_all_of_one_person_with_their_batches_and_nothing_of_others(self, installation, sandbox, ada, busy):
+        bob = sandbox.person("Bob")
+        group = sandbox.group(ada, bob)
+        sandbox.say(ada, "/batch\na boat --n 3", chat=group)
+        summary = sandbox.wait_for_message(group, lambda one: "▶️ Start" in str(one.get("reply_markup")))
+        sandbox.press(ada, summary, "▶️ Start")
+        wait_until(lambda: len(installation.rows(group)) == 3)
+        mine = sandbox.say(ada, "/imagine a fox", chat=group)
+        theirs = sandbox.say(bob, "/imagine a tree", chat=group)
+        wait_until(lambda: installation.row(mine) and installation.row(theirs))
+
+        sandbox.say(ada, "/queue", chat=group)
+        message = self.listed(sandbox, group, "You wait for 2 things here")
+        assert "A batch of 3 pictures" in message["text"]
+        assert "a tree" not in message["text"]
+        refused = sandbox.press(bob, message, "✖ Cancel all 2")
+        answer = sandbox.wait_for(lambda: (got := sandbox.callback(refused))["answered"] and got)
+        assert answer["show_alert"]
+        assert {row.state for row in installation.rows(group)} & {State.CANCELLED} == set()
+        sandbox.press(ada, message, "✖ Cancel all 2")
+        self.listed(sandbox, group, "aren't waiting for anything")
+
+        sandbox.wait_for_message(group, lambda one: "batch is cancelled" in one.get("text", ""))
+        states = {row.idea: row.state for row in installation.rows(group)}
+        assert (states["a boat"], states["a fox"]) == (State.CANCELLED, State.CANCELLED)
+        assert states["a tree"] not in {State.CANCELLED, State.FAILED}
+
+    def test_a_batch_is_cancelled_in_reply_to_its_message(self, installation, sandbox, ada, busy):
+        asked = sandbox.say(ada, "/batch\na boat --n 3")
+        summary = sandbox.wait_for_message(ada, lambda one: "▶️ Start" in str(one.get("reply_markup")))
+        sandbox.press(ada, summary, "▶️ Start")
+        wait_until(lambda: len(installation.rows(ada)) == 3)
+
+        sandbox.say(ada, "/cancel", reply_to_message_id=asked["message_id"])
+
+        sandbox.wait_for_message(ada, lambda one: "batch is cancelled" in one.get("text", ""))
+        assert {row.state for row in installation.rows(ada)} == {State.CANCELLED}

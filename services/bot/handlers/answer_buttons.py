@@ -10,8 +10,8 @@ from services.bot import keyboards
 from services.bot.choices import Choices
 from services.bot.formatting import pieces
 from services.bot.handlers.addresses import address_of_press
-from services.bot.handlers.buttons import acknowledge
 from services.bot.handlers.imagine import Imagine
+from services.bot.handlers.presses import acknowledge
 from services.bot.locales import say
 from services.bot.rights import Admins
 from shared.errands import Errand

@@ -15,13 +15,14 @@ from telegram import (
     Update,
 )
 from telegram.constants import ParseMode
-from telegram.error import BadRequest, TelegramError
+from telegram.error import BadRequest
 from telegram.ext import ContextTypes
 
 from services.bot import keyboards
 from services.bot.captions import shorten, units, write_caption, write_choice
 from services.bot.handlers.addresses import address_of, address_of_press, answer, sender_of, visible
 from services.bot.handlers.imagine import Imagine
+from services.bot.handlers.presses import acknowledge
 from services.bot.handlers.queue import Queue
 from services.bot.locales import languages, say
 from services.bot.rights import Admins
@@ -313,12 +314,3 @@ async def _delete(press: Press) -> None:
         await acknowledge(press.query, say("pressed_deleted" if gone else "pressed_not_deleted", press.language))
         return
     await acknowledge(press.query, say("pressed_deleted", press.language))
-
-
-async def acknowledge(query: CallbackQuery, text: str | None = None, *, alert: bool = False) -> None:
-    """Answer a press, so that the button stops waiting."""
-    try:
-        await query.answer(text, show_alert=alert)
-    except TelegramError:
-        # An answer that comes too late is refused; the press counts all the same.
-        return

@@ -12,9 +12,9 @@ from services.bot.answers import Answers
 from services.bot.choices import Choices
 from services.bot.descriptions import prompts_of
 from services.bot.handlers.addresses import address_of, address_of_press, answer, sender_of
-from services.bot.handlers.buttons import acknowledge
 from services.bot.handlers.files import fetch, picture_in
 from services.bot.handlers.imagine import Imagine
+from services.bot.handlers.presses import acknowledge
 from services.bot.locales import say
 from services.bot.rights import Admins
 from shared.errands import Errand, Kind, PromptFor

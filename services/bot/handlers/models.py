@@ -9,7 +9,7 @@ from telegram.ext import ContextTypes
 
 from services.bot.choices import Choices
 from services.bot.handlers.addresses import address_of, answer, sender_of, visible
-from services.bot.handlers.buttons import acknowledge
+from services.bot.handlers.presses import acknowledge
 from services.bot.locales import say
 from services.bot.models_menu import IMAGE, ModelsMenu, read
 from services.bot.rights import Admins
