@@ -8,7 +8,7 @@ import signal
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
@@ -126,9 +126,14 @@ def batch(file: Path, out: Path, *, as_json: bool) -> int:
         return BAD_USAGE
     out.mkdir(parents=True, exist_ok=True)
     logs.set_up(settings.log_format, "WARNING", [])
-    with running.opened(settings) as database, _worker(settings, database) as tickets:
+    with running.opened(settings) as database, _worker(settings, database) as (tickets, goes_on):
         return _Run(
-            Batches(database, settings.shares), Images(settings.image_store_url), tickets, Place(out), as_json=as_json
+            Batches(database, settings.shares),
+            Images(settings.image_store_url),
+            tickets,
+            Place(out),
+            as_json=as_json,
+            goes_on=goes_on,
         ).run(reading, _key(file, out))
 
 
@@ -159,18 +164,22 @@ def _key(file: Path, out: Path) -> str:
 
 
 @contextmanager
-def _worker(settings: Settings, database: Database) -> Iterator[Tickets]:
-    """Whoever paints: workers elsewhere, the ``g2d run`` that has this folder, or else a worker in this process."""
+def _worker(settings: Settings, database: Database) -> Iterator[tuple[Tickets, bool]]:
+    """Whoever paints: workers elsewhere, the ``g2d run`` that has this folder, or else a worker in this process.
+
+    Yields:
+        The way to them, and whether they go on when this process ends.
+    """
     if not settings.embedded:
         running.require_tables(database)
-        yield Tickets(make_celery(settings.redis_url))
+        yield Tickets(make_celery(settings.redis_url)), True
         return
     celery = make_celery(None)
     lock = FileLock(settings.data_dir / "g2d.lock", timeout=0)
     try:
         lock.acquire()
     except Timeout:
-        yield Tickets(celery)  # Nobody takes these; the other process's sweep finds the jobs.
+        yield Tickets(celery), True  # Nobody takes these; the other process's sweep finds the jobs.
         return
     try:
         migrate(database)
@@ -178,7 +187,7 @@ def _worker(settings: Settings, database: Database) -> Iterator[Tickets]:
         worker = Worker(own, database, celery)
         worker.start()
         try:
-            yield Tickets(celery)
+            yield Tickets(celery), False
         finally:
             worker.stop(seconds=5.0)
     finally:
@@ -188,12 +197,16 @@ def _worker(settings: Settings, database: Database) -> Iterator[Tickets]:
 class _Run:
     """One run of the command."""
 
-    def __init__(self, batches: Batches, images: Images, tickets: Tickets, place: Place, *, as_json: bool) -> None:
+    def __init__(
+        self, batches: Batches, images: Images, tickets: Tickets, place: Place, *, as_json: bool, goes_on: bool
+    ) -> None:
+        """Tell as JSON or to people; ``goes_on``: somebody paints on when this process ends."""
         self._batches = batches
         self._images = images
         self._tickets = tickets
         self._place = place
         self._as_json = as_json
+        self._goes_on = goes_on
         self._told: set[int] = set()
 
     def run(self, reading: BatchReading, key: str) -> int:
@@ -202,17 +215,18 @@ class _Run:
         watch = Watch(batch.pictures, as_json=self._as_json)
         interrupts = Interrupts()
         before = signal.signal(signal.SIGINT, interrupts.note)
+        is_over = False
         try:
-            while not interrupts.asked:
-                if self._look(batch, watch):
-                    return self._end(batch)
-                time.sleep(LOOK_EVERY_S)
+            while not is_over and not interrupts.asked:
+                is_over = self._look(batch, watch)
+                if not is_over:
+                    time.sleep(LOOK_EVERY_S)
         except KeyboardInterrupt:
             return INTERRUPTED
         finally:
             watch.stop()
             signal.signal(signal.SIGINT, before)
-        return self._interrupted(batch)
+        return self._end(batch) if is_over else self._interrupted(batch)
 
     def _ask(self, reading: BatchReading, key: str) -> Batch:
         batch, is_new = self._batches.ask(
@@ -225,9 +239,8 @@ class _Run:
         )
         self._batches.start(batch.id)
         if not is_new:
-            # Running it again goes on with what was left, and tries again what failed.
-            self._batches.resume(batch.id)
-            self._batches.retry_failed(batch.id)
+            # Running it again goes on with what was left, and tries again what failed or was cancelled.
+            self._batches.go_on(batch.id)
         return batch
 
     def _look(self, batch: Batch, watch: Watch) -> bool:
@@ -250,15 +263,14 @@ class _Run:
             return
         self._told.add(job.id)
         path = self._place.folder / file_name(job) if job.state is State.FINISHED else None
-        if path is not None and path.exists():
-            return  # An earlier run wrote it.
-        if path is not None:
+        is_new = path is None or not path.exists()
+        if path is not None and is_new:
             path = self._place.write(job, self._images.get(str(job.image_key)))
-        watch.tell(job, path)
+        if is_new or self._as_json:  # People need not be told again of what an earlier run wrote.
+            watch.tell(job, path)
 
     def _end(self, batch: Batch) -> int:
-        jobs = self._batches.jobs(batch.id)
-        (self._place.folder / "manifest.csv").write_text(write_manifest(jobs), encoding="utf-8-sig", newline="")
+        jobs = self._write_manifest(batch)
         self._batches.delivered(batch.id)
         failed = sum(job.state is not State.FINISHED for job in jobs)
         typer.echo(f"{len(jobs) - failed} of {batch.pictures} pictures are in {self._place.folder}", err=True)
@@ -266,11 +278,20 @@ class _Run:
 
     def _interrupted(self, batch: Batch) -> int:
         """Leave it running or cancel it: asked on a terminal, left elsewhere."""
-        if sys.stdin.isatty() and typer.confirm("Cancel what has not been painted? (no: it goes on)", default=False):
-            self._batches.cancel(batch.id)
-        else:
-            typer.echo("Run the same command again to go on.", err=True)
+        otherwise = "it goes on by itself" if self._goes_on else "it waits until you run this again"
+        question = f"Cancel what has not been painted? (no: {otherwise})"
+        with suppress(typer.Abort):  # One more Ctrl-C says nothing of what shall become of it: it is left.
+            if sys.stdin.isatty() and typer.confirm(question, default=False):
+                self._batches.cancel(batch.id)
+                self._tickets.send()  # What is ordered at a provider is to be withdrawn.
+        self._write_manifest(batch)
+        typer.echo("Run the same command again to go on.", err=True)
         return INTERRUPTED
+
+    def _write_manifest(self, batch: Batch) -> list[Job]:
+        jobs = self._batches.jobs(batch.id)
+        (self._place.folder / "manifest.csv").write_text(write_manifest(jobs), encoding="utf-8-sig", newline="")
+        return jobs
 
 
 def _sentence(error: Exception, file: Path) -> str:

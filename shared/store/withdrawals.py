@@ -16,7 +16,7 @@ from shared.store.line import insert_new
 def withdraw(database: Database, connection: Connection, jobs: Iterable[Job]) -> int:
     """Write down that these jobs' orders are to be withdrawn, in the caller's transaction; returns how many.
 
-    Twice for the same job is once.
+    Twice for the same turn of a job is once.
     """
     rows = [_errand(job, job.handle) for job in jobs if job.handle is not None]
     if rows:
@@ -32,7 +32,8 @@ def _errand(job: Job, handle: dict[str, Any]) -> dict[str, Any]:
         "message_id": job.address.message_id,
         "topic_id": job.address.topic_id,
         "private": job.address.private,
-        "request_key": f"j{job.id}",
+        # A cancelled job may be taken up again, and cancelled again.
+        "request_key": f"j{job.id}.{job.claims}",
         "user_id": job.sender.id,
         "language": job.sender.language,
         "question": {"job_id": job.id, "handle": handle},

@@ -1,11 +1,19 @@
 """``g2d batch``: pictures and their table in a folder, an exit status that tells, and going on where it stopped."""
 
 import csv
+import fcntl
 import json
+import os
+import pty
+import select
+import signal
 import subprocess
+import termios
+import time
+from contextlib import contextmanager
 
 import pytest
-from installation import G2D, PAINTING, environment, installed
+from installation import G2D, PAINTING, environment, installed, wait_until
 
 from shared.migrations import migrate
 from shared.store.models import IMAGE, Models
@@ -22,14 +30,76 @@ def place(size, tmp_path):
         yield made
 
 
+def settings_of(place):
+    return environment({name: value for name, value in place.settings.items() if not name.startswith("TELEGRAM")})
+
+
+class Terminal:
+    """A command on a terminal of its own: what it shows, and a keyboard."""
+
+    def __init__(self, process, keyboard):
+        self._process = process
+        self._keyboard = keyboard
+        self._shown = b""
+
+    def press(self, keys):
+        os.write(self._keyboard, keys.encode())
+
+    def wait_for(self, words):
+        """Read until it shows these words."""
+        end = time.monotonic() + PATIENCE_S
+        while words.encode() not in self._shown and time.monotonic() < end and self._read():
+            continue
+        assert words.encode() in self._shown, self._shown
+
+    def wait(self):
+        """Read to its end; returns its exit status."""
+        while self._read():
+            continue
+        return self._process.wait(PATIENCE_S)
+
+    def _read(self):
+        ready, _, _ = select.select([self._keyboard], [], [], PATIENCE_S)
+        assert ready, self._shown
+        try:
+            new = os.read(self._keyboard, 65_536)
+        except OSError:  # Its end is an error on Linux.
+            return b""
+        self._shown += new
+        return new
+
+
+@contextmanager
+def on_a_terminal(place, *arguments):
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen(
+        [G2D, "batch", *arguments],
+        env=settings_of(place) | {"TERM": "xterm", "COLUMNS": "200"},
+        cwd=place.folder,
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+        start_new_session=True,
+        # Ctrl-C reaches it as from a keyboard.
+        preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),  # noqa: PLW1509 - this process has no threads
+    )
+    os.close(theirs)
+    try:
+        yield Terminal(process, ours)
+    finally:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        os.close(ours)
+
+
 def g2d_batch(place, *arguments):
-    settings = {name: value for name, value in place.settings.items() if not name.startswith("TELEGRAM")}
     return subprocess.run(
         [G2D, "batch", *arguments],
         check=False,
         capture_output=True,
         text=True,
-        env=environment(settings),
+        env=settings_of(place),
         cwd=place.folder,
         timeout=PATIENCE_S,
         stdin=subprocess.DEVNULL,
@@ -73,6 +143,27 @@ class TestTheTerminal:
         place.sandbox.clear_faults()
 
         assert g2d_batch(place, "ideas.txt", "--out", "pictures").returncode == 0
+
+    def test_ctrl_c_asks_and_the_same_command_goes_on(self, place):
+        (place.folder / "ideas.txt").write_text("a fox\na boat\na tree\n", encoding="utf-8")
+        place.sandbox.arm("router", path=PAINTING, skip=1, times=None, gate="painter")
+
+        with on_a_terminal(place, "ideas.txt", "--out", "pictures") as terminal:
+            place.sandbox.wait_at_gate("painter", count=2, timeout_s=PATIENCE_S)
+            wait_until(lambda: list((place.folder / "pictures").glob("*.jpg")), timeout_s=PATIENCE_S)
+            terminal.press("\x03")
+            terminal.wait_for("Cancel what has not been painted?")
+            terminal.press("y\n")
+            place.sandbox.clear_faults()
+            assert terminal.wait() == 130
+        with (place.folder / "pictures/manifest.csv").open(encoding="utf-8-sig", newline="") as table:
+            outcomes = sorted(row["outcome"] for row in csv.DictReader(table))
+        assert outcomes == ["cancelled", "cancelled", "done"]
+
+        again = g2d_batch(place, "ideas.txt", "--out", "pictures")
+
+        assert (again.returncode, again.stdout.count("done: ")) == (0, 2), again.stderr
+        assert len(list((place.folder / "pictures").glob("*.jpg"))) == 3
 
     def test_it_says_what_is_wrong_with_a_file(self, place):
         (place.folder / "ideas.csv").write_bytes(b"PK\x03\x04" + bytes(100))
