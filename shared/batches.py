@@ -76,6 +76,8 @@ class Batch:
         source: ``telegram`` or ``terminal``.
         pictures: How many there are to be, of all requests together.
         status_shown: What the progress message says at present.
+        sending: Jobs whose pictures were being sent, and nobody wrote down how it ended.
+        witness: What the progress message certainly said before they were.
     """
 
     id: int
@@ -92,17 +94,25 @@ class Batch:
     status_shown: str | None = None
     delivery_tries: int = 0
     delivered_at: datetime | None = None
+    sending: tuple[int, ...] = ()
+    witness: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """How many of a batch's pictures stand where; ``made`` are those that have a job by now."""
+    """How many of a batch's pictures stand where.
+
+    Attributes:
+        made: Those that have a job by now.
+        home: Those of the finished ones that are in the chat.
+    """
 
     made: int = 0
     finished: int = 0
     failed: int = 0
     cancelled: int = 0
     working: int = 0
+    home: int = 0
 
     @property
     def ended(self) -> int:

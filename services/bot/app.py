@@ -32,6 +32,7 @@ from services.bot.handlers.imagine import Imagine, is_our_question
 from services.bot.handlers.keys import PRESSES, OwnKeys
 from services.bot.handlers.models import ModelsCommand
 from services.bot.handlers.pictures import is_to_picture
+from services.bot.handlers.queue import PRESSES as PRESSES_IN_QUEUE
 from services.bot.handlers.queue import Queue
 from services.bot.handlers.service_messages import Migration, leave_alone
 from services.bot.handlers.settings import FROM_LINK, Settings, question
@@ -40,6 +41,7 @@ from services.bot.locales import DEFAULT, say
 from services.bot.models_menu import START as LISTED
 from services.bot.models_menu import ModelsMenu
 from services.bot.offers import Offers
+from services.bot.progress_message import ProgressMessage
 from services.bot.rights import Admins
 from services.bot.settings_menu import START, Menu
 from services.bot.status import Status
@@ -63,6 +65,7 @@ from shared.store.moves import Moves
 from shared.store.outbox import Outbox
 from shared.store.people import People
 from shared.store.updates import Updates
+from shared.store.waits import Waits
 from shared.styles import Styles
 
 log = logging.getLogger(__name__)
@@ -94,7 +97,8 @@ class Bot:
         jobs = Jobs(database, settings.shares)
         bot = self._application.bot
         self._outbox = Outbox(database)
-        self._status = Status(bot, self._bot_id, jobs)
+        waits = Waits(database, settings.shares)
+        self._status = Status(bot, self._bot_id, jobs, waits)
         images = Images(settings.image_store_url)
         self._delivery = Delivery(bot, self._bot_id, self._outbox, jobs, images, default_model=catalogue.default)
         self._own_keys = OwnKeys(Keys(database), self._bot_id)
@@ -106,11 +110,20 @@ class Bot:
         self._add_settings(Settings(people, choices, Menu(catalogue, chat_models, styles), admins))
         self._add_models(ModelsCommand(people, choices, ModelsMenu(catalogue, chat_models), admins))
         self._batches = Batches(database, settings.shares)
+        progress = ProgressMessage(bot, self._batches)
         self._batch_delivery = BatchDelivery(
-            bot, self._bot_id, self._batches, jobs, images, Tickets(celery), default_model=catalogue.default
+            bot, self._bot_id, self._batches, jobs, images, Tickets(celery), progress, default_model=catalogue.default
         )
         batch = BatchCommand(
-            self._batches, self._batch_delivery, catalogue, styles, choices, admins, most=settings.batch_pictures
+            self._batches,
+            self._batch_delivery,
+            progress,
+            catalogue,
+            styles,
+            choices,
+            admins,
+            waits,
+            most=settings.batch_pictures,
         )
         self._add_batches(batch)
         errands = Errands(database)
@@ -118,7 +131,7 @@ class Bot:
         chat = Chat(errands, Conversations(database), choices, images, Tickets(celery), self._answers, self._updates)
         self._add_chat(chat, AnswerButtons(errands, choices, imagine, admins))
         self._add_describe(Describe(errands, jobs, choices, images, Tickets(celery), self._answers, imagine, admins))
-        queue = Queue(jobs, Tickets(celery))
+        queue = Queue(jobs, self._batches, Tickets(celery), self._status, self._batch_delivery, admins)
         buttons = Buttons(jobs, images, catalogue, imagine, queue, admins)
         help_ = start.Help(catalogue, styles, batch_pictures=settings.batch_pictures)
         self._add_handlers(imagine, queue, buttons, help_)
@@ -235,6 +248,7 @@ class Bot:
         add(MessageHandler(new & self._captioned("imagine"), imagine.command))
         add(CommandHandler("queue", queue.queue, new))
         add(CommandHandler("cancel", queue.cancel, new))
+        add(CallbackQueryHandler(queue.press, pattern=PRESSES_IN_QUEUE))
         add(CallbackQueryHandler(buttons.press))
         add(MessageHandler((words | pictures) & to_question, imagine.reply))
         add(MessageHandler(words & to_edit, buttons.edited))

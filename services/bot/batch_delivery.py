@@ -9,17 +9,16 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
-from telegram import Bot, InlineKeyboardMarkup, InputFile, InputMediaDocument, InputMediaPhoto, Message
+from telegram import Bot, InputFile, InputMediaDocument, InputMediaPhoto, Message
 from telegram.constants import ParseMode
 from telegram.error import BadRequest, ChatMigrated, Forbidden, NetworkError, RetryAfter, TelegramError
 
-from services.bot import batch_progress
-from services.bot.batch_progress import keyboard, progress
 from services.bot.captions import write_caption
 from services.bot.delivery import MAX_PHOTO_BYTES, MAX_REFUSALS, NOT_AS_PHOTO, UNREACHABLE, UPLOAD_S
 from services.bot.handlers.addresses import reply_to
 from services.bot.locales import say
 from services.bot.news import wait_for_news
+from services.bot.progress_message import ProgressMessage
 from shared.batches import Batch, BatchState, Way, file_name, write_manifest
 from shared.errors import StoreAway
 from shared.images import Images
@@ -31,7 +30,6 @@ from shared.store.jobs import Jobs
 log = logging.getLogger(__name__)
 
 LOOK_EVERY_S = 1.0
-PRIVATE_PAUSE_S, GROUP_PAUSE_S = 3.0, 5.0  # between two edits of one progress message
 MAX_PART_BYTES = 49 * 1000 * 1000  # Telegram takes files of up to 50 MB from a bot
 PICTURES_A_PART = 2_000  # a bound on what is looked up at once
 PART_UPLOAD_S = 150.0
@@ -52,6 +50,7 @@ class BatchDelivery:
         jobs: Jobs,
         images: Images,
         tickets: Tickets,
+        progress: ProgressMessage,
         *,
         default_model: str,
     ) -> None:
@@ -62,10 +61,10 @@ class BatchDelivery:
         self._jobs = jobs
         self._images = images
         self._tickets = tickets
+        self._progress = progress
         self._default_model = default_model
         self._news = asyncio.Event()
         self._in_hand: dict[int, asyncio.Task[None]] = {}
-        self._next_edit_at: dict[int, float] = {}
 
     def changed(self) -> None:
         """Take note that a batch was started, paused, resumed or cancelled."""
@@ -98,8 +97,8 @@ class BatchDelivery:
             await asyncio.to_thread(self._batches.finish, batch.id)
             now = await asyncio.to_thread(self._batches.read, batch.id)
             if now is not None and now.delivered_at is None:
-                if now.state not in OVER:  # That all is done is said when all is there.
-                    await self._show(now)
+                if now.state not in OVER:
+                    await self._progress.show(now)
                 await self._bring_home(now)
         except StoreAway:
             log.warning("batch left for later: the database is away", extra={"batch_id": batch.id})
@@ -114,39 +113,10 @@ class BatchDelivery:
                 return
             await asyncio.to_thread(self._tickets.send, count)
 
-    # What people see
-
-    async def _show(self, batch: Batch) -> None:
-        """Edit the progress message, if it says something else and long enough has passed."""
-        loop = asyncio.get_running_loop()
-        if loop.time() < self._next_edit_at.get(batch.id, 0.0):
-            return
-        counts = await asyncio.to_thread(self._batches.counts, batch.id)
-        text = progress(batch, counts, batch.sender.language)
-        if text == batch.status_shown or not await asyncio.to_thread(self._batches.change_status, batch, text):
-            return
-        self._next_edit_at[batch.id] = loop.time() + (PRIVATE_PAUSE_S if batch.address.private else GROUP_PAUSE_S)
-        try:
-            await self._say(batch, text, keyboard(batch, counts))
-        except TelegramError as error:
-            log.info("progress not edited", extra={"batch_id": batch.id, "error": type(error).__name__})
-
-    async def _say(self, batch: Batch, text: str, markup: InlineKeyboardMarkup | None) -> None:
-        if batch.status_message_id is not None:
-            await batch_progress.edit(self._bot, batch, text, markup)
-            return
-        # Its group has become a supergroup, and the message stayed behind.
-        content = {"text": text, "reply_markup": markup, "parse_mode": ParseMode.HTML}
-        sent = await self._post(batch, self._bot.send_message, **content)
-        await asyncio.to_thread(self._batches.show_status, batch.id, sent.message_id, text)
-
     async def _close(self, batch: Batch) -> None:
         """Say what came of it, and only then note that all is done: a kill between the two costs one edit more."""
-        counts = await asyncio.to_thread(self._batches.counts, batch.id)
-        text = progress(batch, counts, batch.sender.language)
-        await self._say(batch, text, keyboard(batch, counts))
+        await self._progress.close(batch)
         await asyncio.to_thread(self._batches.delivered, batch.id)
-        self._next_edit_at.pop(batch.id, None)
         log.info("batch delivered", extra={"batch_id": batch.id, "state": str(batch.state)})
 
     # The way home
@@ -154,14 +124,16 @@ class BatchDelivery:
     async def _bring_home(self, batch: Batch) -> None:
         is_over = batch.state in OVER
         waiting = await asyncio.to_thread(self._batches.to_send, batch.id)
-        if not is_over and (batch.way is Way.ZIP or len(waiting) < ALBUM):
+        if not is_over and not batch.sending and (batch.way is Way.ZIP or len(waiting) < ALBUM):
             return
         if not await asyncio.to_thread(self._batches.claim_home, batch.id):
             return
         try:
-            if batch.way is Way.ZIP:
+            if batch.sending:
+                await self._settle(batch)
+            if batch.way is Way.ZIP and is_over:
                 await self._send_parts(batch)
-            else:
+            elif batch.way is not Way.ZIP:
                 await self._send_albums(batch, is_over=is_over)
             if is_over:
                 await self._close(batch)
@@ -169,6 +141,13 @@ class BatchDelivery:
             await self._failed(batch, error)
         else:
             await asyncio.to_thread(self._batches.let_go, batch.id)
+
+    async def _settle(self, batch: Batch) -> None:
+        """Find out what became of pictures that were being sent when somebody fell silent."""
+        if await self._progress.saw(batch):
+            await asyncio.to_thread(self._batches.sent, batch.id, [(job_id, None, None) for job_id in batch.sending])
+        else:
+            await asyncio.to_thread(self._batches.not_sent, batch.id)
 
     async def _failed(self, batch: Batch, error: TelegramError) -> None:
         """Decide what becomes of a delivery that Telegram did not take."""
@@ -198,9 +177,12 @@ class BatchDelivery:
         """Send what is finished, ten at a time; fewer only at the end."""
         while len(jobs := await asyncio.to_thread(self._batches.to_send, batch.id)) >= (1 if is_over else ALBUM):
             pictures = [(job, data) for job in jobs if (data := await self._picture(job)) is not None]
-            messages = await self._send_pictures(batch, pictures) if pictures else []
+            messages = list[Message]()
+            if pictures:
+                async with self._progress.witnessing(batch, jobs):
+                    messages = await self._send_pictures(batch, pictures)
             sent = {job.id: message for (job, _), message in zip(pictures, messages, strict=True)}
-            await asyncio.to_thread(self._batches.sent, [_note(job, sent.get(job.id)) for job in jobs])
+            await asyncio.to_thread(self._batches.sent, batch.id, [_note(job, sent.get(job.id)) for job in jobs])
             await asyncio.to_thread(self._batches.renew_home, batch.id)
 
     async def _picture(self, job: Job) -> bytes | None:
@@ -243,15 +225,19 @@ class BatchDelivery:
             with tempfile.TemporaryDirectory(prefix="g2d-batch-") as folder:
                 file = Path(folder) / f"batch-{batch.id}-{len(known) + 1}.zip"
                 packed = await asyncio.to_thread(self._pack, file, jobs, write_manifest(every))
-                message = await self._post(
-                    batch,
-                    self._bot.send_document,
-                    document=InputFile(await asyncio.to_thread(file.read_bytes), filename=file.name),
-                    caption=say("batch_part", batch.sender.language, part=len(known) + 1, n=len(packed)),
-                    write_timeout=PART_UPLOAD_S,
-                    disable_content_type_detection=True,
-                )
-            await asyncio.to_thread(self._batches.sent, [(job.id, message.message_id, None) for job in packed])
+                data = await asyncio.to_thread(file.read_bytes)
+                async with self._progress.witnessing(batch, packed):
+                    message = await self._post(
+                        batch,
+                        self._bot.send_document,
+                        document=InputFile(data, filename=file.name),
+                        caption=say("batch_part", batch.sender.language, part=len(known) + 1, n=len(packed)),
+                        write_timeout=PART_UPLOAD_S,
+                        disable_content_type_detection=True,
+                    )
+            await asyncio.to_thread(
+                self._batches.sent, batch.id, [(job.id, message.message_id, None) for job in packed]
+            )
             await asyncio.to_thread(self._batches.renew_home, batch.id)
             every = await asyncio.to_thread(self._batches.jobs, batch.id)
 

@@ -2,14 +2,17 @@
 
 import logging
 from datetime import UTC, datetime
+from enum import Enum, auto
+from typing import Any
 
-from telegram import Bot, InlineKeyboardButton, InlineKeyboardMarkup
+from telegram import Bot, InlineKeyboardButton, InlineKeyboardMarkup, Message
 from telegram.constants import ParseMode
 from telegram.error import BadRequest
 
 from services.bot import keyboards
-from services.bot.amounts import duration, number
+from services.bot.amounts import duration, number, rounded
 from services.bot.captions import units
+from services.bot.handlers.addresses import reply_to
 from services.bot.locales import say
 from shared.batches import Batch, BatchReading, BatchState, Counts, Way
 
@@ -27,7 +30,7 @@ def summary(reading: BatchReading, seconds: float | None, language: str) -> str:
     ideas = say("batch_ideas", language, n=len(reading.requests))
     lines = [say("batch_summary", language, ideas=ideas, n=reading.pictures)]
     if seconds is not None:
-        lines.append(say("batch_estimate", language, time=duration(seconds, language)))
+        lines.append(say("batch_estimate", language, time=duration(rounded(seconds), language)))
     lines += [say(hint.reason, language, **hint.values) for hint in reading.hints[:HINTS_SHOWN]]
     if len(reading.hints) > HINTS_SHOWN:
         lines.append(say("batch_more_hints", language, n=len(reading.hints) - HINTS_SHOWN))
@@ -62,6 +65,8 @@ def progress(batch: Batch, counts: Counts, language: str, now: datetime | None =
         f"<code>{'█' * filled}{'░' * (BAR - filled)}</code> {done}/{batch.pictures}",
         say("batch_counts", language, done=counts.finished, failed=counts.failed, waiting=waiting),
     ]
+    if counts.home:
+        lines.append(say("batch_home", language, n=counts.home))
     if batch.state is BatchState.RUNNING and batch.started_at is not None and done and waiting:
         seconds = max(((now or datetime.now(UTC)) - batch.started_at).total_seconds(), 1.0)
         rate = done / seconds
@@ -70,7 +75,7 @@ def progress(batch: Batch, counts: Counts, language: str, now: datetime | None =
                 "batch_rate",
                 language,
                 rate=number(round(rate * 60, 1), language),
-                time=duration(waiting / rate, language),
+                time=duration(rounded(waiting / rate), language),
             )
         )
     return "\n".join(lines)
@@ -102,22 +107,52 @@ def keyboard(batch: Batch, counts: Counts) -> InlineKeyboardMarkup | None:
             return None
 
 
-async def edit(bot: Bot, batch: Batch, text: str, markup: InlineKeyboardMarkup | None) -> None:
-    """Make the batch's message say this.
+class Edit(Enum):
+    """What came of an edit."""
+
+    CHANGED = auto()
+    AS_IT_WAS = auto()
+    REFUSED = auto()  # the message is gone, or nobody knows
+
+
+async def edit(bot: Bot, batch: Batch, text: str, markup: dict[str, Any] | None) -> Edit:
+    """Make the batch's message say this; it can be left out, so it isn't tried twice.
+
+    Args:
+        markup: An inline keyboard, as Telegram's JSON.
 
     Raises:
-        TelegramError: Telegram could not be asked; that the message is gone or says so already is no error.
+        TelegramError: Telegram could not be asked.
     """
     if batch.status_message_id is None:
-        return
+        return Edit.REFUSED
     try:
         await bot.edit_message_text(
             text,
             chat_id=batch.address.chat_id,
             message_id=batch.status_message_id,
             parse_mode=ParseMode.HTML,
-            reply_markup=markup,
+            reply_markup=InlineKeyboardMarkup.de_json(markup, bot) if markup else None,
             rate_limit_args=1,  # type: ignore[call-arg]
         )
     except BadRequest as error:
         log.debug("progress not edited", extra={"batch_id": batch.id, "error": error.message})
+        return Edit.AS_IT_WAS if "not modified" in error.message.lower() else Edit.REFUSED
+    return Edit.CHANGED
+
+
+async def send(bot: Bot, batch: Batch, text: str, markup: dict[str, Any] | None) -> Message:
+    """Send the batch's message anew.
+
+    Raises:
+        TelegramError: Telegram did not take it.
+    """
+    return await bot.send_message(
+        batch.address.chat_id,
+        text,
+        parse_mode=ParseMode.HTML,
+        reply_markup=InlineKeyboardMarkup.de_json(markup, bot) if markup else None,
+        reply_parameters=reply_to(batch.address),
+        message_thread_id=batch.address.topic_id,
+        disable_notification=True,
+    )

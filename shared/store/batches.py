@@ -160,7 +160,16 @@ class Batches:
         )
 
     def retry_failed(self, batch_id: int) -> int:
-        """Queue the failed pictures of an ended batch once more; returns how many."""
+        """Queue the failed pictures of a finished batch once more; returns how many."""
+        return self._again(batch_id, (BatchState.FINISHED,), (State.FAILED,))
+
+    def go_on(self, batch_id: int) -> int:
+        """Take up a batch that is paused or over: queue all of it that was not painted; returns how many pictures."""
+        self.resume(batch_id)
+        over = (BatchState.FINISHED, BatchState.CANCELLED)
+        return self._again(batch_id, over, (State.FAILED, State.CANCELLED))
+
+    def _again(self, batch_id: int, batch_states: Sequence[BatchState], job_states: Sequence[State]) -> int:
         again = {
             "state": State.HELD,
             "stage": Stage.QUEUED,
@@ -175,12 +184,13 @@ class Batches:
             batch = connection.execute(
                 select(*_COLUMNS).where(tables.batches.c.id == batch_id).with_for_update()
             ).first()
-            if batch is None or batch.state != BatchState.FINISHED:
+            if batch is None or batch.state not in batch_states:
                 return 0
-            count = connection.execute(_jobs_of(batch_id, State.FAILED).values(**again)).rowcount
-            if count:
+            count = connection.execute(_jobs_of(batch_id, *job_states).values(**again)).rowcount
+            # Of a cancelled one not all pictures need have jobs.
+            if count or batch.state == BatchState.CANCELLED:
                 connection.execute(
-                    _of(batch_id, BatchState.FINISHED).values(
+                    _of(batch_id).values(
                         state=BatchState.RUNNING, ended_at=None, delivered_at=None, delivery_lease_until=None
                     )
                 )
@@ -197,36 +207,31 @@ class Batches:
                 select(jobs.state, func.count()).where(jobs.batch_id == batch_id).group_by(jobs.state)
             )
             by_state = {State(state): int(count) for state, count in rows}
+            home = connection.scalar(
+                select(func.count()).where(
+                    jobs.batch_id == batch_id, jobs.state == State.FINISHED, jobs.delivered_at.is_not(None)
+                )
+            )
         return Counts(
             made=sum(by_state.values()),
             finished=by_state.get(State.FINISHED, 0),
             failed=by_state.get(State.FAILED, 0),
             cancelled=by_state.get(State.CANCELLED, 0),
             working=by_state.get(State.WORKING, 0) + by_state.get(State.WAITING, 0),
+            home=home or 0,
         )
-
-    def usual_seconds(self) -> float | None:
-        """How long the newest pictures took from their first turn, on average; None when there are none."""
-        jobs = tables.jobs.c
-        newest = (
-            select(jobs.started_at, jobs.ended_at)
-            .where(jobs.state == State.FINISHED, jobs.started_at.is_not(None))
-            .order_by(jobs.id.desc())
-            .limit(50)
-        )
-        with self._database.reading() as connection:
-            spans = [(row.ended_at - row.started_at).total_seconds() for row in connection.execute(newest)]
-        return sum(spans) / len(spans) if spans else None
 
     def show_status(self, batch_id: int, message_id: int, shown: str) -> None:
         """Remember the progress message and what it says."""
         self._change(_of(batch_id).values(status_message_id=message_id, status_shown=shown))
 
     def change_status(self, batch: Batch, shown: str) -> bool:
-        """Take on the edit from what the progress message says to this; False when another process did."""
-        return self._change(
-            _of(batch.id).where(tables.batches.c.status_shown == batch.status_shown).values(status_shown=shown)
-        )
+        """Take on the edit from what the progress message says to this; False when another process did.
+
+        From here on it tells nothing of what is being sent meanwhile.
+        """
+        as_read = tables.batches.c.status_shown == batch.status_shown
+        return self._change(_of(batch.id).where(as_read).values(status_shown=shown, witness=None))
 
     # The way home
 
@@ -244,6 +249,15 @@ class Batches:
                 )
                 .order_by(batches.id)
             )
+            return [_read(row) for row in rows]
+
+    def under_way(self, user_id: int, *, bot_id: int, chat_id: int) -> list[Batch]:
+        """One person's batches in one chat that run or are paused, oldest first."""
+        batches = tables.batches.c
+        mine = (batches.user_id == user_id, batches.bot_id == bot_id, batches.chat_id == chat_id)
+        states = batches.state.in_([str(state) for state in UNDER_WAY])
+        with self._database.reading() as connection:
+            rows = connection.execute(select(*_COLUMNS).where(*mine, states).order_by(batches.id))
             return [_read(row) for row in rows]
 
     def jobs(self, batch_id: int) -> list[Job]:
@@ -295,11 +309,20 @@ class Batches:
             )
             return [read_job(row) for row in rows]
 
-    def sent(self, messages: Sequence[tuple[int, int | None, str | None]]) -> None:
+    def begin_sending(self, batch_id: int, job_ids: Sequence[int], witness: dict[str, Any] | None) -> None:
+        """Note that Telegram may have these jobs' pictures from here on, until ``sent`` or ``not_sent``."""
+        self._change(_of(batch_id).values(sending=list(job_ids), witness=witness))
+
+    def not_sent(self, batch_id: int) -> None:
+        """Note that Telegram has not got what was being sent, as far as anybody knows."""
+        self._change(_of(batch_id).values(sending=None, witness=None))
+
+    def sent(self, batch_id: int, messages: Sequence[tuple[int, int | None, str | None]]) -> None:
         """Note what came home, all in one go: (job's id, message's id, Telegram's file id)."""
         now = datetime.now(UTC)
         jobs = tables.jobs.c
         with self._database.writing() as connection:
+            connection.execute(_of(batch_id).values(sending=None, witness=None))
             for job_id, message_id, file_id in messages:
                 connection.execute(
                     update(tables.jobs)
@@ -371,4 +394,6 @@ def _read(row: Row[Any]) -> Batch:
         status_shown=row.status_shown,
         delivery_tries=row.delivery_tries,
         delivered_at=row.delivered_at,
+        sending=tuple(row.sending or ()),
+        witness=row.witness,
     )

@@ -197,3 +197,24 @@ class TestKills:
         assert "Done: 200 · failed: 0 · waiting: 0" in final["text"]
         assert len(sandbox.photos(ada)) == 200
         assert len({row.delivered_message_id for row in installation.rows(ada)}) == 200
+
+    def test_an_album_that_telegram_took_does_not_come_again(self, installation, sandbox):
+        """The bot dies when the album is in the chat, and its message says so, and nothing is noted yet."""
+        ada = sandbox.person("Ada")
+        sandbox.arm("telegram", path="/sendMediaGroup$", gate="telegram")
+        sandbox.say(ada, "/batch\n" + "\n".join(f"fox {number} --raw" for number in range(20)))
+        start(sandbox, ada)
+        sandbox.wait_at_gate("telegram", timeout_s=60)
+
+        with installation.database.writing() as connection:  # Whoever wants to note something waits.
+            connection.execute(select(tables.batches).where(tables.batches.c.user_id == ada["id"]).with_for_update())
+            sandbox.open_gate("telegram")
+            sandbox.wait_for_message(ada, lambda message: "In the chat: 10 pictures" in message.get("text", ""))
+            installation.kill()
+        assert batch_of(installation, ada).sending
+        installation.start()
+        done(sandbox, ada)
+
+        assert len(sandbox.photos(ada)) == 20
+        unknown = [row for row in installation.rows(ada) if row.delivered_message_id is None]
+        assert (len(unknown), all(row.delivered_at for row in unknown)) == (10, True)

@@ -165,6 +165,38 @@ class TestSteering:
         assert batches.counts(batch.id).finished == 2
 
 
+class TestGoingOn:
+    def test_takes_up_what_was_cancelled(self, database):
+        batches, batch = started(database)
+        finish_next(database)
+        batches.cancel(batch.id)
+
+        count = batches.go_on(batch.id)
+
+        now = batches.read(batch.id)
+        assert (count, now.state, now.ended_at) == (batch.pictures - 1, "running", None)
+        assert batches.counts(batch.id).finished == 1
+        while not batches.finish(batch.id):
+            finish_next(database)
+        assert batches.counts(batch.id).finished == batch.pictures
+
+    def test_takes_up_one_that_was_cancelled_before_all_of_it_was_written_down(self, database):
+        batches, batch = asked(database)
+        batches.start(batch.id)
+        batches.cancel(batch.id)
+
+        assert batches.go_on(batch.id) == 0
+
+        assert batches.fill(batch.id) == batch.pictures
+
+    def test_of_one_that_runs_changes_nothing(self, database):
+        batches, batch = started(database)
+
+        assert batches.go_on(batch.id) == 0
+
+        assert batches.read(batch.id).state == "running"
+
+
 class TestTheWayHome:
     def test_is_taken_by_one_at_a_time(self, database):
         batches, batch = started(database)
@@ -181,10 +213,35 @@ class TestTheWayHome:
         finish_next(database)
         [job] = batches.to_send(batch.id)
 
-        batches.sent([(job.id, 5, "file")])
+        batches.sent(batch.id, [(job.id, 5, "file")])
 
         assert batches.to_send(batch.id) == []
         assert Jobs(database).read(job.id).delivered_message_id == 5
+
+    def test_what_is_being_sent_is_known_until_it_is_noted(self, database):
+        batches, batch = started(database)
+        finish_next(database)
+        [job] = batches.to_send(batch.id)
+        witness = {"text": "so far", "markup": None}
+
+        batches.begin_sending(batch.id, [job.id], witness)
+        under_way = batches.read(batch.id)
+        batches.sent(batch.id, [(job.id, 5, "file")])
+        noted = batches.read(batch.id)
+
+        assert (under_way.sending, under_way.witness) == ((job.id,), witness)
+        assert (noted.sending, noted.witness) == ((), None)
+        assert batches.counts(batch.id).home == 1
+
+    def test_a_message_that_says_something_else_is_no_witness_any_more(self, database):
+        batches, batch = started(database)
+        batches.show_status(batch.id, 7, "so far")
+        batches.begin_sending(batch.id, [1], {"text": "so far", "markup": None})
+
+        assert batches.change_status(batches.read(batch.id), "paused")
+
+        now = batches.read(batch.id)
+        assert (now.sending, now.witness) == ((1,), None)
 
     def test_ends_when_it_is_noted(self, database):
         batches, batch = started(database)

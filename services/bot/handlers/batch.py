@@ -4,23 +4,25 @@ import asyncio
 import re
 
 from telegram import CallbackQuery, Document, Update
-from telegram.error import BadRequest, TelegramError
+from telegram.error import BadRequest
 from telegram.ext import ContextTypes
 
 from services.bot import batch_progress, keyboards
 from services.bot.batch_delivery import BatchDelivery
-from services.bot.batch_progress import CANCEL, keyboard, problems, progress, summary
+from services.bot.batch_progress import CANCEL, keyboard, problems, summary
 from services.bot.choices import Choices
 from services.bot.handlers.addresses import address_of, answer, sender_of
+from services.bot.handlers.presses import acknowledge
 from services.bot.locales import say
+from services.bot.progress_message import ProgressMessage
 from services.bot.rights import Admins
 from shared.batches import MAX_FILE_BYTES, Batch, BatchReading, Counts, Way, read_batch
 from shared.catalogue import Catalogue
 from shared.errors import BadBatch, UserError
 from shared.store.batches import Batches
+from shared.store.waits import Waits
 from shared.styles import Styles
 
-SIDE_BY_SIDE = 8  # pictures of one batch that are painted at a time, for the estimate
 DOWNLOAD_S = 60.0
 COMMAND = re.compile(r"^/batch(?:@\w+)?(?=\s|$)", re.IGNORECASE)
 SHOWN_ASKED = "asked"
@@ -33,20 +35,24 @@ class BatchCommand:
         self,
         batches: Batches,
         delivery: BatchDelivery,
+        progress: ProgressMessage,
         catalogue: Catalogue,
         styles: Styles,
         choices: Choices,
         admins: Admins,
+        waits: Waits,
         *,
         most: int,
     ) -> None:
         """Take batches of at most so many pictures."""
         self._batches = batches
         self._delivery = delivery
+        self._progress = progress
         self._catalogue = catalogue
         self._styles = styles
         self._choices = choices
         self._admins = admins
+        self._waits = waits
         self._most = most
 
     async def command(self, update: Update, context: ContextTypes.DEFAULT_TYPE) -> None:
@@ -74,8 +80,7 @@ class BatchCommand:
         )
         if batch.status_message_id is not None:
             return  # The update came a second time.
-        usual = await asyncio.to_thread(self._batches.usual_seconds)
-        seconds = None if usual is None else max(usual, usual * reading.pictures / SIDE_BY_SIDE)
+        seconds = await asyncio.to_thread(self._waits.batch_seconds, sender.id, batch.pictures)
         sent = await context.bot.send_message(
             text=summary(reading, seconds, sender.language),
             reply_markup=keyboard(batch, Counts()),
@@ -120,12 +125,12 @@ class BatchCommand:
         batch = await asyncio.to_thread(self._batches.read, wanted[1]) if wanted else None
         message = query.message
         if wanted is None or batch is None or message is None:
-            await _answer(query, say("batch_unknown", language))
+            await acknowledge(query, say("batch_unknown", language))
             return
         if message.chat.id != batch.address.chat_id or not await self._may_press(query, batch, wanted[2]):
-            await _answer(query, say("batch_not_yours", language), alert=True)
+            await acknowledge(query, say("batch_not_yours", language), alert=True)
             return
-        await _answer(query)
+        await acknowledge(query)
         await asyncio.to_thread(self._act, batch, wanted[2])
         await self._show(batch.id, context)
         self._delivery.changed()
@@ -158,24 +163,14 @@ class BatchCommand:
         batch = await asyncio.to_thread(self._batches.read, batch_id)
         if batch is None or batch.status_message_id is None:
             return
-        counts = await asyncio.to_thread(self._batches.counts, batch.id)
-        markup = keyboard(batch, counts)
-        if batch.started_at is None and batch.ended_at is None:
-            try:
-                await context.bot.edit_message_reply_markup(
-                    chat_id=batch.address.chat_id, message_id=batch.status_message_id, reply_markup=markup
-                )
-            except BadRequest:
-                return  # It says so already.
+        if batch.started_at is not None or batch.ended_at is not None:
+            await self._progress.show(batch, at_once=True)
             return
-        text = progress(batch, counts, batch.sender.language)
-        if await asyncio.to_thread(self._batches.change_status, batch, text):
-            await batch_progress.edit(context.bot, batch, text, markup)
-
-
-async def _answer(query: CallbackQuery, text: str | None = None, *, alert: bool = False) -> None:
-    try:
-        await query.answer(text, show_alert=alert)
-    except TelegramError:
-        # An answer that comes too late is refused; the press counts all the same.
-        return
+        try:
+            await context.bot.edit_message_reply_markup(
+                chat_id=batch.address.chat_id,
+                message_id=batch.status_message_id,
+                reply_markup=keyboard(batch, Counts()),
+            )
+        except BadRequest:
+            return  # It says so already.
