@@ -45,6 +45,7 @@ class Model:
         guidance: The usual guidance scale; None where it can't be chosen.
         prompt_tokens: What is longer is cut by the text encoder.
         providers: Provider → its own name for the model; used while the Hub can't be asked.
+        starting: The same for those that paint over a picture that they are given.
         successor: For a model that no provider served when this list was made: the one to take instead.
         served: Whether a provider serves it, as the last survey says; None while there was none.
     """
@@ -63,6 +64,7 @@ class Model:
     takes_seed: bool
     prompt_tokens: int
     providers: Mapping[str, str] = field(default_factory=dict)
+    starting: Mapping[str, str] = field(default_factory=dict)
     successor: str | None = None
     served: bool | None = None
 
@@ -104,7 +106,8 @@ class Catalogue:
         """Take over what a survey found, in place: everybody who holds this object sees it. Safe beside readers.
 
         Args:
-            surveyed: Model → its card ``{"providers": {provider: its own name for the model}}``, the most wanted
+            surveyed: Model → its card ``{"providers": {provider: its own name for the model}}``, and the same under
+                ``starting`` for those that start from pictures; the most wanted
                 first; empty while there was no survey.
         """
         if not surveyed:
@@ -189,7 +192,12 @@ def _model(id: str, title: str, family: str | None = None, **own: Any) -> Model:
 def _as_surveyed(model: Model, card: Any) -> Model:
     if card is None:
         return replace(model, served=False)
-    return replace(model, served=True, providers=card["providers"] or model.providers)
+    return replace(
+        model,
+        served=True,
+        providers=card["providers"] or model.providers,
+        starting=card.get("starting", model.starting),
+    )
 
 
 def _guess(model_id: str) -> Model:

@@ -223,7 +223,8 @@ class Attempt:
 
     Attributes:
         step: ``prompt`` or ``image``.
-        service: ``gemini``, or the HuggingFace provider, such as ``fal-ai``.
+        service: ``gemini``, or the HuggingFace provider, such as ``fal-ai``; ``fal-ai/image-to-image`` where it was to
+            start from a picture.
         status: HTTP status; None when no answer came.
         request_id: The service's own id for the call.
         duration_ms: Milliseconds.
@@ -248,6 +249,7 @@ class Recipe:
     Attributes:
         provider: The HuggingFace provider that painted.
         seed: The seed that was sent, or the one that the provider told; None when the model takes none.
+        over_picture: Whether the model started from a picture, not from the prompt alone.
     """
 
     model: str
@@ -259,6 +261,7 @@ class Recipe:
     height: int | None = None
     steps: int | None = None
     guidance: float | None = None
+    over_picture: bool = False
 
 
 @dataclass(frozen=True, slots=True)

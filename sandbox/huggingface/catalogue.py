@@ -96,7 +96,8 @@ MODELS: tuple[Model, ...] = (
         "black-forest-labs/FLUX.2-dev",
         640_000,
         gated=True,
-        fal_ai="fal-ai/flux-2",
+        # One mapping a provider is all that the Hub shows of a model: fal-ai's is for starting from pictures.
+        fal_ai=Service("fal-ai/flux-2/edit", task=IMAGE_TO_IMAGE),
         replicate="black-forest-labs/flux-2-dev",
         together="black-forest-labs/FLUX.2-dev",
         wavespeed="wavespeed-ai/flux-2-dev/text-to-image",
@@ -166,6 +167,7 @@ MODELS: tuple[Model, ...] = (
         task=IMAGE_TO_IMAGE,
         fal_ai="fal-ai/flux-kontext/dev",
         replicate="black-forest-labs/flux-kontext-dev",
+        together="black-forest-labs/FLUX.1-kontext-dev",
         wavespeed="wavespeed-ai/flux-kontext-dev",
     ),
     _served(
@@ -175,6 +177,7 @@ MODELS: tuple[Model, ...] = (
         fal_ai="fal-ai/qwen-image-edit",
         replicate="qwen/qwen-image-edit",
     ),
+    _served("timbrooks/instruct-pix2pix", 41_000, task=IMAGE_TO_IMAGE, hf_inference="timbrooks/instruct-pix2pix"),
     Model(
         "stabilityai/stable-diffusion-xl-base-1.0",
         2_050_000,
@@ -207,3 +210,11 @@ def served_as(provider: str, provider_id: str) -> Model | None:
         if service is not None and service.provider_id == provider_id:
             return model
     return None
+
+
+def starts_from_pictures(provider: str, provider_id: str) -> bool:
+    """Tell whether what ``provider`` serves under that name is image-to-image."""
+    return any(
+        service is not None and service.provider_id == provider_id and service.task == IMAGE_TO_IMAGE
+        for service in (model.live(provider) for model in MODELS)
+    )

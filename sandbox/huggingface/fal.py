@@ -11,7 +11,7 @@ from starlette.routing import Route
 
 from sandbox.huggingface import catalogue, replies
 from sandbox.huggingface.queue import Queue, Ticket
-from sandbox.huggingface.studio import Order, Refusal, Studio, check_token, order_from, read_json, seed_of
+from sandbox.huggingface.studio import Order, Refusal, Studio, check_token, order_from, over, read_json, seed_of
 
 PROVIDER = "fal-ai"
 QUEUE_HOST = "https://queue.fal.run"
@@ -37,7 +37,7 @@ def routes(studio: Studio) -> list[Route]:
         if catalogue.served_as(PROVIDER, provider_id) is None:
             raise Refusal(replies.not_supported(PROVIDER))
         body = await read_json(request)
-        order = _order(body)
+        order = _order(body, provider_id)
         if request.query_params.get("_subdomain") == "queue":
             return _queued(studio, queue, order, provider_id)
         await anyio.sleep(studio.knobs.latency_s)
@@ -79,18 +79,28 @@ def routes(studio: Studio) -> list[Route]:
     ]
 
 
-def _order(body: dict[str, Any]) -> Order:
+def _order(body: dict[str, Any], provider_id: str) -> Order:
     prompt = body.get("prompt")
     if not isinstance(prompt, str) or not prompt:
         raise Refusal(replies.fal_validation("Field required", ["body", "prompt"], "missing"))
+    painted = Order(prompt, seed_of(prompt))
     size = body.get("image_size") or DEFAULT_SIZE
+    if catalogue.starts_from_pictures(PROVIDER, provider_id):
+        # The newer models take several pictures, the older ones take one.
+        field = "image_urls" if "/flux-2/" in provider_id else "image_url"
+        given = body.get(field)
+        try:
+            painted = over(painted, given[0] if field == "image_urls" and isinstance(given, list) and given else given)
+        except ValueError as error:
+            raise Refusal(replies.fal_validation(str(error), ["body", field], "missing")) from error
+        size = body.get("image_size") or {"width": painted.width, "height": painted.height}
     if isinstance(size, str):
         if size not in SIZES:
             raise Refusal(replies.fal_validation("Input should be a known size", ["body", "image_size"], "enum"))
         size = dict(zip(("width", "height"), SIZES[size], strict=True))
     media_type = "image/png" if body.get("output_format") == "png" else "image/jpeg"
     try:
-        order = order_from({**size, "seed": body.get("seed")}, Order(prompt, seed_of(prompt), media_type=media_type))
+        order = order_from({**size, "seed": body.get("seed")}, replace(painted, media_type=media_type))
     except ValueError as error:
         raise Refusal(replies.fal_validation(str(error), ["body", "image_size"], "value_error")) from error
     # Sides are rounded, not refused.

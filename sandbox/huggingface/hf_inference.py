@@ -1,5 +1,6 @@
 """HuggingFace's own provider: words in, the picture's bytes out, or 503 while the model loads."""
 
+import base64
 import time
 import uuid
 from dataclasses import replace
@@ -18,6 +19,7 @@ from sandbox.huggingface.studio import (
     Studio,
     check_token,
     order_from,
+    over,
     read_json,
     seed_of,
     wanted_type,
@@ -27,6 +29,9 @@ PROVIDER = "hf-inference"
 PARAMETERS = frozenset(
     {"negative_prompt", "width", "height", "num_inference_steps", "guidance_scale", "seed", "scheduler"}
 )
+PARAMETERS_OVER = frozenset(
+    {"prompt", "negative_prompt", "guidance_scale", "num_inference_steps", "target_size"}
+)  # of image-to-image
 MOST_STEPS = 100
 
 
@@ -36,8 +41,12 @@ def routes(studio: Studio) -> list[Route]:
     async def generate(request: Request) -> Response:
         check_token(request)
         model = _served(f"{request.path_params['org']}/{request.path_params['name']}")
-        body = await read_json(request)
-        order = read_order(body, request.headers.get("accept", ""), multiple=16 if "FLUX" in model.id else 8)
+        accept = request.headers.get("accept", "")
+        if catalogue.starts_from_pictures(PROVIDER, model.id):
+            body, order = await _read_order_over(request, accept)
+        else:
+            body = await read_json(request)
+            order = read_order(body, accept, multiple=16 if "FLUX" in model.id else 8)
         await _warm(studio, model, request, body)
         return await picture_response(studio, order)
 
@@ -65,6 +74,26 @@ def read_order(body: dict[str, Any], accept: str, multiple: int = 8) -> Order:
     except ValueError as error:
         raise Refusal(replies.validation_error(str(error))) from error
     return replace(order, media_type=wanted_type(accept))
+
+
+async def _read_order_over(request: Request, accept: str) -> tuple[dict[str, Any], Order]:
+    """Read a picture's bare bytes, or ``{"inputs": base64, "parameters"}``."""
+    if request.headers.get("content-type", "").startswith("image/"):
+        body: dict[str, Any] = {"inputs": base64.b64encode(await request.body()).decode()}
+    else:
+        body = await read_json(request)
+    if body.get("inputs") is None:
+        raise Refusal(replies.missing_inputs())
+    parameters = body.get("parameters") or {}
+    unknown = [name for name in parameters if name not in PARAMETERS_OVER]
+    if unknown:
+        raise Refusal(replies.validation_error([f"unknown parameter: {name}" for name in unknown]))
+    prompt = str(parameters.get("prompt") or "")
+    try:
+        order = over(Order(prompt, seed_of(prompt), media_type=wanted_type(accept)), body["inputs"])
+        return body, order_from(parameters.get("target_size") or {}, order)
+    except ValueError as error:
+        raise Refusal(replies.validation_error(str(error))) from error
 
 
 async def picture_response(studio: Studio, order: Order) -> Response:

@@ -16,6 +16,7 @@ from sandbox.huggingface.studio import (
     Studio,
     check_token,
     order_from,
+    over,
     parse_size,
     read_json,
     seed_of,
@@ -64,8 +65,16 @@ def _order(provider: str, body: dict[str, Any], fields: dict[str, Any]) -> Order
     prompt = body.get("prompt")
     if not isinstance(prompt, str) or not prompt:
         raise Refusal(replies.together_validation("prompt is required", "prompt"))
+    painted = Order(prompt, seed_of(prompt))
+    if catalogue.starts_from_pictures(provider, str(body.get("model"))):
+        field = "image_url" if "kontext" in str(body["model"]) else "reference_images"
+        given = body.get(field)
+        try:
+            painted = over(painted, given[0] if isinstance(given, list) and given else given)
+        except ValueError as error:
+            raise Refusal(replies.together_validation(str(error), field)) from error
     try:
-        order = order_from(fields | parse_size(body.get("size"), "x"), Order(prompt, seed_of(prompt)))
+        order = order_from(fields | parse_size(body.get("size"), "x"), painted)
     except ValueError as error:
         raise Refusal(replies.together_validation(str(error), "size")) from error
     if order.is_filtered:

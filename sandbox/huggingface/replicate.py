@@ -11,7 +11,7 @@ from starlette.routing import Route
 
 from sandbox.huggingface import catalogue, replies
 from sandbox.huggingface.queue import Queue, Ticket
-from sandbox.huggingface.studio import Order, Refusal, Studio, check_token, order_from, read_json, seed_of
+from sandbox.huggingface.studio import Order, Refusal, Studio, check_token, order_from, over, read_json, seed_of
 
 PROVIDER = "replicate"
 HOST = "https://api.replicate.com"
@@ -64,7 +64,7 @@ def routes(studio: Studio) -> list[Route]:
 async def _begin(studio: Studio, queue: Queue, request: Request, provider_id: str, body: dict[str, Any]) -> Response:
     if catalogue.served_as(PROVIDER, provider_id) is None:
         raise Refusal(replies.not_supported(PROVIDER))
-    order = _order(body.get("input") or {})
+    order = _order(body.get("input") or {}, provider_id)
     wait_s = _wait_s(request.headers.get("prefer", ""))
     latency_s = studio.knobs.latency_s
     # Who waits long enough needs no poll.
@@ -86,14 +86,20 @@ def _named_version(version: str) -> str:
     return version
 
 
-def _order(fields: dict[str, Any]) -> Order:
+def _order(fields: dict[str, Any], provider_id: str) -> Order:
     prompt = fields.get("prompt")
     if not isinstance(prompt, str) or not prompt:
         raise Refusal(replies.replicate_validation("prompt is required", "prompt"))
     width, height = RATIOS.get(str(fields.get("aspect_ratio")), (1024, 1024))
     media_type = TYPES.get(str(fields.get("output_format", "webp")), "image/webp")
+    painted = Order(prompt, seed_of(prompt), width, height, media_type)
+    if catalogue.starts_from_pictures(PROVIDER, provider_id):
+        try:
+            painted = over(painted, fields.get("input_image"))
+        except ValueError as error:
+            raise Refusal(replies.replicate_validation(str(error), "input_image")) from error
     try:
-        return order_from(fields, Order(prompt, seed_of(prompt), width, height, media_type))
+        return order_from(fields, painted)
     except ValueError as error:
         raise Refusal(replies.replicate_validation(str(error), "width")) from error
 

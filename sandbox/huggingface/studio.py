@@ -1,6 +1,9 @@
 """What the providers share: the knobs, the check of the token, cold models, and the shelf of pictures."""
 
+import base64
+import binascii
 import hashlib
+import io
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -14,7 +17,7 @@ from starlette.responses import JSONResponse, Response
 
 from sandbox.huggingface import replies
 from sandbox.huggingface.replies import Fault
-from sandbox.pictures import FORMATS, encode, paint
+from sandbox.pictures import FORMATS, encode, paint, repaint
 
 LARGEST_SIDE = 2048  # pixels
 SMALLEST_SIDE = 64
@@ -32,13 +35,16 @@ class Refusal(Exception):
 
 @dataclass(frozen=True)
 class Order:
-    """A picture to be painted. A filtered one comes out black, as a safety checker leaves it."""
+    """A picture to be painted, over ``source`` if there is one. A filtered one comes out black, as a safety checker
+    leaves it.
+    """
 
     prompt: str
     seed: int
     width: int = 1024
     height: int = 1024
     media_type: str = "image/jpeg"
+    source: bytes | None = field(default=None, repr=False)
 
     @property
     def is_filtered(self) -> bool:
@@ -48,6 +54,8 @@ class Order:
         """Return the file's bytes; it takes some milliseconds of processor time."""
         if self.is_filtered:
             return encode(Image.new("RGB", (self.width, self.height)), self.media_type)
+        if self.source is not None:
+            return repaint(self.source, self.prompt, self.seed, self.width, self.height, self.media_type)
         return paint(self.prompt, self.seed, self.width, self.height, self.media_type)
 
 
@@ -61,7 +69,7 @@ class Shelf:
 
     def put(self, order: Order, extension: str | None = None) -> str:
         """Return the address of the picture."""
-        name = hashlib.sha256(repr(order).encode()).hexdigest()[:24]
+        name = hashlib.sha256(repr(order).encode() + (order.source or b"")).hexdigest()[:24]
         self._orders[name] = order
         ending = extension or EXTENSIONS[order.media_type]
         return f"{self.public_url().rstrip('/')}/files/{name}/image.{ending}"
@@ -189,6 +197,23 @@ def parse_size(text: object, separator: str) -> dict[str, int]:
     if not (found and width.isdigit() and height.isdigit()):
         raise ValueError(f"size must be like 1024{separator}1024, got {text}")
     return {"width": int(width), "height": int(height)}
+
+
+def over(order: Order, picture: object) -> Order:
+    """Return ``order`` as one that starts from ``picture``, a data URL or bare base64, in that picture's size.
+
+    Raises:
+        ValueError: There is none, or it can't be read.
+    """
+    if not isinstance(picture, str) or not picture:
+        raise ValueError("an input image is required")
+    try:
+        source = base64.b64decode(picture.rpartition(",")[2], validate=True)
+        with Image.open(io.BytesIO(source)) as opened:
+            width, height = (min(max(side, SMALLEST_SIDE), LARGEST_SIDE) for side in opened.size)
+    except (binascii.Error, OSError, Image.DecompressionBombError) as error:
+        raise ValueError("the input image can't be read") from error
+    return replace(order, source=source, width=width, height=height)
 
 
 def seed_of(prompt: str) -> int:

@@ -14,6 +14,7 @@ from sandbox.huggingface.studio import (
     Studio,
     check_token,
     order_from,
+    over,
     parse_size,
     read_json,
     seed_of,
@@ -32,7 +33,7 @@ def routes(studio: Studio) -> list[Route]:
         provider_id = request.path_params["provider_id"]
         if catalogue.served_as(PROVIDER, provider_id) is None:
             raise Refusal(replies.not_supported(PROVIDER))
-        order = _order(await read_json(request))
+        order = _order(await read_json(request), provider_id)
         knobs = studio.knobs
         ticket = queue.add(order, polls=knobs.queue_polls, latency_s=knobs.latency_s, path=provider_id)
         return _envelope(_describe(ticket, "created"))
@@ -55,15 +56,16 @@ def routes(studio: Studio) -> list[Route]:
     ]
 
 
-def _order(body: dict[str, Any]) -> Order:
+def _order(body: dict[str, Any], provider_id: str) -> Order:
     prompt = body.get("prompt")
     if not isinstance(prompt, str) or not prompt:
         raise Refusal(replies.wavespeed_validation('property "prompt" is missing'))
     media_type = "image/png" if body.get("output_format") == "png" else "image/jpeg"
+    painted = Order(prompt, seed_of(prompt), media_type=media_type)
     try:
-        return order_from(
-            body | parse_size(body.get("size"), "*"), Order(prompt, seed_of(prompt), media_type=media_type)
-        )
+        if catalogue.starts_from_pictures(PROVIDER, provider_id):
+            painted = over(painted, body.get("image"))
+        return order_from(body | parse_size(body.get("size"), "*"), painted)
     except ValueError as error:
         raise Refusal(replies.wavespeed_validation(str(error))) from error
 

@@ -41,6 +41,22 @@ def paint(prompt: str, seed: int = 0, width: int = 1024, height: int = 1024, med
     return encode(draw(read_scene(prompt, seed), width, height), media_type)
 
 
+def repaint(  # noqa: PLR0917
+    source: bytes, prompt: str, seed: int, width: int, height: int, media_type: str
+) -> bytes:
+    """Paint ``prompt`` over another picture, which stays to be seen beneath.
+
+    Raises:
+        ValueError: As ``paint`` does; also if ``source`` is no picture.
+    """
+    try:
+        with Image.open(io.BytesIO(source)) as opened:
+            beneath = opened.convert("RGB").resize((width, height))
+    except (OSError, Image.DecompressionBombError) as error:
+        raise ValueError("the input image can't be read") from error
+    return encode(Image.blend(beneath, draw(read_scene(prompt, seed), width, height).convert("RGB"), 0.35), media_type)
+
+
 def encode(picture: Image.Image, media_type: str) -> bytes:
     """Return the file's bytes of ``picture``; the media type is one of ``FORMATS``."""
     image_format = FORMATS[media_type]
@@ -49,4 +65,4 @@ def encode(picture: Image.Image, media_type: str) -> bytes:
     return buffer.getvalue()
 
 
-__all__ = ["FORMATS", "LONGEST_SIDE", "encode", "paint"]
+__all__ = ["FORMATS", "LONGEST_SIDE", "encode", "paint", "repaint"]

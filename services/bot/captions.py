@@ -90,7 +90,9 @@ def _remarks(job: Job, wished: str) -> list[str]:
         remarks.append(say("caption_other_model", language, wished=name_of(wished), taken=name_of(job.recipe.model)))
     if job.prompt is not None and job.prompt.model is None and not job.request.parameters.raw:
         remarks.append(say("caption_same_prompt" if job.is_variation else "caption_own_words", language))
-    if job.request.picture is not None and job.recipe is not None and job.prompt is not None:
+    if job.recipe is not None and job.recipe.over_picture:
+        remarks.append(say("caption_over_picture", language, model=name_of(job.recipe.model)))
+    elif job.request.picture is not None and job.recipe is not None and job.prompt is not None:
         if job.prompt.model is None:
             remarks.append(say("caption_picture_not_seen", language))
         else:

@@ -1,9 +1,11 @@
 """Prompt and parameters → what a model can take of them. Pure."""
 
 import math
+from dataclasses import replace
 
 from services.worker.painters.painter import Brief
 from shared.catalogue import MAX_GUIDANCE, Model
+from shared.ideas import MAX_RATIO
 from shared.jobs import Parameters, Prompt
 
 MIN_SIDE = 256  # pixels
@@ -29,6 +31,14 @@ def brief_for(model: Model, prompt: Prompt, parameters: Parameters, *, seed: int
         steps=model.steps.clamp(parameters.steps) if model.steps else None,
         guidance=_guidance(model, parameters.guidance),
     )
+
+
+def shaped_like(parameters: Parameters, size: tuple[int, int]) -> Parameters:
+    """The same with the ratio of a picture of this size, as far as a ratio may go, where none is fixed."""
+    if parameters.ratio or parameters.width or parameters.height:
+        return parameters
+    width, height = size
+    return replace(parameters, ratio=(min(width, MAX_RATIO * height), min(height, MAX_RATIO * width)))
 
 
 def size_for(model: Model, width: int | None, height: int | None) -> tuple[int, int]:

@@ -68,7 +68,7 @@ class CircuitBreaker:
     def admit(self, target: Target) -> float:
         """Seconds to leave the target alone; 0 says: call it now. Of many jobs one gets the 0 for a trial."""
         try:
-            circuit = self._store.read(target.provider, target.model)
+            circuit = self._store.read(target.service, target.model)
             if circuit.open_until is None:
                 return 0.0
             now = self._clock()
@@ -76,7 +76,7 @@ class CircuitBreaker:
             if left:
                 return left
             trial = replace(circuit, open_until=now + TRIAL, on_trial=True)
-            mine = self._store.swap(target.provider, target.model, old=circuit, new=trial)
+            mine = self._store.swap(target.service, target.model, old=circuit, new=trial)
         except StoreAway:
             return 0.0
         return 0.0 if mine else TRIAL.total_seconds()
@@ -93,7 +93,7 @@ class CircuitBreaker:
 
     def _change(self, target: Target, change: Callable[[Circuit], Circuit]) -> None:
         for _ in range(RACES):
-            old = self._store.read(target.provider, target.model)
+            old = self._store.read(target.service, target.model)
             new = change(old)
-            if new == old or self._store.swap(target.provider, target.model, old=old, new=new):
+            if new == old or self._store.swap(target.service, target.model, old=old, new=new):
                 return

@@ -11,8 +11,8 @@ from urllib.parse import urlsplit
 
 from requests.utils import parse_header_links
 
-from services.worker.painters.painter import Target
-from services.worker.painters.roster import TONGUES
+from services.worker.painters.painter import IMAGE_TO_IMAGE, TEXT_TO_IMAGE, Target
+from services.worker.painters.roster import STARTING_FROM_PICTURES, TONGUES
 from services.worker.wire import Answer, Wire
 from shared.catalogue import Catalogue
 from shared.errors import ImagineError, ServiceUnreachable
@@ -25,7 +25,6 @@ GONE_S = 600.0  # how long a target is left alone after it said that it doesn't 
 HUB_S = 6.0
 MOST_MODELS = 1_000  # remembered at once; people may wish for any name
 MOST_PAGES = 30
-TASK = "text-to-image"
 _MODEL_ID = re.compile(r"[A-Za-z0-9_][\w.-]{0,94}(/[A-Za-z0-9_][\w.-]{0,95})?", re.ASCII)
 
 
@@ -64,10 +63,11 @@ class Discovery:
         # One thread asks for a model, the others wait for its answer; models share locks, which does no harm.
         self._flights = [threading.Lock() for _ in range(64)]
 
-    def targets(self, model: str) -> tuple[Target, ...]:
+    def targets(self, model: str, task: str = TEXT_TO_IMAGE) -> tuple[Target, ...]:
         """The live targets of a model, the preferred provider first; empty when nobody serves it."""
         now = self._clock()
-        return tuple(target for target in self._all(model) if self._gone.get(target, 0.0) <= now)
+        able = (target for target in self._all(model) if target.task == task)
+        return tuple(target for target in able if self._gone.get(target, 0.0) <= now)
 
     def mark_gone(self, target: Target) -> None:
         """Leave a target alone that said it doesn't serve the model, and ask the Hub again."""
@@ -76,7 +76,9 @@ class Discovery:
             self._gone[target] = self._clock() + GONE_S
 
     def survey(self) -> dict[str, tuple[Target, ...]]:
-        """All image models that somebody serves right now, the most downloaded ones first.
+        """All image models that somebody paints with from words right now, the most downloaded ones first.
+
+        Among their targets are those that start from pictures, as well.
 
         Raises:
             ServiceUnreachable: The Hub is away.
@@ -84,9 +86,9 @@ class Discovery:
         found: dict[str, tuple[Target, ...]] = {}
         for page in self._pages():
             for item in page:
-                targets = read_targets(item.get("id"), item.get("inferenceProviderMapping"))
-                if targets and _MODEL_ID.fullmatch(targets[0].model):
-                    found[targets[0].model] = targets
+                model, mapping = item.get("id"), item.get("inferenceProviderMapping")
+                if read_targets(model, mapping) and _MODEL_ID.fullmatch(str(model)):
+                    found[str(model)] = _of_all_tasks(model, mapping)
         until = self._clock() + FRESH_S
         with self._lock:
             self._known.update({model: _Known(targets, until) for model, targets in found.items()})
@@ -126,7 +128,7 @@ class Discovery:
             log.warning("the Hub is away", extra={"model": model, "error": str(error)})
             targets = before.targets if before else self._shipped(model)
             return _Known(targets, self._clock() + FRESH_WHEN_AWAY_S)
-        return _Known(read_targets(model, content.get("inferenceProviderMapping")), self._clock() + FRESH_S)
+        return _Known(_of_all_tasks(model, content.get("inferenceProviderMapping")), self._clock() + FRESH_S)
 
     def _remember(self, model: str, known: _Known) -> None:
         with self._lock:
@@ -135,10 +137,16 @@ class Discovery:
             self._known[model] = known
 
     def _shipped(self, model: str) -> tuple[Target, ...]:
-        return _in_order(Target(model, *pair) for pair in self.catalogue.model(model).providers.items())
+        shipped = self.catalogue.model(model)
+        return _in_order(
+            Target(model, *pair, task)
+            for task, providers in ((TEXT_TO_IMAGE, shipped.providers), (IMAGE_TO_IMAGE, shipped.starting))
+            for pair in providers.items()
+        )
 
     def _pages(self) -> Iterator[list[dict[str, Any]]]:
-        query = f"pipeline_tag={TASK}&inference_provider=all&expand[]=inferenceProviderMapping&sort=downloads&limit=100"
+        query = f"pipeline_tag={TEXT_TO_IMAGE}&inference_provider=all&sort=downloads&limit=100"
+        query += "&expand[]=inferenceProviderMapping"
         url: str | None = f"{self._hub_url}/api/models?{query}"
         for _ in range(MOST_PAGES):
             if url is None:
@@ -156,8 +164,13 @@ class Discovery:
         return f"{self._hub_url}/api/models?{query}" if query else None
 
 
-def read_targets(model: Any, mapping: Any) -> tuple[Target, ...]:
-    """The live text-to-image targets of a mapping, which comes as a list or as an object by provider."""
+def _of_all_tasks(model: Any, mapping: Any) -> tuple[Target, ...]:
+    starting = (one for one in read_targets(model, mapping, IMAGE_TO_IMAGE) if one.provider in STARTING_FROM_PICTURES)
+    return (*read_targets(model, mapping), *starting)
+
+
+def read_targets(model: Any, mapping: Any, task: str = TEXT_TO_IMAGE) -> tuple[Target, ...]:
+    """The live targets of a mapping for a task; it comes as a list or as an object by provider."""
     if not isinstance(model, str):
         return ()
     if isinstance(mapping, dict):
@@ -166,11 +179,11 @@ def read_targets(model: Any, mapping: Any) -> tuple[Target, ...]:
         entries = [entry for entry in mapping if isinstance(entry, dict)]
     else:
         return ()
-    live = (entry for entry in entries if entry.get("status") == "live" and entry.get("task") == TASK)
+    live = (entry for entry in entries if entry.get("status") == "live" and entry.get("task") == task)
     # An adapter needs its base model and weights named in the order, which we don't.
     whole = (entry for entry in live if not entry.get("adapter") and not entry.get("adapterWeightsPath"))
     return _in_order(
-        Target(model, entry["provider"], entry["providerId"])
+        Target(model, entry["provider"], entry["providerId"], task)
         for entry in whole
         if isinstance(entry.get("provider"), str) and isinstance(entry.get("providerId"), str)
     )

@@ -8,12 +8,13 @@ from services.worker.gemini.files import File
 from services.worker.gemini.prompts import PromptWriter, Sampling, own_words
 from services.worker.own_keys import Lent
 from services.worker.recipes import read_recipe
-from services.worker.sources import for_gemini, read_picture
+from services.worker.sources import FOR_GEMINI_ALONE, for_gemini, read_picture
 from services.worker.studio import Order, Studio
 from shared.catalogue import Catalogue
 from shared.errors import (
     ElsewhereError,
     OutOfTime,
+    PictureGone,
     PromptUnderWay,
     QuotaExhausted,
     ServiceBusy,
@@ -22,7 +23,7 @@ from shared.errors import (
     UnexpectedAnswer,
 )
 from shared.images import Images
-from shared.jobs import ENDED, Attempt, Earlier, Image, Job, Prompt, Recipe
+from shared.jobs import ENDED, Attempt, Earlier, Image, Job, Picture, Prompt, Recipe
 from shared.store.conversations import Conversations
 from shared.store.jobs import Jobs
 from shared.styles import Styles
@@ -175,6 +176,31 @@ class Pipeline:
             job = parent
         return None
 
+    def _source(self, job: Job) -> bytes | None:
+        """What the wished model is to start from, if it can: what came with the idea, or what a follow-up changes."""
+        if not self._catalogue.wished(job.request.parameters.model).starting:
+            return None
+        picture = job.request.picture or self._changed_by(job)
+        if picture is None or picture.media_type in FOR_GEMINI_ALONE:
+            return None
+        try:
+            return read_picture(self._images, picture)
+        except PictureGone:
+            return None  # The prompt tells of it all the same.
+
+    def _changed_by(self, job: Job) -> Picture | None:
+        """Our picture that a follow-up changes; for one painted anew, that of what it repeats."""
+        while job.parent_id is not None and job.origin is not None and not job.origin.startswith("edit "):
+            parent = self._jobs.read(job.parent_id)
+            if parent is None:
+                return None
+            if job.is_follow_up:
+                return Picture(parent.image_key, parent.media_type) if parent.image_key and parent.media_type else None
+            if job.is_variation:
+                return None
+            job = parent
+        return None
+
     def _own_words(self, job: Job) -> Prompt:
         given = job.request.parameters
         model = self._catalogue.wished(given.model)
@@ -194,6 +220,7 @@ class Pipeline:
             models=self._catalogue.in_order(job.request.parameters.model),
             handle=job.handle,
             barred=self._jobs.tried_in_vain(job.id, BARRING) if job.claims > 1 else frozenset(),
+            source=self._source(job),
         )
         image, recipe = self._paint_for(
             job, order, seconds=min(IMAGE_SECONDS, seconds_left(job)), record=attempts.append

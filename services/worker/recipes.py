@@ -19,6 +19,7 @@ _UNICODE = b"UNICODE\0"
 _PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _MAX_SEGMENT = 65_533  # bytes of a JPEG segment, without its marker and length
 _HAS_EXIF, _HAS_ALPHA = 0x08, 0x10  # flags of a WebP's VP8X chunk
+_OVER_A_PICTURE = "image-to-image"
 _NEGATIVE = "Negative prompt: "
 _SETTING = re.compile(r"([A-Z][\w ]*): ([^,]+)(?:, |$)")
 
@@ -61,6 +62,7 @@ def to_text(recipe: Recipe) -> str:
         "Size": size,
         "Model": recipe.model,
         "Provider": recipe.provider,
+        "Task": _OVER_A_PICTURE if recipe.over_picture else None,
     }
     lines = [recipe.prompt]
     if recipe.negative:
@@ -89,6 +91,7 @@ def from_text(text: str) -> Recipe | None:
             height=_integer(height),
             steps=_integer(settings.get("Steps")),
             guidance=float(settings["CFG scale"]) if "CFG scale" in settings else None,
+            over_picture=settings.get("Task") == _OVER_A_PICTURE,
         )
     except (KeyError, ValueError):
         return None

@@ -3,6 +3,7 @@
 import io
 import struct
 
+import PIL.ExifTags
 import PIL.Image
 from obstore.exceptions import NotFoundError
 from PIL import ImageOps
@@ -14,6 +15,7 @@ from shared.jobs import Picture
 
 MAX_PIXELS = 80_000_000  # decoding so many takes 240 MB for a moment; beyond it, Pillow warns as well
 SEEN_SIDE = 1536  # pixels: Gemini looks at tiles of 768, and two by two show all that a prompt can hold
+FIRST_ON_ITS_SIDE = 5  # of Exif's orientations, 1 to 8
 QUALITY = 90  # of 100, of JPEG
 # Apple's telephones send these as files. Pillow can't open them, Gemini can.
 FOR_GEMINI_ALONE = ("image/heic", "image/heif")
@@ -46,13 +48,27 @@ def for_gemini(data: bytes, media_type: str) -> File:
     return File("image/jpeg", _jpeg(_opened(data, SEEN_SIDE, SEEN_SIDE)))
 
 
-def to_start_from(data: bytes, width: int, height: int) -> bytes:
+def proportions(data: bytes) -> tuple[int, int]:
+    """Width and height as the picture is to be looked at, in pixels.
+
+    Raises:
+        PictureUnreadable: It is no picture that we can open.
+    """
+    try:
+        with PIL.Image.open(io.BytesIO(data)) as picture:
+            on_its_side = picture.getexif().get(PIL.ExifTags.Base.Orientation, 1) >= FIRST_ON_ITS_SIDE
+            return (picture.height, picture.width) if on_its_side else picture.size
+    except _BROKEN as error:
+        raise PictureUnreadable(f"{len(data)} bytes that are no picture: {type(error).__name__}") from error
+
+
+def to_start_from(data: bytes, width: int | None, height: int | None) -> bytes:
     """A JPEG of at most so many pixels, in its own proportions, without where and when it was taken.
 
     Raises:
         PictureUnreadable: As ``for_gemini``; also for files that Gemini alone can open.
     """
-    return _jpeg(_opened(data, width, height))
+    return _jpeg(_opened(data, width or SEEN_SIDE, height or SEEN_SIDE))
 
 
 def _opened(data: bytes, width: int, height: int) -> PIL.Image.Image:

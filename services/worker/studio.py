@@ -9,13 +9,15 @@ from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from typing import Any
 
-from services.worker.briefs import SEEDS, brief_for
+from services.worker.briefs import SEEDS, brief_for, shaped_like
 from services.worker.circuits import CircuitBreaker
 from services.worker.discovery import Discovery
 from services.worker.failures import ENDPOINT
-from services.worker.painters.painter import Brief, Painter, Painting, Target
+from services.worker.painters.hf_inference import HFInference
+from services.worker.painters.painter import IMAGE_TO_IMAGE, TEXT_TO_IMAGE, Brief, Painter, Painting, Target
 from services.worker.painters.roster import roster
 from services.worker.recipes import write_recipe
+from services.worker.sources import proportions, to_start_from
 from services.worker.wire import Countdown, Wire
 from shared.errors import (
     BadCredentials,
@@ -48,6 +50,7 @@ class Order:
 
     Attributes:
         models: Ids in the order to try: the wished one first.
+        source: The file of a picture that the wished model is to start from, if it can.
         handle: ``StillPainting.handle`` of an earlier run, if that was how it ended.
         barred: (model, provider) that failed for good in earlier runs of this job.
     """
@@ -57,6 +60,7 @@ class Order:
     models: tuple[str, ...]
     handle: dict[str, Any] | None = None
     barred: frozenset[tuple[str, str]] = frozenset()
+    source: bytes | None = field(default=None, repr=False)
 
 
 @dataclass(slots=True)
@@ -74,7 +78,7 @@ class _Run:
 
     def note(self, target: Target, error: ImagineError) -> None:
         """Keep what one target said, and go on with the next; raise what no other target can mend."""
-        self.tried.add((target.model, target.provider))
+        self.tried.add((target.model, target.service))
         match error:
             case StillPainting() | BadPicture():
                 raise error
@@ -132,8 +136,8 @@ class Studio:
         if resumed and resumed.target.provider in self._painters:
             with _noting(run, resumed.target):
                 return self._look(resumed, run)
-        for model in order.models:
-            for target in self._discovery.targets(model):
+        for model, task in _ways(order):
+            for target in self._discovery.targets(model, task):
                 if run.waits[model] and run.countdown.left < MIN_CALL_S:
                     # Calls without time would only count against providers that did nothing wrong.
                     break
@@ -155,7 +159,7 @@ class Studio:
         return kept is not None and painter is not None and painter.withdraw(kept.order, seconds=seconds)
 
     def _may_call(self, target: Target, run: _Run) -> bool:
-        pair = (target.model, target.provider)
+        pair = (target.model, target.service)
         if pair in run.order.barred or pair in run.tried:
             return False
         seconds = self._breaker.admit(target)
@@ -165,7 +169,12 @@ class Studio:
 
     def _order(self, target: Target, run: _Run) -> tuple[Image, Recipe]:
         model = self._catalogue.model(target.model)
-        brief = brief_for(model, run.order.prompt, run.order.parameters, seed=self._chance.randrange(SEEDS))
+        parameters = run.order.parameters
+        if target.task == IMAGE_TO_IMAGE and run.order.source is not None:
+            parameters = shaped_like(parameters, proportions(run.order.source))
+        brief = brief_for(model, run.order.prompt, parameters, seed=self._chance.randrange(SEEDS))
+        if target.task == IMAGE_TO_IMAGE and target.provider == HFInference.provider:
+            brief = replace(brief, seed=None)  # It takes none beside a picture.
         return self._insist(target, brief, run)
 
     def _look(self, resumed: "_Handle", run: _Run) -> tuple[Image, Recipe]:
@@ -186,6 +195,8 @@ class Studio:
     def _insist(self, target: Target, brief: Brief, run: _Run) -> tuple[Image, Recipe]:
         """Order from one target until a picture is worth showing."""
         painter = self._painters[target.provider]
+        if target.task == IMAGE_TO_IMAGE and run.order.source is not None:
+            brief = replace(brief, source=to_start_from(run.order.source, brief.width, brief.height))
         while True:
             try:
                 painting = self._call(target, brief, run, partial(painter.paint, target, brief))
@@ -240,7 +251,7 @@ class _Handle:
     def wrap(self, still: StillPainting) -> StillPainting:
         handle = {
             "target": asdict(self.target),
-            "brief": asdict(self.brief),
+            "brief": asdict(replace(self.brief, source=None)),
             "order": self.order,
             "pictures": self.pictures,
             "position": still.position,  # for people to read
@@ -277,12 +288,13 @@ def _finished(target: Target, brief: Brief, painting: Painting) -> tuple[Image, 
         height=painting.image.height,
         steps=brief.steps,
         guidance=brief.guidance,
+        over_picture=target.task == IMAGE_TO_IMAGE,
     )
     return write_recipe(painting.image, recipe), recipe
 
 
 def _attempt(target: Target, outcome: Painting | ImagineError, duration_ms: int) -> Attempt:
-    attempt = Attempt("image", target.provider, target.model, duration_ms, request_id=outcome.request_id)
+    attempt = Attempt("image", target.service, target.model, duration_ms, request_id=outcome.request_id)
     match outcome:
         case Painting():
             return replace(attempt, status=200)
@@ -299,6 +311,12 @@ def _without_words(error: ImagineError, brief: Brief) -> ImagineError:
     if quoted:
         error.args = (f"{text[: min(quoted)]}…",)
     return error
+
+
+def _ways(order: Order) -> list[tuple[str, str]]:
+    """Models with their tasks, in the order to try: starting from a picture is for the wished model alone."""
+    from_words = [(model, TEXT_TO_IMAGE) for model in order.models]
+    return from_words if order.source is None else [(order.models[0], IMAGE_TO_IMAGE), *from_words]
 
 
 def _wait(error: TransientError) -> float:

@@ -1,12 +1,13 @@
 """Writes down which models are served right now, for every process of the installation."""
 
 import logging
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from datetime import timedelta
 
 from services.worker.discovery import Discovery
 from services.worker.gemini.client import Failure, Gemini
 from services.worker.gemini.models import cards_of
+from services.worker.painters.painter import TEXT_TO_IMAGE, Target
 from shared.errors import ImagineError
 from shared.store.models import CHAT, IMAGE, Models
 
@@ -46,9 +47,9 @@ class Surveying:
             # More likely that the Hub is out of order than that nobody paints any more.
             log.warning("no survey of the models", extra={"error": "the Hub names none"})
             return
-        served = {model: {target.provider: target.provider_id for target in found[model]} for model in found}
-        cards = {**{model: {} for model in self._own}, **served}
-        self._models.replace(IMAGE, {model: {"providers": providers} for model, providers in cards.items()})
+        own = {model: _card(()) for model in self._own}
+        cards = {**own, **{model: _card(targets) for model, targets in found.items()}}
+        self._models.replace(IMAGE, cards)
         log.info("models surveyed", extra={"models": len(cards)})
 
 
@@ -79,3 +80,11 @@ class ChatSurveying:
             return
         self._models.replace(CHAT, cards)
         log.info("chat models surveyed", extra={"models": len(cards)})
+
+
+def _card(targets: Iterable[Target]) -> dict[str, dict[str, str]]:
+    """Who paints with a model from words, and who starts from pictures, each with its own name for the model."""
+    card: dict[str, dict[str, str]] = {"providers": {}, "starting": {}}
+    for target in targets:
+        card["providers" if target.task == TEXT_TO_IMAGE else "starting"][target.provider] = target.provider_id
+    return card

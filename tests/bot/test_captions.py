@@ -126,6 +126,12 @@ class TestAPictureThatCameWithTheIdea:
 
         assert "model can't start from a picture, so it painted what Gemini saw in yours." in said
 
+    def test_was_painted_over_by_a_model_that_can(self) -> None:
+        said = as_shown(caption(finished(request=self.SENT, recipe=replace(FOX_RECIPE, over_picture=True))))
+
+        assert "model painted over the picture itself" in said
+        assert "what Gemini saw" not in said
+
     def test_was_seen_by_nobody_without_gemini(self) -> None:
         said = as_shown(caption(finished(request=self.SENT, prompt=Prompt("at night"))))
 

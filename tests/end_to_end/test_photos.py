@@ -101,6 +101,32 @@ class TestAReplyToAPhoto:
         assert row.prompt.startswith("an orange picture, a fox, here, ")
 
 
+class TestAModelThatStartsFromPictures:
+    def test_paints_over_the_photo(self, installation, sandbox, ada):
+        row, photo = painted(installation, sandbox, ada, "/imagine at night --model flux.2", photo=a_photo("red"))
+
+        assert (row.provider, row.recipe["over_picture"]) == ("fal-ai", True)
+        assert is_reddish(installation.picture(row.image_key))
+        assert "FLUX.2-dev painted over the picture itself" in photo["caption"]
+        assert [one.service for one in installation.attempts(row.id)][-1] == "fal-ai/image-to-image"
+
+    def test_paints_a_follow_up_over_our_picture_and_again(self, installation, sandbox, ada):
+        parent, ours = painted(installation, sandbox, ada, "/imagine a fox --model flux.2")
+        row, photo = painted(installation, sandbox, ada, "make it night", reply_to_message_id=ours["message_id"])
+        sandbox.press(ada, photo, "🔁 Again")
+        *_, again = installation.wait_for_deliveries(ada, 3)
+
+        assert not parent.recipe["over_picture"]
+        assert (row.recipe["over_picture"], again.recipe["over_picture"]) == (True, True)
+        assert row.recipe["seed"] != again.recipe["seed"]
+
+
+def is_reddish(picture):
+    with PIL.Image.open(BytesIO(picture)) as opened:
+        red, green, blue = opened.convert("RGB").resize((1, 1)).getpixel((0, 0))
+    return red > (green + blue) / 2 + 60
+
+
 class TestWhatCanNotBeLookedAt:
     @pytest.mark.parametrize(
         ("file", "answer"),

@@ -33,7 +33,21 @@ from shared.errors import (
     UnexpectedAnswer,
 )
 from shared.images import Images
-from shared.jobs import Attempt, Image, Job, Parameters, Prompt, Recipe, Stage, State
+from shared.jobs import (
+    Address,
+    Attempt,
+    Image,
+    Job,
+    Lineage,
+    Parameters,
+    Picture,
+    Prompt,
+    Recipe,
+    Request,
+    Sender,
+    Stage,
+    State,
+)
 from shared.migrations import migrate
 from shared.queue import Tickets, make_celery
 from shared.secrets import Box
@@ -482,3 +496,46 @@ class TestOurOwnFaults:
 
         job = read(workshop.database, job)
         assert (job.state, job.stage) == (State.WAITING, Stage.RETRYING)
+
+
+class TestAPictureToStartFrom:
+    ABLE = Parameters(model="black-forest-labs/FLUX.2-dev")
+
+    def ask(self, workshop: Workshop, request: Request, lineage: Lineage | None = None, *, message: int) -> Job:
+        """Have a request painted; what the studio was told is its newest order."""
+        job, _ = workshop.jobs.submit(request, address=Address(BOT, 7, message), sender=Sender(7), lineage=lineage)
+        return workshop.take_turns_until_over(job)
+
+    def test_is_the_one_that_a_follow_up_changes_also_when_it_is_painted_again(self, workshop: Workshop) -> None:
+        parent = self.ask(workshop, Request("a fox", self.ABLE), message=1)
+        night = Request("make it night", self.ABLE)
+
+        row = self.ask(workshop, night, Lineage.following(parent.id, 2), message=2)
+        self.ask(workshop, night, Lineage(row.id, "again", row.prompt), message=3)
+
+        assert parent.image_key is not None
+        original = workshop.images.get(parent.image_key)
+        assert [order.source for order in workshop.studio.orders] == [None, original, original]
+
+    def test_is_the_one_that_came_with_the_idea_before_all_others(
+        self, workshop: Workshop, picture_file: Callable[..., bytes]
+    ) -> None:
+        parent = self.ask(workshop, Request("a fox", self.ABLE), message=1)
+        sent = Picture(workshop.images.keep_sent(7, 2, picture_file()), "image/png")
+
+        self.ask(workshop, Request("here", self.ABLE, picture=sent), Lineage.following(parent.id, 2), message=2)
+
+        assert workshop.studio.orders[-1].source == picture_file()
+
+    def test_is_none_for_edited_words_for_a_model_that_can_not_and_once_it_is_gone(self, workshop: Workshop) -> None:
+        parent = self.ask(workshop, Request("a fox", self.ABLE), message=1)
+        unable = self.ask(workshop, Request("at night"), Lineage.following(parent.id, 2), message=2)
+        row = self.ask(workshop, Request("at night", self.ABLE), Lineage.following(parent.id, 3), message=3)
+        self.ask(workshop, Request("a wolf", self.ABLE), Lineage(row.id, "edit 4", RED_FOX), message=4)
+        with workshop.database.writing() as connection:
+            connection.execute(update(tables.jobs).where(tables.jobs.c.id == row.id).values(image_key="gone.png"))
+        self.ask(workshop, Request("at dawn", self.ABLE), Lineage.following(row.id, 5), message=5)
+
+        assert unable.state is State.FINISHED
+        started = [order.source is not None for order in workshop.studio.orders]
+        assert started == [False, False, True, False, False]

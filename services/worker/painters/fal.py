@@ -5,7 +5,7 @@ from urllib.parse import urlsplit
 
 from services.worker.painters.painter import Brief, Target
 from services.worker.painters.pictures import no_picture, read_item
-from services.worker.painters.tongue import Call, Found, Underway, first, mapping, parameters, whole_number
+from services.worker.painters.tongue import Call, Found, Underway, data_url, first, mapping, parameters, whole_number
 from services.worker.wire import Answer
 from shared.errors import PictureRefused, UnexpectedAnswer
 
@@ -23,6 +23,9 @@ class Fal:
         width, height = body.pop("width", None), body.pop("height", None)
         if width and height:
             body["image_size"] = {"width": width, "height": height}
+        if brief.source:
+            # The older models read the first, FLUX.2 reads the second.
+            body |= {"image_url": data_url(brief.source), "image_urls": [data_url(brief.source)]}
         return Call("POST", f"/{target.provider_id}{QUEUE}", body)
 
     def look(self, handle: dict[str, Any], /) -> Call:

@@ -1,5 +1,6 @@
 """hf-inference: one request, and the picture's bytes come back."""
 
+import base64
 from typing import Any
 
 from services.worker.painters.painter import Brief, Target
@@ -24,7 +25,19 @@ class HFInference(WithoutQueue):
 
 def order(brief: Brief) -> dict[str, Any]:
     """The body that hf-inference and the dedicated endpoints take."""
+    if brief.source:
+        return {"inputs": base64.b64encode(brief.source).decode(), "parameters": _parameters_over(brief)}
     return {"inputs": brief.prompt, "parameters": parameters(brief)}
+
+
+def _parameters_over(brief: Brief) -> dict[str, Any]:
+    """What may be said beside a picture to start from: no seed, and the size under a name of its own."""
+    said = {"prompt": brief.prompt, **parameters(brief)}
+    said.pop("seed", None)
+    width, height = said.pop("width", None), said.pop("height", None)
+    if width and height:
+        said["target_size"] = {"width": width, "height": height}
+    return said
 
 
 def read_picture(answer: Answer, provider: str) -> Found:

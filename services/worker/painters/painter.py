@@ -1,9 +1,12 @@
 """The interface of all painters, and the values that pass through it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from shared.jobs import Image
+
+TEXT_TO_IMAGE = "text-to-image"  # what the Hub calls the tasks
+IMAGE_TO_IMAGE = "image-to-image"
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,11 +17,18 @@ class Target:
         model: HuggingFace model id, ``org/name``.
         provider: The provider's name in the router's path, such as ``fal-ai``.
         provider_id: The provider's own name for the model (``fal-ai/flux/dev``).
+        task: ``text-to-image`` or ``image-to-image``.
     """
 
     model: str
     provider: str
     provider_id: str
+    task: str = TEXT_TO_IMAGE
+
+    @property
+    def service(self) -> str:
+        """The provider as records and circuits know it: what starts from pictures is a service of its own."""
+        return self.provider if self.task == TEXT_TO_IMAGE else f"{self.provider}/{self.task}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +38,7 @@ class Brief:
     Attributes:
         width, height: Pixels.
         seed: 0 to 2**32 - 1.
+        source: A JPEG to start from; for image-to-image, and never in a handle.
     """
 
     prompt: str
@@ -37,6 +48,7 @@ class Brief:
     seed: int | None = None
     steps: int | None = None
     guidance: float | None = None
+    source: bytes | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

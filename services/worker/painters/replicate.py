@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 from services.worker.failures import read_failure
 from services.worker.painters.painter import Brief, Target
 from services.worker.painters.pictures import no_picture, read_item
-from services.worker.painters.tongue import Call, Found, Underway, first, mapping, parameters
+from services.worker.painters.tongue import Call, Found, Underway, data_url, first, mapping, parameters
 from services.worker.wire import Answer
 from shared.errors import UnexpectedAnswer
 
@@ -22,6 +22,10 @@ class Replicate:
         """The request for a picture."""
         model, _, version = target.provider_id.partition(":")
         body: dict[str, Any] = {"input": {"prompt": brief.prompt, **parameters(brief)}}
+        if brief.source:
+            # Each model has its own name for it, and none minds the others'.
+            url = data_url(brief.source)
+            body["input"] |= {"image": url, "images": [url], "input_image": url, "input_images": [url]}
         wait = {"Prefer": f"wait={WAIT_S}"}
         if version:
             return Call("POST", "/v1/predictions", {**body, "version": version}, wait)

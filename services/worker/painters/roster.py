@@ -16,6 +16,9 @@ from services.worker.wire import Wire
 
 TONGUES: tuple[Tongue, ...] = (Fal(), Replicate(), Together(), Wavespeed(), Nscale(), Zai(), HFInference(), Endpoint())
 
+# Who can be given a picture to start from.
+STARTING_FROM_PICTURES = frozenset({"fal-ai", "replicate", "together", "wavespeed", "hf-inference"})
+
 
 def roster(wire: Wire, *, router_url: str, token: str, image_hosts: str) -> dict[str, Painter]:
     """The painters of all providers whose language we speak.

@@ -4,7 +4,7 @@ from typing import Any
 
 from services.worker.painters.painter import Brief, Target
 from services.worker.painters.pictures import read_json_picture
-from services.worker.painters.tongue import Call, Found, WithoutQueue, parameters
+from services.worker.painters.tongue import Call, Found, WithoutQueue, data_url, parameters
 from services.worker.wire import Answer
 
 
@@ -15,7 +15,11 @@ class Together(WithoutQueue):
 
     def order(self, target: Target, brief: Brief) -> Call:
         """The request for a picture."""
-        body = {"prompt": brief.prompt, "model": target.provider_id, "response_format": "base64"}
+        body: dict[str, Any] = {"prompt": brief.prompt, "model": target.provider_id, "response_format": "base64"}
+        if brief.source and "kontext" in target.provider_id.lower():
+            body["image_url"] = data_url(brief.source)
+        elif brief.source:
+            body["reference_images"] = [data_url(brief.source)]
         return Call("POST", "/v1/images/generations", {**body, **parameters(brief, steps="steps")})
 
     def read(self, answer: Answer, _handle: dict[str, Any], /) -> Found:

@@ -1,5 +1,6 @@
 """What a provider's language consists of. Pure: values in, values out; ``router`` does the calling."""
 
+import base64
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -86,6 +87,11 @@ def parameters(brief: Brief, **names: str) -> dict[str, Any]:
         "seed": brief.seed,
     }
     return {name: value for name, value in known.items() if value is not None}
+
+
+def data_url(source: bytes) -> str:
+    """A JPEG as an address that holds it."""
+    return f"data:image/jpeg;base64,{base64.b64encode(source).decode()}"
 
 
 class WithoutWithdrawal:

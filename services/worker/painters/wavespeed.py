@@ -6,7 +6,16 @@ from urllib.parse import urlsplit
 from services.worker.failures import read_failure
 from services.worker.painters.painter import Brief, Target
 from services.worker.painters.pictures import no_picture, read_item
-from services.worker.painters.tongue import Call, Found, Underway, WithoutWithdrawal, first, mapping, parameters
+from services.worker.painters.tongue import (
+    Call,
+    Found,
+    Underway,
+    WithoutWithdrawal,
+    data_url,
+    first,
+    mapping,
+    parameters,
+)
 from services.worker.wire import Answer
 from shared.errors import PictureRefused, UnexpectedAnswer
 
@@ -21,6 +30,8 @@ class Wavespeed(WithoutWithdrawal):
         body = {"prompt": brief.prompt, **parameters(brief)}
         if brief.width and brief.height:
             body["size"] = f"{brief.width}*{brief.height}"
+        if brief.source:
+            body["image"] = data_url(brief.source)
         return Call("POST", f"/api/v3/{target.provider_id}", body)
 
     def look(self, handle: dict[str, Any], /) -> Call:
