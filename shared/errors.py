@@ -90,6 +90,12 @@ class GroupQueueFull(QueueFull):
     reason = "group_queue_full"
 
 
+class BatchesFull(QueueFull):
+    """This person's batches have as many pictures waiting as they may at a time."""
+
+    reason = "batches_full"
+
+
 class BadBatch(UserError):
     """A text or file that was to hold many ideas can't be taken as a whole; ``reason`` tells why."""
 

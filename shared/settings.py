@@ -105,6 +105,7 @@ class Settings(BaseSettings):
     user_in_flight: int = Field(20, ge=1, validation_alias="G2D_USER_IN_FLIGHT")
     user_queued: int = Field(200, ge=1, validation_alias="G2D_USER_QUEUED")
     group_queued: int = Field(500, ge=1, validation_alias="G2D_GROUP_QUEUED")
+    user_batched: int = Field(5_000, ge=1, validation_alias="G2D_USER_BATCHED")
     weights_setting: str | None = Field(None, validation_alias="G2D_WEIGHTS")
     batch_pictures: int = Field(1_000, ge=1, le=100_000, validation_alias="G2D_BATCH_PICTURES")
     log_format: Literal["console", "json"] | None = Field(None, validation_alias="G2D_LOG_FORMAT")
@@ -128,6 +129,7 @@ class Settings(BaseSettings):
             in_flight=self.user_in_flight,
             queued=self.user_queued,
             queued_in_group=self.group_queued,
+            queued_in_batches=self.user_batched,
             weights={int(person): float(weight) for person, weight in pairs},
         )
 

@@ -15,12 +15,14 @@ class Shares:
             batches. The others are held back.
         queued: Pictures that one person may have asked for, outside batches, that have not ended.
         queued_in_group: The same for all members of a group chat together.
+        queued_in_batches: Pictures of one person's batches, started and not ended.
         weights: By person: how many turns they get where others get one; 1 for whoever isn't named.
     """
 
     in_flight: int = 20
     queued: int = 200
     queued_in_group: int = 500
+    queued_in_batches: int = 5_000
     weights: Mapping[int, float] = field(default_factory=dict)
 
     def cost(self, user_id: int, *, in_batch: bool) -> float:

@@ -25,10 +25,17 @@ PROBLEMS_SHOWN, HINTS_SHOWN = 5, 3
 BAR = 20  # characters
 
 
-def summary(reading: BatchReading, seconds: float | None, language: str) -> str:
-    """What a batch would be, as Telegram HTML; ``seconds``: how long it may take, where that is known."""
+def summary(reading: BatchReading, seconds: float | None, room: int, language: str) -> str:
+    """What a batch would be, as Telegram HTML.
+
+    Args:
+        seconds: How long it may take, where that is known.
+        room: How many pictures this person's batches may have before it.
+    """
     ideas = say("batch_ideas", language, n=len(reading.requests))
     lines = [say("batch_summary", language, ideas=ideas, n=reading.pictures)]
+    left = room - reading.pictures
+    lines.append(say("batch_leaves", language, n=left) if left >= 0 else say("batch_too_large_now", language, n=room))
     if seconds is not None:
         lines.append(say("batch_estimate", language, time=duration(rounded(seconds), language)))
     lines += [say(hint.reason, language, **hint.values) for hint in reading.hints[:HINTS_SHOWN]]

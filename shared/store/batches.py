@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, Update, func, select, update
 
 from shared.batches import Batch, BatchState, Counts, Way
+from shared.errors import BatchesFull
 from shared.jobs import ENDED, Address, Job, Request, Sender, Stage, State, Writing
 from shared.shares import Shares
 from shared.store import tables
@@ -20,6 +21,7 @@ from shared.store.rows import read_job, read_parameters
 CHUNK = 100  # pictures written down at a time: SQLite lets nobody else write meanwhile
 LEASE = timedelta(seconds=180)  # longer than the longest upload (services/bot/batch_delivery.py)
 ALBUM = 10  # Telegram's limit
+TELEGRAM = "telegram"
 UNDER_WAY = (BatchState.RUNNING, BatchState.PAUSED)
 
 _COLUMNS = [column for column in tables.batches.c if column.name != "requests"]
@@ -31,6 +33,7 @@ class Batches:
     def __init__(self, database: Database, shares: Shares | None = None) -> None:
         """Keep batches in this database, on the owner's terms where they aren't the usual ones."""
         self._database = database
+        self._shares = shares or Shares()
         self._jobs = Jobs(database, shares)
 
     # Taking in
@@ -90,9 +93,28 @@ class Batches:
         return self._change(_of(batch_id, BatchState.ASKED).values(way=way))
 
     def start(self, batch_id: int) -> bool:
-        """Let the batch run; its jobs are written down by ``fill``. False when it had been started or cancelled."""
-        now = datetime.now(UTC)
-        return self._change(_of(batch_id, BatchState.ASKED).values(state=BatchState.RUNNING, started_at=now))
+        """Let the batch run; its jobs are written down by ``fill``. False when it had been started or cancelled.
+
+        Raises:
+            BatchesFull: Its person's batches would have more pictures waiting than they may.
+        """
+        batches, most = tables.batches.c, self._shares.queued_in_batches
+        with self._database.writing() as connection:
+            asked = select(*_COLUMNS).where(batches.id == batch_id, batches.state == BatchState.ASKED)
+            batch = connection.execute(asked.with_for_update()).first()
+            if batch is None:
+                return False
+            # Two batches of one person can't be started at once.
+            connection.execute(select(tables.users.c.id).where(tables.users.c.id == batch.user_id).with_for_update())
+            if batch.source == TELEGRAM and _waiting(connection, batch.user_id) + batch.pictures > most:
+                raise BatchesFull(most=most)
+            running = {"state": BatchState.RUNNING, "started_at": datetime.now(UTC)}
+            return _changed(connection, _of(batch_id).values(**running))
+
+    def room(self, user_id: int) -> int:
+        """How many more pictures this person's batches may have at present."""
+        with self._database.reading() as connection:
+            return max(self._shares.queued_in_batches - _waiting(connection, user_id), 0)
 
     def fill(self, batch_id: int) -> int:
         """Write down the next pictures of a running batch as jobs; returns how many.
@@ -349,6 +371,16 @@ def _of(batch_id: int, *states: BatchState) -> Update:
 def _jobs_of(batch_id: int, *states: State) -> Update:
     jobs = tables.jobs.c
     return update(tables.jobs).where(jobs.batch_id == batch_id, jobs.state.in_([str(state) for state in states]))
+
+
+def _waiting(connection: Connection, user_id: int) -> int:
+    """Pictures of a person's started batches of which something is still to come."""
+    batches, jobs = tables.batches.c, tables.jobs.c
+    states = batches.state.in_([str(state) for state in UNDER_WAY])
+    theirs = select(batches.id).where(batches.user_id == user_id, batches.source == TELEGRAM, states)
+    pictures = connection.scalar(select(func.sum(batches.pictures)).where(batches.id.in_(theirs))) or 0
+    ended = jobs.state.in_([str(state) for state in sorted(ENDED)])
+    return pictures - (connection.scalar(select(func.count()).where(jobs.batch_id.in_(theirs), ended)) or 0)
 
 
 def _changed(connection: Connection, statement: Update) -> bool:

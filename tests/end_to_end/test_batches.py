@@ -43,6 +43,7 @@ class TestABatchInAMessage:
 
         assert "of 4 pictures, from 3 ideas" in summary["text"]
         assert "one line that I can't paint" in summary["text"]
+        assert "may have 4,996 pictures more at a time" in summary["text"]
         assert installation.rows(ada) == []
 
         sandbox.press(ada, summary, "▶️ Start")

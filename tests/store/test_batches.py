@@ -1,9 +1,12 @@
 """The record of batches, on both databases."""
 
+import pytest
 from builders import BOT, FOX_RECIPE, RED_FOX, claim, turns_of
 
 from shared.batches import BatchState, Way
+from shared.errors import BatchesFull
 from shared.jobs import Address, Parameters, Request, Sender, State
+from shared.shares import Shares
 from shared.store.batches import CHUNK, Batches
 from shared.store.jobs import Jobs
 from shared.store.outbox import Outbox
@@ -163,6 +166,45 @@ class TestSteering:
         finish_next(database)
         assert batches.finish(batch.id)
         assert batches.counts(batch.id).finished == 2
+
+
+class TestTheLimit:
+    FEW = Shares(queued_in_batches=4)
+
+    def ask(self, database, pictures, message, **more):
+        batches = Batches(database, self.FEW)
+        address = Address(BOT, ADDRESS.chat_id, message)
+        batch, _ = batches.ask(
+            [Request("a fox", count=pictures)], **{"address": address, "sender": SENDER, "source": "telegram", **more}
+        )
+        return batches, batch
+
+    def test_of_one_persons_batches_together_holds_when_they_start(self, database):
+        batches, first = self.ask(database, 3, 1)
+        _, second = self.ask(database, 2, 2)
+        batches.start(first.id)
+
+        with pytest.raises(BatchesFull):
+            batches.start(second.id)
+
+        assert (batches.read(second.id).state, batches.room(SENDER.id)) == ("asked", 1)
+
+    def test_makes_room_for_what_has_ended(self, database):
+        batches, first = self.ask(database, 3, 1)
+        _, second = self.ask(database, 2, 2)
+        batches.start(first.id)
+        batches.fill(first.id)
+        finish_next(database)
+
+        assert batches.room(SENDER.id) == 2
+        assert batches.start(second.id)
+
+    def test_does_not_hold_for_others_or_for_a_terminal(self, database):
+        batches, first = self.ask(database, 4, 1)
+        _, theirs = self.ask(database, 4, 2, sender=Sender(SENDER.id + 1))
+        _, terminals = self.ask(database, 9, 3, source="terminal")
+
+        assert [batches.start(batch.id) for batch in (first, theirs, terminals)] == [True, True, True]
 
 
 class TestGoingOn:

@@ -81,8 +81,9 @@ class BatchCommand:
         if batch.status_message_id is not None:
             return  # The update came a second time.
         seconds = await asyncio.to_thread(self._waits.batch_seconds, sender.id, batch.pictures)
+        room = await asyncio.to_thread(self._batches.room, sender.id)
         sent = await context.bot.send_message(
-            text=summary(reading, seconds, sender.language),
+            text=summary(reading, seconds, room, sender.language),
             reply_markup=keyboard(batch, Counts()),
             **answer(address),
         )
@@ -130,8 +131,12 @@ class BatchCommand:
         if message.chat.id != batch.address.chat_id or not await self._may_press(query, batch, wanted[2]):
             await acknowledge(query, say("batch_not_yours", language), alert=True)
             return
+        try:
+            await asyncio.to_thread(self._act, batch, wanted[2])
+        except UserError as error:
+            await acknowledge(query, say(error.reason, language, **error.values), alert=True)
+            return
         await acknowledge(query)
-        await asyncio.to_thread(self._act, batch, wanted[2])
         await self._show(batch.id, context)
         self._delivery.changed()
 
