@@ -76,6 +76,33 @@ KNOW = text("""
 """)
 
 
+# In which order the whole line would be served, were nobody to come any more: claims take the lowest (turn, id).
+SERVED = """
+    WITH served AS (
+        SELECT user_id, batch_id IS NOT NULL AS in_batch, row_number() OVER (ORDER BY turn, id) AS place
+        FROM jobs WHERE state = 'queued'
+    )
+"""
+FIRST_PICTURES = text(
+    SERVED
+    + """, firsts AS (SELECT user_id, in_batch, min(place) AS place FROM served GROUP BY 1, 2)
+    SELECT in_batch, count(*) AS people, max(place) AS last,
+           percentile_disc(ARRAY[0.5, 0.9, 0.95, 0.99]) WITHIN GROUP (ORDER BY place) AS places
+    FROM firsts GROUP BY in_batch ORDER BY in_batch
+"""
+)
+TURNS_HAD = text(
+    SERVED
+    + """, had AS (
+        SELECT user_id, count(*) FILTER (WHERE place <= :served) * CASE WHEN in_batch THEN :batch ELSE :alone END
+            AS turns
+        FROM served GROUP BY user_id, in_batch
+    )
+    SELECT sum(turns) ^ 2 / (count(*) * sum(turns ^ 2)) FROM had
+"""
+)
+
+
 def main() -> None:
     """Measure what was asked for, and print tables."""
     arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
@@ -114,7 +141,22 @@ def _claims(database: Database, jobs: int, people: int) -> None:
         print(f"  {name:<52} {a:7.2f} / {b:6.2f} {c:11.2f} / {d:6.2f} {c / a:8.2f} / {d / b:.2f}")
     with database.writing() as connection:
         size = connection.scalar(text("SELECT pg_total_relation_size('jobs')"))
+        _order(connection, jobs)
     print(f"  a queued job takes {size / many:,.0f} bytes, indexes included")
+
+
+def _order(connection: Connection, jobs: int) -> None:
+    """Print who would have the first turns of the whole line, and how evenly."""
+    connection.execute(text("SET LOCAL statement_timeout = 0"))
+    print("\nthe first picture of each person comes after so many claims: p50 / p90 / p95 / p99 / the last")
+    for row in connection.execute(FIRST_PICTURES):
+        places = " / ".join(f"{place:,}" for place in (*row.places, row.last))
+        print(f"  {row.people:>7,} people {'with batches' if row.in_batch else 'without':<13} {places}")
+    shares = Shares()
+    costs = {"alone": shares.cost(0, in_batch=False), "batch": shares.cost(0, in_batch=True)}
+    for served in (jobs // 4, jobs // 2):
+        index = connection.scalar(TURNS_HAD, {"served": served, **costs})
+        print(f"  Jain's index of the turns that all people had in the first {served:,} claims: {index:.3f}")
 
 
 def _fill(database: Database, begin: int, end: int, people: int) -> None:
