@@ -1,5 +1,11 @@
 """The last step, when Telegram makes it hard: recorded first, then sent until it is there."""
 
+import base64
+import io
+import os
+
+import PIL.Image
+import pytest
 from installation import PAINTING
 
 from services.worker.recipes import read_recipe
@@ -70,6 +76,62 @@ class TestAPhotoThatTelegramDidNotTake:
         [message] = sandbox.from_bot(ada)
         assert row.file_id == message["document"]["file_id"]
         assert message["caption"].startswith("a fox in the snow")
+
+
+def noise(width, height):
+    """A picture of so many pixels that nothing can compress."""
+    file = io.BytesIO()
+    PIL.Image.frombytes("RGB", (width, height), os.urandom(3 * width * height)).save(file, "PNG")
+    return file.getvalue()
+
+
+class TestAPictureThatIsNoPhoto:
+    """Telegram takes up to 10 MB, 10,000 pixels of width and height together, and one side 20 times the other."""
+
+    @pytest.mark.parametrize(
+        ("width", "height"),
+        [
+            pytest.param(2048, 1792, id="heavy"),
+            pytest.param(8000, 2100, id="large"),
+            pytest.param(2100, 100, id="narrow"),
+        ],
+    )
+    def test_comes_as_a_document_with_its_caption_and_buttons(self, installation, sandbox, width, height):
+        ada = sandbox.person("Ada")
+        picture = noise(width, height) if width < 8000 else in_stripes(width, height)
+        sandbox.arm("router", path=PAINTING, **painted_as(picture))
+
+        row = installation.delivered(sandbox.say(ada, "/imagine a fox in the snow"))
+
+        [message] = sandbox.from_bot(ada)
+        assert message["document"]["file_id"] == row.file_id
+        assert message["caption"].startswith("a fox in the snow")
+        assert "🔁 Again" in str(message["reply_markup"])
+        with PIL.Image.open(io.BytesIO(sandbox.file(message["document"]))) as sent:
+            assert sent.size == (width, height)
+
+    def test_among_several_makes_documents_of_all(self, installation, sandbox):
+        ada = sandbox.person("Ada")
+        sandbox.arm("router", path=PAINTING, body='"seed":8', **painted_as(noise(2100, 100)))
+
+        installation.delivered(sandbox.say(ada, "/imagine a fox in the snow --n 3 --seed 7"))
+
+        *album, control = sandbox.from_bot(ada)
+        assert [set(message) & {"photo", "document"} for message in album] == [{"document"}] * 3
+        assert len({message["media_group_id"] for message in album}) == 1
+        assert "3 pictures of your idea" in control["text"]
+
+
+def in_stripes(width, height):
+    """A picture of so many pixels in few bytes."""
+    file = io.BytesIO()
+    PIL.Image.linear_gradient("L").resize((width, height)).convert("RGB").save(file, "PNG")
+    return file.getvalue()
+
+
+def painted_as(picture):
+    """A fault with which the painter's answer is this picture."""
+    return {"reply_base64": base64.b64encode(picture).decode(), "headers": {"Content-Type": "image/png"}}
 
 
 class TestAPhotoThatTelegramTookWithoutSayingSo:
