@@ -20,7 +20,7 @@ endif
 install = $(BIN)/uv pip install --quiet --python $(BIN)/python $(1) \
 	|| { echo "uv could not install; trying pip, which takes longer."; $(BIN)/python -m pip install --quiet $(1); }
 
-.PHONY: help setup demo run test lint lock clean
+.PHONY: help setup demo run test lint guide lock clean
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
 
@@ -44,6 +44,9 @@ lint: $(VENV)/.installed-dev ## Check style and types
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
+
+guide: $(VENV)/.installed-dev ## Take the pictures of docs/guide.md anew (needs chromium and an emoji font)
+	@$(BIN)/pytest tests/guide --pictures
 
 lock: $(VENV)/.tools ## Choose versions anew for pyproject.toml; UPGRADE=1 takes the newest ones
 	printf 'setuptools\nuv\n' | $(LOCK) $(if $(UPGRADE),--upgrade) --output-file requirements-build.lock - >/dev/null

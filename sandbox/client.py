@@ -84,6 +84,10 @@ class SandboxClient:
         thread_id: int = self.call("POST", f"/chats/{_id(chat)}/topics", json={"name": name})["message_thread_id"]
         return thread_id
 
+    def remove_topic(self, chat: Json | int, thread_id: int) -> None:
+        """Delete a topic with all that was said in it."""
+        self.call("DELETE", f"/chats/{_id(chat)}/topics/{thread_id}")
+
     def migrate(self, chat: Json | int) -> Json:
         """Turn a group into a supergroup; returns the new Chat."""
         moved: Json = self.call("POST", f"/chats/{_id(chat)}/migrate")

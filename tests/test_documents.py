@@ -58,3 +58,17 @@ class TestLinks:
         links = re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", document.read_text(encoding="utf-8"))
 
         assert [link for link in links if not (document.parent / link).exists()] == []
+
+
+class TestTheGuide:
+    """``make guide`` takes its pictures: none is missing, none is left over, none is heavy."""
+
+    def test_it_shows_every_picture_that_is_taken(self):
+        shown = re.findall(r'src="images/guide/([a-z-]+)\.png"', (ROOT / "docs/guide.md").read_text(encoding="utf-8"))
+        scenes = (ROOT / "tests/guide/test_pictures.py").read_text(encoding="utf-8")
+
+        assert sorted(shown) == sorted(re.findall(r'look\(chat, "([a-z-]+)"\)', scenes))
+        assert sorted(shown) == sorted(file.stem for file in (ROOT / "docs/images/guide").iterdir())
+
+    def test_its_pictures_load_quickly(self):
+        assert [file.name for file in (ROOT / "docs/images/guide").iterdir() if file.stat().st_size > 150 * 1024] == []

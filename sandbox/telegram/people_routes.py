@@ -16,6 +16,7 @@ from sandbox.telegram.errors import ApiError
 from sandbox.telegram.methods.commands import menu_for
 from sandbox.telegram.methods.profile import get_me
 from sandbox.telegram.methods.sending import open_topic
+from sandbox.telegram.methods.sending import remove_topic as delete_topic
 from sandbox.telegram.people import Mistake
 from sandbox.telegram.world import Bot, Chat, InlineQuestion, Json, Person, Post, World
 
@@ -169,6 +170,14 @@ def add_topic(visit: Visit) -> Json:
     author = visit.world.people[creator].user if creator is not None else visit.bot.as_user()
     topic = open_topic(visit.world, chat, author, str(visit.need("name")))
     return {"message_thread_id": topic["message_thread_id"], "name": topic["name"]}
+
+
+def remove_topic(visit: Visit) -> Json:
+    topic = visit.chat.topics.get(visit.request.path_params["topic"])
+    if topic is None:
+        raise Mistake("there is no such topic", 404)
+    delete_topic(visit.world, visit.chat, topic)
+    return {}
 
 
 def migrate(visit: Visit) -> Json:
@@ -369,6 +378,7 @@ ROUTES: list[tuple[str, str, Handler]] = [
     ("POST", "/chats", add_chat),
     ("GET", "/chats", list_chats),
     ("POST", "/chats/{chat}/topics", add_topic),
+    ("DELETE", "/chats/{chat}/topics/{topic:int}", remove_topic),
     ("POST", "/chats/{chat}/migrate", migrate),
     ("POST", "/chats/{chat}/link", link),
     ("POST", "/chats/{chat}/members", join),

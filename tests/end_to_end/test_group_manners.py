@@ -175,6 +175,24 @@ class TestATopicOfAPrivateChat:
         assert {one.get("message_thread_id") for one in written[asked:]} == {topic}
 
 
+class TestATopicThatIsDeletedMeanwhile:
+    @pytest.mark.parametrize("kind", ["private chat", "forum"])
+    def test_leaves_its_picture_to_the_chat(self, installation, sandbox, ada, kind):
+        sandbox.say(ada, "/start")
+        chat = ada if kind == "private chat" else sandbox.group(ada, is_forum=True)
+        topic = sandbox.topic(chat, "Foxes")
+        sandbox.arm("router", path=PAINTING, gate="painter")
+        request = sandbox.say(ada, "/imagine a fox in the snow", chat=chat, message_thread_id=topic)
+        sandbox.wait_at_gate("painter")
+
+        sandbox.remove_topic(chat, topic)
+        sandbox.open_gate("painter")
+        installation.delivered(request)
+
+        [photo] = sandbox.photos(chat)
+        assert "message_thread_id" not in photo
+
+
 class TestAGroupThatBecomesASupergroup:
     def test_keeps_its_choices_its_talk_and_its_pictures(self, installation, sandbox, ada):
         group = sandbox.group(ada, kind="group")

@@ -307,15 +307,20 @@ def change_forum_topic(call: Call) -> bool:
         raise bad_request("TOPIC_ID_INVALID")
     match call.method:
         case "deleteForumTopic":
-            del chat.topics[topic.id]
-            for post in list(chat.posts.values()):
-                if post.message.get("message_thread_id") == topic.id and not post.is_deleted:
-                    call.world.delete_post(chat, post)
+            remove_topic(call.world, chat, topic)
         case "editForumTopic":
             topic.name = call.text("name") or topic.name
         case other:
             topic.is_closed = other == "closeForumTopic"
     return True
+
+
+def remove_topic(world: World, chat: Chat, topic: Topic) -> None:
+    """Delete a topic with all that was said in it."""
+    del chat.topics[topic.id]
+    for post in list(chat.posts.values()):
+        if post.message.get("message_thread_id") == topic.id and not post.is_deleted:
+            world.delete_post(chat, post)
 
 
 @method("savePreparedInlineMessage")

@@ -1,0 +1,254 @@
+"""The scenes of docs/guide.md: each happens, and is seen. ``make guide`` takes the pictures anew."""
+
+import pytest
+from installation import PAINTING
+
+pytestmark = pytest.mark.browser
+
+
+BATCH = """/batch --ar 1:1
+a fox in the snow
+a lighthouse in a storm
+{red,blue} boat on the sea"""
+
+
+@pytest.fixture
+def ada(installation):
+    return installation.sandbox.person("Ada")
+
+
+@pytest.fixture(scope="module")
+def photo(_installation):
+    """A photo such as people take: of a house in the mountains."""
+    bob = _installation.sandbox.person("Bob")
+    _installation.delivered(_installation.sandbox.say(bob, "/imagine a house in the mountains by day"))
+    return _installation.sandbox.file(_installation.sandbox.photos(bob)[-1]["photo"])
+
+
+class TestAPicture:
+    def test_comes_with_its_prompt_and_buttons(self, scene, look, ada):
+        chat = scene(ada)
+
+        chat.ask("/imagine a fox in the snow")
+        chat.show("✨ Variations")
+
+        look(chat, "imagine")
+
+    def test_tells_how_far_it_is(self, scene, look, ada):
+        chat = scene(ada)
+        chat.sandbox.arm("router", gate="painter", times=None)
+
+        chat.say("/imagine a lighthouse in a storm")
+        chat.show("Painting")
+
+        look(chat, "waiting")
+        chat.sandbox.open_gate("painter")
+
+    def test_takes_parameters_and_says_what_it_made_of_them(self, scene, look, ada):
+        chat = scene(ada)
+
+        chat.ask("/imagine a boat on a calm sea —ar 16:9 --style oil --no people --seed 7 --steps 500")
+        chat.show("out of range")
+
+        look(chat, "parameters")
+
+
+class TestThePrompt:
+    def test_is_edited_by_a_reply(self, scene, look, ada):
+        chat = scene(ada)
+        photo = chat.ask("/imagine a fox in the snow")
+
+        chat.press(photo, "Edit prompt")
+        question = chat.wait("exactly as you write")
+        chat.ask("a grey wolf in the snow at dusk", reply_to_message_id=question["message_id"])
+        chat.show("raw")
+
+        look(chat, "edit")
+
+    def test_that_is_long_is_there_in_full(self, scene, look, ada):
+        chat = scene(ada)
+        idea = "an old town at night with lanterns over the river, " + "boats and bridges and towers " * 9
+        photo = chat.ask(f"/imagine {idea}")
+
+        chat.press(photo, "Whole prompt")
+        chat.show("tap it to copy")
+
+        look(chat, "whole-prompt")
+
+
+class TestButtons:
+    def test_variations_come_as_an_album(self, scene, look, ada):
+        chat = scene(ada)
+        photo = chat.ask("/imagine a castle by a lake")
+
+        chat.press(photo, "Variations")
+        control = chat.wait("4 pictures of your idea")
+        chat.press(control, "2")
+        chat.show("‹ Back")
+
+        look(chat, "variations")
+
+    def test_another_ratio(self, scene, look, ada):
+        chat = scene(ada)
+        photo = chat.ask("/imagine a whale in the ocean")
+
+        chat.press(photo, "Ratio")
+        chat.show("21:9")
+
+        look(chat, "ratio")
+
+    def test_another_model(self, scene, look, ada):
+        chat = scene(ada)
+        photo = chat.ask("/imagine a whale in the ocean")
+
+        chat.press(photo, "Model")
+        chat.show("Qwen-Image")
+
+        look(chat, "model")
+
+    def test_the_original_is_a_file(self, scene, look, ada):
+        chat = scene(ada)
+        photo = chat.ask("/imagine a desert at noon")
+
+        chat.press(photo, "Original")
+        chat.wait("document")
+        chat.show(".jpg")
+
+        look(chat, "original")
+
+
+class TestSeveral:
+    def test_come_as_an_album_and_the_missing_can_be_had_again(self, scene, look, ada):
+        chat = scene(ada)
+        chat.sandbox.arm("router", path=PAINTING, body='"seed":9', times=None, preset="moderated")
+
+        chat.ask("/imagine a red boat --n 4 --seed 7 --model stable-diffusion-3-medium")
+        chat.show("Try the missing one again")
+
+        look(chat, "several")
+
+
+class TestAFollowUp:
+    def test_changes_the_picture_that_it_replies_to(self, scene, look, ada):
+        chat = scene(ada)
+        photo = chat.ask("/imagine a house in the mountains")
+
+        chat.ask("make it night", reply_to_message_id=photo["message_id"])
+        chat.show("make it night")
+
+        look(chat, "follow-up")
+
+
+class TestAGroup:
+    def test_is_answered_in_its_topic_and_to_the_one_who_asked(self, scene, look, installation, ada):
+        sandbox = installation.sandbox
+        bob = sandbox.person("Bob")
+        group = sandbox.group(ada, bob, title="Painters", is_forum=True)
+        topic = sandbox.topic(group, "Foxes")
+        chat = scene(ada, group)
+        chat.page.locator("#topics").get_by_text("Foxes").click()
+
+        chat.say("Who paints us a fox?", message_thread_id=topic)
+        chat.ask("/imagine a fox in a meadow", who=bob, message_thread_id=topic)
+        chat.show("✨ Variations")
+
+        look(chat, "group")
+
+
+class TestAPhoto:
+    def test_is_looked_at_and_painted_anew(self, scene, look, ada, photo):
+        chat = scene(ada)
+
+        chat.ask("/imagine this house at night, as an oil painting", photo=photo, file_name="house.jpg")
+        chat.show("✨ Variations")
+
+        look(chat, "photo")
+
+    def test_is_put_into_words(self, scene, look, ada, photo):
+        chat = scene(ada)
+
+        chat.say("/describe", photo=photo, file_name="house.jpg")
+        chat.wait("🎨 4. ")
+        chat.show("🎨 4. ")
+
+        look(chat, "describe")
+
+
+class TestTalk:
+    def test_is_answered_and_can_be_painted(self, scene, look, ada):
+        chat = scene(ada)
+
+        chat.say("Which animals live in the far north?")
+        chat.wait("Draw this")
+        chat.show("Draw this")
+
+        look(chat, "chat")
+
+
+class TestChoices:
+    def test_are_made_in_one_message(self, scene, look, ada):
+        chat = scene(ada)
+
+        chat.say("/settings")
+        chat.wait("reply_markup")
+        chat.show("Ratio")
+
+        look(chat, "settings")
+
+    def test_of_models_show_what_each_can_do(self, scene, look, ada):
+        chat = scene(ada)
+
+        chat.say("/models")
+        chat.wait("reply_markup")
+        chat.show("FLUX.1-dev")
+
+        look(chat, "models")
+
+    def test_of_keys_tell_how_they_stand(self, scene, look, ada):
+        chat = scene(ada)
+
+        chat.say("/keys")
+        card = chat.wait("Your own keys")
+        chat.press(card, "Add HuggingFace")
+        question = chat.wait("Reply to this message")
+        chat.say(f"hf_{'guide' * 7}", reply_to_message_id=question["message_id"])
+        chat.wait("works")
+        chat.show("works")
+
+        look(chat, "keys")
+
+
+class TestMany:
+    def test_are_summed_up_before_they_begin(self, scene, look, ada):
+        chat = scene(ada)
+
+        chat.say(BATCH)
+        chat.wait("▶️ Start")
+        chat.show("▶️ Start")
+
+        look(chat, "batch")
+
+    def test_come_in_albums_below_their_progress(self, scene, look, ada):
+        chat = scene(ada)
+        chat.say(BATCH)
+        asked = chat.wait("▶️ Start")
+
+        chat.press(asked, "Start")
+        chat.wait("Your batch is done")
+        chat.show("Your batch is done")
+
+        look(chat, "batch-done")
+
+    def test_that_wait_are_listed(self, scene, look, ada):
+        chat = scene(ada)
+        chat.sandbox.arm("router", gate="painter", times=None)
+        for idea in ("a lighthouse in a storm", "a fox in the snow", "a castle at night"):
+            chat.say(f"/imagine {idea}")
+        chat.sandbox.wait_for(lambda: len(chat.sandbox.from_bot(ada)) == 3)
+
+        chat.say("/queue")
+        chat.wait("You wait for 3 requests here")
+        chat.show("You wait for 3 requests here")
+
+        look(chat, "queue")
+        chat.sandbox.open_gate("painter")
