@@ -151,6 +151,15 @@ class SandboxClient:
         answer: Json = self.call("GET", f"/callbacks/{query_id}")
         return answer
 
+    def drafts(self, chat: Json | int) -> list[Json]:
+        """What the bot is about to say in a chat: ``{"draft_id", "text", "can_stop", "entities"?, …}`` each."""
+        found: list[Json] = self.call("GET", f"/chats/{_id(chat)}/drafts")
+        return found
+
+    def stop_draft(self, chat: Json | int, draft: Json) -> None:
+        """Press the stop button on a draft."""
+        self.call("POST", f"/chats/{_id(chat)}/drafts/{draft['draft_id']}/stop")
+
     def react(self, person: Json | int, message: Json, emoji: str | None) -> None:
         self.call("POST", f"{_path(message)}/react", json={"from": _id(person), "reaction": emoji})
 

@@ -58,6 +58,7 @@ export const sendMessage = (chat, body) => call("POST", `/chats/${chat}/messages
 export const editMessage = (chat, id, text) => call("PATCH", message(chat, id), { body: { text } });
 export const deleteMessage = (chat, id) => call("DELETE", message(chat, id));
 export const press = (chat, id, from, data) => call("POST", `${message(chat, id)}/press`, { body: { from, data } });
+export const stopDraft = (chat, draft) => call("POST", `/chats/${chat}/drafts/${draft}/stop`);
 export const pay = (chat, id, from) => call("POST", `${message(chat, id)}/pay`, { body: { from } });
 export const getCallback = (id) => call("GET", `/callbacks/${encodeURIComponent(id)}`);
 

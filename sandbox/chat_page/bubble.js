@@ -24,15 +24,17 @@ export function serviceNode(message) {
   );
 }
 
-/** The bubble that grows while the bot is still writing. */
-export function draftNode({ text, entities }) {
+/** The bubble that grows while the bot is still writing; `stop` is called by its button, where it has one. */
+export function draftNode({ text, entities, can_stop }, stop) {
   const words = text ? formattedText(text, entities) : element("span", { class: "thinking" }, "Thinking…");
   const bubble = element(
     "article",
     { class: "bubble draft", "aria-label": "The bot is writing", "aria-busy": "true" },
     element("div", { class: "text" }, words, element("span", { class: "caret", "aria-hidden": "true" })),
   );
-  return element("div", { class: "row in last" }, element("div", { class: "stack" }, bubble));
+  const button = element("button", { type: "button", class: "stop-draft", onclick: stop }, "Stop");
+  const parts = can_stop ? [bubble, button] : [bubble];
+  return element("div", { class: "row in last" }, element("div", { class: "stack" }, ...parts));
 }
 
 /**

@@ -89,7 +89,7 @@ export class Chats {
     return this.#actions.get(chatId)?.action;
   }
 
-  /** What the bot is about to say, as `{text, entities?}`. */
+  /** What the bot is about to say, as `{draft_id, text, entities?, can_stop}`. */
   draft(chatId) {
     return this.#drafts.get(chatId);
   }
@@ -152,7 +152,11 @@ export class Chats {
         this.#hold(this.#actions, chatId, { action: event.action }, ACTION_MS);
         break;
       case "draft":
-        this.#hold(this.#drafts, chatId, { text: event.text ?? "", entities: event.entities }, DRAFT_MS);
+        this.#hold(this.#drafts, chatId, event, DRAFT_MS);
+        break;
+      case "draft_gone":
+        this.#settle(chatId);
+        this.#whenChanged(chatId);
         break;
     }
   }

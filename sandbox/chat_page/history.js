@@ -40,9 +40,9 @@ export class History {
    *
    * `chatKey` names chat and topic: with another one everything is drawn anew, from the bottom.
    */
-  show(chatKey, messages, { isMine, showsSenders, draft }) {
+  show(chatKey, messages, { isMine, showsSenders, draft, stopDraft }) {
     if (chatKey !== this.#chatKey) this.#begin(chatKey);
-    this.#again = () => this.show(chatKey, messages, { isMine, showsSenders, draft });
+    this.#again = () => this.show(chatKey, messages, { isMine, showsSenders, draft, stopDraft });
 
     const items = arrange(messages.slice(-this.#shown), isMine, showsSenders);
     const before = this.#drawn;
@@ -61,7 +61,7 @@ export class History {
       if (kind === "date" || node.classList.contains("leaving")) node.remove();
       else this.#letGo(node);
     }
-    this.#showDraft(draft);
+    this.#showDraft(draft, stopDraft);
     this.#list.querySelectorAll(".bubble[tabindex='0']").forEach((bubble) => (bubble.tabIndex = -1));
     const last = [...this.#list.querySelectorAll(".bubble[data-message-id]")].at(-1);
     if (last) last.tabIndex = 0;
@@ -106,8 +106,8 @@ export class History {
     fadeOut(node);
   }
 
-  #showDraft(draft) {
-    const node = draft ? draftNode(draft) : null;
+  #showDraft(draft, stop) {
+    const node = draft ? draftNode(draft, stop) : null;
     if (node) this.#list.append(node);
     this.#draft?.remove();
     this.#draft = node;

@@ -147,6 +147,7 @@ function draw() {
     isMine: (message) => chats.isMine(message),
     showsSenders: chat.type === "group" || chat.type === "supergroup",
     draft: chats.draft(chat.id),
+    stopDraft: () => void tried(() => api.stopDraft(chat.id, chats.draft(chat.id).draft_id)),
   });
   drawNothingYet(chat, messages.length === 0 && !chats.draft(chat.id));
   drawFoot(chat, messages);

@@ -33,7 +33,11 @@ GROUP = (20.0, 20 / 60)
 
 
 class FloodControl:
-    """Strict: 30 messages a second overall, one a second to a person (three at once), 20 a minute to a group."""
+    """Strict: 30 messages a second overall, one a second to a person (three at once), 20 a minute to a group.
+
+    Edits, drafts and chat actions count like messages. What Telegram really counts is not published; bots that edit
+    while an answer grows report the same refusals as those that send.
+    """
 
     def __init__(self, clock: Clock) -> None:
         self.strict = False

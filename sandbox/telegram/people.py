@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from dataclasses import replace
 from typing import Any
 
 from sandbox.bodies import Upload
@@ -12,7 +13,7 @@ from sandbox.telegram.methods.chats import ADMINISTRATORS, member_json
 from sandbox.telegram.methods.content import LONGEST_CAPTION, LONGEST_TEXT
 from sandbox.telegram.methods.sending import NOT_CARRIED, origin_of, reply_fields, thread_fields
 from sandbox.telegram.updates import DAY_S
-from sandbox.telegram.world import Bot, Callback, Chat, InlineQuestion, Json, Payment, Person, Post, World
+from sandbox.telegram.world import Bot, Callback, Chat, InlineQuestion, Json, Payment, Person, Post, World, topic_of
 
 INACCESSIBLE_S = 2 * DAY_S  # a button older than this comes without its message
 FILE_KINDS = ("photo", "document", "voice", "audio", "video", "animation", "video_note", "sticker")
@@ -273,6 +274,28 @@ def press(world: World, bot: Bot, place: Chat, written: Post, *, who: Person, da
         query["message"] = written.message
     owner.updates.add("callback_query", query, lane=who.id)
     return asked
+
+
+def stop_draft(world: World, bot: Bot, place: Chat, draft_id: int) -> None:
+    """A person presses the stop button on a draft.
+
+    Raises:
+        Mistake: There is no such draft any more, or it has no button.
+    """
+    draft = next((one for one in world.drafts_in(place) if one.id == draft_id), None)
+    if draft is None:
+        raise Mistake(f"there is no draft {draft_id}", 404)
+    if not draft.can_stop:
+        raise Mistake(f"the draft {draft_id} has no stop button")
+    if draft.keep_on_stop:
+        world.show_draft(place, replace(draft, can_stop=False))
+    else:
+        del place.drafts[topic_of(draft.content)]
+        world.tell(place, "draft_gone", draft_id=draft.id)
+    stopped: Json = {"chat": place.as_json(), "draft_id": draft.id}
+    if "message_thread_id" in draft.content:
+        stopped["message_thread_id"] = draft.content["message_thread_id"]
+    world.bots.get(draft.bot_id, bot).updates.add("stopped_message_generation", stopped, lane=place.id)
 
 
 def ask_inline(world: World, bot: Bot, who: Person, *, query: str, offset: str, chat_type: str) -> InlineQuestion:

@@ -229,6 +229,15 @@ def press(visit: Visit) -> Json:
     return {"id": people.press(visit.world, visit.bot, visit.chat, visit.post, who=visit.author, data=data).id}
 
 
+def list_drafts(visit: Visit) -> list[Json]:
+    return [draft.as_seen() for draft in visit.world.drafts_in(visit.chat)]
+
+
+def stop_draft(visit: Visit) -> Json:
+    people.stop_draft(visit.world, visit.bot, visit.chat, int(visit.request.path_params["draft"]))
+    return {}
+
+
 def react(visit: Visit) -> Json:
     emoji = visit.wish.get("reaction")
     people.react(visit.world, visit.bot, visit.chat, visit.post, who=visit.author, emoji=emoji)
@@ -385,6 +394,8 @@ ROUTES: list[tuple[str, str, Handler]] = [
     ("PUT", "/chats/{chat}/bot", set_bot_status),
     ("GET", "/chats/{chat}/messages", list_messages),
     ("POST", "/chats/{chat}/messages", write),
+    ("GET", "/chats/{chat}/drafts", list_drafts),
+    ("POST", "/chats/{chat}/drafts/{draft}/stop", stop_draft),
     ("PATCH", _MESSAGE, edit),
     ("DELETE", _MESSAGE, delete),
     ("POST", f"{_MESSAGE}/press", press),

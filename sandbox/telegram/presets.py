@@ -43,6 +43,11 @@ def query_too_old() -> Fields:
     return bad_request(QUERY_TOO_OLD)
 
 
+def method_not_found() -> Fields:
+    """A Bot API server that is older than the method."""
+    return _refusal(404, "Not Found: method not found")
+
+
 def unauthorized() -> Fields:
     return _refusal(401, "Unauthorized")
 
@@ -73,6 +78,7 @@ PRESETS: dict[str, Callable[..., Fields]] = {
         forbidden,
         not_modified,
         query_too_old,
+        method_not_found,
         unauthorized,
         conflict,
         internal_error,

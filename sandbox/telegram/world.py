@@ -73,6 +73,21 @@ class Post:
         return seen
 
 
+@dataclass(frozen=True)
+class Draft:
+    """What a bot is about to say; ``content`` holds message fields, ``until`` is by Telegram's clock."""
+
+    id: int
+    bot_id: int
+    content: Json
+    until: float
+    can_stop: bool = False
+    keep_on_stop: bool = False
+
+    def as_seen(self) -> Json:
+        return {"draft_id": self.id, "can_stop": self.can_stop, **self.content}
+
+
 @dataclass
 class Topic:
     """A forum topic; its id is the id of the service message that made it."""
@@ -96,6 +111,7 @@ class Chat:
     migrated_to: int | None = None
     last_speaking_bot: int | None = None
     discussion_id: int | None = None  # of a channel: the supergroup in which its posts are discussed
+    drafts: dict[int, Draft] = field(default_factory=dict)  # by topic, 0 for none
 
     def as_json(self) -> Json:
         return {"id": self.id, "type": self.type, **self.about}
@@ -172,6 +188,11 @@ class Payment:
     charge_id: str | None = None
     message_id: int | None = None
     is_refunded: bool = False
+
+
+def topic_of(message: Json) -> int:
+    """The topic in which a message stands; 0 for none."""
+    return int(message.get("message_thread_id") or 0)
 
 
 class World:
@@ -348,6 +369,7 @@ class World:
         chat.posts[post.id] = post
         if author and author.get("is_bot"):
             chat.last_speaking_bot = author_id
+            chat.drafts.pop(topic_of(content), None)  # What the bot was about to say has been said.
         self.tell(chat, "message", message=post.as_seen())
         return post
 
@@ -360,6 +382,15 @@ class World:
     def delete_post(self, chat: Chat, post: Post) -> None:
         post.is_deleted = True
         self.tell(chat, "deleted", message_id=post.id)
+
+    def show_draft(self, chat: Chat, draft: Draft) -> None:
+        """Put a draft in the place of the one before."""
+        chat.drafts[topic_of(draft.content)] = draft
+        self.tell(chat, "draft", **draft.as_seen())
+
+    def drafts_in(self, chat: Chat) -> list[Draft]:
+        """What bots are about to say in a chat; where one fell silent, nothing."""
+        return [draft for draft in chat.drafts.values() if draft.until > self.clock.time()]
 
     def tell(self, chat: Chat, kind: str, **what: Any) -> None:
         """Publish an event to all who see the chat."""

@@ -380,6 +380,16 @@ class TestWhatTheBotChanges:
         expect(bubble(page, "there was a fox")).to_be_visible()
 
 
+    def test_a_draft_can_be_stopped(self, open_page: OpenPage, bot: Bot, mira: int) -> None:
+        page = open_page(mira)
+        bot.call("sendMessageDraft", chat_id=mira, draft_id=1, text="Once", can_stop=True, keep_on_stop=True)
+
+        page.get_by_role("button", name="Stop", exact=True).click()
+
+        expect(page.get_by_role("button", name="Stop", exact=True)).to_have_count(0)
+        expect(page.get_by_role("article", name="The bot is writing")).to_have_text("Once")
+
+
 class TestFormattedText:
     def test_expandable_quotes_open_and_close(self, open_page: OpenPage, bot: Bot, mira: int) -> None:
         page = open_page(mira)

@@ -576,6 +576,71 @@ class TestFloodControl:
         assert answer["error_code"] == 429
 
 
+    @pytest.mark.parametrize(
+        ("method", "what"),
+        [
+            ("editMessageText", {"text": "y"}),
+            ("sendMessageDraft", {"draft_id": 1, "text": "y"}),
+            ("sendChatAction", {"action": "typing"}),
+        ],
+    )
+    def test_whatever_shows_in_the_chat_counts(
+        self, bot: RawBot, ada: Any, people: SandboxClient, method: str, what: Any
+    ) -> None:
+        people.set_limits(flood="strict")
+        sent = [bot.result("sendMessage", chat_id=ada["id"], text="x") for _ in range(3)][-1]
+        if method == "editMessageText":
+            what = what | {"message_id": sent["message_id"]}
+
+        assert bot(method, chat_id=ada["id"], **what)["error_code"] == 429
+
+        people.advance_clock(1)
+        assert bot(method, chat_id=ada["id"], **what)["ok"]
+
+
+class TestDrafts:
+    def test_are_for_private_chats_and_have_a_number(self, bot: RawBot, ada: Any, group: Any) -> None:
+        assert bot.result("sendMessageDraft", chat_id=ada["id"], draft_id=1, text="so far") is True
+        assert not bot("sendMessageDraft", chat_id=group["id"], draft_id=1, text="x")["ok"]
+        assert bot.refusal("sendMessageDraft", chat_id=ada["id"], draft_id=0, text="x") == BAD + "DRAFT_ID_INVALID"
+
+    def test_show_for_half_a_minute(self, bot: RawBot, ada: Any, people: SandboxClient) -> None:
+        bot.result("sendMessageDraft", chat_id=ada["id"], draft_id=1)
+        people.advance_clock(29)
+        assert [draft["text"] for draft in people.drafts(ada)] == [""]
+
+        bot.result("sendMessageDraft", chat_id=ada["id"], draft_id=1, text="so far")
+        people.advance_clock(29)
+        assert [draft["text"] for draft in people.drafts(ada)] == ["so far"]
+
+        people.advance_clock(1)
+        assert people.drafts(ada) == []
+
+    def test_give_way_to_the_message(self, bot: RawBot, ada: Any, people: SandboxClient) -> None:
+        bot.result("sendMessageDraft", chat_id=ada["id"], draft_id=1, text="so far")
+
+        bot.result("sendMessage", chat_id=ada["id"], text="so far, and further")
+
+        assert people.drafts(ada) == []
+
+    @pytest.mark.parametrize("keep", [True, False])
+    def test_may_be_stopped(self, bot: RawBot, ada: Any, people: SandboxClient, keep: bool) -> None:
+        bot.result("sendMessageDraft", chat_id=ada["id"], draft_id=7, text="x", can_stop=True, keep_on_stop=keep)
+        [draft] = people.drafts(ada)
+
+        people.stop_draft(ada, draft)
+
+        stopped = bot.result("getUpdates")[-1]["stopped_message_generation"]
+        assert (stopped["chat"]["id"], stopped["draft_id"]) == (ada["id"], 7)
+        assert [one["can_stop"] for one in people.drafts(ada)] == ([False] if keep else [])
+
+    def test_have_a_stop_button_only_when_asked_for(self, bot: RawBot, ada: Any, people: SandboxClient) -> None:
+        bot.result("sendMessageDraft", chat_id=ada["id"], draft_id=7, text="x")
+
+        with pytest.raises(SandboxError):
+            people.stop_draft(ada, people.drafts(ada)[0])
+
+
 class TestPayments:
     INVOICE: ClassVar = {
         "title": "Ten pictures",
@@ -617,10 +682,6 @@ class TestPayments:
 
 
 class TestOtherMethods:
-    def test_a_draft_goes_to_private_chats_only(self, bot: RawBot, ada: Any, group: Any) -> None:
-        assert bot.result("sendMessageDraft", chat_id=ada["id"], draft_id=1, text="so far") is True
-        assert not bot("sendMessageDraft", chat_id=group["id"], draft_id=1, text="x")["ok"]
-
     def test_the_profile(self, bot: RawBot) -> None:
         bot.result("setMyDescription", description="Paints", language_code="en")
         bot.result("setMyName", name="Painter")

@@ -3,6 +3,7 @@
 from sandbox.telegram.methods import (
     chats,
     commands,
+    drafts,
     editing,
     payments,
     profile,
@@ -11,4 +12,4 @@ from sandbox.telegram.methods import (
     updates,
 )
 
-__all__ = ["chats", "commands", "editing", "payments", "profile", "queries", "sending", "updates"]
+__all__ = ["chats", "commands", "drafts", "editing", "payments", "profile", "queries", "sending", "updates"]

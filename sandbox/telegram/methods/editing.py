@@ -119,8 +119,9 @@ def _edit(call: Call, chat: Chat, post: Post, removed: tuple[str, ...], content:
     """Replace some fields of a message, and its keyboard.
 
     Raises:
-        ApiError: Everything is as it was.
+        ApiError: Everything is as it was, or too fast.
     """
+    call.world.flood.take(call.bot.id, chat.id)
     keyboard, _ = contents.read_markup(call)
     message = {
         name: value

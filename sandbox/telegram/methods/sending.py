@@ -46,7 +46,7 @@ def find_place(call: Call, *, count: int = 1) -> Place:
         ApiError: No chat, no entrance, no such topic or replied message, or too fast.
     """
     chat = call.chat_to_write()
-    fields = _read_thread(call, chat) | _read_reply(call, chat)
+    fields = read_thread(call, chat) | _read_reply(call, chat)
     if call.flag("protect_content"):
         fields["has_protected_content"] = True
     if call.has("message_effect_id"):
@@ -72,7 +72,12 @@ def thread_fields(chat: Chat, thread_id: int) -> Json:
     raise bad_request("message thread not found")
 
 
-def _read_thread(call: Call, chat: Chat) -> Json:
+def read_thread(call: Call, chat: Chat) -> Json:
+    """The fields for the topic that a call names; none without one.
+
+    Raises:
+        ApiError: There is no such topic, or it is closed.
+    """
     thread_id = call.number("message_thread_id")
     return thread_fields(chat, thread_id) if thread_id else {}
 
@@ -189,22 +194,9 @@ def send_chat_action(call: Call) -> bool:
     chat = call.chat_to_write()
     if call.text("action") not in ACTIONS:
         raise bad_request("wrong parameter action in request")
-    thread = _read_thread(call, chat)
+    thread = read_thread(call, chat)
+    call.world.flood.take(call.bot.id, chat.id)
     call.world.tell(chat, "action", action=call.text("action"), **thread)
-    return True
-
-
-@method("sendMessageDraft")
-def send_message_draft(call: Call) -> bool:
-    """A preview of a message being written; an empty text shows that the bot thinks."""
-    chat = call.chat_to_write()
-    if chat.type != "private":
-        raise bad_request("message drafts can be sent only to private chats")
-    if call.number("draft_id") == 0:
-        raise bad_request("DRAFT_ID_INVALID")
-    thread = _read_thread(call, chat)
-    draft = contents.read_text(call) if call.has("text") else {"text": ""}
-    call.world.tell(chat, "draft", draft_id=call.number("draft_id"), **draft, **thread)
     return True
 
 
