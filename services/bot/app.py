@@ -10,15 +10,24 @@ from typing import Any, cast
 from celery import Celery
 from telegram import BotCommand, Message, Update
 from telegram.error import Conflict, TelegramError
-from telegram.ext import ApplicationBuilder, CallbackQueryHandler, CommandHandler, MessageHandler, Updater, filters
+from telegram.ext import (
+    ApplicationBuilder,
+    BaseHandler,
+    CallbackQueryHandler,
+    CommandHandler,
+    MessageHandler,
+    Updater,
+    filters,
+)
 
 from services.bot.answers import Answers
 from services.bot.batch_delivery import BatchDelivery
 from services.bot.choices import Choices
 from services.bot.delivery import Delivery
 from services.bot.flood import CALLS_AT_ONCE, FloodLimit
+from services.bot.growing import Growing
 from services.bot.handlers import start
-from services.bot.handlers.answer_buttons import PATTERN, AnswerButtons
+from services.bot.handlers.answer_buttons import PATTERN, AnswerButtons, stopped_draft
 from services.bot.handlers.batch import COMMAND as BATCH
 from services.bot.handlers.batch import BatchCommand
 from services.bot.handlers.buttons import Buttons, edited_job
@@ -72,10 +81,24 @@ log = logging.getLogger(__name__)
 
 UPDATES_AT_ONCE = 64
 POLL_S = 30
-COMMANDS = ("imagine", "describe", "batch", "new", "queue", "cancel", "settings", "models", "keys", "help", "start")
+COMMANDS = (
+    "imagine",
+    "describe",
+    "batch",
+    "new",
+    "stop",
+    "queue",
+    "cancel",
+    "settings",
+    "models",
+    "keys",
+    "help",
+    "start",
+)
 Round = Callable[[], Coroutine[Any, Any, None]]
 
-EVERYTHING_WE_ANSWER = [Update.MESSAGE, Update.EDITED_MESSAGE, Update.CALLBACK_QUERY]
+DRAFT_STOPPED = "stopped_message_generation"  # of Bot API 10.3; servers that are older leave it alone
+EVERYTHING_WE_ANSWER = [Update.MESSAGE, Update.EDITED_MESSAGE, Update.CALLBACK_QUERY, DRAFT_STOPPED]
 
 
 class Bot:
@@ -89,7 +112,8 @@ class Bot:
         self._updates = Updates(database, self._bot_id)
         people = People(database)
         moves = Moves(database, self._bot_id)
-        self._application = _application(settings, self._updates, people, box_for(settings), moves)
+        limit = FloodLimit(moves.move)
+        self._application = _application(settings, self._updates, people, box_for(settings), limit)
         catalogue, styles = Catalogue(settings.image_model), Styles(settings.styles_file)
         chat_models = ChatModels(settings.chat_model)
         choices = Choices(people, catalogue, chat_models)
@@ -98,7 +122,7 @@ class Bot:
         bot = self._application.bot
         self._outbox = Outbox(database)
         waits = Waits(database, settings.shares)
-        self._status = Status(bot, self._bot_id, jobs, waits)
+        self._status = Status(bot, self._bot_id, jobs, waits, limit)
         images = Images(settings.image_store_url)
         self._delivery = Delivery(bot, self._bot_id, self._outbox, jobs, images, default_model=catalogue.default)
         self._own_keys = OwnKeys(Keys(database), self._bot_id)
@@ -110,7 +134,7 @@ class Bot:
         self._add_settings(Settings(people, choices, Menu(catalogue, chat_models, styles), admins))
         self._add_models(ModelsCommand(people, choices, ModelsMenu(catalogue, chat_models), admins))
         self._batches = Batches(database, settings.shares)
-        progress = ProgressMessage(bot, self._batches)
+        progress = ProgressMessage(bot, self._batches, limit)
         self._batch_delivery = BatchDelivery(
             bot, self._bot_id, self._batches, jobs, images, Tickets(celery), progress, default_model=catalogue.default
         )
@@ -127,10 +151,11 @@ class Bot:
         )
         self._add_batches(batch)
         errands = Errands(database)
-        self._answers = Answers(bot, self._bot_id, errands)
-        chat = Chat(errands, Conversations(database), choices, images, Tickets(celery), self._answers, self._updates)
+        self._growing = Growing(bot, self._bot_id, errands, limit)
+        self._answers = Answers(bot, self._bot_id, errands, self._growing)
+        chat = Chat(errands, Conversations(database), choices, images, Tickets(celery), self._growing, self._updates)
         self._add_chat(chat, AnswerButtons(errands, choices, imagine, admins))
-        self._add_describe(Describe(errands, jobs, choices, images, Tickets(celery), self._answers, imagine, admins))
+        self._add_describe(Describe(errands, jobs, choices, images, Tickets(celery), self._growing, imagine, admins))
         queue = Queue(jobs, self._batches, Tickets(celery), self._status, self._batch_delivery, admins)
         buttons = Buttons(jobs, images, catalogue, imagine, queue, admins)
         help_ = start.Help(catalogue, styles, batch_pictures=settings.batch_pictures)
@@ -177,8 +202,8 @@ class Bot:
             self._status.keep_acting,
             self._delivery.empty_outbox,
             self._batch_delivery.carry_on,
-            self._answers.keep_growing,
-            self._answers.keep_typing,
+            self._growing.keep_growing,
+            self._growing.keep_typing,
             self._answers.empty_outbox,
             partial(self._own_keys.keep_telling, application.bot),
             self._offers.keep_current,
@@ -260,7 +285,9 @@ class Bot:
     def _add_chat(self, chat: Chat, buttons: AnswerButtons) -> None:
         add = self._application.add_handler
         add(CommandHandler("new", chat.start_over, filters.UpdateType.MESSAGE))
+        add(CommandHandler("stop", buttons.stop, filters.UpdateType.MESSAGE))
         add(CallbackQueryHandler(buttons.press, PATTERN))
+        add(_DraftStopHandler(buttons.stop_draft))
 
     def _add_describe(self, describe: Describe) -> None:
         new = filters.UpdateType.MESSAGE
@@ -280,6 +307,13 @@ class Bot:
         add(MessageHandler(new & filters.ChatType.PRIVATE & ~filters.StatusUpdate.ALL, start.hint))
 
 
+class _DraftStopHandler(BaseHandler[Update, Any, None]):
+    """Lets through presses of a draft's own stop button."""
+
+    def check_update(self, update: object) -> bool:
+        return isinstance(update, Update) and stopped_draft(update) is not None
+
+
 class _Answers(filters.MessageFilter):
     """Lets through what answers one of our questions."""
 
@@ -291,7 +325,9 @@ class _Answers(filters.MessageFilter):
         return self._is_answer(message)
 
 
-def _application(settings: BotSettings, updates: Updates, people: People, box: Box, moves: Moves) -> DurableApplication:
+def _application(
+    settings: BotSettings, updates: Updates, people: People, box: Box, limit: FloodLimit
+) -> DurableApplication:
     intake = DurableTransport(updates, Heartbeat(settings.heartbeat_file), box)
     application = (
         ApplicationBuilder()
@@ -301,7 +337,7 @@ def _application(settings: BotSettings, updates: Updates, people: People, box: B
         .base_file_url(f"{settings.telegram_api_url}/file/bot")
         .get_updates_request(intake)
         .request(Transport(CALLS_AT_ONCE))
-        .rate_limiter(FloodLimit(moves.move))
+        .rate_limiter(limit)
         .concurrent_updates(UPDATES_AT_ONCE)
         .build()
     )

@@ -1,8 +1,18 @@
-"""The door of all calls to Telegram: few at a time, a chat told to wait waits alone, a group that moved is followed."""
+"""The door of all calls to Telegram: one budget for them, a chat told to wait waits alone, a moved group is followed.
+
+Telegram asks for at most about 30 messages a second, one a second in a chat and 20 a minute in a group. What counts
+is not published; here everything counts that shows in a chat: messages, each picture of an album, edits, drafts and
+chat actions. What somebody waits for stands in line; edits, drafts and actions first ask ``room_in_s``, which keeps
+places free for the others, and are better left out than late.
+"""
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine
+import math
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from enum import Enum
 from typing import Any
 
 from telegram.error import ChatMigrated, RetryAfter
@@ -13,22 +23,142 @@ log = logging.getLogger(__name__)
 CALLS_AT_ONCE = 50  # more would only wait in Telegram's own line
 TRIES = 3
 LONGEST_WAIT_S = 30.0  # what has to wait longer is put back by whoever sends
+LEAST_S = 0.001  # a wait that isn't over yet, whatever the rounding
+ASK_AGAIN_S = 0.1  # where something more important waits
+MANY_CHATS = 1_000  # from so many on, those that are quiet are forgotten
+SHOWING = ("send", "edit", "copy", "forward")  # how the names of methods begin that show something
+
+
+class Kind(Enum):
+    """What may be left out, with how many places it leaves free: of all, in a private chat, in a group."""
+
+    EDIT = (6, 1, 8)
+    DRAFT = (10, 1, 8)
+    ACTION = (15, 2, 14)
+
+
+@dataclass(frozen=True, slots=True)
+class Quota:
+    """So many messages at once, and so many a second after them.
+
+    What somebody waits for may be ``burst`` more, until Telegram refuses one: in private chats it tolerates bursts, but
+    does not say of how many.
+    """
+
+    most: int
+    per_s: float
+    burst: int = 0
+
+
+OVERALL = Quota(30, 30.0)
+PRIVATE = Quota(3, 1.0, burst=300)  # thirty albums
+GROUP = Quota(20, 20 / 60)
+
+
+class Bucket:
+    """What is left of a quota.
+
+    It never holds more than fits beside the calls that are under way: Telegram counts a call somewhere between its
+    beginning and its answer, so that no delay on the way lets it count more than we did.
+    """
+
+    def __init__(self, quota: Quota) -> None:
+        self.quota = quota
+        self.line = asyncio.Lock()  # lets one after the other wait for room, in the order in which they came
+        self.waiting = 0  # messages in that line
+        self._burst = quota.burst
+        self._left = float(quota.most)
+        self._at = 0.0  # it is full, whenever it is looked at first
+        self._under_way = 0
+
+    def lacks_s(self, count: int = 1, *, spare: int = 0) -> float:
+        """Seconds until there is room for so many messages and ``spare`` more, if no other call comes first."""
+        # What is larger than the quota needs all of it.
+        return self._fills_in_s(min(count + spare, self.quota.most))
+
+    def lets_in_s(self, count: int) -> float:
+        """Seconds until there is room for so many messages that somebody waits for."""
+        return self._fills_in_s(min(count, self.quota.most) - self._burst)
+
+    def line_s(self, count: int) -> float:
+        """Seconds until those in the line, and so many messages more, have had room."""
+        return self._fills_in_s(self.waiting + count - self._burst)
+
+    def refused(self) -> None:
+        """Take note that Telegram tolerates no more: from now on the quota holds, until the chat is quiet."""
+        self._burst = 0
+        self._left = min(self._now_left(), 0.0)
+
+    def _fills_in_s(self, count: int) -> float:
+        missing = count - self._now_left()
+        return max(missing / self.quota.per_s, LEAST_S) if missing > 0 else 0.0
+
+    def _now_left(self) -> float:
+        now = _now()
+        filled = self._left + (now - self._at) * self.quota.per_s
+        self._left, self._at = min(filled, self.quota.most - self._under_way), now
+        return self._left
+
+    def begin(self, count: int) -> None:
+        """Count messages that are being sent."""
+        self._left = self._now_left() - count
+        self._under_way += count
+
+    def end(self, count: int) -> None:
+        """Take note of Telegram's answer."""
+        self._now_left()
+        self._under_way -= count
+
+    @property
+    def is_quiet(self) -> bool:
+        """Whether nothing is left of what was sent."""
+        return not self.waiting and self._now_left() >= self.quota.most
+
+    @asynccontextmanager
+    async def in_line(self, count: int) -> AsyncIterator[None]:
+        """Wait for one's turn to wait for room."""
+        self.waiting += count
+        try:
+            async with self.line:
+                yield
+        finally:
+            self.waiting -= count
 
 
 class FloodLimit(BaseRateLimiter[int]):
-    """Obeys ``retry_after`` chat by chat; the argument of a call is how often it may be tried, 3 by default."""
+    """Lets calls through as the limits allow, and obeys ``retry_after`` chat by chat.
+
+    The argument of a call is how often it may be tried, 3 by default.
+    """
 
     def __init__(self, move: Callable[[int, int], None] | None = None) -> None:
         """Tell ``move`` of a group that has become a supergroup: both ids, the old one first. It may block."""
         self._move = move
         self._slots = asyncio.Semaphore(CALLS_AT_ONCE)
         self._closed_until: dict[Any, float] = {}
+        self._overall = Bucket(OVERALL)
+        self._chats: dict[Any, Bucket] = {}
+        self._forget_at = MANY_CHATS
 
     async def initialize(self) -> None:
         """Nothing to prepare."""
 
     async def shutdown(self) -> None:
         """Nothing to clean up."""
+
+    def room_in_s(self, chat_id: int, kind: Kind) -> float:
+        """Seconds until something that may be left out is welcome in a chat; 0 is now.
+
+        Whoever calls Telegram right after 0, without awaiting anything in between, does not wait.
+        """
+        spare, in_private, in_group = kind.value
+        chat = self._chat(chat_id)
+        wait = max(
+            self._closed_until.get(chat_id, 0.0) - _now(),
+            chat.lacks_s(spare=in_private if chat.quota is PRIVATE else in_group),
+            self._overall.lacks_s(spare=spare),
+        )
+        return max(wait, ASK_AGAIN_S) if wait > 0 or chat.waiting or self._overall.waiting else 0.0
 
     async def process_request(  # noqa: PLR0917 - the library's signature
         self,
@@ -42,38 +172,103 @@ class FloodLimit(BaseRateLimiter[int]):
         """Call when the chat may be written to.
 
         Raises:
-            RetryAfter: Telegram's wait is longer than we hold a call for, or came once too often.
+            RetryAfter: The wait is longer than we hold a call for, or Telegram told us to wait once too often.
             ChatMigrated: The group has another id by now, and all that belongs to it has been moved there.
         """
         chat_id = data.get("chat_id")
         tries = rate_limit_args or TRIES
         for attempt in range(1, tries + 1):
-            await self._wait_for(chat_id)
             try:
-                async with self._slots:
+                async with self._place(chat_id, messages_in(endpoint, data)):
                     return await callback(*args, **kwargs)
             except ChatMigrated as error:
                 log.info("group became a supergroup", extra={"chat_id": chat_id, "new_chat_id": error.new_chat_id})
                 if self._move is not None and chat_id is not None:
                     await asyncio.to_thread(self._move, int(chat_id), error.new_chat_id)
                 raise
+            except Refused as error:
+                raise RetryAfter(error.seconds) from None
             except RetryAfter as error:
                 seconds = _seconds(error)
                 log.warning("flood limit met", extra={"chat_id": chat_id, "endpoint": endpoint, "seconds": seconds})
-                opens_at = asyncio.get_running_loop().time() + seconds
-                self._closed_until[chat_id] = max(opens_at, self._closed_until.get(chat_id, 0.0))
+                if chat_id is not None:
+                    self._chat(chat_id).refused()
+                self._closed_until[chat_id] = max(_now() + seconds, self._closed_until.get(chat_id, 0.0))
                 if attempt == tries or seconds > LONGEST_WAIT_S:
                     raise
         raise AssertionError("the loop above returns or raises")
 
-    async def _wait_for(self, chat_id: Any) -> None:
-        now = asyncio.get_running_loop().time
+    @asynccontextmanager
+    async def _place(self, chat_id: Any, count: int) -> AsyncIterator[None]:
+        """Wait until a call may go, and count it.
+
+        Raises:
+            Refused: That would take too long.
+        """
+        if not count:
+            await self._until_open(chat_id)
+            async with self._slots:
+                yield
+            return
+        chat = self._chat(chat_id)
+        _check(chat.line_s(count))
+        async with chat.in_line(count):
+            await self._until_open(chat_id)
+            while wait := chat.lets_in_s(count):
+                _check(wait)
+                await asyncio.sleep(wait)
+                await self._until_open(chat_id)
+            async with self._overall.in_line(count):
+                while wait := self._overall.lets_in_s(count):  # noqa: ASYNC110 - nobody sets an event when time passes
+                    await asyncio.sleep(wait)
+                chat.begin(count)
+                self._overall.begin(count)
+        try:
+            async with self._slots:
+                yield
+        finally:
+            chat.end(count)
+            self._overall.end(count)
+
+    async def _until_open(self, chat_id: Any) -> None:
         # Another call may be told to wait for longer while this one waits.
-        while (wait := self._closed_until.get(chat_id, 0.0) - now()) > 0:
-            if wait > LONGEST_WAIT_S:
-                raise RetryAfter(int(wait) + 1)
+        while (wait := self._closed_until.get(chat_id, 0.0) - _now()) > 0:
+            _check(wait)
             await asyncio.sleep(wait)
         self._closed_until.pop(chat_id, None)
+
+    def _chat(self, chat_id: Any) -> Bucket:
+        if chat_id not in self._chats:
+            if len(self._chats) >= self._forget_at:
+                self._chats = {known: chat for known, chat in self._chats.items() if not chat.is_quiet}
+                self._forget_at = max(MANY_CHATS, 2 * len(self._chats))
+            is_private = isinstance(chat_id, int) and chat_id > 0
+            self._chats[chat_id] = Bucket(PRIVATE if is_private else GROUP)
+        return self._chats[chat_id]
+
+
+class Refused(Exception):
+    """A call that would have to wait for too long: not Telegram's word, so that it is not taken for it."""
+
+    def __init__(self, seconds: int) -> None:
+        super().__init__(seconds)
+        self.seconds = seconds
+
+
+def messages_in(endpoint: str, data: dict[str, Any]) -> int:
+    """How many messages a call counts as."""
+    if data.get("chat_id") is None or not endpoint.startswith(SHOWING):
+        return 0
+    return len(data["media"]) if endpoint == "sendMediaGroup" else 1
+
+
+def _check(wait: float) -> None:
+    if wait > LONGEST_WAIT_S:
+        raise Refused(math.ceil(wait))
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()
 
 
 def _seconds(error: RetryAfter) -> float:

@@ -18,6 +18,7 @@ from telegram.error import TelegramError
 
 from services.bot import batch_progress
 from services.bot.batch_progress import keyboard, progress
+from services.bot.flood import FloodLimit, Kind
 from shared.batches import Batch, BatchState
 from shared.jobs import Job
 from shared.store.batches import Batches
@@ -32,8 +33,9 @@ Saying = dict[str, Any]
 class ProgressMessage:
     """Edits the progress messages of this bot's batches."""
 
-    def __init__(self, bot: Bot, batches: Batches) -> None:
+    def __init__(self, bot: Bot, batches: Batches, limit: FloodLimit) -> None:
         self._bot = bot
+        self._limit = limit
         self._batches = batches
         self._next_edit_at: dict[int, float] = {}
         self._certain: dict[int, Saying] = {}  # what a message says, where Telegram said that it does
@@ -44,8 +46,9 @@ class ProgressMessage:
         if batch.sending and batch.id not in self._under_way:
             return  # The message is needed as it stands: it will tell whether these were sent.
         loop = asyncio.get_running_loop()
-        if not at_once and loop.time() < self._next_edit_at.get(batch.id, 0.0):
-            return
+        too_soon = loop.time() < self._next_edit_at.get(batch.id, 0.0)
+        if not at_once and (too_soon or self._limit.room_in_s(batch.address.chat_id, Kind.EDIT)):
+            return  # The next look comes soon.
         saying = await self._saying(batch)
         if not at_once and saying["text"] == batch.status_shown:
             return

@@ -11,6 +11,7 @@ from telegram.error import BadRequest, TelegramError
 
 from services.bot import keyboards
 from services.bot.amounts import duration, rounded
+from services.bot.flood import FloodLimit, Kind
 from services.bot.locales import say
 from services.bot.news import wait_for_news
 from shared.errors import StoreAway
@@ -22,11 +23,8 @@ log = logging.getLogger(__name__)
 
 PRIVATE_PAUSE_S = 1.0  # between two edits in one chat; Telegram's limit is about one message a second,
 GROUP_PAUSE_S = 3.0  # and 20 a minute in a group
-# Telegram takes about 30 calls a second from a bot, and photos go first: of edits there are fewer, in all chats
-# together, and each says what is then.
-EDITS_A_SECOND = 10.0
-EDITS_AT_ONCE = 5
-MOST_ACTIONS = 20  # chats that see "sending a photo" at a time, for the same reason
+EDITS_AT_ONCE = 10
+MOST_ACTIONS = 20  # chats that see "sending a photo" at a time
 COALESCE_S = 0.05  # what changes together is looked at together
 LOOK_EVERY_S = 3.0  # a wake-up may get lost, and places in the line change without one
 MOST_SHOWN = 200  # jobs whose place in the line is kept up to date
@@ -37,8 +35,9 @@ ACTION_EVERY_S = 4.5  # a chat action lasts five seconds
 class Status:
     """Keeps the status messages of this bot's jobs true."""
 
-    def __init__(self, bot: Bot, bot_id: int, jobs: Jobs, waits: Waits) -> None:
+    def __init__(self, bot: Bot, bot_id: int, jobs: Jobs, waits: Waits, limit: FloodLimit) -> None:
         self._bot = bot
+        self._limit = limit
         self._bot_id = bot_id
         self._jobs = jobs
         self._waits = waits
@@ -67,15 +66,14 @@ class Status:
         while True:
             await wait_for_news(self._news, LOOK_EVERY_S)
             self._news.clear()
-            edits = 0
             try:
-                edits = await self._edit_some()
+                await self._edit_some()
             except StoreAway:
                 log.warning("status messages not updated: the database is away")
-            await asyncio.sleep(max(COALESCE_S, edits / EDITS_A_SECOND))
+            await asyncio.sleep(COALESCE_S)
 
-    async def _edit_some(self) -> int:
-        """Edit a few messages that don't say what is; returns how many."""
+    async def _edit_some(self) -> None:
+        """Edit a few messages that don't say what is."""
         jobs = await self._take_changed()
         now = asyncio.get_running_loop().time()
         if now - self._looked_at > LOOK_EVERY_S:
@@ -85,7 +83,7 @@ class Status:
         untrue = [(job, shown) for job, shown in jobs.values() if shown != job.status_shown]
         for job, _ in untrue[EDITS_AT_ONCE:]:
             self.changed(job.id)
-        return sum(await asyncio.gather(*(self._show(job, shown) for job, shown in untrue[:EDITS_AT_ONCE])))
+        await asyncio.gather(*(self._show(job, shown) for job, shown in untrue[:EDITS_AT_ONCE]))
 
     async def keep_acting(self) -> None:
         """Show "sending a photo" in the chats that are worked for. Runs until cancelled."""
@@ -125,17 +123,16 @@ class Status:
                 found[job.id] = job, describe_place(place, pace.seconds(place) if pace else None)
         return found
 
-    async def _show(self, job: Job, shown: str) -> bool:
+    async def _show(self, job: Job, shown: str) -> None:
         loop = asyncio.get_running_loop()
-        wait = self._next_edit_at.get(job.address.chat_id, 0.0) - loop.time()
+        chat_id = job.address.chat_id
+        wait = max(self._next_edit_at.get(chat_id, 0.0) - loop.time(), self._limit.room_in_s(chat_id, Kind.EDIT))
         if wait > 0:
             loop.call_later(wait + COALESCE_S, self.changed, job.id)
-            return False
-        self._next_edit_at[job.address.chat_id] = loop.time() + _pause(job)
-        if not await asyncio.to_thread(self._jobs.change_status, job, shown):
-            return False
-        await self._edit(job, sentence(shown, job.sender.language))
-        return True
+            return
+        self._next_edit_at[chat_id] = loop.time() + _pause(job)
+        if await asyncio.to_thread(self._jobs.change_status, job, shown):
+            await self._edit(job, sentence(shown, job.sender.language))
 
     async def _edit(self, job: Job, text: str) -> None:
         try:
@@ -154,6 +151,8 @@ class Status:
             log.info("status not edited", extra={"job_id": job.id, "error": type(error).__name__})
 
     async def _act(self, chat_id: int, topic_id: int | None) -> None:
+        if self._limit.room_in_s(chat_id, Kind.ACTION):
+            return
         try:
             await self._bot.send_chat_action(
                 chat_id,

@@ -186,7 +186,7 @@ class Errands:
     # The way home
 
     def streaming(self, bot_id: int, *, most: int = 500) -> list[Errand]:
-        """This bot's errands that a worker is at, or that wait for another try, oldest first."""
+        """This bot's questions that are asked and not answered yet, oldest first."""
         errands = tables.errands.c
         with self._database.reading() as connection:
             rows = connection.execute(
@@ -194,13 +194,22 @@ class Errands:
                 .where(
                     errands.bot_id == bot_id,
                     errands.delivered_at.is_(None),
-                    errands.state.in_([State.WORKING, State.WAITING]),
+                    errands.state.in_([State.QUEUED, State.WORKING, State.WAITING]),
                     errands.kind.in_([Kind.CHAT, Kind.DESCRIBE]),
                 )
                 .order_by(errands.id)
                 .limit(most)
             )
             return [read_errand(row) for row in rows]
+
+    def asked_by(self, address: Address, user_id: int) -> list[Errand]:
+        """A person's questions in a chat, or in a topic of it, that are not answered yet, oldest first."""
+        return [
+            one
+            for one in self.streaming(address.bot_id)
+            if (one.address.chat_id, one.address.topic_id) == (address.chat_id, address.topic_id)
+            and one.sender.id == user_id
+        ]
 
     def keep_shown(self, errand_id: int, shown: Any) -> bool:
         """Remember which messages hold the answer, and what they say; False when it was delivered meanwhile."""

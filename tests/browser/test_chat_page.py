@@ -379,7 +379,6 @@ class TestWhatTheBotChanges:
         expect(draft).to_have_count(0)
         expect(bubble(page, "there was a fox")).to_be_visible()
 
-
     def test_a_draft_can_be_stopped(self, open_page: OpenPage, bot: Bot, mira: int) -> None:
         page = open_page(mira)
         bot.call("sendMessageDraft", chat_id=mira, draft_id=1, text="Once", can_stop=True, keep_on_stop=True)

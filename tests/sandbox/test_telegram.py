@@ -575,7 +575,6 @@ class TestFloodControl:
 
         assert answer["error_code"] == 429
 
-
     @pytest.mark.parametrize(
         ("method", "what"),
         [

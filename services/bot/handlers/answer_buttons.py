@@ -1,7 +1,7 @@
-"""The buttons under an answer: stop it, or have it painted."""
+"""What can be done with an answer: stop it, or have it painted."""
 
 import asyncio
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from telegram import MaybeInaccessibleMessage, Update
 from telegram.ext import ContextTypes
@@ -9,7 +9,7 @@ from telegram.ext import ContextTypes
 from services.bot import keyboards
 from services.bot.choices import Choices
 from services.bot.formatting import pieces
-from services.bot.handlers.addresses import address_of_press
+from services.bot.handlers.addresses import address_of, address_of_press, answer, sender_of
 from services.bot.handlers.imagine import Imagine
 from services.bot.handlers.presses import acknowledge
 from services.bot.locales import say
@@ -53,6 +53,25 @@ class AnswerButtons:
         else:
             await acknowledge(query, say("chat_pressed_not_yours", sender.language), alert=True)
 
+    async def stop(self, update: Update, context: ContextTypes.DEFAULT_TYPE) -> None:
+        """Answer ``/stop``: end what is being written for whoever says so, here."""
+        message = update.effective_message
+        if message is None:
+            return
+        address, sender = address_of(message, context.bot.id), sender_of(message)
+        asked = await asyncio.to_thread(self._errands.asked_by, address, sender.id)
+        for errand in asked:
+            await asyncio.to_thread(self._errands.ask_to_stop, errand.id)
+        if not asked:
+            await context.bot.send_message(text=say("chat_nothing_to_stop", sender.language), **answer(address))
+
+    async def stop_draft(self, update: Update, _: ContextTypes.DEFAULT_TYPE) -> None:
+        """End what is being written in a draft whose stop button was pressed."""
+        stopped = stopped_draft(update)
+        errand = await asyncio.to_thread(self._errands.read, stopped.draft_id) if stopped else None
+        if errand is not None and stopped is not None and errand.address.chat_id == stopped.chat_id:
+            await asyncio.to_thread(self._errands.ask_to_stop, errand.id)
+
     async def _draw(
         self,
         errand: Errand,
@@ -71,6 +90,23 @@ class AnswerButtons:
         if sender.id == errand.sender.id:
             return True
         return not errand.address.private and await self._admins.include(errand.address.chat_id, sender.id)
+
+
+@dataclass(frozen=True, slots=True)
+class StoppedDraft:
+    """Which draft a person wants no more of."""
+
+    chat_id: int
+    draft_id: int
+
+
+def stopped_draft(update: Update) -> StoppedDraft | None:
+    """Read a press of a draft's own stop button, of which the library knows nothing yet."""
+    match update.api_kwargs.get("stopped_message_generation"):
+        case {"chat": {"id": int() as chat_id}, "draft_id": int() as draft_id}:
+            return StoppedDraft(chat_id, draft_id)
+        case _:
+            return None
 
 
 def as_idea(markdown: str) -> str:

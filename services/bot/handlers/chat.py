@@ -8,16 +8,16 @@ from telegram.constants import ChatType
 from telegram.ext import ContextTypes
 
 from services.bot import keyboards
-from services.bot.answers import Answers
 from services.bot.captions import shorten
 from services.bot.choices import Choices
+from services.bot.growing import Growing
 from services.bot.handlers.addresses import address_of, answer, sender_of
 from services.bot.handlers.files import fetch, sent_with
 from services.bot.locales import say
 from shared.errands import Errand, Kind
 from shared.errors import UserError
 from shared.images import Images
-from shared.jobs import ENDED, Address, Sender, Writing
+from shared.jobs import Address, Sender, Writing
 from shared.queue import Tickets
 from shared.store.conversations import Conversations
 from shared.store.errands import Errands
@@ -37,7 +37,7 @@ class Chat:
         choices: Choices,
         images: Images,
         tickets: Tickets,
-        answers: Answers,
+        growing: Growing,
         updates: Updates,
     ) -> None:
         self._errands = errands
@@ -45,7 +45,7 @@ class Chat:
         self._choices = choices
         self._images = images
         self._tickets = tickets
-        self._answers = answers
+        self._growing = growing
         self._updates = updates
 
     async def ask(self, update: Update, context: ContextTypes.DEFAULT_TYPE) -> None:
@@ -69,15 +69,10 @@ class Chat:
         if (quoted := quoted_by(message)) is not None:
             question["reply_to"] = quoted
         chosen = await self._choices.in_force(address, sender, context.bot)
-        errand, is_new = await asyncio.to_thread(self._accept, question, address, sender, chosen.writing())
-        promise = None
-        if errand.shown is None and errand.state not in ENDED:
-            keyboard = keyboards.while_answering(errand)
-            promise = self._answers.promise(errand, say("chat_thinking", sender.language), keyboard)
+        _, is_new = await asyncio.to_thread(self._accept, question, address, sender, chosen.writing())
+        self._growing.changed()
         if is_new:
             await asyncio.to_thread(self._tickets.send)
-        if promise is not None:
-            await promise
 
     async def _is_of_a_command(self, update: Update, message: Message) -> bool:
         """Whether a message belongs to an album whose caption is a command: that is about the captioned picture alone.

@@ -8,9 +8,9 @@ from telegram import CallbackQuery, MaybeInaccessibleMessage, Message, Update
 from telegram.ext import ContextTypes
 
 from services.bot import keyboards
-from services.bot.answers import Answers
 from services.bot.choices import Choices
 from services.bot.descriptions import prompts_of
+from services.bot.growing import Growing
 from services.bot.handlers.addresses import address_of, address_of_press, answer, sender_of
 from services.bot.handlers.files import fetch, picture_in
 from services.bot.handlers.imagine import Imagine
@@ -20,7 +20,7 @@ from services.bot.rights import Admins
 from shared.errands import Errand, Kind, PromptFor
 from shared.errors import UserError
 from shared.images import Images
-from shared.jobs import ENDED, Address, Job, Parameters, Picture, Request, Sender, State
+from shared.jobs import Address, Job, Parameters, Picture, Request, Sender, State
 from shared.queue import Tickets
 from shared.store.errands import Errands
 from shared.store.jobs import Jobs
@@ -39,7 +39,7 @@ class Describe:
         choices: Choices,
         images: Images,
         tickets: Tickets,
-        answers: Answers,
+        growing: Growing,
         imagine: Imagine,
         admins: Admins,
     ) -> None:
@@ -48,7 +48,7 @@ class Describe:
         self._choices = choices
         self._images = images
         self._tickets = tickets
-        self._answers = answers
+        self._growing = growing
         self._imagine = imagine
         self._admins = admins
 
@@ -67,7 +67,7 @@ class Describe:
             await context.bot.send_message(text=say("describe_what", sender.language), **answer(address))
             return
         chosen = await self._choices.in_force(address, sender, context.bot)
-        errand, is_new = await asyncio.to_thread(
+        _, is_new = await asyncio.to_thread(
             self._errands.submit,
             Kind.DESCRIBE,
             {"picture": asdict(picture)},
@@ -75,15 +75,9 @@ class Describe:
             sender=sender,
             writing=chosen.writing(),
         )
-        promise = (
-            self._answers.promise(errand, say("describing", sender.language))
-            if errand.shown is None and errand.state not in ENDED
-            else None
-        )
+        self._growing.changed()
         if is_new:
             await asyncio.to_thread(self._tickets.send)
-        if promise is not None:
-            await promise
 
     async def _picture(self, message: Message, address: Address, context: ContextTypes.DEFAULT_TYPE) -> Picture | None:
         """What is to be described: of our own pictures the original, of others what Telegram has."""
