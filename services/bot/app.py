@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any, cast
 
 from celery import Celery
-from telegram import BotCommand, Message, Update
+from telegram import Message, Update
 from telegram.error import Conflict, TelegramError
 from telegram.ext import (
     ApplicationBuilder,
@@ -46,7 +46,7 @@ from services.bot.handlers.queue import Queue
 from services.bot.handlers.service_messages import Migration, leave_alone
 from services.bot.handlers.settings import FROM_LINK, Settings, question
 from services.bot.intake import DurableApplication, DurableTransport, feed_unhandled, keep_feeding, keep_ticking_off
-from services.bot.locales import DEFAULT, say
+from services.bot.menus import set_menus
 from services.bot.models_menu import START as LISTED
 from services.bot.models_menu import ModelsMenu
 from services.bot.offers import Offers
@@ -81,20 +81,6 @@ log = logging.getLogger(__name__)
 
 UPDATES_AT_ONCE = 64
 POLL_S = 30
-COMMANDS = (
-    "imagine",
-    "describe",
-    "batch",
-    "new",
-    "stop",
-    "queue",
-    "cancel",
-    "settings",
-    "models",
-    "keys",
-    "help",
-    "start",
-)
 Round = Callable[[], Coroutine[Any, Any, None]]
 
 DRAFT_STOPPED = "stopped_message_generation"  # of Bot API 10.3; servers that are older leave it alone
@@ -171,7 +157,7 @@ class Bot:
         application = self._application
         updater = cast("Updater", application.updater)
         async with application:
-            await self._introduce()
+            await set_menus(application.bot)
             await asyncio.to_thread(self._take_over)
             await self._offers.look()
             await application.start()
@@ -221,14 +207,6 @@ class Bot:
         self._batches.release_all(self._bot_id)
         self._answers.release()
 
-    async def _introduce(self) -> None:
-        try:
-            await self._application.bot.set_my_commands(
-                [BotCommand(command, say(f"command_{command}", DEFAULT)) for command in COMMANDS]
-            )
-        except TelegramError as error:
-            log.warning("command menu not set", extra={"error": type(error).__name__})
-
     def _add_settings(self, settings: Settings) -> None:
         new = filters.UpdateType.MESSAGE
         to_question = _Answers(lambda message: question(message, self._bot_id) is not None)
@@ -267,8 +245,10 @@ class Bot:
         to_question = _Answers(lambda message: is_our_question(message, self._bot_id))
         to_edit = _Answers(lambda message: edited_job(message, self._bot_id) is not None)
         add = self._application.add_handler
+        add(CommandHandler("start", help_.command, new & filters.Regex(start.LINKS)))
         add(CommandHandler("start", start.start, new))
         add(CommandHandler("help", help_.command, new))
+        add(CallbackQueryHandler(help_.press, start.PRESSES))
         add(CommandHandler("imagine", imagine.command, new))
         add(MessageHandler(new & self._captioned("imagine"), imagine.command))
         add(CommandHandler("queue", queue.queue, new))

@@ -13,9 +13,10 @@ from babel.messages.pofile import read_po
 from builders import a_job
 
 from services.bot.amounts import duration, number
-from services.bot.app import COMMANDS
+from services.bot.handlers.start import TOPICS
 from services.bot.keyboards import AGAIN, BACK, DELETE, EDIT, FILE, MODEL, PROMPT, RATIO, VARY
 from services.bot.locales import isolated, languages, say
+from services.bot.menus import COMMANDS
 from services.bot.status import SEVERAL, describe, sentence
 from shared.batches import BatchState, Way
 from shared.errors import ImagineError
@@ -110,6 +111,7 @@ class TestTheCatalogue:
         made_of_parts = {f"command_{command}" for command in COMMANDS}
         made_of_parts |= {f"status_{stage}" for stage in (*Stage, SEVERAL)}
         made_of_parts |= {f"button_{action}" for action in ACTIONS}
+        made_of_parts |= {f"button_help_{topic}" for topic in TOPICS}
         made_of_parts |= {f"status_{stage}_unknown" for stage in (Stage.WAKING, Stage.RETRYING)}
         made_of_parts |= {f"batch_{state}" for state in BatchState} | {f"button_batch_{way}" for way in Way}
         reasons = {error.reason for error in all_errors()}

@@ -1,59 +1,125 @@
-"""``/start``, ``/help``, and what is said to those who say something else."""
+"""``/start``, ``/help`` with its topics, and what is said to those who say something else."""
 
-from telegram import Update
+import logging
+import re
+from collections.abc import Callable
+
+from telegram import InlineKeyboardButton, InlineKeyboardMarkup, Update
+from telegram.constants import ParseMode
+from telegram.error import BadRequest
 from telegram.ext import ContextTypes
 
 from services.bot.handlers.addresses import address_of, answer, sender_of
+from services.bot.handlers.presses import acknowledge
 from services.bot.locales import say
 from shared.batches import COLUMNS, MAX_LINES
 from shared.catalogue import MOST_NAMED, Catalogue
 from shared.ideas import MAX_COUNT
 from shared.styles import Styles
 
+log = logging.getLogger(__name__)
+
+TOPICS = ("pictures", "imagine", "batch", "talk", "settings")
+FIRST = "help"  # what stands before a topic is chosen
+A_ROW = 2  # buttons
+PRESSES = rf"^help ({FIRST}|{'|'.join(TOPICS)})$"
+# A link to a topic: https://t.me/NAME?start=help-batch
+LINKS = re.compile(rf"^/start\S* help-({'|'.join(TOPICS)})$")
+
 
 async def start(update: Update, context: ContextTypes.DEFAULT_TYPE) -> None:
     """Answer ``/start``: say hello and what to type."""
-    await _tell("start", update, context)
+    message = update.effective_message
+    if message is not None:
+        language = sender_of(message).language
+        where = answer(address_of(message, context.bot.id))
+        await context.bot.send_message(text=say("start", language), reply_markup=_topics(language), **where)
 
 
 async def hint(update: Update, context: ContextTypes.DEFAULT_TYPE) -> None:
     """Answer anything else in a private chat with the one thing to type."""
-    await _tell("hint", update, context)
+    message = update.effective_message
+    if message is not None:
+        where = answer(address_of(message, context.bot.id))
+        await context.bot.send_message(text=say("hint", sender_of(message).language), **where)
 
 
 class Help:
-    """Tells what one can do here, and with what."""
+    """Tells what one can do here, and with what: one message, whose buttons lead from topic to topic."""
 
     def __init__(self, catalogue: Catalogue, styles: Styles, *, batch_pictures: int) -> None:
         """Tell of batches of up to so many pictures."""
         self._batch_pictures = batch_pictures
         self._catalogue = catalogue
         self._styles = styles
-
-    async def command(self, update: Update, context: ContextTypes.DEFAULT_TYPE) -> None:
-        """Answer ``/help``, and ``/help imagine`` with all parameters."""
-        topic = [word.lstrip("/").casefold() for word in context.args or []]
-        if topic == ["imagine"]:
-            await _tell("help_imagine", update, context, **self._choice())
-        elif topic == ["batch"]:
-            columns = ", ".join(COLUMNS)
-            await _tell("help_batch", update, context, columns=columns, lines=MAX_LINES, pictures=self._batch_pictures)
-        else:
-            await _tell("help", update, context)
-
-    def _choice(self) -> dict[str, object]:
-        default = self._catalogue.wished(None)
-        others = (model.name for model in self._catalogue.offered(MOST_NAMED) if model.id != default.id)
-        return {
-            "most": MAX_COUNT,
-            "default": default.name,
-            "models": ", ".join((default.name, *others)),
-            "styles": ", ".join(style.name for style in self._styles),
+        self._say_of: dict[str, Callable[[str], str]] = {
+            FIRST: lambda language: say("help", language),
+            "pictures": lambda language: say("help_pictures", language),
+            "imagine": self._say_of_imagine,
+            "batch": self._say_of_batch,
+            "talk": lambda language: say("help_talk", language),
+            "settings": lambda language: say("help_settings", language),
         }
 
+    async def command(self, update: Update, context: ContextTypes.DEFAULT_TYPE) -> None:
+        """Answer ``/help``, ``/help imagine`` and the like, and a link to a topic."""
+        message = update.effective_message
+        if message is None:
+            return
+        word = (context.args or [""])[0].removeprefix("help-").lstrip("/").casefold()
+        topic = word if word in TOPICS else FIRST
+        language = sender_of(message).language
+        await context.bot.send_message(
+            text=self._say_of[topic](language),
+            reply_markup=_buttons(topic, language),
+            **answer(address_of(message, context.bot.id)),
+        )
 
-async def _tell(key: str, update: Update, context: ContextTypes.DEFAULT_TYPE, **values: object) -> None:
-    message = update.effective_message
-    if message is not None:
-        address = address_of(message, context.bot.id)
-        await context.bot.send_message(text=say(key, sender_of(message).language, **values), **answer(address))
+    async def press(self, update: Update, context: ContextTypes.DEFAULT_TYPE) -> None:
+        """Put another topic into the message whose button was pressed; for whoever pressed it."""
+        query = update.callback_query
+        if query is None or query.message is None:
+            return
+        topic = str(query.data).partition(" ")[2]
+        language = query.from_user.language_code or "en"
+        await acknowledge(query)
+        try:
+            await context.bot.edit_message_text(
+                self._say_of[topic](language),
+                chat_id=query.message.chat.id,
+                message_id=query.message.message_id,
+                parse_mode=ParseMode.HTML,
+                reply_markup=_buttons(topic, language),
+            )
+        except BadRequest as error:
+            # Pressed twice, or deleted meanwhile.
+            log.debug("help not shown", extra={"error": error.message})
+
+    def _say_of_imagine(self, language: str) -> str:
+        default = self._catalogue.wished(None)
+        others = (model.name for model in self._catalogue.offered(MOST_NAMED) if model.id != default.id)
+        return say(
+            "help_imagine",
+            language,
+            most=MAX_COUNT,
+            default=default.name,
+            models=", ".join((default.name, *others)),
+            styles=", ".join(style.name for style in self._styles),
+        )
+
+    def _say_of_batch(self, language: str) -> str:
+        return say("help_batch", language, columns=", ".join(COLUMNS), lines=MAX_LINES, pictures=self._batch_pictures)
+
+
+def _buttons(topic: str, language: str) -> InlineKeyboardMarkup:
+    if topic == FIRST:
+        return _topics(language)
+    back = InlineKeyboardButton(say("button_help_back", language), callback_data=f"help {FIRST}")
+    return InlineKeyboardMarkup([[back]])
+
+
+def _topics(language: str) -> InlineKeyboardMarkup:
+    buttons = [
+        InlineKeyboardButton(say(f"button_help_{topic}", language), callback_data=f"help {topic}") for topic in TOPICS
+    ]
+    return InlineKeyboardMarkup([buttons[place : place + A_ROW] for place in range(0, len(buttons), A_ROW)])
