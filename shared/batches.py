@@ -105,6 +105,7 @@ class Counts:
     Attributes:
         made: Those that have a job by now.
         home: Those of the finished ones that are in the chat.
+        recent: Those that were finished or failed of late, the first of them at ``recent_since``.
     """
 
     made: int = 0
@@ -113,6 +114,8 @@ class Counts:
     cancelled: int = 0
     working: int = 0
     home: int = 0
+    recent: int = 0
+    recent_since: datetime | None = None
 
     @property
     def ended(self) -> int:

@@ -23,6 +23,7 @@ START, CANCEL, PAUSE, RESUME, RETRY = "start", "cancel", "pause", "resume", "ret
 MAX_UNITS = 4_000  # of the 4096 that Telegram takes
 PROBLEMS_SHOWN, HINTS_SHOWN = 5, 3
 BAR = 20  # characters
+FEWEST = 3  # pictures whose ends tell a rate
 
 
 def summary(reading: BatchReading, seconds: float | None, room: int, language: str) -> str:
@@ -64,7 +65,7 @@ def fitting(lines: list[str]) -> str:
 
 def progress(batch: Batch, counts: Counts, language: str, now: datetime | None = None) -> str:
     """How far a started batch has come, as Telegram HTML."""
-    done = counts.ended
+    done = counts.finished + counts.failed
     filled = BAR * done // max(batch.pictures, 1)
     waiting = batch.pictures - done if batch.state is not BatchState.CANCELLED else 0
     lines = [
@@ -74,18 +75,18 @@ def progress(batch: Batch, counts: Counts, language: str, now: datetime | None =
     ]
     if counts.home:
         lines.append(say("batch_home", language, n=counts.home))
-    if batch.state is BatchState.RUNNING and batch.started_at is not None and done and waiting:
-        seconds = max(((now or datetime.now(UTC)) - batch.started_at).total_seconds(), 1.0)
-        rate = done / seconds
-        lines.append(
-            say(
-                "batch_rate",
-                language,
-                rate=number(round(rate * 60, 1), language),
-                time=duration(rounded(waiting / rate), language),
-            )
-        )
+    rate = _rate(counts, now or datetime.now(UTC))
+    if batch.state is BatchState.RUNNING and rate and waiting:
+        a_minute, left = number(round(rate * 60, 1), language), duration(rounded(waiting / rate), language)
+        lines.append(say("batch_rate", language, rate=a_minute, time=left))
     return "\n".join(lines)
+
+
+def _rate(counts: Counts, now: datetime) -> float | None:
+    """Pictures a second of late; None when too few have ended to tell."""
+    if counts.recent < FEWEST or counts.recent_since is None:
+        return None
+    return (counts.recent - 1) / max((now - counts.recent_since).total_seconds(), 1.0)
 
 
 def keyboard(batch: Batch, counts: Counts) -> InlineKeyboardMarkup | None:

@@ -21,6 +21,7 @@ from shared.store.rows import read_job, read_parameters
 CHUNK = 100  # pictures written down at a time: SQLite lets nobody else write meanwhile
 LEASE = timedelta(seconds=180)  # longer than the longest upload (services/bot/batch_delivery.py)
 ALBUM = 10  # Telegram's limit
+RECENT = timedelta(minutes=5)  # what a rate is told from: a pause, or an hour that was busier, is soon forgotten
 TELEGRAM = "telegram"
 UNDER_WAY = (BatchState.RUNNING, BatchState.PAUSED)
 
@@ -229,6 +230,12 @@ class Batches:
                 select(jobs.state, func.count()).where(jobs.batch_id == batch_id).group_by(jobs.state)
             )
             by_state = {State(state): int(count) for state, count in rows}
+            ended_of_late = select(func.count(), func.min(jobs.ended_at)).where(
+                jobs.batch_id == batch_id,
+                jobs.state.in_([State.FINISHED, State.FAILED]),
+                jobs.ended_at >= datetime.now(UTC) - RECENT,
+            )
+            recent, recent_since = connection.execute(ended_of_late).one()
             home = connection.scalar(
                 select(func.count()).where(
                     jobs.batch_id == batch_id, jobs.state == State.FINISHED, jobs.delivered_at.is_not(None)
@@ -241,6 +248,8 @@ class Batches:
             cancelled=by_state.get(State.CANCELLED, 0),
             working=by_state.get(State.WORKING, 0) + by_state.get(State.WAITING, 0),
             home=home or 0,
+            recent=recent,
+            recent_since=recent_since,
         )
 
     def show_status(self, batch_id: int, message_id: int, shown: str) -> None:

@@ -1,12 +1,16 @@
 """The record of batches, on both databases."""
 
+from datetime import timedelta
+
 import pytest
 from builders import BOT, FOX_RECIPE, RED_FOX, claim, turns_of
+from sqlalchemy import update
 
 from shared.batches import BatchState, Way
 from shared.errors import BatchesFull
 from shared.jobs import Address, Parameters, Request, Sender, State
 from shared.shares import Shares
+from shared.store import tables
 from shared.store.batches import CHUNK, Batches
 from shared.store.jobs import Jobs
 from shared.store.outbox import Outbox
@@ -166,6 +170,22 @@ class TestSteering:
         finish_next(database)
         assert batches.finish(batch.id)
         assert batches.counts(batch.id).finished == 2
+
+
+class TestTheRate:
+    def test_is_told_from_what_ended_of_late(self, database):
+        batches, batch = started(database)
+        finish_next(database)
+        Jobs(database).give_up(claim(database), "picture_refused")
+        early = finish_next(database)
+        with database.writing() as connection:
+            long_ago = early.created_at - timedelta(minutes=6)
+            connection.execute(update(tables.jobs).where(tables.jobs.c.id == early.id).values(ended_at=long_ago))
+
+        counts = batches.counts(batch.id)
+
+        assert (counts.finished, counts.failed, counts.recent) == (2, 1, 2)
+        assert counts.recent_since >= batch.created_at
 
 
 class TestTheLimit:
