@@ -14,7 +14,6 @@ from telegram import (
     Message,
     Update,
 )
-from telegram.constants import ParseMode
 from telegram.error import BadRequest
 from telegram.ext import ContextTypes
 
@@ -22,7 +21,7 @@ from services.bot import keyboards
 from services.bot.captions import shorten, units, write_caption, write_choice
 from services.bot.handlers.addresses import address_of, address_of_press, answer, sender_of, visible
 from services.bot.handlers.imagine import Imagine
-from services.bot.handlers.presses import acknowledge
+from services.bot.handlers.presses import acknowledge, rewrite
 from services.bot.handlers.queue import Queue
 from services.bot.locales import languages, say
 from services.bot.rights import Admins
@@ -230,21 +229,15 @@ class Buttons:
             words: What it says, as Telegram HTML; the picture's caption unless told.
         """
         message, bot = press.message, press.context.bot
-        try:
-            if press.is_under_picture:
-                await bot.edit_message_reply_markup(message.chat.id, message.message_id, reply_markup=keyboard)
-                return
+        if not press.is_under_picture:
             words = words or write_caption(press.job, default_model=self._catalogue.default)
-            if visible(message) is not None:
-                await bot.edit_message_text(
-                    words, message.chat.id, message.message_id, parse_mode=ParseMode.HTML, reply_markup=keyboard
-                )
-                return
+            await rewrite(bot, message, words, keyboard, answer(press.address))
+            return
+        try:
+            await bot.edit_message_reply_markup(message.chat.id, message.message_id, reply_markup=keyboard)
         except BadRequest:
             # Not modified by a second press, or deleted meanwhile.
             return
-        # What Telegram doesn't show us any more can't be changed.
-        await bot.send_message(text=words, reply_markup=keyboard, **answer(press.address))
 
     async def edited(self, update: Update, context: ContextTypes.DEFAULT_TYPE) -> None:
         """Paint exactly the words with which somebody answered our question for an edited prompt."""

@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-from typing import Any
 
 from telegram import (
     Bot,
@@ -17,7 +16,8 @@ from telegram.error import BadRequest, Forbidden, TelegramError
 from telegram.ext import ContextTypes
 from telegram.helpers import create_deep_linked_url
 
-from services.bot.handlers.addresses import address_of, answer, sender_of, visible
+from services.bot.handlers.addresses import address_of, answer, sender_of
+from services.bot.handlers.presses import acknowledge, rewrite
 from services.bot.locales import say
 from services.bot.sealing import QUESTIONS, question_about
 from shared.secrets import GOOGLE, HUGGINGFACE, SERVICES, SealedKey, read_sealed
@@ -58,7 +58,7 @@ class OwnKeys:
         query = update.callback_query
         if query is None:
             return
-        await query.answer()
+        await acknowledge(query)
         message = query.message
         if message is None or message.chat.type != ChatType.PRIVATE:
             return
@@ -71,17 +71,7 @@ class OwnKeys:
             return
         await asyncio.to_thread(self._keys.remove, query.from_user.id, service)
         text, buttons = await self._standing(query.from_user.id, language)
-        content: dict[str, Any] = {"text": text, "parse_mode": ParseMode.HTML, "reply_markup": buttons}
-        shown = visible(message)
-        if shown is None:
-            # What Telegram doesn't show us any more can't be changed: it is said anew.
-            await context.bot.send_message(message.chat.id, **content)
-            return
-        try:
-            await shown.edit_text(**content)
-        except BadRequest as error:
-            if "not modified" not in str(error):
-                raise
+        await rewrite(context.bot, message, text, buttons)
 
     async def receive(self, update: Update, context: ContextTypes.DEFAULT_TYPE) -> None:
         """Take a message with a sealed key in it: an answer to our question, or a key that got among other words."""

@@ -3,13 +3,12 @@
 import asyncio
 
 from telegram import Message, Update
-from telegram.constants import ChatType, ParseMode
-from telegram.error import BadRequest
+from telegram.constants import ChatType
 from telegram.ext import ContextTypes
 
 from services.bot.choices import Choices
-from services.bot.handlers.addresses import address_of, answer, sender_of, visible
-from services.bot.handlers.presses import acknowledge
+from services.bot.handlers.addresses import address_of, answer, sender_of
+from services.bot.handlers.presses import acknowledge, rewrite
 from services.bot.locales import say
 from services.bot.models_menu import IMAGE, ModelsMenu, read
 from services.bot.rights import Admins
@@ -54,11 +53,4 @@ class ModelsCommand:
             chosen = await asyncio.to_thread(self._people.preferences, whose)
         await acknowledge(query, say("models_chosen", language) if change else None)
         text, buttons = self._pages.page(listed, choice, chosen, language)
-        if visible(message) is None:
-            # What Telegram doesn't show us any more can't be changed: it is said anew.
-            await context.bot.send_message(message.chat_id, text, parse_mode=ParseMode.HTML, reply_markup=buttons)
-            return
-        try:
-            await message.edit_text(text, parse_mode=ParseMode.HTML, reply_markup=buttons)
-        except BadRequest:
-            return  # Not modified by a second press, or deleted meanwhile.
+        await rewrite(context.bot, message, text, buttons)

@@ -7,15 +7,13 @@ from dataclasses import dataclass
 from itertools import groupby
 
 from telegram import InlineKeyboardButton, InlineKeyboardMarkup, Message, Update
-from telegram.constants import ParseMode
-from telegram.error import BadRequest
 from telegram.ext import ContextTypes
 
 from services.bot import keyboards
 from services.bot.batch_delivery import BatchDelivery
 from services.bot.captions import idea_of, shorten
 from services.bot.handlers.addresses import address_of, answer, sender_of
-from services.bot.handlers.presses import acknowledge
+from services.bot.handlers.presses import acknowledge, rewrite
 from services.bot.locales import say
 from services.bot.rights import Admins
 from services.bot.status import Status, sentence
@@ -114,10 +112,7 @@ class Queue:
             mine = [one for one in mine if one not in doomed]
         await acknowledge(query, said and say(said, language))
         text, markup = await asyncio.to_thread(self._page, mine, user_id, int(wanted[3]), language)
-        try:
-            await query.edit_message_text(text, parse_mode=ParseMode.HTML, reply_markup=markup)
-        except BadRequest:
-            return  # It says so already, or somebody deleted it.
+        await rewrite(context.bot, query.message, text, markup)
 
     async def _may_press(self, person_id: int, user_id: int, chat_id: int) -> bool:
         # What was asked for in a chat's name is its admins'.
