@@ -17,7 +17,7 @@ from services.bot.handlers.start import TOPICS
 from services.bot.keyboards import AGAIN, BACK, DELETE, EDIT, FILE, MODEL, PROMPT, RATIO, VARY
 from services.bot.locales import isolated, languages, say
 from services.bot.menus import COMMANDS
-from services.bot.status import SEVERAL, describe, sentence
+from services.bot.status import SEVERAL, describe, describe_place, sentence
 from shared.batches import BatchState, Way
 from shared.errors import ImagineError
 from shared.jobs import Stage
@@ -215,6 +215,9 @@ class TestTheStatus:
             ("queued", "next in line"),
             ("queued:1", "next in line"),
             ("queued:17", "place 17"),
+            ("queued:17:120", "place 17.\n⏱ Here in about 2 min."),
+            ("queued:1:90", "next in line.\n⏱ Here in about 2 min."),
+            ("queued:1002", "more than 1,000 pictures before yours"),
             ("waking:42", "about 42 s"),
             ("waking", "The model is waking up. "),
             ("retrying:3", "about 3 s"),
@@ -225,6 +228,11 @@ class TestTheStatus:
     )
     def test_it_says_what_is_known(self, shown: str, said: str) -> None:
         assert said in sentence(shown, "en")
+
+    def test_a_place_is_told_with_the_wait_where_that_is_known(self) -> None:
+        assert describe_place(17, 61.0) == "queued:17:120"
+        assert describe_place(17, None) == "queued:17"
+        assert describe_place(1_002, 61.0) == "queued:1002"  # Of those whom nobody counted, nobody knows.
 
     def test_a_wait_of_less_than_a_second_is_told_as_one(self) -> None:
         assert describe(a_job(stage=Stage.WAKING, estimate_s=0.2)) == "waking:1"
