@@ -20,12 +20,12 @@ endif
 install = $(BIN)/uv pip install --quiet --python $(BIN)/python $(1) \
 	|| { echo "uv could not install; trying pip, which takes longer."; $(BIN)/python -m pip install --quiet $(1); }
 
-.PHONY: help setup demo run test lint guide lock clean
+.PHONY: help setup demo run test upstreams lint guide lock clean
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
 
 help: ## List what there is to do
-	@awk 'BEGIN {FS = ":.*## "} /^[a-z]+:.*## / {printf "  make %-7s %s\n", $$1, $$2}' Makefile
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' Makefile
 
 setup: $(VENV)/.installed ## Install everything into .venv, so that .venv/bin/g2d is there
 	@echo "Ready: make demo, or make run once .env holds the keys."
@@ -39,6 +39,9 @@ run: $(VENV)/.installed ## Run the bot with the keys in .env
 test: $(VENV)/.installed-dev ## Run the tests (ARGS="-k fox"); those for Postgres, Redis and chromium need them
 	@# Many tests wait for services, few compute: four at a time, a file each.
 	@$(BIN)/pytest -n 4 --dist loadfile $(ARGS)
+
+upstreams: $(VENV)/.installed-dev ## Write docs/upstreams.md anew from what its situations come to
+	@PYTHONPATH=tests:. $(BIN)/python -m upstreams.page
 
 lint: $(VENV)/.installed-dev ## Check style and types
 	@$(BIN)/ruff check .

@@ -25,6 +25,7 @@ PRIVATE_PAUSE_S = 1.0  # between two edits in one chat; Telegram's limit is abou
 GROUP_PAUSE_S = 3.0  # and 20 a minute in a group
 EDITS_AT_ONCE = 10
 MOST_ACTIONS = 20  # chats that see "sending a photo" at a time
+ASKING = "retrying_prompt"  # how it is shown that Gemini, not the painter, is asked again
 COALESCE_S = 0.05  # what changes together is looked at together
 LOOK_EVERY_S = 3.0  # a wake-up may get lost, and places in the line change without one
 MOST_SHOWN = 200  # jobs whose place in the line is kept up to date
@@ -170,8 +171,10 @@ def _pause(job: Job) -> float:
 
 def describe(job: Job) -> str:
     """What the status message of a job under way should say: the stage, and where it helps a number after it."""
-    if job.stage in {Stage.WAKING, Stage.RETRYING} and job.estimate_s is not None and math.isfinite(job.estimate_s):
-        return f"{job.stage}:{max(1, math.ceil(job.estimate_s))}"
+    if job.stage in {Stage.WAKING, Stage.RETRYING}:
+        stage = ASKING if job.stage is Stage.RETRYING and job.prompt is None else str(job.stage)
+        known = job.estimate_s is not None and math.isfinite(job.estimate_s)
+        return f"{stage}:{max(1, math.ceil(job.estimate_s or 0))}" if known else stage
     if job.stage is Stage.PAINTING and job.handle is not None and job.handle.get("position"):
         return f"{job.stage}:{job.handle['position']}"
     return str(job.stage)
@@ -197,9 +200,9 @@ def sentence(shown: str, language: str) -> str:
     stage, _, detail = shown.partition(":")
     if stage == Stage.QUEUED:
         return _place(detail, language)
-    if stage in {Stage.WAKING, Stage.RETRYING} and not detail:
+    if stage in {Stage.WAKING, Stage.RETRYING, ASKING} and not detail:
         return say(f"status_{stage}_unknown", language)
-    if stage in {Stage.WAKING, Stage.RETRYING}:
+    if stage in {Stage.WAKING, Stage.RETRYING, ASKING}:
         return say(f"status_{stage}", language, time=duration(float(detail), language))
     if stage == Stage.PAINTING and detail:
         return say("status_painting_in_line", language, detail=detail)

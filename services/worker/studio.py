@@ -134,6 +134,7 @@ class Studio:
         run = _Run(order, Countdown(seconds), record)
         resumed = _read_handle(order.handle)
         if resumed and resumed.target.provider in self._painters:
+            run.tried |= resumed.tried
             with _noting(run, resumed.target):
                 return self._look(resumed, run)
         for model, task in _ways(order):
@@ -235,18 +236,23 @@ class Studio:
         if isinstance(outcome, ModelNotServed):
             self._discovery.mark_gone(target)
         if isinstance(outcome, StillPainting):
-            raise _Handle(target, brief, outcome.handle, run.pictures).wrap(outcome)
+            raise _Handle(target, brief, outcome.handle, run.pictures, frozenset(run.tried)).wrap(outcome)
         raise outcome
 
 
 @dataclass(frozen=True, slots=True)
 class _Handle:
-    """What any process needs to go on with an order."""
+    """What any process needs to go on with an order.
+
+    Attributes:
+        tried: (model, provider) that failed before this order was made: should it fail, too, they are not paid again.
+    """
 
     target: Target
     brief: Brief
     order: dict[str, Any]
     pictures: int
+    tried: frozenset[tuple[str, str]]
 
     def wrap(self, still: StillPainting) -> StillPainting:
         handle = {
@@ -254,6 +260,7 @@ class _Handle:
             "brief": asdict(replace(self.brief, source=None)),
             "order": self.order,
             "pictures": self.pictures,
+            "tried": sorted(self.tried),
             "position": still.position,  # for people to read
         }
         return StillPainting(handle, retry_after=still.retry_after or 1.0, position=still.position)
@@ -263,8 +270,9 @@ def _read_handle(handle: dict[str, Any] | None) -> _Handle | None:
     if not handle:
         return None
     try:
-        return _Handle(Target(**handle["target"]), Brief(**handle["brief"]), handle["order"], handle["pictures"])
-    except (KeyError, TypeError):
+        tried = frozenset((model, provider) for model, provider in handle.get("tried", ()))
+        return _Handle(Target(**handle["target"]), Brief(**handle["brief"]), handle["order"], handle["pictures"], tried)
+    except (KeyError, TypeError, ValueError):
         # An older version wrote it; the order is lost, and a new one is made.
         return None
 

@@ -10,14 +10,14 @@ from string import Formatter
 import pytest
 from babel.messages.plurals import get_plural
 from babel.messages.pofile import read_po
-from builders import a_job
+from builders import RED_FOX, a_job
 
 from services.bot.amounts import duration, number
 from services.bot.handlers.start import TOPICS
 from services.bot.keyboards import AGAIN, BACK, DELETE, EDIT, FILE, MODEL, PROMPT, RATIO, VARY
 from services.bot.locales import isolated, languages, say
 from services.bot.menus import COMMANDS
-from services.bot.status import SEVERAL, describe, describe_place, sentence
+from services.bot.status import ASKING, SEVERAL, describe, describe_place, sentence
 from shared.batches import BatchState, Way
 from shared.errors import ImagineError
 from shared.jobs import Stage
@@ -109,10 +109,10 @@ class TestTheCatalogue:
 
     def test_every_sentence_is_used(self) -> None:
         made_of_parts = {f"command_{command}" for command in COMMANDS}
-        made_of_parts |= {f"status_{stage}" for stage in (*Stage, SEVERAL)}
+        made_of_parts |= {f"status_{stage}" for stage in (*Stage, SEVERAL, ASKING)}
         made_of_parts |= {f"button_{action}" for action in ACTIONS}
         made_of_parts |= {f"button_help_{topic}" for topic in TOPICS}
-        made_of_parts |= {f"status_{stage}_unknown" for stage in (Stage.WAKING, Stage.RETRYING)}
+        made_of_parts |= {f"status_{stage}_unknown" for stage in (Stage.WAKING, Stage.RETRYING, ASKING)}
         made_of_parts |= {f"batch_{state}" for state in BatchState} | {f"button_batch_{way}" for way in Way}
         reasons = {error.reason for error in all_errors()}
 
@@ -222,6 +222,8 @@ class TestTheStatus:
             ("waking", "The model is waking up. "),
             ("retrying:3", "about 3 s"),
             ("retrying", "I'll try again by myself."),
+            ("retrying_prompt:3", "Gemini is busy. I'll ask again by myself in about 3 sec."),
+            ("retrying_prompt", "Gemini is busy. I'll ask again by myself."),
             ("painting", "Painting"),
             ("painting:3", "place 3"),
         ],
@@ -236,6 +238,10 @@ class TestTheStatus:
 
     def test_a_wait_of_less_than_a_second_is_told_as_one(self) -> None:
         assert describe(a_job(stage=Stage.WAKING, estimate_s=0.2)) == "waking:1"
+
+    def test_who_is_busy_is_told(self) -> None:
+        assert describe(a_job(stage=Stage.RETRYING)) == "retrying_prompt"
+        assert describe(a_job(stage=Stage.RETRYING, prompt=RED_FOX)) == "retrying"
 
     def test_the_place_in_a_providers_own_line_is_told(self) -> None:
         assert describe(a_job(stage=Stage.PAINTING, handle={"position": 3})) == "painting:3"

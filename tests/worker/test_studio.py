@@ -293,6 +293,23 @@ class TestQueues:
 
         assert recipe.provider == "replicate"
 
+    def test_providers_whose_files_can_not_be_had_are_paid_once_and_not_in_turns(self, sandbox: SandboxClient, bench):
+        sandbox.call("PUT", "/router/_sandbox", json={"queue_polls": 0})
+        sandbox.arm("files", status=503, times=None)
+        sandbox.arm("router", path="/(together|wavespeed)/", status=503, reply="", times=None)
+        handle = None
+
+        while True:
+            try:
+                bench.paint(DEV, handle=handle)
+            except StillPainting as still:
+                handle = json.loads(json.dumps(still.handle))
+            except ServiceUnreachable:
+                break
+
+        ordered = [attempt.service for attempt in bench.attempts if attempt.detail == "ordered"]
+        assert ordered == ["fal-ai", "replicate"]
+
     def test_a_black_picture_from_a_queue_is_ordered_again_with_another_seed(self, sandbox: SandboxClient, bench):
         sandbox.call("PUT", "/router/_sandbox", json={"queue_polls": 0})
         still = still_painting(bench, DEV, seed=5)
