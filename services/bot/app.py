@@ -28,7 +28,6 @@ from services.bot.flood import CALLS_AT_ONCE, FloodLimit
 from services.bot.growing import Growing
 from services.bot.handlers import start
 from services.bot.handlers.answer_buttons import PATTERN, AnswerButtons, stopped_draft
-from services.bot.handlers.batch import COMMAND as BATCH
 from services.bot.handlers.batch import BatchCommand
 from services.bot.handlers.buttons import Buttons, edited_job
 from services.bot.handlers.chat import Chat, is_for_gemini
@@ -234,7 +233,7 @@ class Bot:
         new = filters.UpdateType.MESSAGE
         add = self._application.add_handler
         add(CommandHandler("batch", batch.command, new))
-        add(MessageHandler(new & filters.Document.ALL & filters.CaptionRegex(BATCH), batch.command))
+        add(MessageHandler(new & filters.Document.ALL & self._captioned("batch"), batch.command))
         add(CallbackQueryHandler(batch.press, pattern=r"^batch "))
 
     def _add_handlers(self, imagine: Imagine, queue: Queue, buttons: Buttons, help_: start.Help) -> None:

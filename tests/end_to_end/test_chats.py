@@ -47,6 +47,7 @@ class TestAGroup:
         group = sandbox.group(ada)
 
         sandbox.say(ada, "/imagine@other_bot a cat on a roof", chat=group)
+        sandbox.say(ada, "/batch@other_bot", chat=group, document=b"a cat on a roof", file_name="ideas.txt")
         sandbox.say(ada, "What a day.", chat=group)
         installation.delivered(sandbox.say(ada, "/imagine a fox in the snow", chat=group))
 
