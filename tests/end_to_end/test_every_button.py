@@ -156,17 +156,6 @@ class TestEveryButton:
         assert sandbox.messages(table.chat) == before
         table.assert_made(0)
 
-    def test_pressed_while_the_bot_restarts_is_served_afterwards(self, installation, private, ask, button):
-        table = ask(private).open(button)
-        installation.kill()
-
-        press = table.press(button.label)
-        installation.start()
-        [answer] = table.answers([press])
-
-        assert not answer.get("show_alert")
-        table.assert_made(button.pictures)
-
     def test_pressed_on_an_old_message_whose_contents_telegram_keeps_to_itself(self, sandbox, private, ask, button):
         table = ask(private).open(button)
         before = table.now()
@@ -190,4 +179,19 @@ class TestEveryButton:
         [answer] = table.answers([press])
 
         assert not answer.get("show_alert")
+        table.assert_made(button.pictures)
+
+
+def test_all_that_are_pressed_while_the_bot_restarts_are_served_afterwards(installation, sandbox):
+    cases = [(case.values[0], case.values[1]) for case in CASES]
+    people = [sandbox.person("Ada") for _ in cases]
+    tables = [ask(Table(installation, ada, ada)).open(button) for (ask, button), ada in zip(cases, people, strict=True)]
+    installation.kill()
+
+    presses = [table.press(button.label) for table, (_, button) in zip(tables, cases, strict=True)]
+    installation.start()
+
+    for table, press, (_, button) in zip(tables, presses, cases, strict=True):
+        [answer] = table.answers([press])
+        assert not answer.get("show_alert"), button
         table.assert_made(button.pictures)
