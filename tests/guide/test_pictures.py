@@ -247,8 +247,8 @@ class TestMany:
         chat.sandbox.wait_for(lambda: len(chat.sandbox.from_bot(ada)) == 3)
 
         chat.say("/queue")
-        chat.wait("You wait for 3 requests here")
-        chat.show("You wait for 3 requests here")
+        chat.wait("You wait for 3")
+        chat.show("You wait for 3")
 
         look(chat, "queue")
         chat.sandbox.open_gate("painter")
