@@ -48,6 +48,7 @@ class TestVariations:
             sandbox.press(ada, control, f"pick {row.id}")
             shown = sandbox.wait_for_message(ada, lambda one, row=row: row.prompt in one.get("text", ""))
             assert shown["message_id"] == control["message_id"]
+            assert shown["text"].startswith(f"{number}. a fox in the snow\n")
             assert f"pick {row.id}" == control["reply_markup"]["inline_keyboard"][0][number - 1]["callback_data"]
 
     def test_of_somebodys_own_words_are_written_by_gemini(self, installation, sandbox, ada):

@@ -1,5 +1,9 @@
 """The scenes of docs/guide.md: each happens, and is seen. ``make guide`` takes the pictures anew."""
 
+import base64
+import io
+
+import PIL.Image
 import pytest
 from installation import PAINTING
 
@@ -115,6 +119,21 @@ class TestButtons:
         chat.show(".jpg")
 
         look(chat, "original")
+
+    def test_what_is_no_photo_comes_as_a_file(self, scene, look, ada):
+        chat = scene(ada)
+        picture = io.BytesIO()
+        PIL.Image.linear_gradient("L").resize((2100, 100)).save(picture, "PNG")
+        painted = {
+            "reply_base64": base64.b64encode(picture.getvalue()).decode(),
+            "headers": {"Content-Type": "image/png"},
+        }
+        chat.sandbox.arm("router", path=PAINTING, **painted)
+
+        chat.ask("/imagine a long grey fence --model stable-diffusion-3-medium")
+        chat.show(".png")
+
+        look(chat, "file")
 
 
 class TestSeveral:

@@ -230,14 +230,17 @@ class Buttons:
         """
         message, bot = press.message, press.context.bot
         if not press.is_under_picture:
-            words = words or write_caption(press.job, default_model=self._catalogue.default)
-            await rewrite(bot, message, words, keyboard, answer(press.address))
+            await rewrite(bot, message, words or self._words_of(press.job), keyboard, answer(press.address))
             return
         try:
             await bot.edit_message_reply_markup(message.chat.id, message.message_id, reply_markup=keyboard)
         except BadRequest:
             # Not modified by a second press, or deleted meanwhile.
             return
+
+    def _words_of(self, job: Job) -> str:
+        caption = write_caption(job, default_model=self._catalogue.default)
+        return f"{job.number + 1}. {caption}" if job.request.count > 1 else caption
 
     async def edited(self, update: Update, context: ContextTypes.DEFAULT_TYPE) -> None:
         """Paint exactly the words with which somebody answered our question for an edited prompt."""
