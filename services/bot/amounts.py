@@ -1,10 +1,10 @@
 """Numbers and spans of time as a language writes them. Pure."""
 
 import math
+from typing import Literal
 
-from babel.lists import format_list
+from babel.dates import format_timedelta
 from babel.numbers import format_decimal
-from babel.units import format_unit
 
 from services.bot.locales import spoken
 
@@ -21,12 +21,13 @@ def number(value: float, language: str, *, grouped: bool = True) -> str:
 def duration(seconds: float, language: str) -> str:
     """``40 sec``, ``12 min``, ``3 hr 5 min``; a second at least."""
     if seconds < 90:
-        return _unit(max(1, round(seconds)), "second", language)
-    minutes = round(seconds / 60)
+        return _told(max(1, round(seconds)), "second", language)
+    minutes = round(seconds / MINUTE)
     if minutes < 90:
-        return _unit(minutes, "minute", language)
-    parts = [_unit(minutes // 60, "hour", language), _unit(minutes % 60, "minute", language)]
-    return format_list(parts, style="unit-short", locale=spoken(language))
+        return _told(minutes * MINUTE, "minute", language)
+    hours, rest = divmod(minutes, 60)
+    told = _told(hours * HOUR, "hour", language)
+    return f"{told} {_told(rest * MINUTE, 'minute', language)}" if rest else told
 
 
 def rounded(seconds: float) -> int:
@@ -35,5 +36,6 @@ def rounded(seconds: float) -> int:
     return max(math.ceil(seconds / grain), 1) * grain
 
 
-def _unit(value: int, unit: str, language: str) -> str:
-    return format_unit(value, f"duration-{unit}", length="short", locale=spoken(language))
+def _told(seconds: int, unit: Literal["second", "minute", "hour"], language: str) -> str:
+    # Not Babel's format_unit and format_list: they lack short forms, in Spanish and Arabic for instance.
+    return format_timedelta(seconds, unit, threshold=math.inf, format="short", locale=spoken(language))

@@ -169,10 +169,17 @@ def tags(sentence: str) -> list[str]:
 
 class TestAmounts:
     @pytest.mark.parametrize(
-        ("seconds", "said"), [(0.2, "1 sec"), (40, "40 sec"), (600, "10 min"), (11_100, "3 hr, 5 min")]
+        ("seconds", "said"), [(0.2, "1 sec"), (40, "40 sec"), (600, "10 min"), (7_200, "2 hr"), (11_100, "3 hr 5 min")]
     )
     def test_a_time_is_told_in_the_units_that_people_use(self, seconds: float, said: str) -> None:
         assert duration(seconds, "en") == said
+
+    @pytest.mark.parametrize("language", languages())
+    def test_every_language_tells_times_in_short(self, language: str) -> None:
+        hour, minute = duration(7_200, language).removeprefix("2"), duration(600, language).removeprefix("10")
+
+        assert duration(5_400, language) == f"1{hour} 30{minute}"
+        assert duration(1e15, language)
 
     def test_numbers_are_written_as_the_language_writes_them(self) -> None:
         assert (number(12_345, "en"), number(0.7, "en")) == ("12,345", "0.7")
