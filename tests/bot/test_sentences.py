@@ -19,7 +19,7 @@ from services.bot.locales import isolated, languages, say
 from services.bot.menus import COMMANDS
 from services.bot.status import ASKING, SEVERAL, describe, describe_place, sentence
 from shared.batches import BatchState, Way
-from shared.errors import ImagineError
+from shared.errors import BatchesFull, ImagineError
 from shared.jobs import Stage
 
 ROOT = Path(__file__).parents[2]
@@ -82,6 +82,20 @@ def keys_said() -> set[str]:
     }
 
 
+def keys_of_answers() -> set[str]:
+    """The keys of what pops up over the chat when somebody has pressed a button."""
+    calls = [node for tree in trees() for node in ast.walk(tree) if isinstance(node, ast.Call)]
+    answers = [call for call in calls if isinstance(call.func, ast.Name) and call.func.id in {"acknowledge", "_answer"}]
+    return {BatchesFull.reason} | {
+        piece.value
+        for call in answers
+        for said in ast.walk(call)
+        if isinstance(said, ast.Call) and isinstance(said.func, ast.Name) and said.func.id == "say"
+        for piece in ast.walk(said.args[0])
+        if isinstance(piece, ast.Constant) and isinstance(piece.value, str)
+    }
+
+
 class Reader(HTMLParser):
     """Checks that tags are Telegram's and closed in order."""
 
@@ -137,6 +151,16 @@ class TestTheCatalogue:
         for key in sorted(UNFORMATTED):
             assert not re.search("[<>&{}]", sentences[key][-1]), key
             assert len(sentences[key][-1]) <= 64, key
+
+    @pytest.mark.parametrize("language", languages())
+    def test_what_pops_up_over_the_chat_is_as_short_as_telegram_takes_it(self, language: str) -> None:
+        sentences = forms_in(language)
+
+        assert {"pressed", "batch_not_yours", "nothing_to_cancel"} <= keys_of_answers()
+        for key in sorted(keys_of_answers()):
+            for form in sentences[key]:
+                assert not re.search("[<>&]", form), key
+                assert len(form) <= 200, key
 
     @pytest.mark.parametrize("language", languages())
     def test_every_language_says_everything_with_the_same_gaps_and_tags(self, language: str) -> None:
