@@ -94,9 +94,7 @@ class TestSentences:
 
 class TestTheHelp:
     def test_lists_every_style_and_every_model_that_is_served_the_default_first(self):
-        choice = Help(Catalogue("me/MyModel"), STYLES, batch_pictures=100)._choice()
-
-        text = say("help_imagine", "en", **choice)
+        text = Help(Catalogue("me/MyModel"), STYLES, batch_pictures=100)._say_of_imagine("en")
 
         assert "<b>Models:</b> MyModel, FLUX.1-dev, " in text
         assert "Without a wish MyModel paints." in text
