@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable
 
 import pytest
-from playwright.sync_api import BrowserContext, Locator, Page, Route, expect
+from playwright.sync_api import BrowserContext, Locator, Page, expect
 from puppet_bot import Bot, a_jpeg
 
 from sandbox.app import Sandbox
@@ -533,7 +533,7 @@ class TestTheConnection:
         page = open_page(mira)
         expect(page.get_by_text("Connecting…")).to_be_hidden()
 
-        page.route("**/events?*", Route.abort)
+        page.route("**/events?*", lambda route: route.abort())
         page.reload()
         expect(page.get_by_text("Connecting…")).to_be_visible()
         bot.say(mira, "Said while nobody listened")
