@@ -20,7 +20,7 @@ from sqlalchemy import text
 from shared.jobs import Job, Stage
 from shared.store.database import CHANNEL, Database
 from shared.store.jobs import Jobs
-from shared.store.turns import MAX_LOSSES
+from shared.store.leases import MAX_LOSSES
 from shared.wakeups import listen
 
 TEST_NEWS = -1  # a job that nobody has

@@ -16,7 +16,7 @@ from shared.store.database import Database
 from shared.store.errand_turns import ErrandTurns
 from shared.store.errands import Errands
 from shared.store.jobs import LostTurn
-from shared.store.turns import MAX_LOSSES
+from shared.store.leases import MAX_LOSSES
 
 _messages = itertools.count(1)
 

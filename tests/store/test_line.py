@@ -14,8 +14,8 @@ from shared.shares import Shares
 from shared.store import tables
 from shared.store.database import Database
 from shared.store.jobs import Jobs, LostTurn
+from shared.store.leases import MAX_LOSSES
 from shared.store.outbox import Outbox
-from shared.store.turns import MAX_LOSSES
 
 TWO = Shares(in_flight=2)
 
@@ -166,7 +166,7 @@ class TestLimits:
         with pytest.raises(QueueFull) as refused:
             submit(database, count=2, shares=few)
 
-        assert refused.value.values == {"most": 5}
+        assert refused.value.values == {"n": 5}
         assert len(states(database)) == 4
         assert submit(database, shares=few).state is State.QUEUED
 

@@ -17,7 +17,8 @@ from shared.jobs import Stage, State
 from shared.store import tables
 from shared.store.database import CONNECTIONS, Database
 from shared.store.jobs import Jobs
-from shared.store.turns import MAX_LOSSES, SWEEP_LOCK, Sweep
+from shared.store.leases import MAX_LOSSES, Sweep
+from shared.store.turns import Turns
 
 
 class TestFairness:
@@ -318,7 +319,7 @@ class TestSweep:
     @pytest.mark.distributed
     def test_one_process_sweeps_at_a_time(self, postgres: Database) -> None:
         with postgres.writing() as connection:
-            assert postgres.alone(connection, SWEEP_LOCK)
+            assert postgres.alone(connection, Turns.sweep_lock)
             assert turns_of(postgres).sweep(most_due=10) is None
 
         assert turns_of(postgres).sweep(most_due=10) == Sweep(due=0)
