@@ -226,6 +226,29 @@ class TestWhatRunsFromRightToLeft:
             "أرسل \u2068<code>{name} 7</code>\u2069 إلى \u2068{model}\u2069"
         )
 
+    def test_keeps_the_slash_of_a_command_and_the_dash_of_a_parameter_in_front(self) -> None:
+        assert isolated("التفاصيل في /help imagine، أو <b>/batch</b> (—ar)") == (
+            "التفاصيل في \u2068/help imagine\u2069، أو <b>\u2068/batch\u2069</b> (\u2068—ar\u2069)"
+        )
+
+    def test_puts_no_marks_into_what_is_copied(self) -> None:
+        assert isolated("مثلا:\n<pre>/batch --n 2\n{{red,blue}} {name}</pre>") == (
+            "مثلا:\n\u2068<pre>/batch --n 2\n{{red,blue}} {name}</pre>\u2069"
+        )
+
+    def test_takes_no_address_for_a_command(self) -> None:
+        assert isolated("في aistudio.google.com/apikey") == "في aistudio.google.com/apikey"
+
+    def test_keeps_the_dots_that_hide_a_key_in_front_of_its_end(self) -> None:
+        assert isolated("مفتاحك ••••{last_four} يعمل") == "مفتاحك \u2068••••{last_four}\u2069 يعمل"
+
+    @pytest.mark.parametrize("sentence", ["…", "ℹ️ ملاحظة", "🎯 Top-p", "<b>Gemini</b> يكتب"])
+    def test_begins_on_the_right_whatever_it_begins_with(self, sentence: str) -> None:
+        assert isolated(sentence) == f"\u200f{sentence}"
+
+    def test_begins_on_the_right_even_without_words_of_its_own(self) -> None:
+        assert isolated("{name}: <b>{value}</b>") == "\u200f\u2068{name}\u2069: <b>\u2068{value}\u2069</b>"
+
 
 class TestTheStatus:
     @pytest.mark.parametrize("stage", Stage)

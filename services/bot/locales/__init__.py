@@ -9,6 +9,7 @@ import io
 import re
 from functools import cache
 from importlib.resources import files
+from unicodedata import bidirectional
 
 from babel import Locale
 from babel.core import negotiate_locale
@@ -18,7 +19,13 @@ from babel.messages.pofile import read_po
 from babel.numbers import format_decimal
 
 DEFAULT = "en"
-_INSERTED = re.compile(r"<code>.*?</code>|\{\w+\}", re.DOTALL)
+_INSERTED = re.compile(
+    r"<(?P<tag>code|pre)>.*?</(?P=tag)>"
+    r"|•*\{\w+\}"
+    r"|(?<![\w/<])[/—][a-z]+(?: [a-z]+)?",  # a command, perhaps with its topic, or a parameter
+    re.DOTALL,
+)
+_TAG = re.compile(r"<[^>]*>")
 
 
 def say(key: str, language: str, **values: object) -> str:
@@ -67,7 +74,10 @@ def isolated(sentence: str) -> str:
 
     The marks stand outside of code: that is copied into commands.
     """
-    return _INSERTED.sub("\u2068\\g<0>\u2069", sentence)
+    first_letter = next(filter(str.isalpha, _TAG.sub("", _INSERTED.sub("", sentence))), "")
+    # Readers' programs take a line's direction from its first letter; there may be none, or a foreign one.
+    direction = "" if bidirectional(first_letter or "-") in {"R", "AL"} else "\u200f"
+    return direction + _INSERTED.sub("\u2068\\g<0>\u2069", sentence)
 
 
 @cache
