@@ -95,6 +95,29 @@ class TestWriting:
 
         assert bot.next_update()["message"]["text"] == "one\ntwo"
 
+    def test_each_line_runs_as_its_own_words_do(self, open_page: OpenPage, bot: Bot, mira: int) -> None:
+        page = open_page(mira)
+
+        bot.say(mira, "\u0623\u0631\u0633\u0644 \u0641\u0643\u0631\u062a\u0643\nSend me your idea, I paint it")
+
+        expect(bubble(page, "Send me")).to_be_visible()
+        arabic, english = (
+            bubble(page, "Send me")
+            .locator(".text")
+            .evaluate(
+                """text => {
+                const words = text.firstChild, end = words.data.indexOf("\\n");
+                return [[0, end], [end + 1, words.length]].map(([from, to]) => {
+                    const line = document.createRange();
+                    line.setStart(words, from);
+                    line.setEnd(words, to);
+                    return line.getBoundingClientRect().left;
+                });
+            }"""
+            )
+        )
+        assert arabic > english
+
     def test_html_in_a_text_is_shown_as_text(self, open_page: OpenPage, bot: Bot, guest: Guest) -> None:
         person = guest("<i>Mira</i>")
         hostile = "<b>bold</b><img src=x onerror=\"document.title='taken'\"><script>1</script>"
