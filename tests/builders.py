@@ -1,8 +1,12 @@
 """Jobs for tests: a test says what matters to it, the rest is usual."""
 
 import itertools
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
+
+from sqlalchemy import Table, text, update
 
 from shared.jobs import Address, Attempt, Job, Parameters, Prompt, Recipe, Request, Sender, Stage, State
 from shared.shares import Shares
@@ -17,6 +21,8 @@ FOX_RECIPE = Recipe("org/model", "fal-ai", "a red fox in deep snow", seed=7, wid
 AN_HOUR = timedelta(hours=1)
 UNCAPPED = Shares(in_flight=10_000, queued=10_000, queued_in_group=10_000)
 ALREADY_OVER = timedelta(seconds=-1)  # a lease or a deadline that has passed when it begins
+
+T = TypeVar("T")
 
 _messages = itertools.count(1)
 
@@ -55,6 +61,20 @@ def claim(database: Database, worker: str = "worker", *, lease: timedelta = AN_H
     job = turns_of(database, lease=lease).claim_next(worker)
     assert job is not None, "no job is queued"
     return job
+
+
+def while_written_to(database: Database, table: Table, row_id: int, values: dict[str, Any], act: Callable[[], T]) -> T:
+    """Act in another thread while a row in Postgres is written to, until that waits for the row or has ended."""
+    waiting = text(
+        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+    )
+    with ThreadPoolExecutor(1) as pool:
+        with database.writing() as connection, database.reading() as reader:
+            connection.execute(update(table).where(table.c.id == row_id).values(values))
+            done = pool.submit(act)
+            while not done.done() and not reader.scalar(waiting):
+                reader.rollback()  # What others do is seen anew in a new transaction.
+        return done.result(20)
 
 
 def submit_and_claim(database: Database, *, worker: str = "worker", **request: Any) -> Job:

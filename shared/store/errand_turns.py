@@ -26,14 +26,14 @@ def _may_begin() -> ColumnElement[bool]:
     return (errands.state == State.QUEUED) & or_(errands.conversation_id.is_(None), ~under_way)
 
 
-def _claim() -> ReturningUpdate[Any]:
+def _claim(*, patient: bool) -> ReturningUpdate[Any]:
     errands = tables.errands.c
     next_in_line = (
         select(errands.id)
         .where(_may_begin())
         .order_by(errands.id)
         .limit(1)
-        .with_for_update(skip_locked=True)
+        .with_for_update(skip_locked=not patient)
         .scalar_subquery()
     )
     return (
@@ -46,7 +46,7 @@ def _claim() -> ReturningUpdate[Any]:
 
 # Built once: putting them together takes longer than running them.
 WAKE_WAITING = wake_waiting(tables.errands)
-CLAIM = _claim()
+CLAIM, CLAIM_PATIENTLY = _claim(patient=False), _claim(patient=True)
 
 
 class ErrandTurns(Leases):
@@ -63,7 +63,9 @@ class ErrandTurns(Leases):
         with self._database.writing() as connection:
             now = datetime.now(UTC)
             connection.execute(WAKE_WAITING, {"at": now})
-            row = connection.execute(CLAIM, self._terms(worker, now)).first()
+            terms = self._terms(worker, now)
+            # As with jobs: what the bot is writing to at this moment must not cost its only ticket.
+            row = connection.execute(CLAIM, terms).first() or connection.execute(CLAIM_PATIENTLY, terms).first()
             if row is None:
                 return None
             self._tell(connection, row.id)

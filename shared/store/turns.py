@@ -17,8 +17,12 @@ from shared.store.line import Line, state_is
 from shared.store.rows import read_job
 
 
-def _claim(*, alone: bool) -> ReturningUpdate[Any]:
-    """The statement that claims the next job, or the next that belongs to no batch."""
+def _claim(*, alone: bool, patient: bool = False) -> ReturningUpdate[Any]:
+    """The statement that claims the next job, or the next that belongs to no batch.
+
+    Args:
+        patient: Wait for rows that others are writing to, instead of passing them over.
+    """
     jobs = tables.jobs.c
     queued = state_is(State.QUEUED)
     next_in_line = (
@@ -26,7 +30,7 @@ def _claim(*, alone: bool) -> ReturningUpdate[Any]:
         .where(queued & jobs.batch_id.is_(None) if alone else queued)
         .order_by(jobs.turn, jobs.id)
         .limit(1)
-        .with_for_update(skip_locked=True)
+        .with_for_update(skip_locked=not patient)
         .scalar_subquery()
     )
     return (
@@ -50,8 +54,8 @@ def _lowest_turn() -> ScalarSelect[Any]:
 
 # Built once: putting them together takes longer than running them.
 WAKE_WAITING = wake_waiting(tables.jobs)
-CLAIM = _claim(alone=False)
-CLAIM_ALONE = _claim(alone=True)
+CLAIM, CLAIM_PATIENTLY = _claim(alone=False), _claim(alone=False, patient=True)
+CLAIM_ALONE, CLAIM_ALONE_PATIENTLY = _claim(alone=True), _claim(alone=True, patient=True)
 
 
 class Turns(Leases):
@@ -77,7 +81,11 @@ class Turns(Leases):
             # Not before: while this waited to write, somebody may have asked for the very job that it claims.
             now = datetime.now(UTC)
             connection.execute(WAKE_WAITING, {"at": now})
-            row = connection.execute(CLAIM_ALONE if alone else CLAIM, self._terms(worker, now)).first()
+            terms = self._terms(worker, now)
+            # A row that somebody writes to is passed over first, for mostly it is another worker's by now. But it may
+            # be the bot that notes which status message a job has: then the job's only ticket must not be spent on it.
+            quick, patient = (CLAIM_ALONE, CLAIM_ALONE_PATIENTLY) if alone else (CLAIM, CLAIM_PATIENTLY)
+            row = connection.execute(quick, terms).first() or connection.execute(patient, terms).first()
             if row is None:
                 return None
             reached(connection, row.id, Stage(row.stage), now)

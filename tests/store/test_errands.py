@@ -7,10 +7,11 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-from builders import ALREADY_OVER, AN_HOUR, BOT
+from builders import ALREADY_OVER, AN_HOUR, BOT, while_written_to
 
 from shared.errands import Conversation, Errand, Kind
 from shared.jobs import Address, Sender, State, Writing
+from shared.store import tables
 from shared.store.conversations import Conversations
 from shared.store.database import Database
 from shared.store.errand_turns import ErrandTurns
@@ -139,6 +140,22 @@ class TestTurns:
 
         assert not collided
         assert taken == asked
+
+    @pytest.mark.distributed
+    def test_an_errand_that_somebody_writes_to_is_waited_for(self, postgres: Database) -> None:
+        """Its only ticket comes while the bot notes that it is to stop."""
+        errand = ask(postgres)
+
+        claimed = while_written_to(
+            postgres,
+            tables.errands,
+            errand.id,
+            {"stop_asked": True},
+            lambda: turns_of(postgres).claim_next("worker"),
+        )
+
+        assert claimed is not None
+        assert (claimed.id, claimed.stop_asked) == (errand.id, True)
 
     def test_one_errand_goes_to_one_of_many_workers(self, database: Database) -> None:
         asked = {ask(database).id for _ in range(20)}

@@ -8,7 +8,19 @@ from datetime import UTC, datetime, timedelta
 from itertools import combinations
 
 import pytest
-from builders import ALREADY_OVER, AN_HOUR, FOX_RECIPE, RED_FOX, claim, empty, read, submit, submit_and_claim, turns_of
+from builders import (
+    ALREADY_OVER,
+    AN_HOUR,
+    FOX_RECIPE,
+    RED_FOX,
+    claim,
+    empty,
+    read,
+    submit,
+    submit_and_claim,
+    turns_of,
+    while_written_to,
+)
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import select
@@ -101,6 +113,29 @@ class TestClaim:
         assert again is not None
         assert (again.deadline, again.started_at) == (first.deadline, first.started_at)
         assert again.claims == 2
+
+    @pytest.mark.distributed
+    @pytest.mark.parametrize("alone", [False, True])
+    def test_a_job_that_somebody_writes_to_is_waited_for(self, postgres: Database, alone: bool) -> None:
+        """Its only ticket comes while the bot notes which status message it has."""
+        job = submit(postgres)
+        note = {"status_message_id": 5}
+
+        claimed = while_written_to(
+            postgres, tables.jobs, job.id, note, lambda: turns_of(postgres).claim_next("worker", alone=alone)
+        )
+
+        assert claimed is not None
+        assert (claimed.id, claimed.status_message_id) == (job.id, 5)
+
+    @pytest.mark.distributed
+    def test_a_job_that_somebody_else_claims_at_this_moment_is_no_turn(self, postgres: Database) -> None:
+        job = submit(postgres)
+        theirs = {"state": State.WORKING, "worker": "another"}
+
+        assert (
+            while_written_to(postgres, tables.jobs, job.id, theirs, lambda: turns_of(postgres).claim_next("us")) is None
+        )
 
     def test_many_threads_never_get_the_same_job(self, database: Database) -> None:
         asked = {submit(database, user=number % 7).id for number in range(60)}
