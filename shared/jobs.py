@@ -55,6 +55,7 @@ class Address:
     Attributes:
         press: Telegram's id of the press that asked, where it was a button under the message.
         part: Which batch, and which of its requests, ``12.0``: a batch's message asks for many.
+        album: Telegram's id of the album whose messages ask together.
     """
 
     bot_id: int
@@ -64,12 +65,15 @@ class Address:
     private: bool = True
     press: str | None = None
     part: str | None = None
+    album: str | None = None
 
     @property
     def request_key(self) -> str:
-        """What makes two requests in a chat two: the message that asked, a button's press, or a part of a batch."""
+        """What makes two requests in a chat two: message or album that asked, a button's press, or a batch's part."""
         if self.part is not None:
             return f"b{self.part}"
+        if self.album is not None:
+            return f"a{self.album}"
         return f"m{self.message_id}" if self.press is None else f"p{self.press}"
 
 

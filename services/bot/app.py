@@ -62,6 +62,7 @@ from shared.images import Images
 from shared.queue import Tickets
 from shared.secrets import SEALED, Box, box_for
 from shared.settings import BotSettings
+from shared.store.albums import Albums
 from shared.store.batches import Batches
 from shared.store.conversations import Conversations
 from shared.store.database import Database
@@ -138,7 +139,16 @@ class Bot:
         errands = Errands(database)
         self._growing = Growing(bot, self._bot_id, errands, limit)
         self._answers = Answers(bot, self._bot_id, errands, self._growing)
-        chat = Chat(errands, Conversations(database), choices, images, Tickets(celery), self._growing, self._updates)
+        chat = Chat(
+            errands,
+            Conversations(database),
+            choices,
+            images,
+            Tickets(celery),
+            self._growing,
+            self._updates,
+            Albums(database),
+        )
         self._add_chat(chat, AnswerButtons(errands, choices, imagine, admins))
         self._add_describe(Describe(errands, jobs, choices, images, Tickets(celery), self._growing, imagine, admins))
         queue = Queue(jobs, self._batches, Tickets(celery), self._status, self._batch_delivery, admins)

@@ -42,13 +42,18 @@ class Errands:
         sender: Sender,
         writing: Writing | None = None,
         conversation_id: int | None = None,
+        after: timedelta | None = None,
     ) -> tuple[Errand, bool]:
-        """Write down an errand. The same message or press twice is one errand of a kind.
+        """Write down an errand. The same message, album or press twice is one errand of a kind.
+
+        Args:
+            after: How long nobody may begin it.
 
         Returns:
             The errand, and whether it is new.
         """
         errands = tables.errands.c
+        now = datetime.now(UTC)
         row_of_it = insert_new(self._database, tables.errands).on_conflict_do_nothing().returning(tables.errands)
         with self._database.writing() as connection:
             if conversation_id is not None:
@@ -74,8 +79,9 @@ class Errands:
                     "conversation_id": conversation_id,
                     "question": question,
                     "writing": asdict(writing) if writing else None,
-                    "state": State.QUEUED,
-                    "created_at": datetime.now(UTC),
+                    "state": State.WAITING if after else State.QUEUED,
+                    "not_before": now + after if after else None,
+                    "created_at": now,
                 },
             ).first()
             if row is not None:
@@ -297,6 +303,7 @@ def read_errand(row: Row[Any]) -> Errand:
             topic_id=row.topic_id,
             private=row.private,
             press=row.request_key[1:] if row.request_key.startswith("p") else None,
+            album=row.request_key[1:] if row.request_key.startswith("a") else None,
         ),
         sender=Sender(id=row.user_id, language=row.language),
         question=row.question,

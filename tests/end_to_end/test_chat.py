@@ -54,8 +54,9 @@ def no_drafts(sandbox):
 
 
 def errands(installation, chat):
+    asked = select(tables.errands).where(tables.errands.c.chat_id == chat["id"]).order_by(tables.errands.c.id)
     with installation.database.reading() as connection:
-        return list(connection.execute(select(tables.errands).where(tables.errands.c.chat_id == chat["id"])))
+        return list(connection.execute(asked))
 
 
 def drip(sandbox):

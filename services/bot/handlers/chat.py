@@ -1,6 +1,8 @@
 """Plain words: a question to Gemini becomes an errand, and the person sees at once that it is thought about."""
 
 import asyncio
+from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 from telegram import Message, MessageEntity, Update, User
@@ -19,11 +21,13 @@ from shared.errors import UserError
 from shared.images import Images
 from shared.jobs import Address, Sender, Writing
 from shared.queue import Tickets
+from shared.store.albums import LONGEST, MORE_MAY_COME, Albums, Place
 from shared.store.conversations import Conversations
 from shared.store.errands import Errands
 from shared.store.updates import Updates
 
 MAX_REPLY_UNITS = 2_000  # of the message that is replied to
+GATHERING: dict[str, Any] = {"text": "", "attachments": [], "awaited": []}  # an album, before its first message
 OF_AN_ANSWER = (keyboards.STOP, keyboards.DRAW)
 
 
@@ -39,6 +43,7 @@ class Chat:
         tickets: Tickets,
         growing: Growing,
         updates: Updates,
+        albums: Albums,
     ) -> None:
         self._errands = errands
         self._conversations = conversations
@@ -47,6 +52,7 @@ class Chat:
         self._tickets = tickets
         self._growing = growing
         self._updates = updates
+        self._albums = albums
 
     async def ask(self, update: Update, context: ContextTypes.DEFAULT_TYPE) -> None:
         """Hand a message to Gemini. A message that comes twice is asked once."""
@@ -56,23 +62,49 @@ class Chat:
         if await self._is_of_a_command(update, message):
             return
         address, sender = address_of(message, context.bot.id), sender_of(message)
-        sent = sent_with(message)
-        attachments = []
-        if sent is not None:
-            try:
-                key = await fetch(sent, self._images, address, context)
-            except UserError as error:
-                await context.bot.send_message(text=say(error.reason, sender.language), **answer(address))
-                return
-            attachments = [{"key": key, "media_type": sent.media_type, "name": sent.name}]
-        question: dict[str, Any] = {"text": words_of(message, context.bot.bot), "attachments": attachments}
+        question: dict[str, Any] = {"text": words_of(message, context.bot.bot), "attachments": []}
         if (quoted := quoted_by(message)) is not None:
             question["reply_to"] = quoted
         chosen = await self._choices.in_force(address, sender, context.bot)
+        album = None
+        if message.media_group_id is not None:
+            together = replace(address, album=message.media_group_id)
+            album, _ = await asyncio.to_thread(self._accept, GATHERING, together, sender, chosen.writing(), LONGEST)
+            place = await asyncio.to_thread(self._albums.join, album.id, address.message_id, question)
+            if place is Place.DONE:
+                return
+            album = album if place is Place.HERE else None
+        attachment = await self._attachment(message, address, context)
+        if album is not None and await self._bring(album, address.message_id, attachment):
+            return
+        if attachment is None and sent_with(message) is not None:
+            return
+        question["attachments"] = [attachment] if attachment else []
         _, is_new = await asyncio.to_thread(self._accept, question, address, sender, chosen.writing())
         self._growing.changed()
         if is_new:
             await asyncio.to_thread(self._tickets.send)
+
+    async def _attachment(
+        self, message: Message, address: Address, context: ContextTypes.DEFAULT_TYPE
+    ) -> dict[str, Any] | None:
+        """Fetch what came with a message; where it can't be had, say why."""
+        sent = sent_with(message)
+        if sent is None:
+            return None
+        try:
+            key = await fetch(sent, self._images, address, context)
+        except UserError as error:
+            await context.bot.send_message(text=say(error.reason, sender_of(message).language), **answer(address))
+            return None
+        return {"key": key, "media_type": sent.media_type, "name": sent.name}
+
+    async def _bring(self, album: Errand, message_id: int, attachment: dict[str, Any] | None) -> bool:
+        if not await asyncio.to_thread(self._albums.bring, album.id, message_id, attachment):
+            return False
+        self._growing.changed()
+        await asyncio.to_thread(self._tickets.send, after_s=MORE_MAY_COME.total_seconds())
+        return True
 
     async def _is_of_a_command(self, update: Update, message: Message) -> bool:
         """Whether a message belongs to an album whose caption is a command: that is about the captioned picture alone.
@@ -98,7 +130,12 @@ class Chat:
         self._conversations.start_over(conversation.id)
 
     def _accept(
-        self, question: dict[str, Any], address: Address, sender: Sender, writing: Writing
+        self,
+        question: dict[str, Any],
+        address: Address,
+        sender: Sender,
+        writing: Writing,
+        after: timedelta | None = None,
     ) -> tuple[Errand, bool]:
         conversation = self._conversations.of(address.bot_id, address.chat_id, address.topic_id)
         return self._errands.submit(
@@ -108,6 +145,7 @@ class Chat:
             sender=sender,
             writing=writing,
             conversation_id=conversation.id,
+            after=after,
         )
 
 

@@ -1,0 +1,95 @@
+"""An album sent to the bot: several messages, without a word of how many, become one question."""
+
+from datetime import UTC, datetime, timedelta
+from enum import Enum
+from typing import Any
+
+from sqlalchemy import Connection, Row, select, update
+
+from shared.jobs import State
+from shared.store import tables
+from shared.store.database import Database
+
+MORE_MAY_COME = timedelta(seconds=1)  # Telegram sends an album's messages one right after the other
+LONGEST = timedelta(minutes=5)  # for a file that is being fetched; a bot that died comes back sooner
+OPEN = (State.WAITING, State.QUEUED, State.CANCELLED)
+
+
+class Place(Enum):
+    """Where a message of an album belongs."""
+
+    HERE = "it joins the question"
+    DONE = "it is in the question already, or the person wants no answer"
+    APART = "the question is being answered without it: it is one of its own"
+
+
+class Albums:
+    """Gathers the messages of albums into errands that nobody has begun, one transaction a method.
+
+    The errand waits while files of it are being fetched, and a moment longer for further messages.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def join(self, errand_id: int, message_id: int, question: dict[str, Any]) -> Place:
+        """Let an album's errand wait for the file of one more message. The same message twice is one."""
+        with self._database.writing() as connection:
+            row = _locked(connection, errand_id)
+            there = row.question
+            if not _is_open(row):
+                taken = any(one["message_id"] == message_id for one in there["attachments"])
+                return Place.DONE if taken or row.stop_asked else Place.APART
+            if question["text"] not in there["text"]:
+                there["text"] = f"{there['text']}\n{question['text']}".strip()
+            if "reply_to" in question:
+                there["reply_to"] = question["reply_to"]
+            there["awaited"] = sorted({*there["awaited"], message_id})
+            _wait(connection, row, there)
+            return Place.HERE
+
+    def bring(self, errand_id: int, message_id: int, attachment: dict[str, Any] | None) -> bool:
+        """Add the file of a message that has joined; None: there is none to be had.
+
+        Returns:
+            False where the question is being answered without it.
+        """
+        with self._database.writing() as connection:
+            row = _locked(connection, errand_id)
+            if not _is_open(row):
+                return bool(row.stop_asked)
+            question = row.question
+            question["awaited"] = [one for one in question["awaited"] if one != message_id]
+            others = [one for one in question["attachments"] if one["message_id"] != message_id]
+            new = [] if attachment is None else [attachment | {"message_id": message_id}]
+            question["attachments"] = sorted(others + new, key=lambda one: int(one["message_id"]))
+            _wait(connection, row, question)
+            self._database.tell_of_errand(connection, errand_id)
+            return True
+
+
+def _locked(connection: Connection, errand_id: int) -> Row[Any]:
+    return connection.execute(select(tables.errands).where(tables.errands.c.id == errand_id).with_for_update()).one()
+
+
+def _is_open(row: Row[Any]) -> bool:
+    return not row.claims and not row.stop_asked and row.state in OPEN
+
+
+def _wait(connection: Connection, row: Row[Any], question: dict[str, Any]) -> None:
+    """Put the errand aside; where nothing of the album can be had there is nothing to answer, until more comes."""
+    now = datetime.now(UTC)
+    is_empty = not question["awaited"] and not question["attachments"]
+    first = [*question["awaited"], *(one["message_id"] for one in question["attachments"]), row.message_id]
+    connection.execute(
+        update(tables.errands)
+        .where(tables.errands.c.id == row.id)
+        .values(
+            question=question,
+            message_id=min(first),
+            state=State.CANCELLED if is_empty else State.WAITING,
+            not_before=now + (LONGEST if question["awaited"] else MORE_MAY_COME),
+            ended_at=now if is_empty else None,
+            delivered_at=now if is_empty else None,
+        )
+    )
