@@ -7,6 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from telegram import MessageEntity
 
+from sandbox.telegram import markup
+from sandbox.telegram.methods.content import LONGEST_TEXT
+from sandbox.telegram.schema import check_call
 from services.bot.formatting import CODE, MAX_UNITS, OURS, Piece, pieces
 
 MARKS = st.sampled_from(
@@ -14,6 +17,8 @@ MARKS = st.sampled_from(
         *"*_`[)<|$\\\n é😀",
         *["**", "```", "```python\n", "~~", "||", "> ", "# ", "- ", "1. ", "\n\n", "](", "$$", "</b>"],
         *["<div>", "| - |", "https://example.com", "word"],
+        *["\t", "\r\n", "\u200d", "\u200f", "\u00a0", "\ud800", "👩‍👩‍👧", "مرحبا", "&amp;", "&#0;", "&lt;b&gt;"],
+        *["[a](", "![", "[^1]", "[^1]: ", "~~~", "    ", ">> ", "***", "---", "- [x] ", "<!--", "<a href='", "\\("],
     ]
 )
 MARKDOWN = st.one_of(st.lists(MARKS, max_size=60).map("".join), st.text(max_size=300))
@@ -26,6 +31,16 @@ def units(text):
 
 def covered(piece, entity):
     return piece.text.encode("utf-16-le")[2 * entity.offset : 2 * (entity.offset + entity.length)].decode("utf-16-le")
+
+
+def as_telegram_takes_it(piece: Piece):
+    """Give a message to the checks that a call meets in the sandbox; returns what would stand in the chat."""
+    entities = [one.to_dict() for one in piece.entities]
+    problems = check_call("sendMessage", {"chat_id": 7, "text": piece.text, "entities": entities}, {}, is_json=True)
+    assert problems == []
+    text, found = markup.read_text(piece.text, "", entities)
+    assert 0 < len(text) <= LONGEST_TEXT
+    return text, [one for one in found if one in entities]
 
 
 def words(text):
@@ -56,6 +71,20 @@ class TestWhateverGeminiWrites:
     @given(MARKDOWN, st.integers(1, 60))
     def test_may_be_long(self, markdown, times):
         assert all(is_valid(piece) for piece in pieces(markdown * times))
+
+    @given(MARKDOWN, st.integers(1, 60))
+    def test_stands_in_the_chat_as_it_was_meant(self, markdown, times):
+        for piece in pieces(markdown * times):
+            text, entities = as_telegram_takes_it(piece)
+
+            assert text == piece.text
+            assert entities == [one.to_dict() for one in piece.entities]
+
+    @given(MARKDOWN, st.data())
+    def test_may_break_off_anywhere(self, markdown, data):
+        begun = markdown[: data.draw(st.integers(0, len(markdown)))]
+
+        assert all(as_telegram_takes_it(piece) for piece in pieces(begun))
 
     @given(PLAIN, st.integers(1, 40))
     def test_keeps_its_plain_words(self, text, times):
