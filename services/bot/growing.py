@@ -7,13 +7,15 @@ record, so that whoever runs next goes on in it. All of this is better left out 
 
 import asyncio
 import logging
+import math
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from html import unescape
 
 from telegram import Bot
 from telegram.constants import ChatAction
-from telegram.error import BadRequest, InvalidToken, TelegramError
+from telegram.error import BadRequest, Forbidden, InvalidToken, TelegramError
 
 from services.bot import answer_messages, flood, keyboards
 from services.bot.answer_messages import messages_of
@@ -32,6 +34,7 @@ AT_ONCE = 10
 ACTION_EVERY_S = 4.5  # a chat action lasts five seconds
 MOST_ACTIONS = 20
 DRAFT_AGAIN_S = 20.0  # a draft in which nothing happens goes after thirty
+NO_MORE = (sys.maxsize, math.inf)  # whoever deleted a message doesn't want to see it grow
 # Of Bot API 10.3; servers that are older leave these fields alone.
 STOPPABLE = {"can_stop": True, "keep_on_stop": True}
 
@@ -169,7 +172,12 @@ class Growing:
                     await self._promise_by_message(errand, piece)
                 elif piece.text:
                     keyboard = keyboards.while_answering(errand)
-                    await answer_messages.edit(self._bot, errand, messages_of(errand)[0], piece, keyboard, tries=1)
+                    there = messages_of(errand)[0]
+                    if not await answer_messages.edit(self._bot, errand, there, piece, keyboard, tries=1):
+                        self._shown[errand.id] = NO_MORE
+        except Forbidden:
+            # Blocked, or thrown out of the group: the end of the answer is tried all the same.
+            self._shown[errand.id] = NO_MORE
         except TelegramError as error:
             log.info("answer not shown", extra={"errand_id": errand.id, "error": type(error).__name__})
 

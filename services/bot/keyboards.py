@@ -10,7 +10,7 @@ from services.bot.captions import name_of, units
 from services.bot.locales import say
 from shared.catalogue import Catalogue
 from shared.errands import Errand
-from shared.errors import KeyNeeded, OwnKeyRefused
+from shared.errors import KeyNeeded, OwnKeyRefused, QuotaExhausted
 from shared.jobs import Job, State
 
 MAX_COPY = 256  # UTF-16 units, Telegram's limit for a copy button
@@ -23,7 +23,7 @@ PROMPT = "prompt"  # the whole of one that is too long for a copy button
 RATIO, MODEL = "ratio", "model"  # without a choice they open their list, with one they act
 PICK, BACK = "pick", "back"  # one picture with its buttons, and from there to all of its request
 CANCEL = "cancel"
-MENDED_BY_KEYS = {KeyNeeded.reason, OwnKeyRefused.reason}
+MENDED_BY_KEYS = {KeyNeeded.reason, OwnKeyRefused.reason, QuotaExhausted.reason}
 STOP, DRAW, LIKE = "stop", "draw", "like"  # these carry an errand's id
 
 
