@@ -179,6 +179,19 @@ class BotSettings(Settings):
         description="lets the bot speak in Telegram; ask @BotFather in Telegram for one with /newbot",
     )
     telegram_api_url: Url = Field("https://api.telegram.org", validation_alias="TELEGRAM_API_URL")
+    owners_setting: str | None = Field(None, validation_alias="G2D_OWNERS")
+
+    @field_validator("owners_setting")
+    @classmethod
+    def _ids(cls, value: str | None) -> str | None:
+        if value and not all(re.fullmatch(r"\s*\d{1,18}\s*", one) for one in value.split(",")):
+            raise ValueError("write it like this: 12345,6789 (people's Telegram ids)")
+        return value
+
+    @cached_property
+    def owners(self) -> tuple[int, ...]:
+        """Telegram's user ids of those who run this bot."""
+        return tuple(int(one) for one in (self.owners_setting or "").split(",") if one)
 
     @property
     def bot_id(self) -> int:

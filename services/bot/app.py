@@ -39,6 +39,7 @@ from services.bot.handlers.follow_ups import FollowUps
 from services.bot.handlers.imagine import Imagine, is_our_question
 from services.bot.handlers.keys import PRESSES, OwnKeys
 from services.bot.handlers.models import ModelsCommand
+from services.bot.handlers.overview import OwnersOverview
 from services.bot.handlers.pictures import is_to_picture
 from services.bot.handlers.queue import PRESSES as PRESSES_IN_QUEUE
 from services.bot.handlers.queue import Queue
@@ -118,6 +119,8 @@ class Bot:
         self._application.add_handler(MessageHandler(filters.IS_AUTOMATIC_FORWARD, leave_alone))
         admins = Admins(bot)
         self._add_settings(Settings(people, choices, Menu(catalogue, chat_models, styles), admins))
+        owners = filters.User(settings.owners) & filters.ChatType.PRIVATE & filters.UpdateType.MESSAGE
+        self._application.add_handler(CommandHandler("status", OwnersOverview(database).command, owners))
         self._add_models(ModelsCommand(people, choices, ModelsMenu(catalogue, chat_models), admins))
         self._batches = Batches(database, settings.shares)
         progress = ProgressMessage(bot, self._batches, limit)
@@ -166,7 +169,7 @@ class Bot:
         application = self._application
         updater = cast("Updater", application.updater)
         async with application:
-            await set_menus(application.bot)
+            await set_menus(application.bot, self._settings.owners)
             await asyncio.to_thread(self._take_over)
             await self._offers.look()
             await application.start()

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections.abc import Sequence
 
 from telegram import (
     Bot,
@@ -10,6 +11,7 @@ from telegram import (
     BotCommandScopeAllChatAdministrators,
     BotCommandScopeAllGroupChats,
     BotCommandScopeAllPrivateChats,
+    BotCommandScopeChat,
 )
 from telegram.error import TelegramError
 
@@ -38,17 +40,18 @@ MENUS: tuple[tuple[BotCommandScope, tuple[str, ...]], ...] = (
     (BotCommandScopeAllGroupChats(), IN_GROUPS),
     (BotCommandScopeAllChatAdministrators(), FOR_ADMINS),
 )
-COMMANDS = tuple(dict.fromkeys((*IN_PRIVATE, *IN_GROUPS, *FOR_ADMINS)))
+FOR_OWNERS = (*IN_PRIVATE, "status")
+COMMANDS = tuple(dict.fromkeys((*FOR_OWNERS, *IN_GROUPS, *FOR_ADMINS)))
 
 
-async def set_menus(bot: Bot) -> None:
+async def set_menus(bot: Bot, owners: Sequence[int]) -> None:
     """Let Telegram show our menus, where it doesn't yet. One that can't be set is missed, and nothing else."""
     # Telegram knows a language by two letters; none stands for all that have no menu of their own.
     codes = {name[:2]: name for name in languages() if name != DEFAULT}
     await asyncio.gather(
         *(
             _set(bot, scope, commands, code, language)
-            for scope, commands in MENUS
+            for scope, commands in (*MENUS, *((BotCommandScopeChat(owner), FOR_OWNERS) for owner in owners))
             for code, language in ((None, DEFAULT), *codes.items())
         )
     )

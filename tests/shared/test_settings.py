@@ -272,3 +272,24 @@ class TestValues:
         (worker,) = load(WorkerSettings)
 
         assert worker.image_fallbacks == read
+
+
+@pytest.mark.usefixtures("keys")
+class TestOwners:
+    def test_are_nobody_unless_named(self) -> None:
+        [settings] = load(BotSettings)
+
+        assert settings.owners == ()
+
+    def test_are_named_by_their_ids(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("G2D_OWNERS", "12345, 6789")
+        [settings] = load(BotSettings)
+
+        assert settings.owners == (12345, 6789)
+
+    @pytest.mark.parametrize("wrong", ["@ada", "-1001", "12345;6789", "12345,,6789", "0x10"])
+    def test_that_are_no_ids_are_complained_of(self, monkeypatch: pytest.MonkeyPatch, wrong: str) -> None:
+        monkeypatch.setenv("G2D_OWNERS", wrong)
+
+        with pytest.raises(SettingsError, match="G2D_OWNERS: is wrong"):
+            load(BotSettings)
