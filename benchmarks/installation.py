@@ -34,10 +34,18 @@ def environment(url: str, folder: str) -> dict[str, str]:
 
 @contextmanager
 def process(
-    *arguments: str, environment: dict[str, str] | None = None, log: IO[bytes] | None = None
+    *arguments: str,
+    environment: dict[str, str] | None = None,
+    log: IO[bytes] | None = None,
+    watched: Path | None = None,
 ) -> Iterator[subprocess.Popen]:
-    """Run ``g2d`` with these arguments; it is killed in the end."""
-    started = subprocess.Popen([BIN / "g2d", *arguments], env=environment, stderr=log)
+    """Run ``g2d`` with these arguments; it is killed in the end.
+
+    Args:
+        watched: Where to write what its busy slots are at, look by look.
+    """
+    command = [BIN / "g2d"] if watched is None else [sys.executable, "-m", "benchmarks.busy_slots", str(watched)]
+    started = subprocess.Popen([*command, *arguments], env=environment, stderr=log)
     try:
         yield started
     finally:

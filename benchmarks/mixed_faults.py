@@ -7,11 +7,14 @@ Every fault that the sandbox knows of the two services strikes, mixed by a seed.
 what came of them, and what was violated; the exit status is 1 if anything was:
 
 - each idea has one answer in its chat, a photo or an apology, and no bug of ours is the reason of one;
-- no slot was held by a wait: who was busy, loading or out of reach is not asked again before the job's next turn;
+- no slot was held by a wait: at each look, 20 a second, the thread of every busy slot is in a call to a service, at the
+  database, at the kept pictures or at work of its own, and none lets time pass otherwise; and who was busy, loading or
+  out of reach is not asked again before the job's next turn;
 - Gemini is never asked again once it has written an idea's prompt, and every call to it is in the record.
 """
 
 import argparse
+import json
 import random
 import re
 import subprocess
@@ -37,6 +40,7 @@ from shared.store.database import Database
 PAUSE_S = 15  # what services that name a time to wait say
 TRANSIENT = frozenset({"service_busy", "service_unreachable", "model_loading"})
 LOOK_S = 0.1
+AT = ("http", "database", "line", "pictures", "work", "waiting")  # what a busy slot may be at: benchmarks.busy_slots
 LATENCY_S = {"gemini": 0.5, "router": 1.0}
 MODELS = ("stable-diffusion-3-medium", "FLUX.1-dev", "FLUX.1-schnell", "Qwen-Image")  # several providers each
 IDEA = re.compile(r"lighthouse (\d{4})\b")
@@ -143,8 +147,11 @@ def main() -> None:
             fresh(wanted.postgres, wanted.redis)
             subprocess.run([BIN / "g2d", "migrate"], env=settings, check=True)
         logs = [Path(folder, f"{command}.log") for command in (("bot", "worker") if wanted.distributed else ("run",))]
+        slots = Path(folder, "slots.jsonl")
         for log in logs:
-            stack.enter_context(process(log.stem, environment=settings, log=stack.enter_context(log.open("wb"))))
+            into = stack.enter_context(log.open("wb"))
+            watched = None if log.stem == "bot" else slots
+            stack.enter_context(process(log.stem, environment=settings, log=into, watched=watched))
         client.wait_for(lambda: client.journal("telegram", "getUpdates"), timeout_s=60, what="the bot")
 
         database = Database(
@@ -154,6 +161,7 @@ def main() -> None:
         )
         stack.callback(database.close)
         happened = _let_it_happen(client, database, wanted)
+        happened.slots = [json.loads(line) for line in slots.read_text(encoding="utf-8").splitlines()[:-1]]
         happened.log = "\n".join(log.read_text() for log in logs)
         print(f"{'distributed' if wanted.distributed else 'embedded'}, seed {wanted.seed}:")
         violations = [*_answers(happened), *_slots(happened), *_prompts(happened), *_own_faults(happened)]
@@ -177,6 +185,7 @@ class Happened:
     looks: "Looks"
     complaints: list[Json]
     log: str = ""
+    slots: list[Json] = field(default_factory=list)  # look by look, as benchmarks.busy_slots writes them
 
 
 def _let_it_happen(client: SandboxClient, database: Database, wanted: argparse.Namespace) -> Happened:
@@ -380,6 +389,7 @@ def _slots(happened: Happened) -> Iterator[str]:
         f"waits {looks.waited_s:.0f} s together, slots beyond their calls {sum(beyond):.0f} s, "
         f"the longest {max(beyond, default=0.0):.1f} s"
     )
+    yield from _looks_at_slots(happened.slots)
     # The seconds grow with the machine's load; that nobody was asked again within a turn says it without a clock.
     for job, attempts in happened.attempts.items():
         busy = set()
@@ -389,6 +399,26 @@ def _slots(happened: Happened) -> Iterator[str]:
                 yield f"job {job} waited in its slot and asked {one.service} for {one.model} again"
             if one.outcome in TRANSIENT:
                 busy.add(asked)
+
+
+def _looks_at_slots(slots: list[Json]) -> Iterator[str]:
+    looks = [Counter(look["at"]) for look in slots]
+    all_of = sum(looks, Counter())
+    busier = [look for look in looks if look.total() > look["http"]]
+    beside = sum(busier, Counter())
+    most_busy = max((look.total() for look in looks), default=0)
+    print(
+        f"  {len(looks)} looks at busy slots, {most_busy} at most, found them at: "
+        + ", ".join(f"{at} {all_of[at]} (at most {max((look[at] for look in looks), default=0)} at once)" for at in AT)
+    )
+    print(
+        f"  in {len(busier)} of the looks more slots were busy than in HTTP; these were at: "
+        + ", ".join(f"{at} {beside[at]}" for at in AT if at != "http")
+    )
+    for stack in sorted({wait for look in slots for wait in look["waits"]}):
+        yield f"a slot was held by a wait: {stack[:2_000]}"
+    if not all_of["http"]:
+        yield "nobody was ever seen in a call: the looks are blind"
 
 
 def _beyond_calls(happened: Happened) -> Iterator[float]:
@@ -437,9 +467,10 @@ def _own_faults(happened: Happened) -> Iterator[str]:
     print(f"  kinds of fault that struck: {len(kinds) - len(missed)} of {len(kinds)}; not: {missed}")
     for complaint in happened.complaints:
         yield f"Telegram: {complaint}"
-    for line in happened.log.splitlines():
+    lines = happened.log.splitlines()
+    for number, line in enumerate(lines):
         if "failed unexpectedly" in line or "Traceback" in line:
-            yield line[:2_000]
+            yield "\n".join(lines[number : number + 30])[:4_000]
 
 
 def _name(fault: Json) -> str:
