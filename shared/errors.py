@@ -245,6 +245,11 @@ class BadPicture(TransientError):
         super().__init__(message or flaw)
         self.flaw = flaw
 
+    @property
+    def is_broken(self) -> bool:
+        """Whether no whole picture came, as when its service is in trouble; otherwise nobody would want to see it."""
+        return self.flaw in {"not_an_image", "truncated"}
+
 
 class StoreAway(TransientError):
     """The database or the image store does not answer."""

@@ -62,6 +62,9 @@ def after(
     """
     if not isinstance(error, TransientError):
         return GiveUp(error.reason)
+    if isinstance(error, BadPicture) and not error.is_broken:
+        # Other seeds have been tried, and all of them were paid for.
+        return GiveUp(error.reason)
 
     wait = _wait(error, failures, chance)
     if wait.failures > MAX_FAILURES:

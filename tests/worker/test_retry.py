@@ -65,8 +65,14 @@ class TestTheTable:
             (ServiceBusy(), 5, GiveUp("service_busy")),
             (ServiceUnreachable(), 2, Wait(4.0, Stage.RETRYING, 3)),
             (ServiceUnreachable(), 5, GiveUp("service_unreachable")),
-            (BadPicture("black"), 0, Wait(1.0, Stage.RETRYING, 1)),
-            (BadPicture("black"), 5, GiveUp("bad_picture")),
+            # Its service may be in trouble.
+            (BadPicture("not_an_image"), 0, Wait(1.0, Stage.RETRYING, 1)),
+            (BadPicture("truncated"), 0, Wait(1.0, Stage.RETRYING, 1)),
+            (BadPicture("truncated"), 5, GiveUp("bad_picture")),
+            # A whole one that nobody wants to see: other seeds have been tried.
+            (BadPicture("black"), 0, GiveUp("bad_picture")),
+            (BadPicture("uniform"), 0, GiveUp("bad_picture")),
+            (BadPicture("too_large"), 0, GiveUp("bad_picture")),
             # The service said how long.
             (ServiceBusy(retry_after=7), 0, Wait(7.5, Stage.RETRYING, 1, 7.5)),
             (ServiceBusy(retry_after=0), 0, Wait(0.5, Stage.RETRYING, 1, 0.5)),
@@ -105,7 +111,7 @@ class TestTheTable:
             (StoreAway(), "out_of_time"),
             # These say better why there is no picture.
             (ModelLoading(retry_after=300), "model_loading"),
-            (BadPicture("black"), "bad_picture"),
+            (BadPicture("truncated"), "bad_picture"),
         ],
         ids=repr,
     )
@@ -156,7 +162,9 @@ class TestAlways:
         assert seconds <= decision.seconds <= seconds + 1
 
     @given(
-        error=st.sampled_from([ServiceBusy(), ServiceUnreachable(), BadPicture("black"), ServiceBusy(retry_after=5)])
+        error=st.sampled_from(
+            [ServiceBusy(), ServiceUnreachable(), BadPicture("truncated"), ServiceBusy(retry_after=5)]
+        )
     )
     def test_a_failing_step_ends_after_so_many_tries(self, error: TransientError) -> None:
         failures, tries = 0, 0

@@ -108,7 +108,7 @@ class RouterPainter:
             data = self._downloads.fetch(found.source, seconds=countdown.left)
             return Painting(inspect(data), found.seed, request_id)
         except TransientError as error:
-            if isinstance(error, BadPicture) and error.flaw not in {"truncated", "not_an_image"}:
+            if isinstance(error, BadPicture) and not error.is_broken:
                 raise
             # The picture is painted and paid for: fetch it again rather than order another.
             misses = handle.get("misses", 0) if "picture" in handle else 0
