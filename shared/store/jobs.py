@@ -1,5 +1,6 @@
 """The record of every job: taken in by the bot, carried on by the worker that holds its lease."""
 
+import itertools
 import random
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -7,7 +8,7 @@ from dataclasses import asdict, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, and_, bindparam, func, insert, or_, select, tuple_, update
+from sqlalchemy import Connection, and_, bindparam, exists, func, insert, or_, select, tuple_, update
 
 from shared.errors import ImagineError, QueueFull, StoreAway
 from shared.jobs import ENDED, Address, Attempt, Job, Lineage, Parameters, Prompt, Recipe, Request, Sender, Stage, State
@@ -37,6 +38,14 @@ class LostTurn(ImagineError):
 def reached(connection: Connection, job_id: int, stage: Stage, now: datetime) -> None:
     """Write down when a job came to a stage."""
     connection.execute(insert(tables.stages), {"job_id": job_id, "stage": stage, "at": now})
+
+
+def _written(connection: Connection, job_id: int, now: datetime) -> bool | None:
+    """Whether a step of this moment went on, where it was committed and the answer got lost; None where it wasn't."""
+    for table, went_on in ((tables.stages, True), (tables.attempts, False)):
+        if connection.scalar(select(exists().where(table.c.job_id == job_id, table.c.at == now))):
+            return went_on
+    return None
 
 
 def _fitting(attempt: Attempt) -> dict[str, Any]:
@@ -423,8 +432,11 @@ class Jobs:
         now = datetime.now(UTC)
         notes = [_fitting(attempt) | {"job_id": job.id, "at": now} for attempt in attempts]
         its_own = {"its_id": job.id, "its_worker": job.worker, "its_claims": job.claims}
+        tries = itertools.count()
 
         def write(connection: Connection) -> bool:
+            if next(tries) and (done := _written(connection, job.id, now)) is not None:
+                return done
             if notes:
                 # A call that was made was made, whoever has the job by now.
                 connection.execute(insert(tables.attempts), notes)

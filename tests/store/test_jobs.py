@@ -2,9 +2,9 @@
 
 import math
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
@@ -29,7 +29,7 @@ from builders import (
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from servers import away
-from sqlalchemy import func, select
+from sqlalchemy import Connection, event, func, select
 
 from shared.errors import StoreAway
 from shared.jobs import Address, Job, Lineage, Parameters, Prompt, Request, Sender, Stage, State
@@ -406,6 +406,18 @@ class TestAPromptOfALostTurn:
         assert read(database, job).prompt is None
 
 
+@contextmanager
+def losing_the_answer_to_a_commit(database: Database) -> Iterator[None]:
+    """Let the connection break when the next transaction has been committed and nobody knows it yet."""
+
+    def commit_and_break(connection: Connection) -> None:
+        connection.connection.commit()
+        connection.connection.dbapi_connection.close()
+
+    event.listen(database.engine, "commit", commit_and_break, once=True)
+    yield
+
+
 @pytest.mark.distributed
 class TestAnOutageOfTheDatabase:
     @pytest.mark.parametrize("step", STEPS)
@@ -435,6 +447,26 @@ class TestAnOutageOfTheDatabase:
 
         assert len(pauses) == len(PAUSES_S)
         assert all(wished / 2 <= taken <= wished * 1.5 for wished, taken in zip(PAUSES_S, pauses, strict=True))
+
+    @pytest.mark.parametrize("step", STEPS)
+    def test_a_commit_whose_answer_got_lost_is_not_made_twice(self, postgres: Database, step: str) -> None:
+        job = submit_and_claim(postgres)
+        stages = count(postgres, tables.stages)
+
+        with losing_the_answer_to_a_commit(postgres):
+            STEPS[step](Jobs(postgres, pause=lambda _: None), job, [an_attempt()])
+
+        assert count(postgres, tables.attempts) == 1
+        assert count(postgres, tables.stages) == stages + 1
+
+    def test_nor_are_the_calls_of_a_turn_that_was_lost(self, postgres: Database) -> None:
+        job = submit_and_claim(postgres)
+        Jobs(postgres).cancel([job.id])
+
+        with losing_the_answer_to_a_commit(postgres), pytest.raises(LostTurn):
+            Jobs(postgres, pause=lambda _: None).give_up(job, "unexpected", [an_attempt()])
+
+        assert count(postgres, tables.attempts) == 1
 
 
 class TestAttempts:
