@@ -63,6 +63,7 @@ CHECK_S = 1.0  # between two looks for keys that nobody has checked
 RESEAL_S = 3600.0
 OWN_SLOTS = 16  # calls at a time on a person's own key
 STOP_S = 20.0  # for jobs under way to come to an end by themselves
+LAST_ROUND_S = 1.0  # for each round, which takes milliseconds unless it calls a service
 
 
 class Worker:
@@ -76,6 +77,7 @@ class Worker:
         self._celery = celery
         self._tickets = Tickets(celery)
         lease, deadline = timedelta(seconds=settings.lease_s), timedelta(seconds=settings.job_deadline_s)
+        self._database = database
         # Renewals must not stand in line behind the very threads whose leases they renew.
         self._lifeline = database.apart()
         self._turns = Turns(self._lifeline, lease=lease, deadline=deadline, shares=settings.shares)
@@ -146,11 +148,16 @@ class Worker:
         celery_state.should_stop = EX_OK
         self._consumer.join(seconds)
         self._stopping.set()
+        for thread in self._rounds:
+            # A round that is still under way must not tell that this worker is there after it said that it is gone.
+            thread.join(LAST_ROUND_S)
         try:
             self._workers.gone(self.name)
             released = self._turns.release(self.name) + self._errand_turns.release(self.name)
         except StoreAway:
             released = None  # Their leases run out by themselves.
+        if self._lifeline is not self._database:
+            self._lifeline.close()
         log.info("worker stopped", extra={"worker": self.name, "released": released})
         return not self._consumer.is_alive()
 
