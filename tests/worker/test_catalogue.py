@@ -114,6 +114,26 @@ class TestBriefs:
 
         assert (brief.negative, brief.steps, brief.guidance, brief.seed) == (None, None, None, None)
 
+    @settings(deadline=None, max_examples=100)
+    @given(
+        st.sampled_from(MODELS),
+        st.builds(
+            Parameters,
+            steps=st.none() | st.integers(-5, 10_000),
+            guidance=st.none() | st.floats(-5, 1_000),
+            seed=st.none() | st.integers(0, 2**32 - 1),
+        ),
+    )
+    def test_nor_is_it_of_any_other_and_what_one_can_take_is_kept_in_bounds(self, model, wishes):
+        brief = brief_for(model, PROMPT, wishes, seed=5)
+
+        assert (brief.negative is not None) == model.takes_negative
+        assert (brief.seed is not None) == model.takes_seed
+        assert (brief.guidance is not None) == (model.guidance is not None)
+        assert brief.guidance is None or 0 <= brief.guidance <= 20
+        assert (brief.steps is not None) == (model.steps is not None)
+        assert model.steps is None or model.steps.least <= brief.steps <= model.steps.most
+
     def test_the_proportions_of_a_size_too_large_are_kept(self):
         assert size_for(Catalogue().model("black-forest-labs/FLUX.1-dev"), 3840, 2160) == (1536, 864)
 
