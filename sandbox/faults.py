@@ -54,6 +54,7 @@ class Fault:
     drop: str | None = None
     truncate: int | None = None
     no_length: bool = False
+    chunked: bool = False
     drip_s: float | None = None
     drip_bytes: int = 1
     preset: str | None = None

@@ -192,12 +192,17 @@ class _Accident:
             for name, value in headers
             if name.lower() not in (b"connection", b"content-length", b"transfer-encoding")
         ]
-        if not self._fault.no_length:
+        body = content[: self._fault.truncate]
+        if self._fault.chunked:
+            # The chunk of no length that would be the end never comes.
+            kept.append((b"transfer-encoding", b"chunked"))
+            body = b"%x\r\n%b\r\n" % (len(body), body)
+        elif not self._fault.no_length:
             kept.append((b"content-length", str(len(content)).encode()))
         kept.append((b"connection", b"close"))
         head = f"HTTP/1.1 {status} {_phrase(status)}\r\n".encode()
         head += b"".join(name + b": " + value + b"\r\n" for name, value in kept)
-        self._transport.write(head + b"\r\n" + content[: self._fault.truncate])
+        self._transport.write(head + b"\r\n" + body)
         self._transport.close()
         await self._gone()
 

@@ -15,7 +15,6 @@ from sandbox.huggingface.studio import Order, Refusal, Studio, check_token, orde
 
 PROVIDER = "replicate"
 HOST = "https://api.replicate.com"
-LONGEST_WAIT_S = 60.0
 RATIOS = {
     "1:1": (1024, 1024),
     "16:9": (1344, 768),
@@ -65,7 +64,7 @@ async def _begin(studio: Studio, queue: Queue, request: Request, provider_id: st
     if catalogue.served_as(PROVIDER, provider_id) is None:
         raise Refusal(replies.not_supported(PROVIDER))
     order = _order(body.get("input") or {}, provider_id)
-    wait_s = _wait_s(request.headers.get("prefer", ""))
+    wait_s = _wait_s(request.headers.get("prefer", ""), studio.knobs.longest_hold_s)
     latency_s = studio.knobs.latency_s
     # Who waits long enough needs no poll.
     polls = 0 if wait_s is not None and latency_s <= wait_s else studio.knobs.queue_polls
@@ -104,12 +103,12 @@ def _order(fields: dict[str, Any], provider_id: str) -> Order:
         raise Refusal(replies.replicate_validation(str(error), "width")) from error
 
 
-def _wait_s(prefer: str) -> float | None:
+def _wait_s(prefer: str, longest_s: float) -> float | None:
     """Read ``Prefer: wait`` or ``wait=5``; ``None`` when nobody waits."""
     found = re.search(r"\bwait(?:=(\d+))?", prefer)
     if found is None:
         return None
-    return min(float(found[1] or LONGEST_WAIT_S), LONGEST_WAIT_S)
+    return min(float(found[1] or longest_s), longest_s)
 
 
 def _describe(studio: Studio, ticket: Ticket, *, is_done: bool) -> dict[str, Any]:

@@ -214,8 +214,9 @@ def replicate_validation(message: str = "width must be a multiple of 8", field: 
     }
 
 
-def replicate_failed(error: str = "Prediction failed: CUDA error") -> Fault:
-    return _says(201, {"id": "sandbox", "status": "failed", "output": None, "error": error, "urls": {}, "metrics": {}})
+def replicate_failed(error: str | None = "Prediction failed: CUDA error", status: str = "failed") -> Fault:
+    """A prediction that came to nothing; ``status`` is ``failed`` or ``canceled``."""
+    return _says(201, {"id": "sandbox", "status": status, "output": None, "error": error, "urls": {}, "metrics": {}})
 
 
 def wavespeed_validation(message: str = 'property "prompt" is missing') -> Fault:

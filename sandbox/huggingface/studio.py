@@ -84,6 +84,7 @@ class Knobs:
 
     latency_s: float = 0.0  # how long a picture takes
     queue_polls: int = 1  # how many polls find a queued picture unfinished
+    longest_hold_s: float = 60.0  # how long replicate holds a request at most, whatever it asks for
     same_picture: bool = False  # paint one a size for everybody: for benchmarks, which measure others
     # Model (or endpoint) -> {"seconds": until warm after the first request, "estimated_time": what it says}
     cold: dict[str, dict[str, Any]] = field(default_factory=dict)

@@ -18,6 +18,7 @@ from upstreams.situations import SECTIONS, Situation
 from upstreams.trials import PROOFS, Call, Pause, Seen, Trials, trials
 
 from services.bot.locales import say
+from services.worker.retry import MAX_ANNOUNCED_S
 from shared.jobs import Stage
 from shared.secrets import Box
 from shared.settings import Key
@@ -124,13 +125,15 @@ def _steps(seen: Seen) -> Iterator[str]:
 
 def _wait(pause: Pause) -> str:
     match pause:
-        case Pause(stage=Stage.WAKING, announced=True):
-            return "waits half as long as was said"
-        case Pause(stage=Stage.WAKING):
+        case Pause(stage=Stage.WAKING, announced_s=None):
             return "waits about ten seconds"
+        case Pause(stage=Stage.WAKING):
+            return "waits half as long as was said"
         case Pause(stage=Stage.PAINTING):
             return "looks after the order now and then"
-        case Pause(announced=True):
+        case Pause(announced_s=float(seconds)) if seconds >= MAX_ANNOUNCED_S:
+            return "looks again after two minutes"
+        case Pause(announced_s=float()):
             return "waits as long as was said"
     return "waits a little, longer each time"
 

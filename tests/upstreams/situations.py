@@ -9,6 +9,7 @@ SEVERAL = "black-forest-labs/FLUX.1-dev"  # served by fal-ai, replicate, togethe
 ALONE = "stabilityai/stable-diffusion-3-medium-diffusers"  # served by hf-inference alone
 OWN = "owner/own-model"  # at a dedicated endpoint
 GLM = "zai-org/GLM-Image"
+SCHNELL = "black-forest-labs/FLUX.1-schnell"
 RETIRED = "nitrosocke/Ghibli-Diffusion"  # served by nobody
 NEWEST = "gemini-3.8-flash"
 ELSEWHERE = "http://elsewhere.test"  # stands for the sandbox under a name that is not among the allowed hosts
@@ -16,6 +17,7 @@ IDS = {  # the providers' own names for the models
     "fal-ai": "fal-ai/flux/dev",
     "replicate": "black-forest-labs/flux-dev",
     "together": "black-forest-labs/FLUX.1-dev",
+    "nscale": "black-forest-labs/FLUX.1-schnell",
     "wavespeed": "wavespeed-ai/flux-dev",
     "zai-org": "glm-image",
 }
@@ -74,9 +76,22 @@ def _drops(service: str, **fields: Any) -> tuple[Fault, ...]:
     return tuple({"service": service, **fields, **drop} for drop in ({"drop": "before"}, {"drop": "after"}))
 
 
+def _served_by(state: dict[str, Any], *providers: str) -> Fault:
+    """What the Hub says of every model."""
+    mapping = {name: {"providerId": "x", "task": "text-to-image", **state} for name in providers}
+    return {"service": "hub", "reply": {"id": SEVERAL, "inferenceProviderMapping": mapping}}
+
+
 SAFE_REASONS = ("SAFETY", "OTHER", "BLOCKLIST", "PROHIBITED_CONTENT", "IMAGE_SAFETY", "MODEL_ARMOR", "JAILBREAK")
-BLOCKED_ENDS = ("SAFETY", "RECITATION", "PROHIBITED_CONTENT", "BLOCKLIST", "SPII", "MODEL_ARMOR", "IMAGE_SAFETY")
-ODD_ENDS = ("LANGUAGE", "OTHER", "MALFORMED_RESPONSE", "NO_IMAGE", "AN_END_NOBODY_KNOWS")
+BLOCKED_ENDS = (
+    *("SAFETY", "RECITATION", "PROHIBITED_CONTENT", "BLOCKLIST", "SPII", "MODEL_ARMOR"),
+    *("IMAGE_SAFETY", "IMAGE_PROHIBITED_CONTENT", "IMAGE_RECITATION"),
+)
+ODD_ENDS = (
+    *("LANGUAGE", "OTHER", "MALFORMED_RESPONSE", "MALFORMED_FUNCTION_CALL", "UNEXPECTED_TOOL_CALL"),
+    *("TOO_MANY_TOOL_CALLS", "MISSING_THOUGHT_SIGNATURE", "NO_IMAGE", "IMAGE_OTHER", "ESCALATION"),
+    *("PUP_LIMITED_DISABLED", "AN_END_NOBODY_KNOWS"),
+)
 
 HUGGINGFACE = (
     Situation(
@@ -120,7 +135,21 @@ HUGGINGFACE = (
         _router(("rate-limited", {"retry_after": 7}), ("rate-limited", {"reset": 7})),
         ALONE,
     ),
-    Situation("429 that says nothing of the time", _router("rate-limited"), ALONE),
+    Situation(
+        "429 with a `Retry-After` that is a date, or minutes away",
+        _router(
+            ("rate-limited", {"retry_after": "Wed, 21 Oct 2099 07:28:00 GMT"}), ("rate-limited", {"retry_after": 900})
+        ),
+        ALONE,
+    ),
+    Situation(
+        "429 that says nothing of the time, or has a `Retry-After` that is neither a number nor a date",
+        _router(
+            "rate-limited",
+            ("rate-limited", {"retry_after": "soon"}),
+        ),
+        ALONE,
+    ),
     Situation("500 `unknown error`, CUDA out of memory", _router("cuda-out-of-memory"), ALONE),
     Situation(
         "500, 503 or 504 `Model too busy …`",
@@ -132,7 +161,7 @@ HUGGINGFACE = (
         _router("bad-gateway-html", "gateway-timeout", ("gateway-timeout", {"html": False})),
         ALONE,
     ),
-    Situation("503 `Model … is currently loading`, `estimated_time` 20", _router("loading"), ALONE),
+    Situation("503 `Model … is currently loading`, `estimated_time` 20", _router("loading"), ALONE, deadline_s=100),
     Situation(
         "the same with no estimate, or one that is negative, no number or a word",
         (
@@ -146,6 +175,7 @@ HUGGINGFACE = (
             },
         ),
         ALONE,
+        deadline_s=100,
     ),
     Situation(
         "503 in HTML, or without a body",
@@ -157,9 +187,10 @@ HUGGINGFACE = (
 
 WAKING = (
     Situation(
-        "a dedicated endpoint that scaled to zero: 503 without a body",
+        "a dedicated endpoint that scaled to zero, or is paused: 503 without a body",
         ({"service": "endpoint", "preset": "endpoint-asleep", "arguments": {}},),
         OWN,
+        deadline_s=100,
     ),
     Situation(
         "one that answers 500 or 502 until it is ready",
@@ -229,13 +260,32 @@ PROVIDERS = (
     ),
     Situation("together's 400 `invalid_request_error`", _router("together-validation"), provider="together"),
     Situation("replicate's 422 in `problem+json`", _router("replicate-validation"), provider="replicate"),
-    Situation("replicate answers 201 `failed`", _router("replicate-failed"), provider="replicate"),
+    Situation(
+        "replicate answers 201 `failed` or `canceled`",
+        _router("replicate-failed", ("replicate-failed", {"error": None, "status": "canceled"})),
+        provider="replicate",
+    ),
+    Situation(
+        "replicate's wait runs out: 201 `starting` or `processing`, `output: null`",
+        knobs={"latency_s": 0.1, "longest_hold_s": 0.05, "queue_polls": 2},
+        only="once",
+        provider="replicate",
+    ),
     Situation(
         "replicate answers 201 `failed`, `NSFW content detected`",
         _router(("moderated", {"provider": "replicate"})),
         provider="replicate",
     ),
+    Situation("together's picture comes with `Retry-After: 2`", provider="together", only="once"),
+    Situation("nscale's picture in `data[0].b64_json`", model=SCHNELL, provider="nscale", only="once"),
     Situation("wavespeed's queue: `created`, then `completed`", provider="wavespeed", only="once"),
+    Situation(
+        "a provider's queue never comes to an end",
+        knobs={"queue_polls": 10_000},
+        only="always",
+        provider="wavespeed",
+        deadline_s=60,
+    ),
     Situation("wavespeed's 400", _router("wavespeed-validation"), provider="wavespeed"),
     Situation("wavespeed answers 200 `failed`", _router("wavespeed-failed"), provider="wavespeed"),
     Situation(
@@ -279,18 +329,11 @@ PROVIDERS = (
     ),
     Situation("a picture lies at an allowed host", only="once", provider="fal-ai", proof="without_token"),
     Situation(
-        "the Hub names providers that nobody speaks with here (nebius, black-forest-labs)",
+        "the Hub names providers that nobody speaks with here (nebius, black-forest-labs), or that are not `live`",
         (
-            {
-                "service": "hub",
-                "reply": {
-                    "id": SEVERAL,
-                    "inferenceProviderMapping": {
-                        name: {"status": "live", "providerId": "x", "task": "text-to-image"}
-                        for name in ("nebius", "black-forest-labs", "hyperbolic")
-                    },
-                },
-            },
+            _served_by({"status": "live"}, "nebius", "black-forest-labs", "hyperbolic"),
+            _served_by({"status": "staging"}, "fal-ai", "replicate"),
+            _served_by({"status": "error"}, "fal-ai", "replicate"),
         ),
         only="always",
     ),
@@ -307,8 +350,8 @@ PROVIDERS = (
 NETWORK = (
     Situation("the connection is closed before an answer", _drops("router"), ALONE),
     Situation(
-        "a body is shorter than its Content-Length",
-        ({"service": "router", "truncate": 30},),
+        "a body is shorter than its Content-Length, or lacks its last chunk",
+        ({"service": "router", "truncate": 30}, {"service": "router", "truncate": 30, "chunked": True}),
         ALONE,
     ),
     Situation(
@@ -327,10 +370,10 @@ NETWORK = (
         "no answer, and no end", ({"service": "router", "gate": "silence"},), ALONE, only="always", deadline_s=1.5
     ),
     Situation(
-        "the router redirects (301, 302, 307)",
+        "the router redirects (301, 302, 303, 307, 308)",
         tuple(
             {"service": "router", "status": code, "headers": {"Location": "/files/moved.png"}, "reply": ""}
-            for code in (301, 302, 307)
+            for code in (301, 302, 303, 307, 308)
         ),
         ALONE,
         proof="not_redirected",
@@ -362,6 +405,7 @@ ANSWERS = (
         _gemini("empty-body", "empty-object", "no-candidates", "only-thoughts"),
     ),
     _writing("HTML with 200", _gemini("html-200")),
+    _writing("a success that Gemini doesn't have: 201", ({"service": "gemini", "status": 201, "reply": {}},)),
     _writing("JSON in a Markdown fence", _gemini("fenced-json")),
     _writing(
         "broken JSON, or prose",
@@ -410,8 +454,11 @@ REFUSALS = (
     _writing("502 in HTML", _gemini("bad-gateway-html")),
     _writing("Gemini closes the connection before it answers", _drops("gemini")),
     _writing(
-        "Gemini's answer drips, a byte at a time, without an end",
-        ({"service": "gemini", "status": 200, "reply": " " * 1_000, "drip_s": 0.05},),
+        "Gemini's answer drips, a byte at a time, without an end, or never begins",
+        (
+            {"service": "gemini", "status": 200, "reply": " " * 1_000, "drip_s": 0.05},
+            {"service": "gemini", "gate": "silence"},
+        ),
         only="always",
         deadline_s=1.5,
     ),

@@ -44,7 +44,7 @@ from shared.store.turns import Turns
 
 TOKEN, KEY = "hf_trials", "AIzaSandboxKey"
 MOST_TURNS = 200
-IDLE = {"latency_s": 0.0, "queue_polls": 1, "cold": {}}
+IDLE = {"latency_s": 0.0, "queue_polls": 1, "longest_hold_s": 60.0, "same_picture": True, "cold": {}}
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ class Pause:
 
     turn: int
     stage: Stage
-    announced: bool
+    announced_s: float | None
 
 
 @dataclass(frozen=True)
@@ -169,7 +169,7 @@ class Trials:
             if job.state in ENDED:
                 own_words = job.prompt is not None and job.prompt.model is None
                 return Seen(tuple(happened), tuple(read), job.state is State.FINISHED, own_words, tuple(_told(job)))
-            happened.append(Pause(turn, job.stage, job.estimate_s is not None))
+            happened.append(Pause(turn, job.stage, job.estimate_s))
             read.append(unescape(sentence(describe(job), "en")))
             self._let_time_pass(job)
         raise AssertionError("the job does not end")
