@@ -47,8 +47,9 @@ OF_THE_BOT = {BadBatch, BadParameter, GroupQueueFull, QueueFull}  # what keeps a
 
 def kinds(parent: type[ImagineError]) -> Iterator[type[ImagineError]]:
     """The parent and all its descendants that a worker may meet."""
-    if parent not in OF_THE_BOT:
-        yield parent
+    if parent in OF_THE_BOT:
+        return
+    yield parent
     for child in parent.__subclasses__():
         if child.__module__ == errors.__name__:
             yield from kinds(child)
