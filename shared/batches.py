@@ -7,7 +7,7 @@ import json
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from math import prod
@@ -106,6 +106,7 @@ class Counts:
         made: Those that have a job by now.
         home: Those of the finished ones that are in the chat.
         recent: Those that were finished or failed of late, the first of them at ``recent_since``.
+        reasons: How many of the failed ones failed for which reason.
     """
 
     made: int = 0
@@ -116,6 +117,7 @@ class Counts:
     home: int = 0
     recent: int = 0
     recent_since: datetime | None = None
+    reasons: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def ended(self) -> int:

@@ -14,6 +14,7 @@ from services.bot.amounts import duration, number, rounded
 from services.bot.captions import units
 from services.bot.handlers.addresses import reply_to
 from services.bot.locales import say
+from services.bot.reasons import main_reason, write_reason
 from shared.batches import Batch, BatchReading, BatchState, Counts, Way
 
 log = logging.getLogger(__name__)
@@ -79,6 +80,8 @@ def progress(batch: Batch, counts: Counts, language: str, now: datetime | None =
     if batch.state is BatchState.RUNNING and rate and waiting:
         a_minute, left = number(round(rate * 60, 1), language), duration(rounded(waiting / rate), language)
         lines.append(say("batch_rate", language, rate=a_minute, time=left))
+    if batch.state in {BatchState.FINISHED, BatchState.CANCELLED}:
+        lines += write_reason(counts.reasons, language)
     return "\n".join(lines)
 
 
@@ -89,13 +92,14 @@ def _rate(counts: Counts, now: datetime) -> float | None:
     return (counts.recent - 1) / max((now - counts.recent_since).total_seconds(), 1.0)
 
 
-def keyboard(batch: Batch, counts: Counts) -> InlineKeyboardMarkup | None:
+def keyboard(batch: Batch, counts: Counts, bot_username: str) -> InlineKeyboardMarkup | None:
     """What can be done with a batch as it stands."""
     language = batch.sender.language
 
     def button(action: str, label: str) -> InlineKeyboardButton:
         return InlineKeyboardButton(label, callback_data=keyboards.data(ACTION, batch.id, action))
 
+    mended = keyboards.after_failure(main_reason(counts.reasons), language, bot_username)
     stop = button(CANCEL, say("button_batch_cancel", language))
     match batch.state:
         case BatchState.ASKED:
@@ -110,7 +114,9 @@ def keyboard(batch: Batch, counts: Counts) -> InlineKeyboardMarkup | None:
             return InlineKeyboardMarkup([[button(RESUME, say("button_batch_resume", language)), stop]])
         case BatchState.FINISHED if counts.failed:
             retry = button(RETRY, say("button_batch_retry", language, n=counts.failed))
-            return InlineKeyboardMarkup([[retry]])
+            return InlineKeyboardMarkup([[retry], *(mended.inline_keyboard if mended else ())])
+        case BatchState.CANCELLED:
+            return mended
         case _:
             return None
 

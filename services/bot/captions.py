@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from services.bot.amounts import number
 from services.bot.locales import say
+from services.bot.reasons import reasons_of, write_reason
 from shared.jobs import Job, Parameters, State
 
 MAX_UNITS = 1024  # Telegram's limit for a caption after its tags are read; counted in UTF-16 to be safe
@@ -106,7 +107,8 @@ def write_choice(siblings: Sequence[Job]) -> str:
     language = siblings[0].sender.language
     if done == len(siblings):
         return say("several_done", language, n=done)
-    return say("several_some", language, done=number(done, language), n=len(siblings))
+    some = say("several_some", language, done=number(done, language), n=len(siblings))
+    return "\n".join([some, *write_reason(reasons_of(siblings), language)])
 
 
 def name_of(model: str) -> str:

@@ -211,7 +211,10 @@ class Delivery:
 
         photos = await self._send_pictures(job, finished)
         await self._post(
-            job, self._bot.send_message, text=write_choice(siblings), reply_markup=keyboards.several(siblings)
+            job,
+            self._bot.send_message,
+            text=write_choice(siblings),
+            reply_markup=keyboards.several(siblings, self._bot.username),
         )
         return photos
 

@@ -8,6 +8,7 @@ from telegram.helpers import create_deep_linked_url
 
 from services.bot.captions import name_of, units
 from services.bot.locales import say
+from services.bot.reasons import main_reason, reasons_of
 from shared.catalogue import Catalogue
 from shared.errands import Errand
 from shared.errors import KeyNeeded, OwnKeyRefused, QuotaExhausted
@@ -72,7 +73,7 @@ def status(job: Job) -> InlineKeyboardMarkup:
     return InlineKeyboardMarkup([[InlineKeyboardButton(label, callback_data=data(CANCEL, job.id))]])
 
 
-def several(jobs: Sequence[Job]) -> InlineKeyboardMarkup:
+def several(jobs: Sequence[Job], bot_username: str) -> InlineKeyboardMarkup:
     """Which of several pictures is meant; an album can't carry buttons, so they stand under a message of their own."""
     numbers = [
         InlineKeyboardButton(str(job.number + 1), callback_data=data(PICK, job.id))
@@ -84,7 +85,8 @@ def several(jobs: Sequence[Job]) -> InlineKeyboardMarkup:
     if missing:
         label = say("button_rest", jobs[0].sender.language, n=missing)
         rows.append([InlineKeyboardButton(label, callback_data=data(REST, jobs[0].id))])
-    return InlineKeyboardMarkup(rows)
+    mended = after_failure(main_reason(reasons_of(jobs)), jobs[0].sender.language, bot_username)
+    return InlineKeyboardMarkup([*rows, *(mended.inline_keyboard if mended else ())])
 
 
 def ratios(job: Job) -> InlineKeyboardMarkup:

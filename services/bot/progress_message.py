@@ -106,7 +106,7 @@ class ProgressMessage:
         if batch.state is BatchState.FINISHED and counts.home < counts.finished:
             batch = replace(batch, state=BatchState.RUNNING)  # That all is done is said when all is there.
         text = progress(batch, replace(counts, home=counts.home + more), batch.sender.language)
-        markup = keyboard(batch, counts)
+        markup = keyboard(batch, counts, self._bot.username)
         return {"text": text, "markup": markup and markup.to_dict()}
 
     async def _try_to_say(self, batch: Batch, saying: Saying) -> None:

@@ -1,6 +1,7 @@
 """The record of batches: asked, started in small steps, paused, cancelled, and carried home."""
 
 import itertools
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
@@ -9,7 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, Update, func, select, update
 
 from shared.batches import Batch, BatchState, Counts, Way
-from shared.errors import BatchesFull
+from shared.errors import BatchesFull, ImagineError
 from shared.jobs import ENDED, Address, Job, Request, Sender, Stage, State, Writing
 from shared.shares import Shares
 from shared.store import tables
@@ -226,10 +227,15 @@ class Batches:
         """Count its pictures."""
         jobs = tables.jobs.c
         with self._database.reading() as connection:
-            rows = connection.execute(
-                select(jobs.state, func.count()).where(jobs.batch_id == batch_id).group_by(jobs.state)
-            )
-            by_state = {State(state): int(count) for state, count in rows}
+            by_state, reasons = Counter[State](), Counter[str]()
+            for state, reason, count in connection.execute(
+                select(jobs.state, jobs.reason, func.count())
+                .where(jobs.batch_id == batch_id)
+                .group_by(jobs.state, jobs.reason)
+            ):
+                by_state[State(state)] += count
+                if state == State.FAILED:
+                    reasons[reason or ImagineError.reason] += count
             ended_of_late = select(func.count(), func.min(jobs.ended_at)).where(
                 jobs.batch_id == batch_id,
                 jobs.state.in_([State.FINISHED, State.FAILED]),
@@ -242,14 +248,15 @@ class Batches:
                 )
             )
         return Counts(
-            made=sum(by_state.values()),
-            finished=by_state.get(State.FINISHED, 0),
-            failed=by_state.get(State.FAILED, 0),
-            cancelled=by_state.get(State.CANCELLED, 0),
-            working=by_state.get(State.WORKING, 0) + by_state.get(State.WAITING, 0),
+            made=by_state.total(),
+            finished=by_state[State.FINISHED],
+            failed=by_state[State.FAILED],
+            cancelled=by_state[State.CANCELLED],
+            working=by_state[State.WORKING] + by_state[State.WAITING],
             home=home or 0,
             recent=recent,
             recent_since=recent_since,
+            reasons=reasons,
         )
 
     def show_status(self, batch_id: int, message_id: int, shown: str) -> None:

@@ -3,18 +3,23 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import pytest
 from builders import BOT
 
-from services.bot.batch_progress import progress
+from services.bot.batch_progress import keyboard, progress
+from services.bot.locales import say
 from shared.batches import Batch, BatchState, Counts, Way
 from shared.jobs import Address, Sender
 
 NOW = datetime.now(UTC)
 
 
+def a_batch(state: BatchState) -> Batch:
+    return Batch(1, "telegram", Address(BOT, 7, 1), Sender(7), 40, Way.ALBUMS, state, NOW, started_at=NOW)
+
+
 def said(state: BatchState, **counts: Any) -> list[str]:
-    batch = Batch(1, "telegram", Address(BOT, 7, 1), Sender(7), 40, Way.ALBUMS, state, NOW, started_at=NOW)
-    return progress(batch, Counts(**counts), "en", NOW).splitlines()[1:]
+    return progress(a_batch(state), Counts(**counts), "en", NOW).splitlines()[1:]
 
 
 def a_minute_ago(minutes: int = 1) -> datetime:
@@ -47,3 +52,33 @@ class TestProgress:
             "<code>█████░░░░░░░░░░░░░░░</code> 10/40",
             "Done: 10 · failed: 0 · waiting: 0",
         ]
+
+    def test_tells_at_the_end_why_most_of_them_failed(self) -> None:
+        lines = said(BatchState.FINISHED, finished=36, failed=4, reasons={"no_credit": 3, "bad_picture": 1})
+
+        assert lines[2:] == ["Why 3 pictures failed:", say("no_credit", "en")]
+
+    def test_tells_no_reason_where_each_failed_for_another(self) -> None:
+        assert len(said(BatchState.FINISHED, finished=38, failed=2, reasons={"no_credit": 1, "bad_picture": 1})) == 2
+
+    def test_tells_no_reason_while_more_may_come(self) -> None:
+        assert len(said(BatchState.RUNNING, finished=18, failed=2, reasons={"no_credit": 2})) == 2
+
+
+class TestTheButtons:
+    @pytest.mark.parametrize(
+        ("state", "reason", "labels"),
+        [
+            (BatchState.FINISHED, "key_needed", [["🔁 Retry 2 failed"], ["🔑 My keys"]]),
+            (BatchState.FINISHED, "no_credit", [["🔁 Retry 2 failed"]]),
+            (BatchState.CANCELLED, "own_key_refused", [["🔑 My keys"]]),
+            (BatchState.RUNNING, "key_needed", [["⏸ Pause", "✖️ Cancel"]]),
+        ],
+    )
+    def test_lead_to_keys_where_these_mend_what_failed(
+        self, state: BatchState, reason: str, labels: list[list[str]]
+    ) -> None:
+        markup = keyboard(a_batch(state), Counts(failed=2, reasons={reason: 2}), "a_bot")
+
+        assert markup is not None
+        assert [[button.text for button in row] for row in markup.inline_keyboard] == labels

@@ -44,6 +44,7 @@ class TestSeveralPictures:
         control = control_of(sandbox, ada)
 
         assert len(sandbox.photos(ada)) == 2
+        assert "Why one picture failed:\n😕 The painter's safety filter refused this picture." in control["text"]
         assert buttons_of(control) == ["1", "3", "🔁 Try the missing one again"]
 
     def test_each_have_their_own_buttons_behind_their_number(self, installation, sandbox):

@@ -32,6 +32,21 @@ def test_pictures_and_talk_ask_for_keys_and_call_nobody(installation, sandbox, a
     assert [entry["path"] for entry in (*sandbox.journal("gemini"), *sandbox.journal("router"))] == []
 
 
+def test_a_batch_says_once_why_all_of_it_failed_and_leads_to_keys(installation, sandbox, ada):
+    sandbox.say(ada, "/batch\na fox\na boat")
+    summary = sandbox.wait_for_message(ada, lambda one: "A batch" in one.get("text", ""))
+    sandbox.press(ada, summary, "▶️ Start")
+
+    over = sandbox.wait_for_message(ada, lambda one: "is done" in one.get("text", ""), timeout_s=60)
+
+    assert "Why 2 pictures failed:" in over["text"]
+    assert over["text"].count("keys of their own") == 1
+    [[retry], [keys]] = over["reply_markup"]["inline_keyboard"]
+    assert retry["text"] == "🔁 Retry 2 failed"
+    assert keys["url"].endswith("?start=keys")
+    assert len(sandbox.from_bot(ada)) == 1
+
+
 def test_whoever_brings_them_is_served_on_them(installation, sandbox, ada):
     assert "works" in bring(sandbox, ada, "Google", GOOGLE_KEY)
     assert "works" in bring(sandbox, ada, "HuggingFace", TOKEN)

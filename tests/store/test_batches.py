@@ -185,6 +185,7 @@ class TestTheRate:
         counts = batches.counts(batch.id)
 
         assert (counts.finished, counts.failed, counts.recent) == (2, 1, 2)
+        assert counts.reasons == {"picture_refused": 1}
         assert counts.recent_since >= batch.created_at
 
 

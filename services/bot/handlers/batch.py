@@ -84,7 +84,7 @@ class BatchCommand:
         room = await asyncio.to_thread(self._batches.room, sender.id)
         sent = await context.bot.send_message(
             text=summary(reading, seconds, room, sender.language),
-            reply_markup=keyboard(batch, Counts()),
+            reply_markup=keyboard(batch, Counts(), context.bot.username),
             **answer(address),
         )
         await asyncio.to_thread(self._batches.show_status, batch.id, sent.message_id, SHOWN_ASKED)
@@ -175,7 +175,7 @@ class BatchCommand:
             await context.bot.edit_message_reply_markup(
                 chat_id=batch.address.chat_id,
                 message_id=batch.status_message_id,
-                reply_markup=keyboard(batch, Counts()),
+                reply_markup=keyboard(batch, Counts(), context.bot.username),
             )
         except BadRequest:
             return  # It says so already.

@@ -211,7 +211,7 @@ class Buttons:
             await self._turn(press, self._of_one(press))
             return
         siblings = await asyncio.to_thread(self._jobs.siblings, press.job)
-        await self._turn(press, keyboards.several(siblings), write_choice(siblings))
+        await self._turn(press, keyboards.several(siblings, press.context.bot.username), write_choice(siblings))
 
     async def _turn_back(self, press: Press) -> None:
         """Close a list after its choice; where the message can't be changed any more, it stays."""
