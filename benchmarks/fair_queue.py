@@ -23,6 +23,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import psycopg
@@ -43,7 +44,8 @@ from shared.store.updates import RawUpdate, Updates
 SERVER = os.environ.get("TEST_POSTGRES_URL", "postgresql://postgres@127.0.0.1:5432/postgres")
 FEW = 1_000  # queued jobs that the many are compared with
 THREADS = 8
-CLAIMS, ROUNDS = 150, 2  # between two rounds the jobs are given back
+CLAIMS, ROUNDS = 50, 6  # between two rounds the jobs are given back
+PLACES = 15
 IN_BATCHES = 10  # one person in so many asks in batches
 BOT = 42
 IDEA = "a lighthouse on a cliff in a storm, seen from the sea"
@@ -65,7 +67,7 @@ FILL = text("""
     FROM (SELECT place, place % :people + 1 AS person, place / :people AS number,
                  (place % :people + 1) % :in_batches = 0 AS in_batch,
                  CASE WHEN (place % :people + 1) % :in_batches = 0 THEN :batch ELSE :alone END AS cost
-          FROM generate_series(CAST(:begin AS bigint), CAST(:end AS bigint) - 1) AS place) AS asked
+          FROM generate_series(0, CAST(:jobs AS bigint) - 1) AS place) AS asked
 """)
 
 KNOW = text("""
@@ -114,8 +116,8 @@ def main() -> None:
     wanted = arguments.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # The database is to go then, too.
     if wanted.jobs:
-        with _database(wanted.postgres) as database:
-            _claims(database, wanted.jobs, wanted.people)
+        with _database(wanted.postgres) as few, _database(wanted.postgres) as many:
+            _claims(few, many, wanted.jobs, wanted.people)
     with _database(wanted.postgres) as database:
         _rows(database, wanted.pictures)
     if wanted.redis:
@@ -126,23 +128,20 @@ def main() -> None:
 # What a claim costs
 
 
-def _claims(database: Database, jobs: int, people: int) -> None:
-    few, many = min(FEW, jobs), jobs
-    _fill(database, 0, few, people)
-    before = _measure(database)
-    print(f"{few:,} queued measured")
+def _claims(few: Database, many: Database, jobs: int, people: int) -> None:
+    _fill(few, min(FEW, jobs), people)
     began = time.monotonic()
-    _fill(database, few, many, people)
-    print(f"{many - few:,} more jobs written in {time.monotonic() - began:.0f} s")
-    after = _measure(database)
-    print(f"\na claim, ms: median / p95{'':24}{few:>17,} queued {many:>14,} queued      ratio")
-    for name, samples in before.items():
-        (a, b), (c, d) = _middle(samples), _middle(after[name])
-        print(f"  {name:<52} {a:7.2f} / {b:6.2f} {c:11.2f} / {d:6.2f} {c / a:8.2f} / {d / b:.2f}")
-    with database.writing() as connection:
+    _fill(many, jobs, people)
+    with many.reading() as connection:
         size = connection.scalar(text("SELECT pg_total_relation_size('jobs')"))
+    print(f"{jobs:,} jobs written in {time.monotonic() - began:.0f} s, {size / jobs:,.0f} bytes each, indexes included")
+    found = _measure(few, many)
+    print(f"\na claim, ms: median / p95{'':24}{min(FEW, jobs):>17,} queued {jobs:>14,} queued      ratio")
+    for name, samples in found.items():
+        (a, b), (c, d) = (_middle(one) for one in samples)
+        print(f"  {name:<52} {a:7.2f} / {b:6.2f} {c:11.2f} / {d:6.2f} {c / a:8.2f} / {d / b:.2f}")
+    with many.writing() as connection:
         _order(connection, jobs)
-    print(f"  a queued job takes {size / many:,.0f} bytes, indexes included")
 
 
 def _order(connection: Connection, jobs: int) -> None:
@@ -159,7 +158,7 @@ def _order(connection: Connection, jobs: int) -> None:
         print(f"  Jain's index of the turns that all people had in the first {served:,} claims: {index:.3f}")
 
 
-def _fill(database: Database, begin: int, end: int, people: int) -> None:
+def _fill(database: Database, jobs: int, people: int) -> None:
     shares = Shares()
     with database.writing() as connection:
         connection.execute(text("SET LOCAL statement_timeout = 0"))
@@ -174,8 +173,7 @@ def _fill(database: Database, begin: int, end: int, people: int) -> None:
             "batch": shares.cost(0, in_batch=True),
             "now": virtual_time(connection),
             "first": NOTHING_YET,
-            "begin": begin,
-            "end": end,
+            "jobs": jobs,
         }
         connection.execute(FILL, values)
         connection.execute(KNOW)
@@ -186,16 +184,21 @@ def _fill(database: Database, begin: int, end: int, people: int) -> None:
     database.close()  # A connection goes back to the pool with its statement_timeout otherwise.
 
 
-def _measure(database: Database) -> dict[str, list[float]]:
-    """Milliseconds of claims: by themselves and side by side, with and without waiting for the disk."""
+def _measure(few: Database, many: Database) -> dict[str, tuple[list[float], list[float]]]:
+    """Milliseconds of claims in both, by turns: by themselves and side by side, with and without waiting for the disk.
+
+    Whatever else the machine does meanwhile slows down both alike.
+    """
     found = {}
     for commits, setting in (("", "on"), (", disk not waited for", "off")):
-        _set_commits(database, setting)
+        for database in (few, many):
+            _set_commits(database, setting)
         for threads in (1, THREADS):
             for alone in (False, True):
                 name = f"{threads} at a time{', none of a batch' if alone else ''}{commits}"
-                found[name] = _time_claims(database, threads=threads, alone=alone)
-    found["no claim: the place of the last in the line"] = [_time_place(database) for _ in range(5)]
+                found[name] = _time_claims(few, many, threads=threads, alone=alone)
+    places = [(_time_place(few), _time_place(many)) for _ in range(PLACES)]
+    found["no claim: the place of the last in the line"] = [a for a, _ in places], [b for _, b in places]
     return found
 
 
@@ -206,24 +209,26 @@ def _set_commits(database: Database, setting: str) -> None:
     database.close()  # It holds for new connections.
 
 
-def _time_claims(database: Database, *, threads: int, alone: bool) -> list[float]:
-    turns = Turns(database, lease=timedelta(hours=1), deadline=timedelta(hours=1))
-
-    def claim(number: int) -> float:
-        began = time.perf_counter()
-        job = turns.claim_next(f"worker-{number}", alone=alone)
-        took = 1_000 * (time.perf_counter() - began)
-        if job is None:
-            raise RuntimeError("the queue ran empty")
-        return took
-
-    samples: list[float] = []
+def _time_claims(few: Database, many: Database, *, threads: int, alone: bool) -> tuple[list[float], list[float]]:
+    found: tuple[list[float], list[float]] = [], []
+    lines = [Turns(database, lease=timedelta(hours=1), deadline=timedelta(hours=1)) for database in (few, many)]
     with ThreadPoolExecutor(threads) as pool:
-        list(pool.map(claim, range(10 * threads)))  # Connects, and prepares the statements.
+        for turns in lines:
+            list(pool.map(partial(_claim_ms, turns, alone), range(10 * threads)))  # Connects, prepares statements.
         for _ in range(ROUNDS):
-            samples += pool.map(claim, range(CLAIMS))
-            turns.release(None)
-    return samples
+            for turns, samples in zip(lines, found, strict=True):
+                samples.extend(pool.map(partial(_claim_ms, turns, alone), range(CLAIMS)))
+                turns.release(None)
+    return found
+
+
+def _claim_ms(turns: Turns, alone: bool, number: int) -> float:
+    began = time.perf_counter()
+    job = turns.claim_next(f"worker-{number}", alone=alone)
+    took = 1_000 * (time.perf_counter() - began)
+    if job is None:
+        raise RuntimeError("the queue ran empty")
+    return took
 
 
 def _time_place(database: Database) -> float:
