@@ -17,9 +17,7 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
 from functools import cache
-from itertools import islice
 from pathlib import Path
 from types import FrameType
 from typing import TextIO
@@ -27,6 +25,7 @@ from typing import TextIO
 from services import cli
 
 LOOK_S = 0.05
+LONGEST_LOOK_S = 1.0
 ROOMS = {  # the innermost of these in a thread's stack says what it is at
     "services/worker/wire.py": "http",
     "services/worker/gemini/client.py": "http",
@@ -39,6 +38,8 @@ ASLEEP = re.compile(r"\bsleep\(|\b_pause\(")  # the line of whoever sleeps: slee
 UNTIL_WOKEN = {("threading.py", "wait"), ("threading.py", "wait_for"), ("threading.py", "join"), ("queue.py", "get")}
 STARTS = ("threading.py", "start")  # until the new thread has begun, which it does at once
 
+Stack = list[tuple[str, str, int]]  # file, function and line of each frame, the innermost first
+
 
 def main() -> None:
     """Look on while the command runs."""
@@ -50,24 +51,41 @@ def main() -> None:
 def _look_on(looks: TextIO) -> None:
     while True:
         time.sleep(LOOK_S)
-        busy = [(frame, room) for frame in sys._current_frames().values() if (room := _room(frame))]  # noqa: SLF001
+        busy = _busy()
         if busy:
-            at = [(_at(frame, room), frame) for frame, room in busy]
-            waits = [_told(frame) for kind, frame in at if kind == "waiting"]
+            at = [(_at(room, stack), stack) for room, stack in busy]
+            waits = [" < ".join(f"{file}:{name}" for file, name, _ in stack) for kind, stack in at if kind == "waiting"]
             looks.write(json.dumps({"at": Counter(kind for kind, _ in at), "waits": waits}) + "\n")
             looks.flush()
 
 
-def _room(frame: FrameType) -> str | None:
+def _busy() -> list[tuple[str, Stack]]:
+    """The room and the stack of every thread that serves a job."""
+    before = sys.getswitchinterval()
+    # Nobody gets a turn while they are looked at: a frame that its thread has left meanwhile must not be followed.
+    sys.setswitchinterval(LONGEST_LOOK_S)
+    try:
+        stacks = [_stack(frame) for frame in sys._current_frames().values()]  # noqa: SLF001
+    finally:
+        sys.setswitchinterval(before)
+    return [(room, stack) for stack in stacks if (room := _room(stack))]
+
+
+def _stack(frame: FrameType | None) -> Stack:
+    stack = []
+    while frame is not None:
+        stack.append((frame.f_code.co_filename, frame.f_code.co_name, frame.f_lineno or 0))
+        frame = frame.f_back
+    return stack
+
+
+def _room(stack: Stack) -> str | None:
     """The innermost room of a thread's stack; None when it serves no job."""
-    room: str | None = None
-    at: FrameType | None = frame
-    while at is not None:
-        code = at.f_code
-        if code.co_name == TURN[1] and code.co_filename.endswith(TURN[0]):
+    room = None
+    for file, name, _ in stack:
+        if name == TURN[1] and file.endswith(TURN[0]):
             return room or "work"
-        room = room or _room_of(code.co_filename)
-        at = at.f_back
+        room = room or _room_of(file)
     return None
 
 
@@ -76,25 +94,16 @@ def _room_of(file: str) -> str | None:
     return next((room for part, room in ROOMS.items() if part in file), None)
 
 
-def _at(frame: FrameType, room: str) -> str:
-    line = linecache.getline(frame.f_code.co_filename, frame.f_lineno or 0)
-    if ASLEEP.search(line):
+def _at(room: str, stack: Stack) -> str:
+    file, _, line = stack[0]
+    code = linecache.getline(file, line)
+    if ASLEEP.search(code):
         return "waiting"
-    innermost = [(Path(one.f_code.co_filename).name, one.f_code.co_name) for one in islice(_stack(frame), 3)]
+    innermost = [(Path(file).name, name) for file, name, _ in stack[:3]]
     is_woken = innermost[0] in UNTIL_WOKEN and STARTS not in innermost
     if room == "database":
-        return "line" if is_woken or "with self._writer" in line else room
+        return "line" if is_woken or "with self._writer" in code else room
     return "waiting" if is_woken else room
-
-
-def _stack(frame: FrameType | None) -> Iterator[FrameType]:
-    while frame is not None:
-        yield frame
-        frame = frame.f_back
-
-
-def _told(frame: FrameType) -> str:
-    return " < ".join(f"{one.f_code.co_filename}:{one.f_code.co_name}" for one in _stack(frame))
 
 
 if __name__ == "__main__":
