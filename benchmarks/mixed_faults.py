@@ -89,10 +89,14 @@ ROUTER_COMMON: tuple[Kind, ...] = (
     ),
     *(_preset("no-credits", wording=wording) for wording in ("depleted", "exceeded", "pay-as-you-go")),
 )
-# A target that says so is left alone for ten minutes; nobody would be left to paint if they said it often.
-ROUTER_RARE: tuple[Kind, ...] = _presets(
-    "not-supported unknown-model repository-not-found deprecated host-gone bad-token bad-credentials no-permission"
-)
+# A target that says so is left alone for ten minutes, or a job ends: said once, it leaves somebody to paint.
+ROUTER_RARE: dict[str, tuple[Kind, ...]] = {
+    "hf-inference": _presets("deprecated"),
+    "fal-ai": _presets("not-supported bad-token bad-credentials no-permission"),
+    "replicate": _presets("unknown-model"),
+    "wavespeed": _presets("repository-not-found"),
+    "together": _presets("host-gone"),
+}
 PICTURES: tuple[Kind, ...] = _presets(
     "black-picture grey-picture wrong-type html-picture json-picture empty-picture truncated-picture bomb-picture "
     "tiny-picture"
@@ -223,8 +227,9 @@ def _arm(client: SandboxClient, ideas: int, share: float, chance: random.Random)
     """Arm so that of all calls a share goes wrong; each plan is longer than the calls that are to be expected."""
     _arm_plan(client, "gemini", ":generateContent", 3 * ideas, share, chance, GEMINI_COMMON, GEMINI_RARE)
     for provider, own in OF_PROVIDERS.items():
-        rare = ROUTER_RARE if provider == "hf-inference" else ()
-        _arm_plan(client, "router", f"/{provider}/", 2 * ideas, share, chance, (*ROUTER_COMMON, *own), rare)
+        rare = ROUTER_RARE.get(provider, ())
+        calls = 4 * ideas if provider == "fal-ai" else 2 * ideas  # fal's queue is asked several times for a picture.
+        _arm_plan(client, "router", f"/{provider}/", calls, share, chance, (*ROUTER_COMMON, *own), rare)
     _arm_plan(
         client, "files", None, ideas, share, chance, (*DROPS, *({"status": code} for code in (403, 404, 500, 503)))
     )
@@ -240,13 +245,14 @@ def _arm_plan(
     common: tuple[Kind, ...],
     rare: tuple[Kind, ...] = (),
 ) -> None:
-    """Every common kind comes equally often, a rare one once, and not among the first calls."""
+    """Round after round, every common kind comes once; a rare one comes once at all, and not among the first."""
     struck = [number for number in range(calls) if chance.random() < share]
-    kinds = [common[number % len(common)] for number in range(len(struck))]
-    chance.shuffle(kinds)
-    soon = range(len(kinds) // 8, len(kinds) // 8 + max(len(kinds) // 4, len(rare)))
-    for kind, place in zip(rare, chance.sample(soon, len(rare)) if len(kinds) > 2 * len(rare) else (), strict=False):
-        kinds[place] = kind
+    kinds: list[Kind] = []
+    while len(kinds) < len(struck):
+        kinds += chance.sample(common, len(common))
+    for place, kind in enumerate(rare):
+        kinds.insert(3 + 4 * place, kind)
+    del kinds[len(struck) :]
     # An armed fault lets pass what the ones before it have not struck.
     for before, (number, kind) in enumerate(zip(struck, kinds, strict=True)):
         client.arm(service, **({} if path is None else {"path": path}), skip=number - before, **kind)
