@@ -121,7 +121,7 @@ class TestABotThatIsKilled:
             installation.wait_for_deliveries(person, 1)
             assert len(sandbox.photos(person)) == 1
         for person in people[1::2]:
-            sandbox.wait_for_message(person, lambda message: "Pictures" in message["text"])
+            sandbox.wait_for_message(person, lambda message: "would you like to know" in message["text"])
 
     def test_leaves_no_status_message_behind(self, installation, sandbox):
         ada = sandbox.person("Ada")

@@ -96,7 +96,7 @@ def test_without_any_list_the_shipped_one_goes_on(sandbox: SandboxClient, discov
 def test_what_the_owner_serves_is_served_whatever_the_hub_says(discovery: Discovery, models: Models):
     Surveying(discovery, models, own=["me/mine", DEV]).survey_if_due()
 
-    assert models.all(IMAGE)["me/mine"] == {"providers": {}}
+    assert models.all(IMAGE)["me/mine"] == {"providers": {}, "starting": {}}
     assert models.all(IMAGE)[DEV]["providers"]
     assert discovery.catalogue.model("me/mine").served
 
