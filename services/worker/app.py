@@ -25,8 +25,9 @@ from services.worker.discovery import Discovery
 from services.worker.errands import ErrandTaker, Handler
 from services.worker.gemini.chat import Companion
 from services.worker.gemini.client import Gemini
-from services.worker.gemini.prompts import BLOCK_ONLY_HIGH, PromptWriter
+from services.worker.gemini.prompts import PromptWriter
 from services.worker.gemini.quotas import Quotas
+from services.worker.gemini.ways import BLOCK_ONLY_HIGH
 from services.worker.own_keys import GOOGLE, HUGGINGFACE, Lent, OwnKeys, PrivateBreaker
 from services.worker.pipeline import Pipeline
 from services.worker.studio import Studio

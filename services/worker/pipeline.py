@@ -2,10 +2,11 @@
 
 import logging
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 from services.worker.gemini.files import File
-from services.worker.gemini.prompts import PromptWriter, Sampling, own_words
+from services.worker.gemini.finishing import own_words
+from services.worker.gemini.prompts import PromptWriter
+from services.worker.gemini.questions import Wish
 from services.worker.own_keys import Lent
 from services.worker.recipes import read_recipe
 from services.worker.sources import FOR_GEMINI_ALONE, for_gemini, read_picture
@@ -23,7 +24,7 @@ from shared.errors import (
     UnexpectedAnswer,
 )
 from shared.images import Images
-from shared.jobs import ENDED, Attempt, Earlier, Image, Job, Picture, Prompt, Recipe
+from shared.jobs import ENDED, Attempt, Earlier, Job, Picture, Prompt, Recipe
 from shared.store.conversations import Conversations
 from shared.store.jobs import Jobs
 from shared.styles import Styles
@@ -113,24 +114,11 @@ class Pipeline:
         return prompt
 
     def _ask_gemini(self, job: Job, attempts: list[Attempt]) -> Prompt:
-        model = self._catalogue.wished(job.request.parameters.model)
-        writing = job.request.writing
         try:
-            return self._write_for(
-                job,
-                dialect=model.dialect,
-                token_limit=min(model.prompt_tokens, writing.prompt_tokens or model.prompt_tokens),
-                takes_negative=model.takes_negative,
-                seconds=min(PROMPT_SECONDS, seconds_left(job)),
-                record=attempts.append,
-                model=writing.model,
-                sampling=Sampling(writing.temperature, writing.top_p, writing.top_k),
-                style=self._styles.style(job.request.parameters.style),
-                unwanted=job.request.parameters.negative or "",
-                talk=self._talk_before(job),
-                earlier=self._earlier(job),
-                picture=self._shown_to_gemini(job),
-            )
+            wish, seconds = self._wish(job), min(PROMPT_SECONDS, seconds_left(job))
+            # On the user's own key, or the owner's.
+            with self._writers.to(job.sender.id) as writer:
+                return writer.write(wish, seconds=seconds, record=attempts.append)
         except (QuotaExhausted, UnexpectedAnswer, ServiceBusy, ServiceUnreachable) as error:
             # A picture without words leaves nothing to paint from.
             may_wait = isinstance(error, TransientError) and job.failures < PATIENCE_WITH_GEMINI
@@ -140,6 +128,22 @@ class Pipeline:
                 # The person gets a picture all the same; what Gemini wrote, or refused, is for the owner to look at.
                 log.error("prompt not written", extra={"job_id": job.id, "error": str(error)[:200]})  # noqa: TRY400
             return self._own_words(job)
+
+    def _wish(self, job: Job) -> Wish:
+        given, writing = job.request.parameters, job.request.writing
+        model = self._catalogue.wished(given.model)
+        return Wish(
+            job.request.idea,
+            dialect=model.dialect,
+            token_limit=min(model.prompt_tokens, writing.prompt_tokens or model.prompt_tokens),
+            takes_negative=model.takes_negative,
+            writing=writing,
+            style=self._styles.style(given.style),
+            unwanted=given.negative or "",
+            talk=self._talk_before(job),
+            earlier=self._earlier(job),
+            picture=self._shown_to_gemini(job),
+        )
 
     def _shown_to_gemini(self, job: Job) -> File | None:
         """The picture that came with the idea."""
@@ -153,16 +157,6 @@ class Pipeline:
         turns = self._conversations.shortly_before(job.address, job.created_at, within=RECENT, most=RECENT_TURNS)
         told = (f"Person: {turn.question.get('text', '')}\nYou: {turn.answer}" for turn in turns)
         return "\n".join(told)[-RECENT_CHARACTERS:]
-
-    def _write_for(self, job: Job, **wish: Any) -> Prompt:
-        """Have it written on the user's own key, or the owner's."""
-        with self._writers.to(job.sender.id) as writer:
-            return writer.write(job.request.idea, **wish)
-
-    def _paint_for(self, job: Job, order: Order, **terms: Any) -> tuple[Image, Recipe]:
-        """Have it painted on the user's own token, or the owner's."""
-        with self._studios.to(job.sender.id) as studio:
-            return studio.paint(order, **terms)
 
     def _earlier(self, job: Job) -> Earlier | None:
         """The picture that a follow-up changes or a variation varies; for one painted anew, that of what it repeats."""
@@ -222,9 +216,10 @@ class Pipeline:
             barred=self._jobs.tried_in_vain(job.id, BARRING) if job.claims > 1 else frozenset(),
             source=self._source(job),
         )
-        image, recipe = self._paint_for(
-            job, order, seconds=min(IMAGE_SECONDS, seconds_left(job)), record=attempts.append
-        )
+        seconds = min(IMAGE_SECONDS, seconds_left(job))
+        # On the user's own token, or the owner's.
+        with self._studios.to(job.sender.id) as studio:
+            image, recipe = studio.paint(order, seconds=seconds, record=attempts.append)
         return self._images.put(job.id, image), image.media_type, recipe
 
 

@@ -15,17 +15,11 @@ from hypothesis import strategies as st
 from sandbox.app import Sandbox
 from sandbox.client import SandboxClient
 from services.worker.gemini.answers import Draft, Garbled, is_english, read_answer, read_draft, salvage
+from services.worker.gemini.finishing import finish, own_words, without_contradictions
 from services.worker.gemini.models import family_of
 from services.worker.gemini.prompt_length import cut, estimate_tokens, few_words
-from services.worker.gemini.prompts import (
-    PromptWriter,
-    Sampling,
-    finish,
-    instruct,
-    mark_idea,
-    own_words,
-    without_contradictions,
-)
+from services.worker.gemini.prompts import PromptWriter
+from services.worker.gemini.questions import Wish, instruct, mark
 from services.worker.gemini.transport import proxy_for
 from shared.chat_models import shipped
 from shared.errors import (
@@ -36,6 +30,7 @@ from shared.errors import (
     ServiceUnreachable,
     UnexpectedAnswer,
 )
+from shared.jobs import Writing
 
 KEY = "AIzaSandboxKey"
 NEWEST = "gemini-3.8-flash"
@@ -109,15 +104,10 @@ def writer(a_writer):
     return a_writer()
 
 
-def write(writer, idea="a red fox in deep snow", attempts=None, **given):
-    usual = {
-        "dialect": "prose",
-        "token_limit": 200,
-        "takes_negative": True,
-        "seconds": 20.0,
-        "record": (attempts if attempts is not None else []).append,
-    }
-    return writer.write(idea, **usual | given)
+def write(writer, idea="a red fox in deep snow", attempts=None, *, seconds=20.0, model=None, **given):
+    usual = {"dialect": "prose", "token_limit": 200, "takes_negative": True, "writing": Writing(model=model)}
+    wish = Wish(idea, **usual | given)
+    return writer.write(wish, seconds=seconds, record=(attempts if attempts is not None else []).append)
 
 
 def said(prompt="a red fox in deep snow", **fields):
@@ -212,7 +202,7 @@ class TestModelsDiffer:
 
     @pytest.mark.parametrize(("model", "takes_it"), [("gemini-3.8-flash", False), ("gemini-3.5-flash", True)])
     def test_sampling_goes_only_to_models_that_take_it(self, writer, gemini, model, takes_it):
-        write(writer, model=model, sampling=Sampling(temperature=0.9, top_p=0.5, top_k=40))
+        write(writer, writing=Writing(model, temperature=0.9, top_p=0.5, top_k=40))
 
         config = gemini.questions[0]["generationConfig"]
         assert ("temperature" in config, "topP" in config, "topK" in config) == (takes_it,) * 3
@@ -300,7 +290,7 @@ class TestModelsDiffer:
     def test_newest_models_that_refuse_sampling_are_not_bothered_with_it(self, writer, gemini):
         gemini.turn(strict_sampling=True)
 
-        assert write(writer, sampling=Sampling(temperature=0.9, top_p=0.5, top_k=40)).text
+        assert write(writer, writing=Writing(temperature=0.9, top_p=0.5, top_k=40)).text
         assert len(gemini.questions) == 1
 
     def test_a_refusal_of_what_was_not_sent_ends_it(self, writer, gemini):
@@ -667,11 +657,11 @@ class TestConcurrency:
 
 class TestOwnWords:
     def test_the_users_words_are_the_prompt(self):
-        prompt = own_words("лиса  в\nснегу", language="ru")
+        prompt = own_words("лиса  в\nснегу")
 
         assert prompt.text == "лиса в снегу"
         assert prompt.title == "лиса в снегу"
-        assert prompt.language == "ru"
+        assert prompt.language == "und"
         assert prompt.model is None
 
 
@@ -795,7 +785,7 @@ class TestLimits:
         assert few_words("a very long story of a fox", characters=16) == "a very long…"
 
     def test_a_missing_title_is_taken_from_the_idea(self):
-        prompt = finish(Draft("a fox"), "лиса", 75, takes_negative=True, model=NEWEST)
+        prompt = finish(Draft("a fox"), Wish("лиса", "prose", 75, takes_negative=True), model=NEWEST)
 
         assert prompt.title == "лиса"
 
@@ -816,7 +806,7 @@ class TestNegativePrompt:
 class TestMarks:
     @given(st.text("</> ideaIDEA\n", max_size=60))
     def test_nothing_in_an_idea_closes_its_marks(self, idea):
-        marked = mark_idea(idea).lower()
+        marked = mark(idea, "idea").lower()
 
         assert marked.count("</idea>") == marked.count("<idea>") == 1
         assert marked.endswith("\n</idea>")

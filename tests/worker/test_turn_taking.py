@@ -11,6 +11,7 @@ from builders import ALREADY_OVER, BOT, FOX_RECIPE, RED_FOX, an_attempt, claim, 
 from cryptography.fernet import Fernet
 from sqlalchemy import select, update
 
+from services.worker.gemini.questions import Wish
 from services.worker.own_keys import GOOGLE, HUGGINGFACE, Lent, OwnKeys
 from services.worker.pipeline import PATIENCE_WITH_GEMINI, Pipeline
 from services.worker.recipes import read_recipe, write_recipe
@@ -68,8 +69,8 @@ class Writer:
         self.ideas: list[str] = []
         self.happenings: list[Exception | Meanwhile] = []
 
-    def write(self, idea: str, *, record: Record, **_: Any) -> Prompt:
-        self.ideas.append(idea)
+    def write(self, wish: Wish, *, record: Record, **_: Any) -> Prompt:
+        self.ideas.append(wish.idea)
         record(an_attempt(step="prompt", service="gemini", model="gemini-test"))
         happen(self.happenings)
         return RED_FOX

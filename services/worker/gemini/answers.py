@@ -68,12 +68,12 @@ def read_answer(answer: types.GenerateContentResponse) -> Draft | Unfinished | G
     """
     feedback = answer.prompt_feedback
     if feedback and feedback.block_reason:
-        raise IdeaRefused(f"Gemini blocked the question: {_name(feedback.block_reason)}")
+        raise IdeaRefused(f"Gemini blocked the question: {reason_of(feedback.block_reason)}")
 
     candidate = answer.candidates[0] if answer.candidates else None
     if candidate is None:
         return Garbled("", "no candidate")
-    end = _name(candidate.finish_reason)
+    end = reason_of(candidate.finish_reason)
     if end in REFUSING_ENDS:
         raise IdeaRefused(f"Gemini blocked its answer: {end}")
 
@@ -172,7 +172,7 @@ def _unescaped(text: str) -> str:
         return text.replace("\\", "")
 
 
-def _name(value: Any) -> str:
+def reason_of(value: Any) -> str:
     """Name a reason; one that the SDK does not know yet is kept as it came."""
     name = str(getattr(value, "value", value))
     return name if re.fullmatch(r"[A-Z_]{1,60}", name) else "unnamed"

@@ -1,22 +1,21 @@
 """History and question → answer, as it is being said: streams from Gemini, and sorts how a stream may end."""
 
-import re
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
-from functools import partial
-from typing import Any, Literal
+from typing import Literal
 
 from google.genai import types
 
-from services.worker.gemini.answers import REFUSING_ENDS, text_of
+from services.worker.gemini.answers import REFUSING_ENDS, reason_of, text_of
 from services.worker.gemini.client import Failure, Gemini, Unreadable
 from services.worker.gemini.failures import FieldRefused, ModelGone
 from services.worker.gemini.files import File
-from services.worker.gemini.models import family_of, next_model, plain_name
-from services.worker.gemini.prompts import BLOCK_ONLY_HIGH
+from services.worker.gemini.models import family_of
 from services.worker.gemini.quotas import Quotas
+from services.worker.gemini.ways import BLOCK_ONLY_HIGH, MAX_CALLS, Way, Ways, fields
+from shared.chat_models import plain_name
 from shared.errors import AnswerRefused, ImagineError, QuotaExhausted, ServiceBusy, ServiceUnreachable, UnexpectedAnswer
 from shared.jobs import Writing
 
@@ -27,7 +26,6 @@ SUMMARY_TOKENS = 1024
 CALL_S = 120.0  # for one answer, from the first word of the question to the last of the answer
 SILENCE_S = 45.0  # between two pieces of a stream
 SUMMARY_S = 30.0
-MAX_CALLS = 8  # for one answer: successors, refused fields and a second try together
 INSTRUCTION = (
     "You are the friendly companion of a Telegram bot that paints pictures. Answer in the language in which you are "
     "spoken to, shortly where that is enough. Format with plain Markdown. You cannot paint in this conversation: "
@@ -82,20 +80,6 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True)
-class _Way:
-    """How to ask: what changes from one call to the next.
-
-    Attributes:
-        refused: Fields that this model did not take; keys of ``failures.REFUSABLE``.
-        roomy: Whether to give more room and think less.
-    """
-
-    model: str
-    refused: frozenset[str] = frozenset()
-    roomy: bool = False
-
-
-@dataclass(frozen=True, slots=True)
 class _Wish:
     """What is asked for, whichever model answers in the end; ``ends_at`` is on the monotonic clock."""
 
@@ -124,15 +108,8 @@ class Companion:
         self, gemini: Gemini, *, model: str, quotas: Quotas, safety: Mapping[str, str] = BLOCK_ONLY_HIGH
     ) -> None:
         self._gemini = gemini
-        self._quotas = quotas
-        self._model = plain_name(model)
-        self._instead = partial(next_model, self._model, used_up=quotas.used_up)
-        self._safety = [
-            types.SafetySetting(category=types.HarmCategory(category), threshold=types.HarmBlockThreshold(threshold))
-            for category, threshold in safety.items()
-        ]
-        # What one call found out, the next need not find out again; each entry is put in one step.
-        self._known_ways: dict[str, _Way] = {}
+        self._ways = Ways(model, quotas)
+        self._safety = safety
 
     def answer(
         self,
@@ -160,31 +137,15 @@ class Companion:
             UnexpectedAnswer: No model was left, or none answered.
         """
         wish = _Wish(tuple(turns), summary, writing or Writing(), time.monotonic() + seconds, hear, form)
-        asked = plain_name(wish.writing.model or self._model)
-        way = self._known_ways.get(asked, _Way(asked))
-        gone: list[str] = []
-        spent: list[str] = []  # of the quota of the day
-        if self._quotas.used_up(way.model):
-            spent.append(way.model)
-            way = _Way(self._instead(gone=gone, spent=spent))
+        way = self._ways.first(wish.writing.model)
         for _ in range(MAX_CALLS):
             result = self._try(wish, way)
             match result:
                 case Answer():
-                    if not spent:
-                        self._known_ways[asked] = replace(way, roomy=False)
+                    self._ways.remember(wish.writing.model, way)
                     return result
-                case Failure(ModelGone()):
-                    gone.append(way.model)
-                    way = _Way(self._instead(gone=gone, spent=spent))
-                case Failure(QuotaExhausted()):
-                    self._quotas.note_used_up(way.model)
-                    spent.append(way.model)
-                    way = _Way(self._instead(gone=gone, spent=spent))
-                case Failure(FieldRefused(refused)) if refused not in way.refused:
-                    way = replace(way, refused=way.refused | {refused})
-                case Failure(FieldRefused(refused)):
-                    raise UnexpectedAnswer(f"Gemini refuses {refused}, which was not sent")
+                case Failure(ModelGone() | QuotaExhausted() | FieldRefused() as cause):
+                    way = self._ways.after(way, cause)
                 case Failure(Unreadable()):
                     raise ServiceUnreachable("what came is no answer of Gemini's")
                 case _Unfinished() if not way.roomy:
@@ -198,19 +159,17 @@ class Companion:
         told = [f"<summary>\n{summary}\n</summary>"] if summary else []
         told += [f"<{turn.role}>\n{turn.text}\n</{turn.role}>" for turn in turns]
         question = [Said("user", f"{SUMMARISE}\n\n" + "\n".join(told))]
-        way = self._known_ways.get(self._model, _Way(self._model))
-        if self._quotas.used_up(way.model):
-            try:
-                way = _Way(self._instead(gone=[], spent=[way.model]))
-            except QuotaExhausted:
-                return None
+        try:
+            way = self._ways.first(None)
+        except QuotaExhausted:
+            return None
         contents, config = compose(question, None, Writing(output_tokens=SUMMARY_TOKENS), way, self._safety)
         answer = self._gemini.ask(way.model, contents, config, seconds=SUMMARY_S)
         if isinstance(answer, Failure) or not answer.candidates:
             return None
         return text_of(answer.candidates[0]).strip() or None
 
-    def _try(self, wish: _Wish, way: _Way) -> _Result:
+    def _try(self, wish: _Wish, way: Way) -> _Result:
         seconds = wish.ends_at - time.monotonic()
         if seconds <= 0:
             return ServiceUnreachable("no time left to ask Gemini")
@@ -234,11 +193,11 @@ def _listen(
             return piece
         feedback = piece.prompt_feedback
         if feedback and feedback.block_reason:
-            return AnswerRefused(f"Gemini blocked the question: {_word(feedback.block_reason)}")
+            return AnswerRefused(f"Gemini blocked the question: {reason_of(feedback.block_reason)}")
         candidate = piece.candidates[0] if piece.candidates else None
         more = text_of(candidate) if candidate else ""
         answer = _with(answer, more, piece)
-        end = _word(candidate.finish_reason) if candidate and candidate.finish_reason else ""
+        end = reason_of(candidate.finish_reason) if candidate and candidate.finish_reason else ""
         if end in REFUSING_ENDS:
             return AnswerRefused(f"Gemini blocked its answer: {end}")
         if more and hear(answer.text):
@@ -274,35 +233,25 @@ def compose(  # noqa: PLR0917
     turns: Sequence[Said],
     summary: str | None,
     writing: Writing,
-    way: _Way,
-    safety: list[types.SafetySetting],
+    way: Way,
+    safety: Mapping[str, str],
     form: Form | None = None,
 ) -> tuple[list[types.Content], types.GenerateContentConfig]:
     """Put the question together, of the fields that the model takes."""
-    family = family_of(way.model)
-    config: dict[str, Any] = {}
+    thoughts = (MORE_THINKING_TOKENS if way.roomy else THINKING_TOKENS) if family_of(way.model).thinking else 0
+    config = fields(way, writing, safety, output_tokens=(writing.output_tokens or OUTPUT_TOKENS) + thoughts)
     instruction = form.instruction if form else INSTRUCTION
-    if form and "schema" in way.refused:
-        instruction += f"\n\nAnswer with one JSON object like {form.example}, and nothing else."
-    elif form:
+    if form and way.takes("schema"):
         config |= {"response_mime_type": "application/json", "response_schema": form.schema}
+    elif form:
+        instruction += f"\n\nAnswer with one JSON object like {form.example}, and nothing else."
     if summary:
         instruction += f"\n\nWhat was said earlier in this conversation, in short:\n<summary>\n{summary}\n</summary>"
     contents = [_content(turn) for turn in turns]
-    if "system_instruction" in way.refused:
-        contents = [_content(Said("user", instruction)), _content(Said("model", "Understood.")), *contents]
-    else:
+    if way.takes("system_instruction"):
         config["system_instruction"] = instruction
-    if "safety" not in way.refused:
-        config["safety_settings"] = safety
-    if family.thinking and "thinking" not in way.refused:
-        config["thinking_config"] = family.thinking.config(least=way.roomy)
-    if family.sampling and "sampling" not in way.refused:
-        chosen = {"temperature": writing.temperature, "top_p": writing.top_p, "top_k": writing.top_k}
-        config |= {name: value for name, value in chosen.items() if value is not None}
-    if "output_tokens" not in way.refused:
-        thoughts = (MORE_THINKING_TOKENS if way.roomy else THINKING_TOKENS) if family.thinking else 0
-        config["max_output_tokens"] = min((writing.output_tokens or OUTPUT_TOKENS) + thoughts, family.output_tokens)
+    else:
+        contents = [_content(Said("user", instruction)), _content(Said("model", "Understood.")), *contents]
     return contents, types.GenerateContentConfig(**config)
 
 
@@ -311,9 +260,3 @@ def _content(turn: Said) -> types.Content:
     # Half a surrogate pair would be a 400.
     text = turn.text.encode("utf-8", "replace").decode("utf-8")
     return types.Content(role=turn.role, parts=[*files, *([types.Part(text=text)] if text else [])])
-
-
-def _word(value: Any) -> str:
-    """Name a reason; one that the SDK does not know yet is kept as it came."""
-    name = str(getattr(value, "value", value))
-    return name if re.fullmatch(r"[A-Z_]{1,60}", name) else "unnamed"

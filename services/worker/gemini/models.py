@@ -2,14 +2,13 @@
 
 import functools
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from google.genai import types
 
 from shared import chat_models
 from shared.chat_models import plain_name
-from shared.errors import QuotaExhausted, UnexpectedAnswer
 
 # Words in the names of models that generate content, but are no partners for a chat, or write no prompts.
 _OTHER_TRADES = re.compile(
@@ -64,29 +63,6 @@ def family_of(model: str) -> Family:
     )
 
 
-def next_model(usual: str, *, gone: Sequence[str], spent: Sequence[str], used_up: Callable[[str], bool]) -> str:
-    """Whom to ask instead of models that failed: the last one's successor, the usual one, one with a quota of its own.
-
-    Args:
-        usual: The owner's choice.
-        gone: Models that no longer exist, in the order in which they were asked.
-        spent: Models whose quota of the day was found used up by this very question.
-        used_up: Says so of the others.
-
-    Raises:
-        QuotaExhausted: No model that we know has anything left today.
-        UnexpectedAnswer: No model is left.
-    """
-    heir = family_of(gone[-1]).successor if gone else None
-    # Aliases such as gemini-flash-latest are no help: they share a model's quota.
-    for model in (heir, usual, *(chat_models.shipped() if spent else ())):
-        if model and model not in gone and model not in spent and not used_up(model):
-            return model
-    if spent:
-        raise QuotaExhausted("no chat model has anything left today")
-    raise UnexpectedAnswer("Gemini serves neither this chat model nor a successor")
-
-
 def cards_of(models: Iterable[types.Model]) -> dict[str, dict[str, float | None]]:
     """The cards of those models that write text, as ``shared.chat_models`` reads them, by plain name."""
     return {
@@ -102,6 +78,3 @@ def cards_of(models: Iterable[types.Model]) -> dict[str, dict[str, float | None]
 
 def _writes(name: str) -> bool:
     return not _OTHER_TRADES.search(name)
-
-
-__all__ = ["Family", "Thinking", "cards_of", "family_of", "next_model", "plain_name"]
