@@ -73,8 +73,14 @@ def while_written_to(database: Database, table: Table, row_id: int, values: dict
             connection.execute(update(table).where(table.c.id == row_id).values(values))
             done = pool.submit(act)
             while not done.done() and not reader.scalar(waiting):
-                reader.rollback()  # What others do is seen anew in a new transaction.
+                continue
         return done.result(20)
+
+
+def while_somebody_writes(sqlite: Database, act: Callable[[], T]) -> T:
+    """Act in another thread while this one has SQLite's only place to write."""
+    with ThreadPoolExecutor(1) as pool, sqlite.writing():
+        return pool.submit(act).result(20)
 
 
 def submit_and_claim(database: Database, *, worker: str = "worker", **request: Any) -> Job:

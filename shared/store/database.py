@@ -28,6 +28,11 @@ class Database:
         self._url = url
         self.is_sqlite = url.startswith("sqlite")
         self.engine = _sqlite(url) if self.is_sqlite else _postgres(url)
+        # In Postgres each statement sees what is committed by then anyway: a transaction would only cost two more
+        # round trips.
+        self._reader = self.engine.execution_options(
+            **{"g2d_reads": True} if self.is_sqlite else {"isolation_level": "AUTOCOMMIT"}
+        )
         self.on_change: Callable[[str], None] | None = None
         # SQLite takes one writer at a time, and its own waiting is a sleep that starves the unlucky: threads of
         # this process queue here instead.
@@ -55,8 +60,8 @@ class Database:
         Raises:
             StoreAway: The database does not answer.
         """
-        with _translated(), self.engine.connect() as connection:
-            yield connection.execution_options(g2d_reads=True)
+        with _translated(), self._reader.connect() as connection:
+            yield connection
 
     def tell(self, connection: Connection, job_id: int) -> None:
         """Wake whoever waits for news of this job, at the moment the transaction is committed."""

@@ -1,17 +1,18 @@
 """Whose errand is next: the oldest that may begin."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, case, exists, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Row, case, exists, or_, select, update
 from sqlalchemy.sql.dml import ReturningUpdate
 
 from shared.errands import SILENT, Errand
 from shared.jobs import State
 from shared.store import tables
 from shared.store.errands import read_errand
-from shared.store.leases import Leases, claimed, wake_waiting
+from shared.store.leases import Claim, Leases, claimed, look_around, wake_waiting
+from shared.store.line import state_is
 
 
 def _may_begin() -> ColumnElement[bool]:
@@ -23,7 +24,7 @@ def _may_begin() -> ColumnElement[bool]:
         earlier.c.id < errands.id,
         earlier.c.state.in_([State.QUEUED, State.WORKING, State.WAITING]),
     )
-    return (errands.state == State.QUEUED) & or_(errands.conversation_id.is_(None), ~under_way)
+    return state_is(State.QUEUED, of=tables.errands) & or_(errands.conversation_id.is_(None), ~under_way)
 
 
 def _claim(*, patient: bool) -> ReturningUpdate[Any]:
@@ -44,15 +45,14 @@ def _claim(*, patient: bool) -> ReturningUpdate[Any]:
     )
 
 
-# Built once: putting them together takes longer than running them.
-WAKE_WAITING = wake_waiting(tables.errands)
-CLAIM, CLAIM_PATIENTLY = _claim(patient=False), _claim(patient=True)
+NEXT = Claim(look_around(tables.errands, _may_begin()), _claim(patient=False), _claim(patient=True))
 
 
 class ErrandTurns(Leases):
     """The order of errands, and their leases."""
 
     table = tables.errands
+    wake = wake_waiting(tables.errands)
     sweep_lock = 7_362_002
 
     def claim_next(self, worker: str) -> Errand | None:
@@ -60,19 +60,14 @@ class ErrandTurns(Leases):
 
         Turns of one conversation are taken one after the other, in the order in which they were asked.
         """
-        with self._database.writing() as connection:
-            now = datetime.now(UTC)
-            connection.execute(WAKE_WAITING, {"at": now})
-            terms = self._terms(worker, now)
-            # As with jobs: what the bot is writing to at this moment must not cost its only ticket.
-            row = connection.execute(CLAIM, terms).first() or connection.execute(CLAIM_PATIENTLY, terms).first()
-            if row is None:
-                return None
-            self._tell(connection, row.id)
-            return read_errand(row)
+        row = self._claim_next(worker, NEXT)
+        return read_errand(row) if row is not None else None
 
     def _may_begin(self) -> ColumnElement[bool]:
         return _may_begin()
+
+    def _begun(self, connection: Connection, row: Row[Any], now: datetime) -> None:
+        """Nothing: what an errand comes to is written down when there is something."""
 
     def _tell(self, connection: Connection, row_id: int) -> None:
         self._database.tell_of_errand(connection, row_id)

@@ -6,12 +6,27 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar
 
-from sqlalchemy import ColumnElement, Connection, Row, Table, Update, bindparam, case, func, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Row,
+    Select,
+    Table,
+    Update,
+    bindparam,
+    case,
+    exists,
+    func,
+    select,
+    update,
+)
+from sqlalchemy.sql.dml import ReturningUpdate
 
 from shared.errors import WorkerLost
 from shared.jobs import State
 from shared.store import tables
 from shared.store.database import Database
+from shared.store.line import state_is
 
 MAX_LOSSES = 3  # what took so many workers along is given up, with an explanation
 AT_ONCE = 200  # rows brought back in one sweep's statement
@@ -32,6 +47,15 @@ class Sweep:
     lost: int = 0
 
 
+def look_around(table: Table, may_begin: ColumnElement[bool]) -> Select[bool, bool]:
+    """The statement that asks whether the time of anything waiting has come, and whether anything can be claimed.
+
+    Takes ``at``, the present. Most claims come when there is nothing: they need neither a transaction nor a lock.
+    """
+    time_has_come = exists().where(state_is(State.WAITING, of=table), table.c.not_before <= bindparam("at"))
+    return select(time_has_come, exists().where(may_begin))
+
+
 def wake_waiting(table: Table) -> Update:
     """The statement that queues what has waited long enough; takes ``at``, the present."""
     due = (
@@ -44,7 +68,7 @@ def wake_waiting(table: Table) -> Update:
 
 
 def claimed(table: Table) -> dict[str, Any]:
-    """What a claim writes into its row; takes the terms of ``Leases._terms``."""
+    """What a claim writes into its row; takes ``holder``, ``lease``, ``at`` and ``end``."""
     return {
         "state": State.WORKING,
         "worker": bindparam("holder"),
@@ -56,15 +80,34 @@ def claimed(table: Table) -> dict[str, Any]:
     }
 
 
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """The statements of a claim. Built once: putting them together takes longer than running them.
+
+    Attributes:
+        look: ``look_around``, for what this claim may take.
+        quick: Claims the next row, and passes over those that somebody writes to: mostly they are another worker's
+            by now.
+        patient: Waits for them. It may be the bot that notes which status message a job has: then the job's only
+            ticket must not be spent on it.
+    """
+
+    look: Select[bool, bool]
+    quick: ReturningUpdate[Any]
+    patient: ReturningUpdate[Any]
+
+
 class Leases(ABC):
     """The leases on the rows of one table, one transaction a method.
 
     Attributes:
         table: Where the rows stand.
+        wake: ``wake_waiting``, built once.
         sweep_lock: Any number that nobody else uses as an advisory lock in this database.
     """
 
     table: ClassVar[Table]
+    wake: ClassVar[Update]
     sweep_lock: ClassVar[int]
 
     def __init__(self, database: Database, *, lease: timedelta, deadline: timedelta) -> None:
@@ -72,6 +115,23 @@ class Leases(ABC):
         self._database = database
         self._lease = lease
         self._deadline = deadline
+
+    def _claim_next(self, worker: str, claim: Claim) -> Row[Any] | None:
+        with self._database.reading() as connection:
+            is_waiting, may_begin = connection.execute(claim.look, {"at": datetime.now(UTC)}).one()
+        if not is_waiting and not may_begin:
+            return None
+        with self._database.writing() as connection:
+            # Not before: while this waited to write, somebody may have asked for the very row that it claims.
+            now = datetime.now(UTC)
+            if is_waiting:
+                connection.execute(self.wake, {"at": now})
+            terms = {"at": now, "holder": worker, "lease": now + self._lease, "end": now + self._deadline}
+            row = connection.execute(claim.quick, terms).first() or connection.execute(claim.patient, terms).first()
+            if row is not None:
+                self._begun(connection, row, now)
+                self._tell(connection, row.id)
+            return row
 
     def renew(self, worker: str, ids: Collection[int]) -> int:
         """Keep the rows that a living worker has in hand its own; returns how many still are.
@@ -108,7 +168,7 @@ class Leases(ABC):
         with self._database.writing() as connection:
             if not self._database.alone(connection, self.sweep_lock):
                 return None
-            connection.execute(wake_waiting(self.table), {"at": now})
+            connection.execute(self.wake, {"at": now})
             rows = self._take_back(connection, now)
             self._put_right(connection, [row.id for row in rows if row.state == State.FAILED], now)
             due = select(self.table.c.id).where(self._may_begin()).limit(most_due)
@@ -146,13 +206,13 @@ class Leases(ABC):
             self._tell(connection, row.id)
         return rows
 
-    def _terms(self, worker: str, now: datetime) -> dict[str, Any]:
-        """What a claim's statement takes."""
-        return {"at": now, "holder": worker, "lease": now + self._lease, "end": now + self._deadline}
-
     @abstractmethod
     def _may_begin(self) -> ColumnElement[bool]:
         """Whether a row could be claimed."""
+
+    @abstractmethod
+    def _begun(self, connection: Connection, row: Row[Any], now: datetime) -> None:
+        """Write down what else begins with a claim."""
 
     @abstractmethod
     def _tell(self, connection: Connection, row_id: int) -> None:

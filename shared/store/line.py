@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, func, literal_column, select, update
+from sqlalchemy import ColumnElement, Connection, and_, bindparam, exists, func, literal_column, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from shared.errors import GroupQueueFull, QueueFull
@@ -43,6 +43,14 @@ UNDER_WAY = (State.HELD, *IN_FLIGHT)
 
 _jobs = tables.jobs.c
 ALONE = _jobs.batch_id.is_(None)
+
+# Most people have nothing that could be let in, and every job's end asks.
+ANY_HELD = select(
+    or_(
+        exists().where(_jobs.user_id == bindparam("whose"), state_is(State.HELD), ALONE),
+        exists().where(tables.batches.c.user_id == bindparam("whose"), tables.batches.c.state == "running"),
+    )
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +169,7 @@ class Line:
         person = connection.execute(
             select(users.last_turn, users.last_batch_turn).where(users.id == user_id).with_for_update()
         ).first()
-        if person is None:
+        if person is None or not connection.scalar(ANY_HELD, {"whose": user_id}):
             return 0
         standing = _standing(connection, user_id)
         cost = self.shares.cost(user_id, in_batch=False)

@@ -1,10 +1,10 @@
 """Whose turn it is: jobs are claimed in the order of the line."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, ScalarSelect, case, func, select, update
+from sqlalchemy import ColumnElement, Connection, Row, ScalarSelect, case, func, select, update
 from sqlalchemy.sql.dml import ReturningUpdate
 
 from shared.jobs import Job, Stage, State
@@ -12,9 +12,14 @@ from shared.shares import Shares
 from shared.store import tables
 from shared.store.database import Database
 from shared.store.jobs import reached
-from shared.store.leases import Leases, claimed, wake_waiting
+from shared.store.leases import Claim, Leases, claimed, look_around, wake_waiting
 from shared.store.line import Line, state_is
 from shared.store.rows import read_job
+
+
+def _may_begin(*, alone: bool) -> ColumnElement[bool]:
+    queued = state_is(State.QUEUED)
+    return queued & tables.jobs.c.batch_id.is_(None) if alone else queued
 
 
 def _claim(*, alone: bool, patient: bool = False) -> ReturningUpdate[Any]:
@@ -24,10 +29,9 @@ def _claim(*, alone: bool, patient: bool = False) -> ReturningUpdate[Any]:
         patient: Wait for rows that others are writing to, instead of passing them over.
     """
     jobs = tables.jobs.c
-    queued = state_is(State.QUEUED)
     next_in_line = (
         select(jobs.id)
-        .where(queued & jobs.batch_id.is_(None) if alone else queued)
+        .where(_may_begin(alone=alone))
         .order_by(jobs.turn, jobs.id)
         .limit(1)
         .with_for_update(skip_locked=not patient)
@@ -52,16 +56,22 @@ def _lowest_turn() -> ScalarSelect[Any]:
     return select(func.min(queued.c.turn)).where(state_is(State.QUEUED, of=queued)).scalar_subquery()
 
 
-# Built once: putting them together takes longer than running them.
-WAKE_WAITING = wake_waiting(tables.jobs)
-CLAIM, CLAIM_PATIENTLY = _claim(alone=False), _claim(alone=False, patient=True)
-CLAIM_ALONE, CLAIM_ALONE_PATIENTLY = _claim(alone=True), _claim(alone=True, patient=True)
+def _statements(*, alone: bool) -> Claim:
+    return Claim(
+        look_around(tables.jobs, _may_begin(alone=alone)),
+        _claim(alone=alone),
+        _claim(alone=alone, patient=True),
+    )
+
+
+ANY, ALONE = _statements(alone=False), _statements(alone=True)
 
 
 class Turns(Leases):
     """The order of jobs, and their leases."""
 
     table = tables.jobs
+    wake = wake_waiting(tables.jobs)
     sweep_lock = 7_362_001
 
     def __init__(
@@ -77,23 +87,14 @@ class Turns(Leases):
         Args:
             alone: Pass over the pictures of batches.
         """
-        with self._database.writing() as connection:
-            # Not before: while this waited to write, somebody may have asked for the very job that it claims.
-            now = datetime.now(UTC)
-            connection.execute(WAKE_WAITING, {"at": now})
-            terms = self._terms(worker, now)
-            # A row that somebody writes to is passed over first, for mostly it is another worker's by now. But it may
-            # be the bot that notes which status message a job has: then the job's only ticket must not be spent on it.
-            quick, patient = (CLAIM_ALONE, CLAIM_ALONE_PATIENTLY) if alone else (CLAIM, CLAIM_PATIENTLY)
-            row = connection.execute(quick, terms).first() or connection.execute(patient, terms).first()
-            if row is None:
-                return None
-            reached(connection, row.id, Stage(row.stage), now)
-            self._tell(connection, row.id)
-            return read_job(row)
+        row = self._claim_next(worker, ALONE if alone else ANY)
+        return read_job(row) if row is not None else None
 
     def _may_begin(self) -> ColumnElement[bool]:
-        return state_is(State.QUEUED)
+        return _may_begin(alone=False)
+
+    def _begun(self, connection: Connection, row: Row[Any], now: datetime) -> None:
+        reached(connection, row.id, Stage(row.stage), now)
 
     def _tell(self, connection: Connection, row_id: int) -> None:
         self._database.tell(connection, row_id)

@@ -19,6 +19,7 @@ from builders import (
     submit,
     submit_and_claim,
     turns_of,
+    while_somebody_writes,
     while_written_to,
 )
 from hypothesis import HealthCheck, given, settings
@@ -36,6 +37,9 @@ from shared.store.turns import Turns
 class TestFairness:
     def test_without_work_there_is_no_turn(self, database: Database) -> None:
         assert turns_of(database).claim_next("worker") is None
+
+    def test_to_find_no_work_nobody_has_to_wait_for_those_who_write(self, sqlite: Database) -> None:
+        assert while_somebody_writes(sqlite, lambda: turns_of(sqlite).claim_next("worker")) is None
 
     def test_one_persons_jobs_come_in_the_order_of_asking(self, database: Database) -> None:
         asked = [submit(database).id for _ in range(10)]
