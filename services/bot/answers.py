@@ -6,7 +6,6 @@ longer than a message, is sent anew, and written down message by message.
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping
 from html import unescape
 
 from telegram import Bot, InlineKeyboardMarkup
@@ -14,104 +13,42 @@ from telegram.error import BadRequest, ChatMigrated, Forbidden, RetryAfter, Tele
 
 from services.bot import answer_messages, keyboards
 from services.bot.answer_messages import messages_of
+from services.bot.carrier import Carrier
 from services.bot.delivery import MAX_REFUSALS, UNREACHABLE
 from services.bot.descriptions import under_description, write_description
 from services.bot.formatting import Piece, pieces
 from services.bot.growing import Growing
 from services.bot.locales import say
-from services.bot.news import wait_for_news
 from shared.errands import Errand, Kind
-from shared.errors import StoreAway
 from shared.jobs import State
+from shared.store.errand_outbox import ErrandOutbox
 from shared.store.errands import Errands
 
 log = logging.getLogger(__name__)
 
-AT_ONCE = 20
-LOOK_EVERY_S = 2.0  # a wake-up may get lost
-FINISH_S = 30.0
 MAX_PAUSE_S = 300.0
 
-Deliver = Callable[[Errand], Awaitable[None]]
 
+class Answers(Carrier[Errand]):
+    """Brings answers home."""
 
-class Answers:
-    """Brings errands home, each kind in its way."""
+    at_once = 20
+    finish_s = 30.0
+    what = "errand"
 
-    def __init__(
-        self, bot: Bot, bot_id: int, errands: Errands, growing: Growing, others: Mapping[Kind, Deliver] | None = None
-    ) -> None:
-        """Deliver for the bot with this id.
-
-        Args:
-            others: How errands get home whose answer is no message. Each notes by itself that it was delivered.
-        """
+    def __init__(self, bot: Bot, bot_id: int, outbox: ErrandOutbox, errands: Errands, growing: Growing) -> None:
+        """Deliver for the bot with this id."""
+        super().__init__()
         self._bot = bot
         self._bot_id = bot_id
+        self._outbox = outbox
         self._errands = errands
-        self._deliver_by: dict[Kind, Deliver] = {
-            Kind.CHAT: self._deliver_answer,
-            Kind.DESCRIBE: self._deliver_answer,
-            **(others or {}),
-        }
         self._growing = growing
-        self._news = asyncio.Event()
-        self._under_way: set[asyncio.Task[None]] = set()
 
-    def changed(self, errand_id: int) -> None:  # noqa: ARG002 - the news is the same whichever it was
-        """Take note that an errand changed."""
-        self._growing.changed()
-        self._news.set()
-
-    async def empty_outbox(self) -> None:
-        """Bring home whatever ends. Runs until cancelled; ``finish`` waits for what it began."""
-        while True:
-            self._news.clear()
-            found = 0
-            try:
-                found = await self._begin_some()
-            except StoreAway:
-                log.warning("no answers delivered: the database is away")
-            if not found:
-                await wait_for_news(self._news, LOOK_EVERY_S)
-
-    async def finish(self) -> None:
-        """Let deliveries under way end."""
-        if self._under_way:
-            await asyncio.wait(self._under_way, timeout=FINISH_S)
-
-    def release(self) -> None:
-        """Take over what a process that died had claimed. Only one process polls for a bot."""
-        self._errands.release_deliveries(self._bot_id)
-
-    async def _begin_some(self) -> int:
-        room = AT_ONCE - len(self._under_way)
-        if room <= 0:
-            await asyncio.wait(self._under_way, return_when=asyncio.FIRST_COMPLETED)
-            return 1
-        errands = await asyncio.to_thread(
-            self._errands.claim_delivery, self._bot_id, most=room, kinds=tuple(self._deliver_by)
-        )
-        for errand in errands:
-            task = asyncio.create_task(self._deliver(errand))
-            self._under_way.add(task)
-            task.add_done_callback(self._ended)
-        return len(errands)
-
-    def _ended(self, task: "asyncio.Task[None]") -> None:
-        self._under_way.discard(task)
-        self._news.set()
+    def _claim(self, most: int) -> list[Errand]:
+        return self._outbox.claim(self._bot_id, most=most)
 
     async def _deliver(self, errand: Errand) -> None:
-        try:
-            await self._deliver_by[errand.kind](errand)
-        except StoreAway:
-            log.warning("answer left for later: the database is away", extra={"errand_id": errand.id})
-        except Exception:
-            # The delivery's outer door: the lease runs out, and somebody tries again.
-            log.exception("answer not delivered", extra={"errand_id": errand.id})
-
-    async def _deliver_answer(self, errand: Errand) -> None:
         await self._growing.let_end(errand.id)
         # Its message may have been written down since it was claimed.
         now = await asyncio.to_thread(self._errands.read, errand.id)
@@ -124,7 +61,7 @@ class Answers:
             # The errand has moved along; the next claim finds it under the new id.
             await self._later(errand, 0)
         except Forbidden:
-            await asyncio.to_thread(self._errands.delivered, errand.id)
+            await asyncio.to_thread(self._outbox.delivered, errand.id)
         except BadRequest as error:
             gone = any(text in error.message.lower() for text in UNREACHABLE)
             log.log(
@@ -133,7 +70,7 @@ class Answers:
                 extra={"errand_id": errand.id, "error": error.message},
             )
             if gone or errand.delivery_tries >= MAX_REFUSALS:
-                await asyncio.to_thread(self._errands.delivered, errand.id)
+                await asyncio.to_thread(self._outbox.delivered, errand.id)
             else:
                 await self._later(errand, _pause(errand))
         except TelegramError as error:
@@ -141,7 +78,7 @@ class Answers:
             await self._later(errand, _pause(errand))
 
     async def _later(self, errand: Errand, seconds: float) -> None:
-        await asyncio.to_thread(self._errands.not_sent, errand.id, retry_after_s=seconds)
+        await asyncio.to_thread(self._outbox.not_sent, errand.id, retry_after_s=seconds)
         asyncio.get_running_loop().call_later(seconds, self._news.set)
 
     async def _say_all(self, errand: Errand) -> None:
@@ -158,7 +95,7 @@ class Answers:
                 *messages[place + 1 :],
             ]
             await asyncio.to_thread(self._errands.keep_shown, errand.id, {"messages": messages})
-        await asyncio.to_thread(self._errands.delivered, errand.id)
+        await asyncio.to_thread(self._outbox.delivered, errand.id)
         self._growing.keep_distance(errand)
         log.info("answered", extra={"errand_id": errand.id, "state": str(errand.state), "messages": len(messages)})
 

@@ -67,6 +67,7 @@ from shared.store.albums import Albums
 from shared.store.batches import Batches
 from shared.store.conversations import Conversations
 from shared.store.database import Database
+from shared.store.errand_outbox import ErrandOutbox
 from shared.store.errands import Errands
 from shared.store.jobs import Jobs
 from shared.store.keys import Keys
@@ -141,7 +142,8 @@ class Bot:
         self._add_batches(batch)
         errands = Errands(database)
         self._growing = Growing(bot, self._bot_id, errands, limit)
-        self._answers = Answers(bot, self._bot_id, errands, self._growing)
+        self._errand_outbox = ErrandOutbox(database)
+        self._answers = Answers(bot, self._bot_id, self._errand_outbox, errands, self._growing)
         chat = Chat(
             errands,
             Conversations(database),
@@ -195,7 +197,7 @@ class Bot:
     def _rounds(self) -> list[Round]:
         application = self._application
         return [
-            partial(wakeups.listen, self._database, self._heard, self._answers.changed),
+            partial(wakeups.listen, self._database, self._heard, self._heard_of_errand),
             self._status.keep_true,
             self._status.keep_acting,
             self._delivery.empty_outbox,
@@ -213,11 +215,15 @@ class Bot:
         self._status.changed(job_id)
         self._delivery.changed()
 
+    def _heard_of_errand(self, errand_id: int) -> None:  # noqa: ARG002 - the news is the same whichever it was
+        self._growing.changed()
+        self._answers.changed()
+
     def _take_over(self) -> None:
         # Telegram lets one process poll: whoever held deliveries before us is gone.
         self._outbox.release_all(self._bot_id)
         self._batches.release_all(self._bot_id)
-        self._answers.release()
+        self._errand_outbox.release_all(self._bot_id)
 
     def _add_settings(self, settings: Settings) -> None:
         new = filters.UpdateType.MESSAGE

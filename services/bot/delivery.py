@@ -11,10 +11,9 @@ from telegram.error import BadRequest, ChatMigrated, Forbidden, NetworkError, Re
 
 from services.bot import keyboards
 from services.bot.captions import write_caption, write_choice
+from services.bot.carrier import Carrier
 from services.bot.handlers.addresses import reply_to
 from services.bot.locales import say
-from services.bot.news import wait_for_news
-from shared.errors import StoreAway
 from shared.images import Images
 from shared.jobs import Job, Stage, State
 from shared.store.jobs import Jobs
@@ -22,9 +21,6 @@ from shared.store.outbox import Outbox
 
 log = logging.getLogger(__name__)
 
-AT_ONCE = 30
-COALESCE_S = 0.03  # jobs that end together are claimed together
-LOOK_EVERY_S = 2.0  # a wake-up may get lost
 MAX_PHOTO_BYTES = 10 * 1024 * 1024
 UPLOAD_S = 60.0
 MAX_PAUSE_S = 300.0
@@ -37,71 +33,30 @@ UNREACHABLE = ("chat not found", "not enough rights", "have no rights", "peer_id
 T = TypeVar("T")
 
 
-class Delivery:
-    """Carries home what ended, each exactly once as far as Telegram lets us know."""
+class Delivery(Carrier[Job]):
+    """Carries home pictures and apologies, each exactly once as far as Telegram lets us know."""
+
+    at_once = 30
+    finish_s = UPLOAD_S
+    what = "job"
 
     def __init__(
         self, bot: Bot, bot_id: int, outbox: Outbox, jobs: Jobs, images: Images, *, default_model: str
     ) -> None:
         """Deliver for the bot with this id; ``default_model`` paints what names no model."""
+        super().__init__()
         self._bot = bot
         self._bot_id = bot_id
         self._outbox = outbox
         self._jobs = jobs
         self._images = images
         self._default_model = default_model
-        self._news = asyncio.Event()
-        self._under_way: set[asyncio.Task[None]] = set()
 
-    def changed(self) -> None:
-        """Take note that the outbox may have something."""
-        self._news.set()
-
-    async def empty_outbox(self) -> None:
-        """Deliver whatever comes. Runs until cancelled; ``finish`` waits for what it began."""
-        while True:
-            self._news.clear()
-            found = 0
-            try:
-                found = await self._begin_some()
-            except StoreAway:
-                log.warning("nothing delivered: the database is away")
-            if not found:
-                await wait_for_news(self._news, LOOK_EVERY_S)
-                await asyncio.sleep(COALESCE_S)
-
-    async def finish(self) -> None:
-        """Let deliveries under way end."""
-        if self._under_way:
-            await asyncio.wait(self._under_way, timeout=UPLOAD_S)
-
-    async def _begin_some(self) -> int:
-        room = AT_ONCE - len(self._under_way)
-        if room <= 0:
-            await asyncio.wait(self._under_way, return_when=asyncio.FIRST_COMPLETED)
-            return 1
-        jobs = await asyncio.to_thread(self._outbox.claim, self._bot_id, most=room)
-        for job in jobs:
-            task = asyncio.create_task(self._deliver(job))
-            self._under_way.add(task)
-            task.add_done_callback(self._ended)
-        return len(jobs)
-
-    def _ended(self, task: "asyncio.Task[None]") -> None:
-        self._under_way.discard(task)
-        self._news.set()
+    def _claim(self, most: int) -> list[Job]:
+        return self._outbox.claim(self._bot_id, most=most)
 
     async def _deliver(self, job: Job) -> None:
-        try:
-            if job.sending_before is None:
-                await self._send(job)
-            else:
-                await self._look_and_send(job)
-        except StoreAway:
-            log.warning("delivery left for later: the database is away", extra={"job_id": job.id})
-        except Exception:
-            # The delivery's outer door: the lease runs out, and somebody tries again.
-            log.exception("delivery failed unexpectedly", extra={"job_id": job.id})
+        await (self._send(job) if job.sending_before is None else self._look_and_send(job))
 
     async def _look_and_send(self, job: Job) -> None:
         """Send what may have been sent before, unless it was."""

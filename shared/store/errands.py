@@ -1,11 +1,10 @@
 """The record of every errand: asked by the bot, run by the worker that holds its lease, brought home by the bot."""
 
-from collections.abc import Collection
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, case, or_, select, update
+from sqlalchemy import Row, bindparam, case, select, update
 
 from shared.errands import SILENT, Errand, Kind
 from shared.jobs import ENDED, Address, Sender, State, Writing
@@ -14,7 +13,6 @@ from shared.store.database import Database
 from shared.store.jobs import LostTurn
 from shared.store.line import insert_new
 
-DELIVERY_LEASE = timedelta(seconds=90)  # longer than the longest answer takes to send, flood waits included
 UNBEGUN = (State.QUEUED, State.WAITING)
 
 CARRY_ON = update(tables.errands).where(
@@ -189,7 +187,7 @@ class Errands:
             self._database.tell_of_errand(connection, errand.id)
             return row
 
-    # The way home
+    # While it grows
 
     def streaming(self, bot_id: int, *, most: int = 500) -> list[Errand]:
         """This bot's questions that are asked and not answered yet, oldest first."""
@@ -226,64 +224,6 @@ class Errands:
                 .values(shown=shown)
             )
             return kept.rowcount == 1
-
-    def claim_delivery(self, bot_id: int, *, most: int, kinds: Collection[Kind] = tuple(Kind)) -> list[Errand]:
-        """Take errands of these kinds that have ended and are to be brought home now, oldest first."""
-        now = datetime.now(UTC)
-        errands = tables.errands.c
-        due = (
-            select(errands.id)
-            .where(
-                errands.delivered_at.is_(None),
-                errands.bot_id == bot_id,
-                errands.state.in_([str(state) for state in sorted(ENDED)]),
-                errands.kind.in_([str(kind) for kind in kinds]),
-                or_(errands.delivery_lease_until.is_(None), errands.delivery_lease_until < now),
-                or_(errands.delivery_not_before.is_(None), errands.delivery_not_before <= now),
-            )
-            .order_by(errands.id)
-            .limit(most)
-            .with_for_update(skip_locked=True)
-        )
-        with self._database.writing() as connection:
-            rows = connection.execute(
-                update(tables.errands)
-                .where(errands.id.in_(due))
-                .values(delivery_lease_until=now + DELIVERY_LEASE, delivery_tries=errands.delivery_tries + 1)
-                .returning(tables.errands)
-            ).all()
-        return sorted((read_errand(row) for row in rows), key=lambda errand: errand.id)
-
-    def delivered(self, errand_id: int, *, shown: Any = None) -> None:
-        """It is in the chat, or the chat can't be reached any more."""
-        with self._database.writing() as connection:
-            self._set(connection, errand_id, delivered_at=datetime.now(UTC), delivery_lease_until=None)
-            if shown is not None:
-                self._set(connection, errand_id, shown=shown)
-
-    def not_sent(self, errand_id: int, *, retry_after_s: float) -> None:
-        """Telegram did not take all of it: try again later."""
-        with self._database.writing() as connection:
-            self._set(
-                connection,
-                errand_id,
-                delivery_lease_until=None,
-                delivery_not_before=datetime.now(UTC) + timedelta(seconds=retry_after_s),
-            )
-
-    def release_deliveries(self, bot_id: int) -> None:
-        """Free what a bot process that died had claimed, when no other can be alive."""
-        with self._database.writing() as connection:
-            connection.execute(
-                update(tables.errands)
-                .where(tables.errands.c.bot_id == bot_id, tables.errands.c.delivered_at.is_(None))
-                .where(tables.errands.c.delivery_lease_until.is_not(None))
-                .values(delivery_lease_until=None)
-            )
-
-    @staticmethod
-    def _set(connection: Connection, errand_id: int, **values: object) -> None:
-        connection.execute(update(tables.errands).where(tables.errands.c.id == errand_id).values(**values))
 
 
 def storable(text: str) -> str:

@@ -11,6 +11,7 @@ from shared.jobs import Address, Sender, State
 from shared.store import tables
 from shared.store.albums import LONGEST, Albums, Place
 from shared.store.database import Database
+from shared.store.errand_outbox import ErrandOutbox
 from shared.store.errand_turns import ErrandTurns
 from shared.store.errands import Errands
 
@@ -124,7 +125,7 @@ def test_no_file_at_all_is_no_question_until_one_comes(database: Database) -> No
     albums.bring(errand.id, 12, None)
     let_time_pass(database)
     assert claim(database) is None
-    assert Errands(database).claim_delivery(BOT, most=10) == []
+    assert ErrandOutbox(database).claim(BOT, most=10) == []
 
     assert albums.join(errand.id, 13, words()) is Place.HERE
     albums.bring(errand.id, 13, a_file(13))

@@ -14,6 +14,7 @@ from shared.jobs import Address, Sender, State, Writing
 from shared.store import tables
 from shared.store.conversations import Conversations
 from shared.store.database import Database
+from shared.store.errand_outbox import ErrandOutbox
 from shared.store.errand_turns import ErrandTurns
 from shared.store.errands import Errands
 from shared.store.jobs import LostTurn
@@ -197,7 +198,7 @@ class TestTurns:
 
         ended = read(database, asked)
         assert (ended.state, ended.reason) == (State.FAILED, "worker_lost")
-        assert len(Errands(database).claim_delivery(BOT, most=5)) == (kind is Kind.CHAT)
+        assert len(ErrandOutbox(database).claim(BOT, most=5)) == (kind is Kind.CHAT)
 
     def test_a_worker_that_stops_gives_back_its_own(self, database: Database) -> None:
         ask(database)
@@ -240,33 +241,33 @@ class TestTheWayHome:
     def test_an_answer_is_claimed_once_and_delivered(self, database: Database) -> None:
         done = answer(database, "hello there")
 
-        claimed = Errands(database).claim_delivery(BOT, most=5)
+        claimed = ErrandOutbox(database).claim(BOT, most=5)
         assert [(errand.id, errand.answer, errand.delivery_tries) for errand in claimed] == [
             (done.id, "hello there", 1)
         ]
-        assert Errands(database).claim_delivery(BOT, most=5) == []
+        assert ErrandOutbox(database).claim(BOT, most=5) == []
 
-        Errands(database).delivered(done.id, shown=[{"message_id": 4}])
-        Errands(database).release_deliveries(BOT)
-        assert Errands(database).claim_delivery(BOT, most=5) == []
+        ErrandOutbox(database).delivered(done.id, shown=[{"message_id": 4}])
+        ErrandOutbox(database).release_all(BOT)
+        assert ErrandOutbox(database).claim(BOT, most=5) == []
         assert read(database, done).shown == [{"message_id": 4}]
 
     def test_what_was_not_sent_comes_again_when_it_is_due(self, database: Database) -> None:
         done = answer(database)
-        Errands(database).claim_delivery(BOT, most=5)
+        ErrandOutbox(database).claim(BOT, most=5)
 
-        Errands(database).not_sent(done.id, retry_after_s=3600)
-        assert Errands(database).claim_delivery(BOT, most=5) == []
+        ErrandOutbox(database).not_sent(done.id, retry_after_s=3600)
+        assert ErrandOutbox(database).claim(BOT, most=5) == []
 
-        Errands(database).not_sent(done.id, retry_after_s=-1)
-        assert [errand.delivery_tries for errand in Errands(database).claim_delivery(BOT, most=5)] == [2]
+        ErrandOutbox(database).not_sent(done.id, retry_after_s=-1)
+        assert [errand.delivery_tries for errand in ErrandOutbox(database).claim(BOT, most=5)] == [2]
 
-    def test_each_carrier_takes_its_own_kinds_and_bots(self, database: Database) -> None:
+    def test_each_bot_takes_its_own_oldest_first(self, database: Database) -> None:
         chat, described = answer(database), answer(database, kind=Kind.DESCRIBE)
 
-        assert Errands(database).claim_delivery(BOT + 1, most=5) == []
-        assert [e.id for e in Errands(database).claim_delivery(BOT, most=5, kinds=[Kind.DESCRIBE])] == [described.id]
-        assert [e.id for e in Errands(database).claim_delivery(BOT, most=5)] == [chat.id]
+        assert ErrandOutbox(database).claim(BOT + 1, most=5) == []
+        assert [errand.id for errand in ErrandOutbox(database).claim(BOT, most=1)] == [chat.id]
+        assert [errand.id for errand in ErrandOutbox(database).claim(BOT, most=5)] == [described.id]
 
     def test_what_is_being_said_is_streaming_until_it_ends(self, database: Database) -> None:
         ask(database)
@@ -277,7 +278,7 @@ class TestTheWayHome:
         assert Errands(database).keep_shown(errand.id, [1, "Once"])
         Errands(database).finish(errand, answer="Once more")
         assert Errands(database).streaming(BOT) == []
-        Errands(database).delivered(errand.id)
+        ErrandOutbox(database).delivered(errand.id)
         assert not Errands(database).keep_shown(errand.id, [1, "Once more"])
 
     def test_an_answer_may_hold_what_no_database_takes(self, database: Database) -> None:

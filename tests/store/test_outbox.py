@@ -5,14 +5,15 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from builders import BOT, claim, submit, submit_and_claim, submit_and_fail, submit_and_finish
+from builders import BOT, claim, submit, submit_and_claim, submit_and_fail, submit_and_finish, while_somebody_writes
 from sqlalchemy import select, update
 
 from shared.jobs import Address, Request, Sender
 from shared.store import tables
 from shared.store.database import Database
+from shared.store.deliveries import LEASE
 from shared.store.jobs import Jobs
-from shared.store.outbox import LEASE, Outbox
+from shared.store.outbox import Outbox
 
 
 @pytest.fixture
@@ -43,6 +44,11 @@ class TestClaim:
         submit(database)
 
         assert ids(outbox) == []
+
+    def test_to_find_nothing_nobody_has_to_wait_for_those_who_write(self, sqlite: Database) -> None:
+        submit_and_claim(sqlite)
+
+        assert while_somebody_writes(sqlite, lambda: ids(Outbox(sqlite))) == []
 
     def test_every_bot_delivers_its_own(self, database: Database, outbox: Outbox) -> None:
         submit_and_finish(database, bot=43)

@@ -1,0 +1,86 @@
+"""What ended and has not reached its chat yet, jobs and errands alike: claimed, sent, and done with or tried again."""
+
+from abc import ABC
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any, ClassVar
+
+from sqlalchemy import ColumnElement, Row, Select, Table, Update, bindparam, or_, select, update
+from sqlalchemy.sql.dml import ReturningUpdate
+
+from shared.jobs import State
+from shared.store.database import Database
+from shared.store.line import state_is
+
+LEASE = timedelta(seconds=90)  # longer than the longest upload and the longest answer take, flood waits included
+
+
+def due_for(table: Table, *conditions: ColumnElement[bool]) -> Select[Any]:
+    """The ids of what ended and may be brought home now; takes ``bot`` and ``at``, the present."""
+    columns = table.c
+    return select(columns.id).where(
+        # In the words of the index.
+        state_is(State.FINISHED, State.FAILED, State.CANCELLED, of=table),
+        columns.delivered_at.is_(None),
+        columns.bot_id == bindparam("bot"),
+        or_(columns.delivery_lease_until.is_(None), columns.delivery_lease_until < bindparam("at")),
+        or_(columns.delivery_not_before.is_(None), columns.delivery_not_before <= bindparam("at")),
+        *conditions,
+    )
+
+
+def claim_of(table: Table, due: Select[Any], **values: Any) -> ReturningUpdate[Any]:
+    """The statement that claims the first ``most`` of what is due, and writes these values as well."""
+    first = due.limit(bindparam("most")).with_for_update(skip_locked=True)
+    return (
+        update(table)
+        .where(table.c.id.in_(first))
+        .values(delivery_lease_until=bindparam("until"), delivery_tries=table.c.delivery_tries + 1, **values)
+        .returning(table)
+    )
+
+
+class Deliveries(ABC):
+    """The deliveries of one table, one transaction a method; any bot process may claim any of them.
+
+    Attributes:
+        table: Where the rows stand.
+        due: ``due_for`` it, in the order to deliver. Built once: putting it together takes longer than running it.
+        claiming: ``claim_of`` that.
+    """
+
+    table: ClassVar[Table]
+    due: ClassVar[Select[Any]]
+    claiming: ClassVar[ReturningUpdate[Any]]
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def release_all(self, bot_id: int) -> None:
+        """Free what a bot process that died had claimed, when no other can be alive."""
+        columns = self.table.c
+        with self._database.writing() as connection:
+            connection.execute(
+                update(self.table)
+                .where(columns.bot_id == bot_id, columns.delivered_at.is_(None))
+                .where(columns.delivery_lease_until.is_not(None))
+                .values(delivery_lease_until=None)
+            )
+
+    def _claim(self, bot_id: int, most: int) -> Sequence[Row[Any]]:
+        now = datetime.now(UTC)
+        terms = {"bot": bot_id, "at": now}
+        # Every change of any row makes a bot look here, and mostly nothing has ended: then nothing is locked.
+        with self._database.reading() as connection:
+            if connection.execute(self.due.limit(1), terms).first() is None:
+                return []
+        with self._database.writing() as connection:
+            return connection.execute(self.claiming, terms | {"most": most, "until": now + LEASE}).all()
+
+    def _again_in(self, row_id: int, seconds: float, **values: Any) -> None:
+        later = datetime.now(UTC) + timedelta(seconds=seconds)
+        with self._database.writing() as connection:
+            connection.execute(self._of(row_id).values(delivery_lease_until=None, delivery_not_before=later, **values))
+
+    def _of(self, row_id: int) -> Update:
+        return update(self.table).where(self.table.c.id == row_id)

@@ -1,0 +1,31 @@
+"""The way home of answers."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from shared.errands import Errand
+from shared.store import tables
+from shared.store.deliveries import Deliveries, claim_of, due_for
+from shared.store.errands import read_errand
+
+
+class ErrandOutbox(Deliveries):
+    """The deliveries of errands."""
+
+    table = tables.errands
+    due = due_for(tables.errands).order_by(tables.errands.c.id)
+    claiming = claim_of(tables.errands, due)
+
+    def claim(self, bot_id: int, *, most: int) -> list[Errand]:
+        """Take errands that have ended and are to be brought home now, oldest first."""
+        return sorted((read_errand(row) for row in self._claim(bot_id, most)), key=lambda errand: errand.id)
+
+    def not_sent(self, errand_id: int, *, retry_after_s: float) -> None:
+        """Telegram did not take all of it: try again later."""
+        self._again_in(errand_id, retry_after_s)
+
+    def delivered(self, errand_id: int, *, shown: Any = None) -> None:
+        """It is in the chat, or the chat can't be reached any more."""
+        done = {"delivered_at": datetime.now(UTC), "delivery_lease_until": None}
+        with self._database.writing() as connection:
+            connection.execute(self._of(errand_id).values(**done, **({} if shown is None else {"shown": shown})))
