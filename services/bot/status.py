@@ -4,6 +4,7 @@ import asyncio
 import logging
 import math
 from collections.abc import Sequence
+from itertools import islice
 
 from telegram import Bot
 from telegram.constants import ChatAction, ParseMode
@@ -24,6 +25,7 @@ log = logging.getLogger(__name__)
 PRIVATE_PAUSE_S = 1.0  # between two edits in one chat; Telegram's limit is about one message a second,
 GROUP_PAUSE_S = 3.0  # and 20 a minute in a group
 EDITS_AT_ONCE = 10
+READ_AT_ONCE = 2 * EDITS_AT_ONCE  # of those that changed: the others would be read again before they are edited
 MOST_ACTIONS = 20  # chats that see "sending a photo" at a time
 ASKING = "retrying_prompt"  # how it is shown that Gemini, not the painter, is asked again
 COALESCE_S = 0.05  # what changes together is looked at together
@@ -42,14 +44,14 @@ class Status:
         self._bot_id = bot_id
         self._jobs = jobs
         self._waits = waits
-        self._changed: set[int] = set()
+        self._changed: dict[int, None] = {}  # ids, those that changed first in front
         self._news = asyncio.Event()
         self._looked_at = 0.0
         self._next_edit_at: dict[int, float] = {}
 
     def changed(self, job_id: int) -> None:
         """Take note that a job changed; its message follows soon."""
-        self._changed.add(job_id)
+        self._changed[job_id] = None
         self._news.set()
 
     def promised(self, job: Job) -> None:
@@ -97,10 +99,14 @@ class Status:
             await asyncio.sleep(ACTION_EVERY_S)
 
     async def _take_changed(self) -> dict[int, tuple[Job, str]]:
-        changed, self._changed = self._changed, set()
+        changed = list(islice(self._changed, READ_AT_ONCE))
         if not changed:
             return {}
-        jobs = await asyncio.to_thread(self._jobs.read_all, sorted(changed))
+        for job_id in changed:
+            del self._changed[job_id]
+        if self._changed:
+            self._news.set()
+        jobs = await asyncio.to_thread(self._jobs.read_all, changed)
         several = {job.address: job for job in jobs if job.request.count > 1}
         found = {
             job.id: (job, describe(job))
