@@ -11,6 +11,7 @@ TASK = "take_a_turn"
 QUEUE = "turns"
 EMBEDDED_POLLING_S = 0.01  # the memory broker looks so often; its own default of 1 s would be felt
 BROKER_TIMEOUT_S = 3.0
+CONNECTIONS = 32  # for sending, a process: with Celery's 10, a hundred slots that set their jobs aside stand in line
 
 
 def make_celery(redis_url: str | None) -> Celery:
@@ -27,6 +28,7 @@ def make_celery(redis_url: str | None) -> Celery:
             "health_check_interval": 15,
             "retry_on_timeout": True,
         },
+        broker_pool_limit=CONNECTIONS,
         broker_connection_retry_on_startup=True,
         broker_connection_max_retries=None,
         task_default_queue=QUEUE,
