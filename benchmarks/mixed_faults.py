@@ -7,7 +7,7 @@ Every fault that the sandbox knows of the two services strikes, mixed by a seed.
 what came of them, and what was violated; the exit status is 1 if anything was:
 
 - each idea has one answer in its chat, a photo or an apology, and no bug of ours is the reason of one;
-- no slot was held by a wait: at each look, 20 a second, the thread of every busy slot is in a call to a service, at the
+- no slot was held by a wait: at each look, 4 a second, the thread of every busy slot is in a call to a service, at the
   database, at the kept pictures or at work of its own, and none lets time pass otherwise; and who was busy, loading or
   out of reach is not asked again before the job's next turn;
 - Gemini is never asked again once it has written an idea's prompt, and every call to it is in the record.
@@ -40,8 +40,16 @@ from shared.store.database import Database
 PAUSE_S = 15  # what services that name a time to wait say
 TRANSIENT = frozenset({"service_busy", "service_unreachable", "model_loading"})
 LOOK_S = 0.1
-AT = ("http", "database", "line", "pictures", "work", "waiting")  # what a busy slot may be at: benchmarks.busy_slots
-LATENCY_S = {"gemini": 0.5, "router": 1.0}
+AT = (
+    "http",
+    "database",
+    "broker",
+    "line",
+    "pictures",
+    "work",
+    "waiting",
+)  # what a busy slot may be at: benchmarks.busy_slots
+LATENCY_S = {"gemini": 2.0, "router": 3.0}
 MODELS = ("stable-diffusion-3-medium", "FLUX.1-dev", "FLUX.1-schnell", "Qwen-Image")  # several providers each
 IDEA = re.compile(r"lighthouse (\d{4})\b")
 EXPLAINED = frozenset({"unexpected", "bad_credentials"})  # reasons that need a call which had that very outcome
