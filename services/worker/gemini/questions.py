@@ -85,6 +85,7 @@ def _instruction(wish: Wish) -> str:
 
 
 def instruct(dialect: Dialect, token_limit: int, *, takes_negative: bool) -> str:
+    """Return the system instruction for one kind of diffusion model."""
     texts = _texts()
     words = max(1, min(MOST_WORDS[dialect], int(token_limit / TOKENS_PER_WORD[dialect])))
     form = texts["dialect"][dialect].replace("{tokens}", str(token_limit)).replace("{words}", str(words))
