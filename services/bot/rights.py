@@ -20,9 +20,9 @@ class Admins:
         self._known: dict[int, tuple[float, frozenset[int]]] = {}
 
     async def include(self, chat_id: int, person_id: int) -> bool:
-        """Whether somebody is an admin of a chat; nobody is of one that doesn't tell us.
+        """Whether somebody may act for a chat: as one of its admins; nobody may for one that doesn't tell us.
 
-        A chat that speaks for itself is one: that is an admin who stays anonymous.
+        A chat that acts for itself may: that is a person in private, or an admin who stays anonymous.
         """
         if person_id == chat_id:
             return True

@@ -82,8 +82,14 @@ class Menu:
         value = next((one for one in self._choices(page) if _code(page, one) == choice), None)
         return {page: value} if value else None
 
-    def text(self, page: str, choice: str, chosen: Preferences, language: str, *, private: bool) -> str:
-        """What a page says."""
+    def page(
+        self, page: str, choice: str, chosen: Preferences, language: str, *, private: bool
+    ) -> tuple[str, InlineKeyboardMarkup]:
+        """What a page says, and its buttons."""
+        text = self._text(page, choice, chosen, language, private=private)
+        return text, self._keyboard(page, choice, chosen, language, private=private)
+
+    def _text(self, page: str, choice: str, chosen: Preferences, language: str, *, private: bool) -> str:
         if page == RESET:
             return say("settings_reset_sure", language)
         if page in LABELS and page not in SWITCHES:
@@ -95,10 +101,9 @@ class Menu:
         title = say("settings_title" if private else "settings_title_group", language)
         return "\n".join([title, "", *lines])
 
-    def keyboard(
+    def _keyboard(
         self, page: str, choice: str, chosen: Preferences, language: str, *, private: bool
     ) -> InlineKeyboardMarkup:
-        """The buttons of a page."""
         back = [_button(say("button_back", language), HOME)]
         if page == RESET:
             return InlineKeyboardMarkup([[_button(say("button_reset_sure", language), RESET, SURE)], back])

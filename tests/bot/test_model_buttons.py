@@ -49,7 +49,7 @@ def test_no_more_are_offered_than_a_hand_can_choose_from():
 class TestSettings:
     def test_offer_what_is_served(self):
         menu = Menu(refreshed(), ChatModels(USUAL), Styles(None))
-        *rows, _usual, _back = menu.keyboard("image_model", "", Preferences(), "en", private=True).inline_keyboard
+        *rows, _usual, _back = menu.page("image_model", "", Preferences(), "en", private=True)[1].inline_keyboard
         buttons = [button for row in rows for button in row]
 
         assert [button.text for button in buttons] == ["Qwen-Image 🟢", f"{'n' * 96} 🟢"]
@@ -71,7 +71,7 @@ class TestSettings:
         menu = Menu(Catalogue(), chat_models, Styles(None))
 
         def presets(page: str) -> list[str]:
-            rows = menu.keyboard(page, "", Preferences(), "en", private=True).inline_keyboard
+            rows = menu.page(page, "", Preferences(), "en", private=True)[1].inline_keyboard
             return [button.text for row in rows for button in row if button.text[0].isdigit() or "✓" in button.text]
 
         assert presets("temperature")[-1] == "1"

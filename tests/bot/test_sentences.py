@@ -85,7 +85,7 @@ def keys_said() -> set[str]:
 def keys_of_answers() -> set[str]:
     """The keys of what pops up over the chat when somebody has pressed a button."""
     calls = [node for tree in trees() for node in ast.walk(tree) if isinstance(node, ast.Call)]
-    answers = [call for call in calls if isinstance(call.func, ast.Name) and call.func.id in {"acknowledge", "_answer"}]
+    answers = [call for call in calls if isinstance(call.func, ast.Name) and call.func.id == "acknowledge"]
     return {BatchesFull.reason} | {
         piece.value
         for call in answers

@@ -3,7 +3,6 @@
 import asyncio
 
 from telegram import Message, Update
-from telegram.constants import ChatType
 from telegram.ext import ContextTypes
 
 from services.bot.choices import Choices
@@ -42,15 +41,13 @@ class ModelsCommand:
         message, language = query.message, query.from_user.language_code or "en"
         listed, choice = read(query.data)
         change = self._pages.change(listed, choice)
-        private = message.chat.type == ChatType.PRIVATE
-        if change and not private and not await self._admins.include(message.chat_id, query.from_user.id):
+        if change and not await self._admins.include(message.chat_id, query.from_user.id):
             await acknowledge(query, say("settings_not_admin", language), alert=True)
             return
-        whose = query.from_user.id if private else message.chat_id
         if change:
-            chosen = await asyncio.to_thread(self._people.choose, whose, language, **change)
+            chosen = await asyncio.to_thread(self._people.choose, message.chat_id, language, **change)
         else:
-            chosen = await asyncio.to_thread(self._people.preferences, whose)
+            chosen = await asyncio.to_thread(self._people.preferences, message.chat_id)
         await acknowledge(query, say("models_chosen", language) if change else None)
         text, buttons = self._pages.page(listed, choice, chosen, language)
         await rewrite(context.bot, message, text, buttons)

@@ -35,11 +35,14 @@ async def rewrite(
     if visible(message) is None:
         place = where or {"chat_id": message.chat.id, "parse_mode": ParseMode.HTML}
         await bot.send_message(text=text, reply_markup=keyboard, **place)
-        return
+    else:
+        await edit(bot, message.chat.id, message.message_id, text, keyboard)
+
+
+async def edit(bot: Bot, chat_id: int, message_id: int, text: str, keyboard: InlineKeyboardMarkup | None) -> None:
+    """Make a message of ours say something else, as Telegram HTML, if it is still there."""
     try:
-        await bot.edit_message_text(
-            text, message.chat.id, message.message_id, parse_mode=ParseMode.HTML, reply_markup=keyboard
-        )
+        await bot.edit_message_text(text, chat_id, message_id, parse_mode=ParseMode.HTML, reply_markup=keyboard)
     except BadRequest:
         # Not modified by a second press, or deleted meanwhile.
         return

@@ -2,11 +2,9 @@
 
 import asyncio
 import re
-from typing import Any
 
-from telegram import Bot, CallbackQuery, ForceReply, Message, Update
-from telegram.constants import ChatType, ParseMode
-from telegram.error import BadRequest, TelegramError
+from telegram import Bot, ForceReply, Message, Update
+from telegram.constants import ChatType
 from telegram.ext import ContextTypes
 from telegram.helpers import create_deep_linked_url
 
@@ -14,7 +12,8 @@ from services.bot import settings_menu as menu
 from services.bot.amounts import number
 from services.bot.choices import Choices
 from services.bot.exact_values import PRESETS, OutOfRange, Unreadable, limits, read_number
-from services.bot.handlers.addresses import address_of, answer, sender_of, visible
+from services.bot.handlers.addresses import address_of, answer, sender_of
+from services.bot.handlers.presses import acknowledge, edit, rewrite
 from services.bot.languages import told_language
 from services.bot.locales import say
 from services.bot.rights import Admins
@@ -41,7 +40,7 @@ class Settings:
         if message is None:
             return
         address, sender = address_of(message, context.bot.id), sender_of(message)
-        if not address.private and not await self._admins.include(message.chat_id, sender.id):
+        if not await self._admins.include(message.chat_id, sender.id):
             await context.bot.send_message(text=say("settings_not_admin", sender.language), **answer(address))
             return
         await self._open(menu.HOME, message, context.bot)
@@ -60,32 +59,23 @@ class Settings:
         if query is None or not isinstance(query.message, Message):
             return
         message, language = query.message, query.from_user.language_code or "en"
-        private = message.chat.type == ChatType.PRIVATE
-        if not private and not await self._admins.include(message.chat_id, query.from_user.id):
-            await _answer(query, say("settings_not_admin", language), alert=True)
+        if not await self._admins.include(message.chat_id, query.from_user.id):
+            await acknowledge(query, say("settings_not_admin", language), alert=True)
             return
         page, choice = menu.read(query.data)
-        whose = query.from_user.id if private else message.chat_id
         if page in PRESETS and choice == menu.ASK:
-            await _answer(query)
-            chosen = await asyncio.to_thread(self._people.preferences, whose)
+            await acknowledge(query)
+            chosen = await asyncio.to_thread(self._people.preferences, message.chat_id)
             await self._ask(page, chosen, message, context.bot, language, query.from_user.id)
             return
-        chosen = await self._chosen(whose, language, page, choice)
+        chosen = await self._chosen(message.chat_id, language, page, choice)
         if page == "language" and choice:
             language = chosen.language or told_language(query.from_user)
         done = page == menu.RESET and choice == menu.SURE
-        await _answer(query, say("settings_reset_done", language) if done else None)
-        await self._show(
-            menu.HOME if done else page,
-            choice,
-            chosen,
-            language,
-            bot=context.bot,
-            chat_id=message.chat_id,
-            # What Telegram doesn't show us any more can't be changed: it is said anew.
-            message_id=message.message_id if visible(message) else None,
-        )
+        await acknowledge(query, say("settings_reset_done", language) if done else None)
+        private = message.chat.type == ChatType.PRIVATE
+        text, buttons = self._pages.page(menu.HOME if done else page, choice, chosen, language, private=private)
+        await rewrite(context.bot, message, text, buttons)
 
     async def reply(self, update: Update, context: ContextTypes.DEFAULT_TYPE) -> None:
         """Take an exact value, the answer to our question."""
@@ -95,7 +85,7 @@ class Settings:
             return
         name, settings_id = asked
         address, sender = address_of(message, context.bot.id), sender_of(message)
-        if not address.private and not await self._admins.include(message.chat_id, sender.id):
+        if not await self._admins.include(message.chat_id, sender.id):
             await context.bot.send_message(text=say("settings_not_admin", sender.language), **answer(address))
             return
         label = say(menu.LABELS[name], sender.language)
@@ -108,24 +98,19 @@ class Settings:
             text = say(key, sender.language, name=label, least=least, most=most)
             await context.bot.send_message(text=text, **answer(address))
             return
-        whose = sender.id if address.private else address.chat_id
-        chosen = await asyncio.to_thread(self._people.choose, whose, sender.language, **{name: value})
+        chosen = await asyncio.to_thread(self._people.choose, message.chat_id, sender.language, **{name: value})
         shown = self._pages.value(name, chosen, sender.language)
         text = say("settings_line", sender.language, name=label, value=shown)
         await context.bot.send_message(text=text, **answer(address))
-        await self._show(
-            name, "", chosen, sender.language, bot=context.bot, chat_id=message.chat_id, message_id=settings_id
-        )
+        text, buttons = self._pages.page(name, "", chosen, sender.language, private=address.private)
+        await edit(context.bot, message.chat_id, settings_id, text, buttons)
 
     async def _open(self, page: str, message: Message, bot: Bot) -> None:
         """Send the one message with the settings."""
         address, sender = address_of(message, bot.id), sender_of(message)
         chosen = await self._choices.in_force(address, sender, bot)
-        await bot.send_message(
-            text=self._pages.text(page, "", chosen, sender.language, private=address.private),
-            reply_markup=self._pages.keyboard(page, "", chosen, sender.language, private=address.private),
-            **answer(address),
-        )
+        text, buttons = self._pages.page(page, "", chosen, sender.language, private=address.private)
+        await bot.send_message(text=text, reply_markup=buttons, **answer(address))
 
     async def _chosen(self, whose: int, language: str, page: str, choice: str) -> Preferences:
         if page == menu.RESET and choice == menu.SURE:
@@ -150,33 +135,6 @@ class Settings:
             text=f'{mention}<a href="{link}">🔢</a> {words}', reply_markup=ForceReply(selective=True), **where
         )
 
-    async def _show(
-        self,
-        page: str,
-        choice: str,
-        chosen: Preferences,
-        language: str,
-        *,
-        bot: Bot,
-        chat_id: int,
-        message_id: int | None,
-    ) -> None:
-        private = chat_id > 0
-        content: dict[str, Any] = {
-            "chat_id": chat_id,
-            "text": self._pages.text(page, choice, chosen, language, private=private),
-            "reply_markup": self._pages.keyboard(page, choice, chosen, language, private=private),
-            "parse_mode": ParseMode.HTML,
-        }
-        if message_id is None:
-            await bot.send_message(**content)
-            return
-        try:
-            await bot.edit_message_text(message_id=message_id, **content)
-        except BadRequest:
-            # Not modified by a second press, or deleted meanwhile.
-            return
-
 
 def question(message: Message, bot_id: int) -> tuple[str, int] | None:
     """The preference for which a message gives an exact value, and the message with the settings.
@@ -196,10 +154,3 @@ def _range(name: str, model: ChatModel, language: str) -> tuple[str, str]:
     """The limits of a number as people would type it."""
     least, most = limits(name, model)
     return number(least, language, grouped=False), number(most, language, grouped=False)
-
-
-async def _answer(query: CallbackQuery, text: str | None = None, *, alert: bool = False) -> None:
-    try:
-        await query.answer(text, show_alert=alert)
-    except TelegramError:
-        return  # An answer that comes too late is refused; the press counts all the same.
