@@ -24,6 +24,7 @@ def pressed_later(sandbox, ada, message, button):
         ("/settings", "📐 Ratio", "21:9"),
         ("/models", "💬 Chat models", "gemini-3"),
         ("/queue", "queue {ada} nothing 0", "aren't waiting"),
+        ("/help", "🎛 Parameters", "--raw"),
         ("/keys", "key:remove:google", "Your own keys"),
     ],
 )

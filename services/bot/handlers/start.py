@@ -1,23 +1,18 @@
 """``/start``, ``/help`` with its topics, and what is said to those who say something else."""
 
-import logging
 import re
 from collections.abc import Callable
 
 from telegram import InlineKeyboardButton, InlineKeyboardMarkup, Update
-from telegram.constants import ParseMode
-from telegram.error import BadRequest
 from telegram.ext import ContextTypes
 
 from services.bot.handlers.addresses import address_of, answer, sender_of
-from services.bot.handlers.presses import acknowledge
+from services.bot.handlers.presses import acknowledge, rewrite
 from services.bot.locales import say
 from shared.batches import COLUMNS, MAX_LINES
 from shared.catalogue import MOST_NAMED, Catalogue
 from shared.ideas import MAX_COUNT
 from shared.styles import Styles
-
-log = logging.getLogger(__name__)
 
 TOPICS = ("pictures", "imagine", "batch", "talk", "settings")
 FIRST = "help"  # what stands before a topic is chosen
@@ -83,17 +78,7 @@ class Help:
         topic = str(query.data).partition(" ")[2]
         language = query.from_user.language_code or "en"
         await acknowledge(query)
-        try:
-            await context.bot.edit_message_text(
-                self._say_of[topic](language),
-                chat_id=query.message.chat.id,
-                message_id=query.message.message_id,
-                parse_mode=ParseMode.HTML,
-                reply_markup=_buttons(topic, language),
-            )
-        except BadRequest as error:
-            # Pressed twice, or deleted meanwhile.
-            log.debug("help not shown", extra={"error": error.message})
+        await rewrite(context.bot, query.message, self._say_of[topic](language), _buttons(topic, language))
 
     def _say_of_imagine(self, language: str) -> str:
         default = self._catalogue.wished(None)
