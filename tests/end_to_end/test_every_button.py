@@ -16,25 +16,26 @@ TWO_DAYS_S = 2 * 24 * 60 * 60  # for so long Telegram tells what a button stands
 
 @dataclass(frozen=True)
 class Button:
-    """A button, the ones to press before it is there, and how many pictures it asks for."""
+    """A button, the ones to press before it is there, how many pictures it asks for, and what else it sends at once."""
 
     label: str
     opened_by: tuple[str, ...] = ()
     pictures: int = 0
+    sends: int = 0
 
 
 OF_A_PICTURE = {
     "again": Button("🔁 Again", pictures=1),
     "variations": Button("✨ Variations", pictures=4),
-    "edit": Button("✏️ Edit prompt"),
-    "whole prompt": Button("📋 Whole prompt"),
+    "edit": Button("✏️ Edit prompt", sends=1),
+    "whole prompt": Button("📋 Whole prompt", sends=1),
     "ratios": Button("📐 Ratio"),
     "ratio": Button("16:9", ("📐 Ratio",), pictures=1),
     "back from ratios": Button(BACK, ("📐 Ratio",)),
     "models": Button("🎨 Model"),
     "model": Button("Qwen-Image", ("🎨 Model",), pictures=1),
     "back from models": Button(BACK, ("🎨 Model",)),
-    "file": Button("📄 Original"),
+    "file": Button("📄 Original", sends=1),
     "delete": Button("🗑 Delete"),
 }
 OF_AN_ALBUM = {
@@ -42,10 +43,10 @@ OF_AN_ALBUM = {
     "rest": Button("🔁 Try the missing one again", pictures=1),
     "again": Button("🔁 Again", ("3",), pictures=1),
     "variations": Button("✨ Variations", ("3",), pictures=4),
-    "edit": Button("✏️ Edit prompt", ("3",)),
+    "edit": Button("✏️ Edit prompt", ("3",), sends=1),
     "ratio": Button("16:9", ("3", "📐 Ratio"), pictures=1),
     "back from ratios": Button(BACK, ("3", "📐 Ratio")),
-    "file": Button("📄 Original", ("3",)),
+    "file": Button("📄 Original", ("3",), sends=1),
     "delete": Button("🗑 Delete", ("3",)),
     "back": Button(BACK, ("3",)),
 }
@@ -91,10 +92,13 @@ class Table:
         data = next(one["callback_data"] for one in shown if label in one["text"] and "callback_data" in one)
         return self.sandbox.press(who or self.ada, self.message, data)
 
-    def answers(self, presses):
-        """What was answered, once all handlers are through."""
+    def wait_for_answers(self, presses):
         for press in presses:
             self.sandbox.wait_for(lambda press=press: self.sandbox.callback(press)["answered"], what="an answer")
+
+    def answers(self, presses):
+        """What was answered, once all handlers are through."""
+        self.wait_for_answers(presses)
         wait_until(self._all_handled, what="the end of all handlers")
         return [self.sandbox.callback(press) for press in presses]
 
@@ -130,18 +134,23 @@ def private(installation, ada):
 class TestEveryButton:
     def test_pressed_twice_at_once_is_pressed_once(self, sandbox, private, ask, button):
         table = ask(private).open(button)
-        # The first picture is under way as long as the painter doesn't answer.
+        before = {one["message_id"] for one in sandbox.messages(table.chat)}
+        # The first press is under way as long as the painter, or Telegram, doesn't answer.
         sandbox.arm("router", path=PAINTING, gate="painter", times=None)
-
+        sandbox.arm("telegram", path="/send(Document|Message)$", gate="way there", times=None)
         # Nobody can press a button whose message is gone already.
         sandbox.arm("telegram", path="/deleteMessage$", gate="bin", times=None)
 
         presses = [table.press(button.label) for _ in range(2)]
         sandbox.open_gate("bin")
+        table.wait_for_answers(presses)
+        sandbox.open_gate("way there")
         answers = table.answers(presses)
+        new = [one for one in sandbox.messages(table.chat) if one["message_id"] not in before]
         sandbox.open_gate("painter")
 
         assert [answer.get("show_alert", False) for answer in answers] == [False, False]
+        assert len(new) == (button.sends or bool(button.pictures))  # a promise comes before pictures
         table.assert_made(button.pictures)
 
     def test_pressed_by_the_wrong_person_does_nothing(self, installation, sandbox, ada, ask, button):

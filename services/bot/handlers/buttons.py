@@ -76,6 +76,7 @@ class Buttons:
         self._imagine = imagine
         self._queue = queue
         self._admins = admins
+        self._in_hand: set[tuple[int, str | None]] = set()  # who pressed what, while it is being done
         self._actions: dict[str, Callable[[Press], Awaitable[None]]] = {
             keyboards.AGAIN: self._again,
             keyboards.VARY: self._vary,
@@ -106,7 +107,15 @@ class Buttons:
         if not await self._may_press(query.from_user.id, query.message.chat.id, job, action):
             await acknowledge(query, say("pressed_not_yours", language), alert=True)
             return
-        await self._actions[action](Press(query, query.message, job, choice, context))
+        pressed = query.from_user.id, query.data
+        if pressed in self._in_hand:
+            await acknowledge(query)
+            return
+        self._in_hand.add(pressed)
+        try:
+            await self._actions[action](Press(query, query.message, job, choice, context))
+        finally:
+            self._in_hand.discard(pressed)
 
     async def _may_press(self, person_id: int, chat_id: int, job: Job, action: str) -> bool:
         if person_id == job.sender.id:
