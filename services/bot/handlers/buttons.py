@@ -64,6 +64,9 @@ class Press:
         return message is not None and message.text is None
 
 
+Action = Callable[[Press], Awaitable[None]]
+
+
 class Buttons:
     """Does what buttons say."""
 
@@ -76,16 +79,16 @@ class Buttons:
         self._imagine = imagine
         self._queue = queue
         self._admins = admins
-        self._in_hand: set[tuple[int, str | None]] = set()  # who pressed what, while it is being done
-        self._actions: dict[str, Callable[[Press], Awaitable[None]]] = {
+        self._in_hand: set[tuple[int, str | None]] = set()  # who pressed what
+        self._actions: dict[str, Action] = {
             keyboards.AGAIN: self._again,
             keyboards.VARY: self._vary,
             keyboards.REST: self._rest,
             keyboards.RATIO: self._ratio,
             keyboards.MODEL: self._model,
-            keyboards.EDIT: _ask_for_words,
-            keyboards.PROMPT: _send_prompt,
-            keyboards.FILE: self._send_file,
+            keyboards.EDIT: self._once(_ask_for_words),
+            keyboards.PROMPT: self._once(_send_prompt),
+            keyboards.FILE: self._once(self._send_file),
             keyboards.DELETE: _delete,
             keyboards.PICK: self._pick,
             keyboards.BACK: self._back,
@@ -107,15 +110,23 @@ class Buttons:
         if not await self._may_press(query.from_user.id, query.message.chat.id, job, action):
             await acknowledge(query, say("pressed_not_yours", language), alert=True)
             return
-        pressed = query.from_user.id, query.data
-        if pressed in self._in_hand:
-            await acknowledge(query)
-            return
-        self._in_hand.add(pressed)
-        try:
-            await self._actions[action](Press(query, query.message, job, choice, context))
-        finally:
-            self._in_hand.discard(pressed)
+        await self._actions[action](Press(query, query.message, job, choice, context))
+
+    def _once(self, act: Action) -> Action:
+        """Leave a press alone while the same one of the same person is being served: nothing else would notice."""
+
+        async def served(press: Press) -> None:
+            pressed = press.query.from_user.id, press.query.data
+            if pressed in self._in_hand:
+                await acknowledge(press.query)
+                return
+            self._in_hand.add(pressed)
+            try:
+                await act(press)
+            finally:
+                self._in_hand.discard(pressed)
+
+        return served
 
     async def _may_press(self, person_id: int, chat_id: int, job: Job, action: str) -> bool:
         if person_id == job.sender.id:
