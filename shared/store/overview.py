@@ -1,16 +1,17 @@
 """How the installation stands, for its owner: what waits, what ended of late and how, who is alive, what rests."""
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import Connection, case, func, select
+from sqlalchemy import Connection, case, func, select, union_all
 
 from shared.errands import Kind
 from shared.jobs import ENDED, State
 from shared.store import tables
 from shared.store.database import Database
-from shared.store.line import UNDER_WAY, state_is
+from shared.store.line import ALONE, IN_FLIGHT, state_is
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 QUOTAS = "gemini-"  # so begin the providers of rows that tell of a used-up quota of the day; a key's digest follows
@@ -58,7 +59,7 @@ class Overview:
 
 
 def look_over(database: Database) -> Overview:
-    """Read how all stands. Looks at every picture that is kept, which takes a while with millions of them."""
+    """Read how all stands."""
     now = datetime.now(UTC)
     with database.reading() as connection:
         finished, failed = _ended(connection, now)
@@ -77,9 +78,14 @@ def look_over(database: Database) -> Overview:
 
 
 def _under_way(connection: Connection) -> dict[State, int]:
-    jobs = tables.jobs.c
-    counted = select(jobs.state, func.count()).where(state_is(*UNDER_WAY)).group_by(jobs.state)
-    return {State(state): count for state, count in connection.execute(counted)}
+    state = tables.jobs.c.state
+    # Each part has its own index.
+    parts = (state_is(*IN_FLIGHT), state_is(State.HELD) & ALONE, state_is(State.HELD) & ~ALONE)
+    counted = union_all(*(select(state, func.count()).where(part).group_by(state) for part in parts))
+    under_way: Counter[State] = Counter()
+    for name, count in connection.execute(counted):
+        under_way[State(name)] += count
+    return under_way
 
 
 def _questions(connection: Connection) -> int:

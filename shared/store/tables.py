@@ -178,6 +178,8 @@ jobs = Table(
         "ended_at",
         **_when("delivered_at IS NULL AND batch_id IS NULL AND state IN ('finished', 'failed', 'cancelled')"),
     ),
+    # What became of the pictures of a day, among all that were ever made.
+    Index("ix_jobs_ended", "ended_at", **_when("state IN ('finished', 'failed')")),
     Index("ix_jobs_user", "user_id", "id"),
     # A reply to a picture looks for the picture's job.
     Index("ix_jobs_delivered", "chat_id", "delivered_message_id", **_when("delivered_message_id IS NOT NULL")),

@@ -7,6 +7,7 @@ from sqlalchemy import update
 
 from shared.errands import Kind
 from shared.jobs import Address, Job, Sender, State
+from shared.shares import Shares
 from shared.store import tables
 from shared.store.circuits import Circuit, Circuits
 from shared.store.database import Database
@@ -39,8 +40,9 @@ def test_pictures_are_counted_by_where_they_stand(database: Database) -> None:
     submit_and_claim(database)
     submit(database)
     submit(database)
+    submit(database, shares=Shares(in_flight=3))
 
-    assert look_over(database).pictures == {State.WORKING: 1, State.QUEUED: 2}
+    assert look_over(database).pictures == {State.WORKING: 1, State.QUEUED: 2, State.HELD: 1}
 
 
 def test_what_ended_is_counted_by_hour_day_and_reason(database: Database) -> None:
