@@ -7,9 +7,10 @@ Every fault that the sandbox knows of the two services strikes, mixed by a seed.
 what came of them, and what was violated; the exit status is 1 if anything was:
 
 - each idea has one answer in its chat, a photo or an apology, and no bug of ours is the reason of one;
-- no slot was held by a wait: at each look, 4 a second, the thread of every busy slot is in a call to a service, at the
-  database, at the kept pictures or at work of its own, and none lets time pass otherwise; and who was busy, loading or
-  out of reach is not asked again before the job's next turn;
+- no slot was held by a wait: of the slots that were busy at once, as many were in HTTP at once; at each look, 4 a
+  second, the thread of every busy slot is in a call to a service, at our database or broker, at the kept pictures or at
+  work of its own, and none lets time pass otherwise; and who was busy, loading or out of reach is not asked again in
+  the same turn;
 - Gemini is never asked again once it has written an idea's prompt, and every call to it is in the record.
 """
 
@@ -40,15 +41,8 @@ from shared.store.database import Database
 PAUSE_S = 15  # what services that name a time to wait say
 TRANSIENT = frozenset({"service_busy", "service_unreachable", "model_loading"})
 LOOK_S = 0.1
-AT = (
-    "http",
-    "database",
-    "broker",
-    "line",
-    "pictures",
-    "work",
-    "waiting",
-)  # what a busy slot may be at: benchmarks.busy_slots
+# What a busy slot may be at, as benchmarks.busy_slots says.
+AT = ("http", "database", "broker", "line", "pictures", "work", "waiting")
 LATENCY_S = {"gemini": 2.0, "router": 3.0}
 MODELS = ("stable-diffusion-3-medium", "FLUX.1-dev", "FLUX.1-schnell", "Qwen-Image")  # several providers each
 IDEA = re.compile(r"lighthouse (\d{4})\b")
@@ -141,6 +135,7 @@ def main() -> None:
     arguments.add_argument("--users", type=int, default=100)
     arguments.add_argument("--share", type=float, default=0.3, help="of the calls that go wrong")
     arguments.add_argument("--seed", type=int, default=1)
+    arguments.add_argument("--slots", type=int, default=32, help="of the worker")
     arguments.add_argument("--deadline", type=int, default=240, help="seconds from an idea's first turn")
     arguments.add_argument("--patience", type=float, default=600, help="seconds for all")
     arguments.add_argument("--postgres", default="postgresql://postgres@127.0.0.1:5432/g2d_mixed_faults")
@@ -154,6 +149,7 @@ def main() -> None:
         client = stack.enter_context(SandboxClient(url))
         until(lambda: client.call("GET", "/people") is not None)
         settings = environment(url, folder) | {"G2D_JOB_DEADLINE_S": str(wanted.deadline), "G2D_LOG_FORMAT": "json"}
+        settings["G2D_WORKER_SLOTS"] = str(wanted.slots)
         if wanted.distributed:
             settings |= {"DATABASE_URL": wanted.postgres, "REDIS_URL": wanted.redis}
             fresh(wanted.postgres, wanted.redis)
@@ -403,6 +399,8 @@ def _slots(happened: Happened) -> Iterator[str]:
         f"waits {looks.waited_s:.0f} s together, slots beyond their calls {sum(beyond):.0f} s, "
         f"the longest {max(beyond, default=0.0):.1f} s"
     )
+    if most_working > most_calls:
+        yield f"{most_working} slots were busy at once, and never more than {most_calls} in HTTP"
     yield from _looks_at_slots(happened.slots)
     # The seconds grow with the machine's load; that nobody was asked again within a turn says it without a clock.
     for job, attempts in happened.attempts.items():
