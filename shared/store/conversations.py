@@ -9,8 +9,9 @@ from shared.errands import Conversation, Errand, Kind
 from shared.jobs import Address, State
 from shared.store import tables
 from shared.store.database import Database
-from shared.store.errands import read_errand, storable
+from shared.store.errands import storable
 from shared.store.line import insert_new
+from shared.store.rows import read_errand
 
 MOST_TURNS = 400  # read at once; whatever is older than these has long been summarised
 

@@ -6,7 +6,7 @@ from typing import Any
 from shared.errands import Errand
 from shared.store import tables
 from shared.store.deliveries import Deliveries, claim_of, due_for
-from shared.store.errands import read_errand
+from shared.store.rows import read_errand
 
 
 class ErrandOutbox(Deliveries):

@@ -10,9 +10,9 @@ from sqlalchemy.sql.dml import ReturningUpdate
 from shared.errands import SILENT, Errand
 from shared.jobs import State
 from shared.store import tables
-from shared.store.errands import read_errand
 from shared.store.leases import Claim, Leases, claimed, look_around, wake_waiting
 from shared.store.line import state_is
+from shared.store.rows import read_errand
 
 
 def _may_begin() -> ColumnElement[bool]:

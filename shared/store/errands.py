@@ -12,6 +12,7 @@ from shared.store import tables
 from shared.store.database import Database
 from shared.store.jobs import LostTurn
 from shared.store.line import insert_new
+from shared.store.rows import read_errand
 
 UNBEGUN = (State.QUEUED, State.WAITING)
 
@@ -229,42 +230,3 @@ class Errands:
 def storable(text: str) -> str:
     """Leave out of a text what no database takes: null characters and halves of surrogate pairs."""
     return text.replace("\0", "").encode("utf-8", "replace").decode("utf-8")
-
-
-def read_errand(row: Row[Any]) -> Errand:
-    """Read a whole row of ``errands``."""
-    return Errand(
-        id=row.id,
-        kind=Kind(row.kind),
-        address=Address(
-            bot_id=row.bot_id,
-            chat_id=row.chat_id,
-            message_id=row.message_id,
-            topic_id=row.topic_id,
-            private=row.private,
-            press=row.request_key[1:] if row.request_key.startswith("p") else None,
-            album=row.request_key[1:] if row.request_key.startswith("a") else None,
-        ),
-        sender=Sender(id=row.user_id, language=row.language),
-        question=row.question,
-        state=State(row.state),
-        created_at=row.created_at,
-        writing=Writing(**row.writing or {}),
-        conversation_id=row.conversation_id,
-        claims=row.claims,
-        failures=row.failures,
-        deadline=row.deadline,
-        reason=row.reason,
-        stop_asked=row.stop_asked,
-        answer=row.answer,
-        result=row.result,
-        chat_model=row.chat_model,
-        tokens_in=row.tokens_in,
-        tokens_out=row.tokens_out,
-        worker=row.worker,
-        shown=row.shown,
-        started_at=row.started_at,
-        ended_at=row.ended_at,
-        delivery_tries=row.delivery_tries,
-        delivered_at=row.delivered_at,
-    )

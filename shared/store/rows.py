@@ -5,22 +5,17 @@ from typing import Any
 
 from sqlalchemy import Row
 
+from shared.errands import Errand, Kind
 from shared.jobs import Address, Job, Parameters, Picture, Prompt, Recipe, Request, Sender, Stage, State, Writing
+
+KEYS = {"p": "press", "b": "part", "a": "album"}  # how ``Address.request_key`` begins
 
 
 def read_job(row: Row[Any]) -> Job:
     """Read a whole row of ``jobs``."""
     return Job(
         id=row.id,
-        address=Address(
-            bot_id=row.bot_id,
-            chat_id=row.chat_id,
-            message_id=row.message_id,
-            topic_id=row.topic_id,
-            private=row.private,
-            press=row.request_key[1:] if row.request_key.startswith("p") else None,
-            part=row.request_key[1:] if row.request_key.startswith("b") else None,
-        ),
+        address=_address(row),
         sender=Sender(id=row.user_id, language=row.language),
         number=row.number,
         request=Request(
@@ -60,11 +55,54 @@ def read_job(row: Row[Any]) -> Job:
     )
 
 
+def read_errand(row: Row[Any]) -> Errand:
+    """Read a whole row of ``errands``."""
+    return Errand(
+        id=row.id,
+        kind=Kind(row.kind),
+        address=_address(row),
+        sender=Sender(id=row.user_id, language=row.language),
+        question=row.question,
+        state=State(row.state),
+        created_at=row.created_at,
+        writing=Writing(**row.writing or {}),
+        conversation_id=row.conversation_id,
+        claims=row.claims,
+        failures=row.failures,
+        deadline=row.deadline,
+        reason=row.reason,
+        stop_asked=row.stop_asked,
+        answer=row.answer,
+        result=row.result,
+        chat_model=row.chat_model,
+        tokens_in=row.tokens_in,
+        tokens_out=row.tokens_out,
+        worker=row.worker,
+        shown=row.shown,
+        started_at=row.started_at,
+        ended_at=row.ended_at,
+        delivery_tries=row.delivery_tries,
+        delivered_at=row.delivered_at,
+    )
+
+
 def read_parameters(kept: Mapping[str, Any]) -> Parameters:
     """Read parameters back from their JSON; what an older version did not know is as if it was not typed."""
     values = dict(kept)
     ratio = values.pop("ratio", None)
     return Parameters(**values, ratio=(ratio[0], ratio[1]) if ratio else None)
+
+
+def _address(row: Row[Any]) -> Address:
+    kind = KEYS.get(row.request_key[0])
+    return Address(
+        bot_id=row.bot_id,
+        chat_id=row.chat_id,
+        message_id=row.message_id,
+        topic_id=row.topic_id,
+        private=row.private,
+        **({kind: row.request_key[1:]} if kind else {}),
+    )
 
 
 def _prompt(row: Row[Any]) -> Prompt | None:
