@@ -7,16 +7,13 @@ Gemini takes 2 s and HuggingFace 3 s in the sandbox, so 5 s is the least; the sa
 shares the machine's cores. Prints seconds from the first message to the first, the middle and the last photo.
 """
 
-import argparse
 import os
 import subprocess
-import tempfile
 import threading
 import time
-from contextlib import ExitStack
 from pathlib import Path
 
-from benchmarks.installation import BIN, environment, fresh, process, until
+from benchmarks.installation import installed, options
 from sandbox.client import SandboxClient
 
 GEMINI_S, PAINTER_S = 2.0, 3.0
@@ -24,34 +21,18 @@ GEMINI_S, PAINTER_S = 2.0, 3.0
 
 def main() -> None:
     """Measure, and print a line."""
-    arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    arguments.add_argument("--distributed", action="store_true")
+    arguments = options(__doc__, port=8177)
     arguments.add_argument("--users", type=int, default=100)
-    arguments.add_argument("--postgres", default="postgresql://postgres@127.0.0.1:5432/g2d_benchmark")
-    arguments.add_argument("--redis", default="redis://127.0.0.1:6379/13")
-    arguments.add_argument("--port", type=int, default=8177)
     wanted = arguments.parse_args()
 
-    with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
-        url = f"http://127.0.0.1:{wanted.port}"
-        stack.enter_context(process("sandbox", "--port", str(wanted.port)))
-        client = SandboxClient(url)
-        until(lambda: client.call("GET", "/people") is not None)
-        settings = environment(url, folder)
-        if wanted.distributed:
-            settings |= {"DATABASE_URL": wanted.postgres, "REDIS_URL": wanted.redis}
-            fresh(wanted.postgres, wanted.redis)
-            subprocess.run([BIN / "g2d", "migrate"], env=settings, check=True)
-        commands = ("bot", "worker") if wanted.distributed else ("run",)
-        ours = [stack.enter_context(process(command, environment=settings)) for command in commands]
-        client.wait_for(lambda: client.journal("telegram", "getUpdates"), timeout_s=60, what="the bot")
-
+    with installed(wanted) as made:
+        client = made.client
         _measure(client, 1)  # Everything is loaded and connected after this.
         client.call("PUT", "/gemini/_sandbox", json={"latency_s": GEMINI_S})
         client.call("PUT", "/router/_sandbox", json={"latency_s": PAINTER_S, "same_picture": True})
-        before = [_cpu_seconds(one) for one in ours]
+        before = [_cpu_seconds(one) for one in made.ours]
         waits = _measure(client, wanted.users)
-        used = sum(_cpu_seconds(one) for one in ours) - sum(before)
+        used = sum(_cpu_seconds(one) for one in made.ours) - sum(before)
         least = GEMINI_S + PAINTER_S
         print(
             f"{'distributed' if wanted.distributed else 'embedded'}: {len(waits)} users, least {least:.1f} s: "

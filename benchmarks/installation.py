@@ -1,13 +1,18 @@
 """An installation under measurement: real processes against a sandbox, and nothing of the machine's own settings."""
 
+import argparse
 import os
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
+
+from sandbox.client import SandboxClient
 
 BIN = Path(sys.executable).parent
 MODEL = "stabilityai/stable-diffusion-3-medium-diffusers"  # served synchronously, by hf-inference
@@ -30,6 +35,68 @@ def environment(url: str, folder: str) -> dict[str, str]:
         "G2D_SECRET_KEY": "benchmark" * 4 + "benchma=",
         "G2D_LOG_LEVEL": "WARNING",
     }
+
+
+def options(description: str | None, *, database: str = "g2d_benchmark", port: int = 8178) -> argparse.ArgumentParser:
+    """The options of every benchmark: the size of the installation, and where it may have its place."""
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--distributed", action="store_true")
+    parser.add_argument("--postgres", default=f"postgresql://postgres@127.0.0.1:5432/{database}", help="made anew")
+    parser.add_argument("--redis", default="redis://127.0.0.1:6379/13", help="emptied before")
+    parser.add_argument("--port", type=int, default=port)
+    return parser
+
+
+@dataclass(frozen=True)
+class Installed:
+    """What runs: a sandbox, and our processes beside it, which keep what they write in a folder."""
+
+    client: SandboxClient
+    folder: Path
+    settings: dict[str, str]
+    ours: list[subprocess.Popen] = field(default_factory=list)
+
+    @property
+    def database_url(self) -> str:
+        """Where the record is, as ``Database`` takes it."""
+        url = self.settings.get("DATABASE_URL", f"sqlite:///{self.folder / 'g2d.db'}")
+        return url.replace("postgresql://", "postgresql+psycopg://", 1)
+
+    @property
+    def slots(self) -> Path:
+        """What busy slots are at, as ``benchmarks.busy_slots`` writes it; there if they are watched."""
+        return self.folder / "slots.jsonl"
+
+    @property
+    def log(self) -> str:
+        """All that our processes have said."""
+        return "\n".join(file.read_text(encoding="utf-8") for file in sorted(self.folder.glob("*.log")))
+
+
+@contextmanager
+def installed(wanted: argparse.Namespace, *, watched: bool = False, **settings: str) -> Iterator[Installed]:
+    """Start all of it as ``options`` say; the bot polls when this begins.
+
+    Args:
+        watched: Have ``Installed.slots`` written.
+    """
+    with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
+        url = f"http://127.0.0.1:{wanted.port}"
+        stack.enter_context(process("sandbox", "--port", str(wanted.port)))
+        client = stack.enter_context(SandboxClient(url))
+        until(lambda: client.call("GET", "/people") is not None)
+        made = Installed(client, Path(folder), environment(url, folder) | settings)
+        if wanted.distributed:
+            made.settings.update(DATABASE_URL=wanted.postgres, REDIS_URL=wanted.redis)
+            fresh(wanted.postgres, wanted.redis)
+            subprocess.run([BIN / "g2d", "migrate"], env=made.settings, check=True)
+        for command in ("bot", "worker") if wanted.distributed else ("run",):
+            log = stack.enter_context((made.folder / f"{command}.log").open("wb"))
+            slots = made.slots if watched and command != "bot" else None
+            ours = process(command, environment=made.settings, log=log, watched=slots)
+            made.ours.append(stack.enter_context(ours))
+        client.wait_for(lambda: client.journal("telegram", "getUpdates"), timeout_s=60, what="the bot")
+        yield made
 
 
 @contextmanager

@@ -10,17 +10,13 @@ and the seconds from a question to its first visible word and to its whole answe
 missing, wrong, twice or refused.
 """
 
-import argparse
-import subprocess
 import sys
-import tempfile
 import threading
 import time
 from collections import Counter
-from contextlib import ExitStack
 from typing import Any
 
-from benchmarks.installation import BIN, environment, fresh, process, until
+from benchmarks.installation import installed, options
 from sandbox.client import SandboxClient
 
 PIECE_S = 1.0  # between two pieces of an answer
@@ -33,31 +29,15 @@ MARK = "tale-"  # how the first word of each answer begins
 
 def main() -> None:
     """Measure, and print a few lines."""
-    arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    arguments.add_argument("--distributed", action="store_true")
+    arguments = options(__doc__)
     arguments.add_argument("--people", type=int, default=200)
     arguments.add_argument("--groups", type=int, default=5)
-    arguments.add_argument("--postgres", default="postgresql://postgres@127.0.0.1:5432/g2d_benchmark")
-    arguments.add_argument("--redis", default="redis://127.0.0.1:6379/13")
-    arguments.add_argument("--port", type=int, default=8178)
     wanted = arguments.parse_args()
 
-    with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
-        url = f"http://127.0.0.1:{wanted.port}"
-        stack.enter_context(process("sandbox", "--port", str(wanted.port)))
-        client = SandboxClient(url)
-        until(lambda: client.call("GET", "/people") is not None)
-        settings = environment(url, folder)
-        # All of them are to stream at once.
-        settings["G2D_WORKER_SLOTS"] = str(wanted.people + ASKERS_A_GROUP * wanted.groups)
-        if wanted.distributed:
-            settings |= {"DATABASE_URL": wanted.postgres, "REDIS_URL": wanted.redis}
-            fresh(wanted.postgres, wanted.redis)
-            subprocess.run([BIN / "g2d", "migrate"], env=settings, check=True)
-        for command in ("bot", "worker") if wanted.distributed else ("run",):
-            stack.enter_context(process(command, environment=settings))
-        client.wait_for(lambda: client.journal("telegram", "getUpdates"), timeout_s=60, what="the bot")
-
+    # All of them are to stream at once.
+    slots = wanted.people + ASKERS_A_GROUP * wanted.groups
+    with installed(wanted, G2D_WORKER_SLOTS=str(slots)) as made:
+        client = made.client
         client.call("PUT", "/gemini/_sandbox", json={"chunk_delay_s": PIECE_S})
         client.set_limits(flood="strict")
         size = "distributed" if wanted.distributed else "embedded"

@@ -18,21 +18,18 @@ import argparse
 import json
 import random
 import re
-import subprocess
 import sys
-import tempfile
 import threading
 import time
 from collections import Counter, defaultdict
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from sqlalchemy import func, select
 
-from benchmarks.installation import BIN, environment, fresh, process, until
+from benchmarks.installation import installed, options
 from sandbox.client import Json, SandboxClient
 from shared.jobs import State
 from shared.store import tables
@@ -129,8 +126,7 @@ OF_PROVIDERS: dict[str, tuple[Kind, ...]] = {
 
 def main() -> None:
     """Let it happen, print what came of it, and exit with 1 if something was violated."""
-    arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    arguments.add_argument("--distributed", action="store_true")
+    arguments = options(__doc__, database="g2d_mixed_faults")
     arguments.add_argument("--ideas", type=int, default=500)
     arguments.add_argument("--users", type=int, default=100)
     arguments.add_argument("--share", type=float, default=0.3, help="of the calls that go wrong")
@@ -138,39 +134,18 @@ def main() -> None:
     arguments.add_argument("--slots", type=int, default=32, help="of the worker")
     arguments.add_argument("--deadline", type=int, default=240, help="seconds from an idea's first turn")
     arguments.add_argument("--patience", type=float, default=600, help="seconds for all")
-    arguments.add_argument("--postgres", default="postgresql://postgres@127.0.0.1:5432/g2d_mixed_faults")
-    arguments.add_argument("--redis", default="redis://127.0.0.1:6379/13")
-    arguments.add_argument("--port", type=int, default=8178)
     wanted = arguments.parse_args()
 
-    with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
-        url = f"http://127.0.0.1:{wanted.port}"
-        stack.enter_context(process("sandbox", "--port", str(wanted.port)))
-        client = stack.enter_context(SandboxClient(url))
-        until(lambda: client.call("GET", "/people") is not None)
-        settings = environment(url, folder) | {"G2D_JOB_DEADLINE_S": str(wanted.deadline), "G2D_LOG_FORMAT": "json"}
-        settings["G2D_WORKER_SLOTS"] = str(wanted.slots)
-        if wanted.distributed:
-            settings |= {"DATABASE_URL": wanted.postgres, "REDIS_URL": wanted.redis}
-            fresh(wanted.postgres, wanted.redis)
-            subprocess.run([BIN / "g2d", "migrate"], env=settings, check=True)
-        logs = [Path(folder, f"{command}.log") for command in (("bot", "worker") if wanted.distributed else ("run",))]
-        slots = Path(folder, "slots.jsonl")
-        for log in logs:
-            into = stack.enter_context(log.open("wb"))
-            watched = None if log.stem == "bot" else slots
-            stack.enter_context(process(log.stem, environment=settings, log=into, watched=watched))
-        client.wait_for(lambda: client.journal("telegram", "getUpdates"), timeout_s=60, what="the bot")
-
-        database = Database(
-            wanted.postgres.replace("postgresql://", "postgresql+psycopg://", 1)
-            if wanted.distributed
-            else f"sqlite:///{Path(folder, 'g2d.db')}"
-        )
-        stack.callback(database.close)
-        happened = _let_it_happen(client, database, wanted)
-        happened.slots = [json.loads(line) for line in slots.read_text(encoding="utf-8").splitlines()[:-1]]
-        happened.log = "\n".join(log.read_text() for log in logs)
+    terms = {
+        "G2D_JOB_DEADLINE_S": str(wanted.deadline),
+        "G2D_WORKER_SLOTS": str(wanted.slots),
+        "G2D_LOG_FORMAT": "json",
+    }
+    with installed(wanted, watched=True, **terms) as made:
+        with closing(Database(made.database_url)) as database:
+            happened = _let_it_happen(made.client, database, wanted)
+        happened.slots = [json.loads(line) for line in made.slots.read_text(encoding="utf-8").splitlines()[:-1]]
+        happened.log = made.log
         print(f"{'distributed' if wanted.distributed else 'embedded'}, seed {wanted.seed}:")
         violations = [*_answers(happened), *_slots(happened), *_prompts(happened), *_own_faults(happened)]
     for violation in violations:

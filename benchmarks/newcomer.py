@@ -8,16 +8,11 @@ have, and albums of ten go out, while Bob asks for one picture after the other. 
 in the chat; a ratio is such a time by the median of those on the idle system. Exits with 1 where one is above 1.3.
 """
 
-import argparse
 import statistics
-import subprocess
 import sys
-import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
 
-from benchmarks.installation import BIN, environment, fresh, process, until
+from benchmarks.installation import installed, options
 from sandbox.client import SandboxClient
 
 GEMINI_S, PAINTER_S = 2.0, 3.0
@@ -27,17 +22,16 @@ PATIENCE_S = 120.0
 
 def main() -> None:
     """Measure, and print a table."""
-    arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    arguments.add_argument("--distributed", action="store_true")
+    arguments = options(__doc__)
     arguments.add_argument("--slots", type=int, default=8)
     arguments.add_argument("--pictures", type=int, default=1_000, help="in the batch")
     arguments.add_argument("--tries", type=int, default=20)
-    arguments.add_argument("--postgres", default="postgresql://postgres@127.0.0.1:5432/g2d_benchmark")
-    arguments.add_argument("--redis", default="redis://127.0.0.1:6379/13", help="emptied before")
-    arguments.add_argument("--port", type=int, default=8178)
     wanted = arguments.parse_args()
 
-    with _installed(wanted) as client:
+    with installed(wanted, G2D_WORKER_SLOTS=str(wanted.slots)) as made:
+        client = made.client
+        client.call("PUT", "/gemini/_sandbox", json={"latency_s": GEMINI_S})
+        client.call("PUT", "/router/_sandbox", json={"latency_s": PAINTER_S, "same_picture": True})
         bob, ada = client.person("Bob"), client.person("Ada")
         _time(client, bob, 0)  # Everything is loaded and connected after this.
         idle = [_time(client, bob, number) for number in range(1, wanted.tries + 1)]
@@ -58,27 +52,6 @@ def main() -> None:
     if left <= 0:
         sys.exit("the batch was done before the tries were")
     sys.exit(max(ratios) > MOST)
-
-
-@contextmanager
-def _installed(wanted: argparse.Namespace) -> Iterator[SandboxClient]:
-    """Our processes beside a sandbox that takes its time."""
-    with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
-        url = f"http://127.0.0.1:{wanted.port}"
-        stack.enter_context(process("sandbox", "--port", str(wanted.port)))
-        client = stack.enter_context(SandboxClient(url))
-        until(lambda: client.call("GET", "/people") is not None)
-        client.call("PUT", "/gemini/_sandbox", json={"latency_s": GEMINI_S})
-        client.call("PUT", "/router/_sandbox", json={"latency_s": PAINTER_S, "same_picture": True})
-        settings = environment(url, folder) | {"G2D_WORKER_SLOTS": str(wanted.slots)}
-        if wanted.distributed:
-            settings |= {"DATABASE_URL": wanted.postgres, "REDIS_URL": wanted.redis}
-            fresh(wanted.postgres, wanted.redis)
-            subprocess.run([BIN / "g2d", "migrate"], env=settings, check=True)
-        for command in ("bot", "worker") if wanted.distributed else ("run",):
-            stack.enter_context(process(command, environment=settings))
-        client.wait_for(lambda: client.journal("telegram", "getUpdates"), timeout_s=60, what="the bot")
-        yield client
 
 
 def _time(client: SandboxClient, person: dict, number: int) -> float:
