@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from services.importing import importing
+
 app = typer.Typer(
     help="Gemini writes the prompt, a model served by HuggingFace paints, Telegram gets the picture.",
     no_args_is_help=True,
@@ -30,7 +32,8 @@ def main() -> None:
 @app.command()
 def run() -> None:
     """Run bot and worker in one process, on SQLite: for a laptop or a small server."""
-    from services import running
+    with importing():
+        from services import running
 
     running.run_everything()
 
@@ -38,7 +41,8 @@ def run() -> None:
 @app.command()
 def bot() -> None:
     """Run the bot alone; workers run beside it or elsewhere."""
-    from services import running
+    with importing():
+        from services import running
 
     running.run_bot()
 
@@ -46,7 +50,8 @@ def bot() -> None:
 @app.command()
 def worker() -> None:
     """Run one worker process; as many as wanted, on as many machines."""
-    from services import running
+    with importing():
+        from services import running
 
     running.run_worker()
 
@@ -61,7 +66,8 @@ def batch(
 
     The exit status is 0 when all are done, 1 when some failed, 2 for a file that can't be read, 130 after Ctrl-C.
     """
-    from services import terminal
+    with importing():
+        from services import terminal
 
     raise typer.Exit(terminal.batch(file, out, as_json=jsonl))
 
@@ -69,7 +75,8 @@ def batch(
 @app.command()
 def demo(port: Port = 8090) -> None:
     """Chat with the bot in the browser: no keys, no Telegram, nothing leaves this machine."""
-    from services import demonstration
+    with importing():
+        from services import demonstration
 
     demonstration.run(port)
 
@@ -77,7 +84,8 @@ def demo(port: Port = 8090) -> None:
 @app.command()
 def sandbox(port: Port = 8090, host: Host = "127.0.0.1") -> None:
     """Serve stand-ins for Telegram, Gemini and HuggingFace, with a chat page at /."""
-    from sandbox.app import serve
+    with importing():
+        from sandbox.app import serve
 
     serve(port=port, host=host)
 
@@ -99,6 +107,7 @@ def health() -> None:
 @app.command()
 def migrate() -> None:
     """Create or upgrade the database's tables."""
-    from services import running
+    with importing():
+        from services import running
 
     running.migrate_database()

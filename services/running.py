@@ -5,22 +5,25 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from filelock import FileLock, Timeout
 from pydantic import SecretStr
 from sqlalchemy.exc import SQLAlchemyError
-from telegram.error import InvalidToken
 
 from services import logs
-from services.bot.app import Bot
-from services.worker.app import Worker
+from services.importing import importing
 from shared.errors import StoreAway
 from shared.migrations import is_current, migrate
-from shared.queue import make_celery
 from shared.settings import BotSettings, Settings, SettingsError, WorkerSettings, load
 from shared.store.database import Database
+
+# Bot and worker are imported where one is started: each costs a second and much memory, and no other process needs it.
+if TYPE_CHECKING:
+    from services.bot.app import Bot
+    from services.worker.app import Worker
 
 NEEDS_BROKER = (
     "Please set REDIS_URL (and DATABASE_URL): `g2d bot` and `g2d worker` are separate processes and meet over "
@@ -32,6 +35,11 @@ def run_everything(bot_settings: BotSettings | None = None, worker_settings: Wor
     """Run bot and worker in this process until a signal comes."""
     if bot_settings is None or worker_settings is None:
         bot_settings, worker_settings = load(BotSettings, WorkerSettings)
+    with importing():
+        from services.bot.app import Bot
+        from services.worker.app import Worker
+        from shared.queue import make_celery
+
     _set_up_logs(bot_settings, worker_settings)
     with _alone_in(bot_settings), opened(bot_settings) as database:
         migrate(database)
@@ -39,7 +47,7 @@ def run_everything(bot_settings: BotSettings | None = None, worker_settings: Wor
         worker = Worker(worker_settings, database, celery)
         worker.start()
         try:
-            asyncio.run(_serve(bot_settings, database, celery))
+            asyncio.run(_serve(lambda: Bot(bot_settings, database, celery)))
         finally:
             _stop(worker)
 
@@ -49,9 +57,13 @@ def run_bot() -> None:
     (settings,) = load(BotSettings)
     _set_up_logs(settings)
     _require_broker(settings)
+    with importing():
+        from services.bot.app import Bot
+        from shared.queue import make_celery
+
     with opened(settings) as database:
         require_tables(database)
-        asyncio.run(_serve(settings, database, make_celery(settings.redis_url)))
+        asyncio.run(_serve(lambda: Bot(settings, database, make_celery(settings.redis_url))))
 
 
 def run_worker() -> None:
@@ -59,6 +71,10 @@ def run_worker() -> None:
     (settings,) = load(WorkerSettings)
     _set_up_logs(settings)
     _require_broker(settings)
+    with importing():
+        from services.worker.app import Worker
+        from shared.queue import make_celery
+
     with opened(settings) as database:
         require_tables(database)
         worker = Worker(settings, database, make_celery(settings.redis_url))
@@ -80,18 +96,20 @@ def migrate_database() -> None:
         migrate(database)
 
 
-async def _serve(settings: BotSettings, database: Database, celery: object) -> None:
+async def _serve(make_bot: Callable[[], "Bot"]) -> None:
+    from telegram.error import InvalidToken
+
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
     try:
-        await Bot(settings, database, celery).run(stop)
+        await make_bot().run(stop)
     except InvalidToken:
         raise SettingsError("Telegram doesn't know this TELEGRAM_BOT_TOKEN: ask @BotFather for a new one.") from None
 
 
-def _stop(worker: Worker) -> None:
+def _stop(worker: "Worker") -> None:
     ended = worker.stop()
     status = 1 if worker.died else 0
     if not ended:

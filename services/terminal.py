@@ -20,7 +20,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 
 from services import logs, running
 from services.bot.locales import say
-from services.worker.app import Worker
+from services.importing import importing
 from shared.batches import Batch, BatchReading, BatchState, Counts, Way, file_name, outcome, read_batch, write_manifest
 from shared.catalogue import Catalogue
 from shared.errors import StoreAway, UserError
@@ -182,6 +182,9 @@ def _worker(settings: Settings, database: Database) -> Iterator[tuple[Tickets, b
         yield Tickets(celery), True  # Nobody takes these; the other process's sweep finds the jobs.
         return
     try:
+        with importing():
+            from services.worker.app import Worker
+
         migrate(database)
         (own,) = load(WorkerSettings)
         worker = Worker(own, database, celery)

@@ -148,8 +148,17 @@ class TestImporting:
 
         assert done.returncode == 0, done.stderr
 
-    def test_the_command_line_answers_before_it_loads_the_services(self, tmp_path: Path) -> None:
-        code = "import sys, services.cli; sys.exit(', '.join({'telegram', 'celery', 'sqlalchemy'} & set(sys.modules)))"
+    @pytest.mark.parametrize(
+        ("doors", "later"),
+        [
+            ("services.cli", {"telegram", "google.genai", "celery", "sqlalchemy"}),
+            ("services.running, services.terminal", {"telegram", "google.genai"}),
+            ("services.bot.app", {"google.genai"}),
+            ("services.worker.app", {"telegram"}),
+        ],
+    )
+    def test_it_loads_what_is_asked_for_alone(self, tmp_path: Path, doors: str, later: set[str]) -> None:
+        code = f"import sys, {doors}; sys.exit(', '.join({later} & set(sys.modules)))"
 
         done = subprocess.run(
             [sys.executable, "-c", code],
