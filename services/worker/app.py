@@ -147,6 +147,10 @@ class Worker:
         """
         self._taker.stop()
         celery_state.should_stop = EX_OK
+        if self._settings.embedded:
+            # With the broker inside this process, Celery looks whether to stop after each message, or two seconds
+            # without one, and then waits for one message more.
+            self._tickets.send(2)
         self._consumer.join(seconds)
         self._stopping.set()
         for thread in self._rounds:
