@@ -5,8 +5,6 @@ from sqlalchemy import update
 
 from shared.store import tables
 
-SETTINGS = {"G2D_IMAGE_MODEL": "black-forest-labs/FLUX.1-dev"}  # asked for under names that parameters decide
-
 
 @pytest.fixture
 def ada(sandbox):

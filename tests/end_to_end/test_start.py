@@ -1,7 +1,7 @@
 """Settings that don't allow a start: told at once, all together, in words the owner understands."""
 
 import pytest
-from installation import BOT_TOKEN, GEMINI_KEY, HF_TOKEN, Service, run, settings_for
+from installation import BOT_TOKEN, GEMINI_KEY, HF_TOKEN, SECRET_KEY, Service, run, settings_for
 
 from sandbox.app import Sandbox
 from sandbox.client import SandboxClient
@@ -108,6 +108,20 @@ class TestADatabaseWithoutTables:
         places = {"DATABASE_URL": postgres_url, "REDIS_URL": redis_url}
 
         assert "please run `g2d migrate` first" in refusal(command, settings | places, tmp_path)
+
+    def test_has_them_after_one_command(self, settings, url, postgres_url, redis_url, tmp_path, started):
+        settings |= {"DATABASE_URL": postgres_url, "REDIS_URL": redis_url, "G2D_SECRET_KEY": SECRET_KEY}
+
+        run("migrate", settings, tmp_path).check_returncode()
+
+        with SandboxClient(url) as sandbox:
+            sandbox.clear_journal()
+            started("worker", settings)
+            started("bot", settings)
+            sandbox.wait_for(lambda: sandbox.journal("telegram", "/getUpdates$"), timeout_s=60)
+            ada = sandbox.person("Ada")
+            sandbox.say(ada, "/imagine a fox in the snow")
+            sandbox.wait_for_photo(ada, timeout_s=60)
 
 
 class TestAFolder:

@@ -15,6 +15,12 @@ from shared.jobs import State
 SETTINGS: dict[str, str] = {}
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _a_line_at_the_providers(_installation: Installation) -> None:
+    """The first look at each picture finds it unfinished."""
+    _installation.sandbox.call("PUT", "/router/_sandbox", json={"queue_polls": 1})
+
+
 class TestAnIdea:
     def test_comes_back_as_a_photo_in_reply_to_the_request(self, sandbox):
         ada = sandbox.person("Ada")
