@@ -224,7 +224,7 @@ def _seed(flag: Flag | None) -> int | None:
         return None
     seed = _whole(flag)
     if not 0 <= seed <= MAX_SEED:
-        raise BadParameter("seed_out_of_range", value=seed, most=MAX_SEED)
+        raise BadParameter("seed_out_of_range", value=str(seed), most=str(MAX_SEED))
     return seed
 
 

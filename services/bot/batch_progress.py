@@ -51,7 +51,7 @@ def problems(reading: BatchReading, language: str) -> list[str]:
     if not reading.problems:
         return []
     told = [
-        f"<b>{problem.line}</b>: {say(problem.reason, language, **problem.values)}"
+        f"<b>{number(problem.line, language)}</b>: {say(problem.reason, language, **problem.values)}"
         for problem in reading.problems[:PROBLEMS_SHOWN]
     ]
     return [say("batch_problems", language, n=len(reading.problems)), *told]
@@ -68,10 +68,11 @@ def progress(batch: Batch, counts: Counts, language: str, now: datetime | None =
     """How far a started batch has come, as Telegram HTML."""
     done = counts.finished + counts.failed
     filled = BAR * done // max(batch.pictures, 1)
+    of_all = f"{number(done, language)}/{number(batch.pictures, language)}"
     waiting = batch.pictures - done if batch.state is not BatchState.CANCELLED else 0
     lines = [
         say(f"batch_{batch.state}", language),
-        f"<code>{'█' * filled}{'░' * (BAR - filled)}</code> {done}/{batch.pictures}",
+        f"<code>{'█' * filled}{'░' * (BAR - filled)}</code> {of_all}",
         say("batch_counts", language, done=counts.finished, failed=counts.failed, waiting=waiting),
     ]
     if counts.home:

@@ -52,7 +52,7 @@ def _facts(job: Job) -> str:
     if job.recipe is not None:
         facts.append(name_of(job.recipe.model))
         if job.recipe.seed is not None:
-            facts.append(_say("caption_seed", language, seed=job.recipe.seed))
+            facts.append(_say("caption_seed", language, seed=str(job.recipe.seed)))
     facts += _wishes(job.request.parameters, language)
     if job.ended_at is not None:
         seconds = max(1, round((job.ended_at - job.created_at).total_seconds()))
@@ -107,7 +107,7 @@ def write_choice(siblings: Sequence[Job]) -> str:
     language = siblings[0].sender.language
     if done == len(siblings):
         return say("several_done", language, n=done)
-    some = say("several_some", language, done=number(done, language), n=len(siblings))
+    some = say("several_some", language, done=done, n=len(siblings))
     return "\n".join([some, *write_reason(reasons_of(siblings), language)])
 
 

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 from telegram import InlineKeyboardButton, InlineKeyboardMarkup
 
-from services.bot.amounts import number
 from services.bot.keyboards import code_of
 from services.bot.locales import say
 from services.bot.paging import Part, part
@@ -105,8 +104,8 @@ def _of_image_model(model: Model, language: str) -> str:
 def _steps(model: Model, language: str) -> str:
     if model.steps is None:
         return say("models_no_steps", language)
-    least, usual = number(model.steps.least, language), number(model.steps.usual, language)
-    return say("models_steps", language, least=least, usual=usual, n=model.steps.most)
+    steps = model.steps
+    return say("models_steps", language, least=steps.least, usual=steps.usual, n=steps.most)
 
 
 def _state(model: Model, language: str) -> str:

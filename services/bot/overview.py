@@ -1,6 +1,6 @@
 """Says in one message how the installation stands. Pure."""
 
-from services.bot.amounts import duration, number
+from services.bot.amounts import duration
 from services.bot.locales import say
 from shared.jobs import State
 from shared.store.overview import Overview
@@ -23,11 +23,8 @@ def tell(overview: Overview, language: str) -> str:
 
 
 def _pictures(overview: Overview, language: str) -> list[str]:
-    def count(value: int) -> str:
-        return number(value, language)
-
     under_way = {
-        name: count(overview.pictures.get(state, 0))
+        name: overview.pictures.get(state, 0)
         for name, state in (
             ("queued", State.QUEUED),
             ("held", State.HELD),
@@ -39,10 +36,10 @@ def _pictures(overview: Overview, language: str) -> list[str]:
     hour, day = (sum(getattr(one, span) for _, one in failed) for span in ("hour", "day"))
     return [
         say("overview_pictures", language, **under_way),
-        say("overview_hour", language, finished=count(overview.finished.hour), failed=count(hour)),
-        say("overview_day", language, finished=count(overview.finished.day), failed=count(day)),
+        say("overview_hour", language, finished=overview.finished.hour, failed=hour),
+        say("overview_day", language, finished=overview.finished.day, failed=day),
         *(
-            say("overview_reason", language, reason=reason, hour=count(one.hour), day=count(one.day))
+            say("overview_reason", language, reason=reason, hour=one.hour, day=one.day)
             for reason, one in failed[:MOST_LINES]
         ),
     ]
@@ -51,7 +48,7 @@ def _pictures(overview: Overview, language: str) -> list[str]:
 def _workers(overview: Overview, language: str) -> list[str]:
     if not overview.workers:
         return [say("overview_no_worker", language)]
-    return [say("overview_workers", language, n=overview.workers, slots=number(overview.slots, language))]
+    return [say("overview_workers", language, n=overview.workers, slots=overview.slots)]
 
 
 def _resting(overview: Overview, language: str) -> list[str]:

@@ -145,6 +145,11 @@ class TestTheCatalogue:
                 assert 1 <= len(form) <= 4096, key
 
     @pytest.mark.parametrize("language", languages())
+    def test_no_sentence_writes_thousands_by_itself(self, language: str) -> None:
+        for key, forms in forms_in(language).items():
+            assert not [form for form in forms if re.search(r"\d\W?\d{3}", form)], key
+
+    @pytest.mark.parametrize("language", languages())
     def test_what_telegram_shows_without_formatting_has_none(self, language: str) -> None:
         sentences = forms_in(language)
 
@@ -218,6 +223,17 @@ class TestSay:
 
     def test_what_goes_into_a_gap_can_not_be_markup(self) -> None:
         assert "&lt;b&gt; &amp; 1" in say("status_queued", "en", detail="<b> & 1")
+
+    @pytest.mark.parametrize("language", languages())
+    def test_numbers_in_a_sentence_are_written_as_its_language_writes_them(self, language: str) -> None:
+        said = say("batch_too_many_pictures", language, n=12_345, most=1_000)
+
+        assert number(12_345, language) in said
+        assert number(1_000, language) in said
+        assert number(1_000, language) in say("help_pictures", language, most=1_000)
+
+    def test_numbers_that_people_type_stay_as_they_are_typed(self) -> None:
+        assert say("caption_seed", "en", seed="4294967295") == "seed 4294967295"
 
 
 class TestWhatRunsFromRightToLeft:

@@ -237,8 +237,8 @@ class TestRefusals:
             ("--ar 16:0", "parameter_unreadable", {"name": "--ar"}),
             ("--ar 17:4", "ratio_out_of_range", {"value": "17:4", "most": MAX_RATIO}),
             ("--ar 1:5", "ratio_out_of_range", {"value": "1:5"}),
-            ("--seed -1", "seed_out_of_range", {"value": -1, "most": MAX_SEED}),
-            (f"--seed {MAX_SEED + 1}", "seed_out_of_range", {"value": MAX_SEED + 1}),
+            ("--seed -1", "seed_out_of_range", {"value": "-1", "most": str(MAX_SEED)}),
+            (f"--seed {MAX_SEED + 1}", "seed_out_of_range", {"value": str(MAX_SEED + 1)}),
             (f"--no {'x' * (MAX_NEGATIVE_LENGTH + 1)}", "negative_too_long", {"most": MAX_NEGATIVE_LENGTH}),
         ],
     )

@@ -302,7 +302,7 @@ async def _ask_for_words(press: Press) -> None:
     await acknowledge(press.query)
     job = press.job
     prompt = shorten(job.prompt.text if job.prompt else job.request.idea, MAX_PROMPT_SHOWN)
-    text = say("edit_prompt", press.language, number=job.id, prompt=prompt)
+    text = say("edit_prompt", press.language, number=str(job.id), prompt=prompt)
     # In a group the reply is asked of the one who is mentioned, and of nobody else.
     mention = "" if job.address.private else f'<a href="tg://user?id={press.query.from_user.id}">{MENTION}</a>'
     await press.context.bot.send_message(
@@ -314,7 +314,7 @@ async def _send_prompt(press: Press) -> None:
     await acknowledge(press.query)
     bot, prompt = press.context.bot, press.job.prompt.text if press.job.prompt else press.job.request.idea
     if units(prompt) <= MAX_PROMPT_SHOWN:
-        text = say("whole_prompt", press.language, number=press.job.id, prompt=prompt)
+        text = say("whole_prompt", press.language, number=str(press.job.id), prompt=prompt)
         await bot.send_message(text=text, **answer(press.address))
     else:
         file = InputFile(prompt.encode(), filename=f"{press.job.id}.txt")

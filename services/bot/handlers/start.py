@@ -11,7 +11,7 @@ from services.bot.handlers.presses import acknowledge, rewrite
 from services.bot.locales import say
 from shared.batches import COLUMNS, MAX_LINES
 from shared.catalogue import MOST_NAMED, Catalogue
-from shared.ideas import MAX_COUNT
+from shared.ideas import MAX_COUNT, MAX_IDEA_LENGTH
 from shared.styles import Styles
 
 TOPICS = ("pictures", "imagine", "batch", "talk", "settings")
@@ -49,7 +49,7 @@ class Help:
         self._styles = styles
         self._say_of: dict[str, Callable[[str], str]] = {
             FIRST: lambda language: say("help", language),
-            "pictures": lambda language: say("help_pictures", language),
+            "pictures": lambda language: say("help_pictures", language, most=MAX_IDEA_LENGTH),
             "imagine": self._say_of_imagine,
             "batch": self._say_of_batch,
             "talk": lambda language: say("help_talk", language),

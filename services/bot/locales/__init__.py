@@ -34,19 +34,21 @@ def say(key: str, language: str, **values: object) -> str:
     Args:
         key: The sentence's name in the catalogue; an error's ``reason`` is one.
         language: IETF tag; a language that we don't speak is answered in English.
-        values: What goes into the sentence's gaps; escaped here. A whole number ``n`` chooses the plural, and is
-            written as the language writes numbers.
+        values: What goes into the sentence's gaps; escaped here. Whole numbers are written as the language writes
+            them, and one named ``n`` chooses the plural. A number that people are to type comes as text.
 
     Returns:
         Telegram HTML.
     """
-    n = values.get("n")
-    if isinstance(n, int):
-        sentence = _sentence(key, spoken(language), n)
-        values = values | {"n": format_decimal(n, locale=spoken(language))}
-    else:
-        sentence = _sentence(key, spoken(language), None)
-    return sentence.format(**{name: html.escape(str(value), quote=False) for name, value in values.items()})
+    spoken_language, n = spoken(language), values.get("n")
+    sentence = _sentence(key, spoken_language, n if isinstance(n, int) else None)
+    return sentence.format(**{name: _written(value, spoken_language) for name, value in values.items()})
+
+
+def _written(value: object, language: str) -> str:
+    if isinstance(value, int):
+        return format_decimal(value, locale=language)
+    return html.escape(str(value), quote=False)
 
 
 def spoken(language: str) -> str:
