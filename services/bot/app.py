@@ -8,16 +8,11 @@ from functools import partial
 from typing import Any, cast
 
 from celery import Celery
-from telegram import Message, Update
+from telegram import Update
 from telegram.error import Conflict, TelegramError
 from telegram.ext import (
     ApplicationBuilder,
-    BaseHandler,
-    CallbackQueryHandler,
-    CommandHandler,
-    MessageHandler,
     Updater,
-    filters,
 )
 
 from services.bot.answers import Answers
@@ -26,33 +21,27 @@ from services.bot.choices import Choices
 from services.bot.delivery import Delivery
 from services.bot.flood import CALLS_AT_ONCE, FloodLimit
 from services.bot.growing import Growing
-from services.bot.handlers import start
-from services.bot.handlers.answer_buttons import PATTERN, AnswerButtons, stopped_draft
+from services.bot.handlers.answer_buttons import AnswerButtons
 from services.bot.handlers.batch import BatchCommand
-from services.bot.handlers.buttons import Buttons, edited_job
-from services.bot.handlers.chat import Chat, is_for_gemini
-from services.bot.handlers.commands import is_captioned
-from services.bot.handlers.describe import PATTERN as OF_A_DESCRIPTION
+from services.bot.handlers.buttons import Buttons
+from services.bot.handlers.chat import Chat
 from services.bot.handlers.describe import Describe
-from services.bot.handlers.failures import failed
-from services.bot.handlers.follow_ups import FollowUps
-from services.bot.handlers.imagine import Imagine, is_our_question
-from services.bot.handlers.keys import PRESSES, OwnKeys
+from services.bot.handlers.imagine import Imagine
+from services.bot.handlers.keys import OwnKeys
 from services.bot.handlers.models import ModelsCommand
 from services.bot.handlers.overview import OwnersOverview
-from services.bot.handlers.pictures import is_to_picture
-from services.bot.handlers.queue import PRESSES as PRESSES_IN_QUEUE
 from services.bot.handlers.queue import Queue
-from services.bot.handlers.service_messages import Migration, leave_alone
-from services.bot.handlers.settings import FROM_LINK, Settings, question
+from services.bot.handlers.service_messages import Migration
+from services.bot.handlers.settings import Settings
+from services.bot.handlers.start import Help
 from services.bot.intake import DurableApplication, DurableTransport, feed_unhandled, keep_feeding, keep_ticking_off
 from services.bot.menus import set_menus
-from services.bot.models_menu import START as LISTED
 from services.bot.models_menu import ModelsMenu
 from services.bot.offers import Offers
 from services.bot.progress_message import ProgressMessage
 from services.bot.rights import Admins
-from services.bot.settings_menu import START, Menu
+from services.bot.routes import Handlers, add_handlers
+from services.bot.settings_menu import Menu
 from services.bot.status import Status
 from services.bot.transport import Transport
 from services.health import Heartbeat
@@ -61,7 +50,7 @@ from shared.catalogue import Catalogue
 from shared.chat_models import ChatModels
 from shared.images import Images
 from shared.queue import Tickets
-from shared.secrets import SEALED, Box, box_for
+from shared.secrets import Box, box_for
 from shared.settings import BotSettings
 from shared.store.albums import Albums
 from shared.store.batches import Batches
@@ -102,65 +91,66 @@ class Bot:
         moves = Moves(database, self._bot_id)
         limit = FloodLimit(moves.move)
         self._application = _application(settings, self._updates, people, box_for(settings), limit)
+        bot = self._application.bot
         catalogue, styles = Catalogue(settings.image_model), Styles(settings.styles_file)
         chat_models = ChatModels(settings.chat_model)
-        choices = Choices(people, catalogue, chat_models)
+        choices, admins = Choices(people, catalogue, chat_models), Admins(bot)
         self._offers = Offers(catalogue, chat_models, Models(database))
-        jobs = Jobs(database, settings.shares)
-        bot = self._application.bot
+        images, tickets = Images(settings.image_store_url), Tickets(celery)
+
+        jobs, waits = Jobs(database, settings.shares), Waits(database, settings.shares)
         self._outbox = Outbox(database)
-        waits = Waits(database, settings.shares)
         self._status = Status(bot, self._bot_id, jobs, waits, limit)
-        images = Images(settings.image_store_url)
         self._delivery = Delivery(bot, self._bot_id, self._outbox, jobs, images, default_model=catalogue.default)
-        self._own_keys = OwnKeys(Keys(database), self._bot_id)
-        imagine = Imagine(jobs, Tickets(celery), self._status, catalogue, styles, choices=choices, images=images)
-        self._add_keys()
-        self._application.add_handler(MessageHandler(filters.StatusUpdate.MIGRATE, Migration(moves).follow))
-        self._application.add_handler(MessageHandler(filters.IS_AUTOMATIC_FORWARD, leave_alone))
-        admins = Admins(bot)
-        self._add_settings(Settings(people, choices, Menu(catalogue, chat_models, styles), admins))
-        owners = filters.User(settings.owners) & filters.ChatType.PRIVATE & filters.UpdateType.MESSAGE
-        self._application.add_handler(CommandHandler("status", OwnersOverview(database).command, owners))
-        self._add_models(ModelsCommand(people, choices, ModelsMenu(catalogue, chat_models), admins))
+
         self._batches = Batches(database, settings.shares)
         progress = ProgressMessage(bot, self._batches, limit)
         self._batch_delivery = BatchDelivery(
-            bot, self._bot_id, self._batches, jobs, images, Tickets(celery), progress, default_model=catalogue.default
+            bot, self._bot_id, self._batches, jobs, images, tickets, progress, default_model=catalogue.default
         )
-        batch = BatchCommand(
-            self._batches,
-            self._batch_delivery,
-            progress,
-            catalogue,
-            styles,
-            choices,
-            admins,
-            waits,
-            most=settings.batch_pictures,
-        )
-        self._add_batches(batch)
-        errands = Errands(database)
+
+        errands, self._errand_outbox = Errands(database), ErrandOutbox(database)
         self._growing = Growing(bot, self._bot_id, errands, limit)
-        self._errand_outbox = ErrandOutbox(database)
         self._answers = Answers(bot, self._bot_id, self._errand_outbox, errands, self._growing)
-        chat = Chat(
-            errands,
-            Conversations(database),
-            choices,
-            images,
-            Tickets(celery),
-            self._growing,
-            self._updates,
-            Albums(database),
+
+        self._own_keys = OwnKeys(Keys(database), self._bot_id)
+        imagine = Imagine(jobs, tickets, self._status, catalogue, styles, choices=choices, images=images)
+        queue = Queue(jobs, self._batches, tickets, self._status, self._batch_delivery, admins)
+        handlers = Handlers(
+            own_keys=self._own_keys,
+            migration=Migration(moves),
+            settings=Settings(people, choices, Menu(catalogue, chat_models, styles), admins),
+            overview=OwnersOverview(database),
+            models=ModelsCommand(people, choices, ModelsMenu(catalogue, chat_models), admins),
+            batch=BatchCommand(
+                self._batches,
+                self._batch_delivery,
+                progress,
+                catalogue,
+                styles,
+                choices,
+                admins,
+                waits,
+                most=settings.batch_pictures,
+            ),
+            chat=Chat(
+                errands,
+                Conversations(database),
+                choices,
+                images,
+                tickets,
+                self._growing,
+                self._updates,
+                Albums(database),
+            ),
+            answer_buttons=AnswerButtons(errands, choices, imagine, admins),
+            describe=Describe(errands, jobs, choices, images, tickets, self._growing, imagine, admins),
+            imagine=imagine,
+            queue=queue,
+            buttons=Buttons(jobs, images, catalogue, imagine, queue, admins),
+            help=Help(catalogue, styles, batch_pictures=settings.batch_pictures),
         )
-        self._add_chat(chat, AnswerButtons(errands, choices, imagine, admins))
-        self._add_describe(Describe(errands, jobs, choices, images, Tickets(celery), self._growing, imagine, admins))
-        queue = Queue(jobs, self._batches, Tickets(celery), self._status, self._batch_delivery, admins)
-        buttons = Buttons(jobs, images, catalogue, imagine, queue, admins)
-        help_ = start.Help(catalogue, styles, batch_pictures=settings.batch_pictures)
-        self._add_handlers(imagine, queue, buttons, help_)
-        self._add_what_nothing_else_takes(imagine, chat)
+        add_handlers(self._application, handlers, bot_id=self._bot_id, owners=settings.owners)
 
     async def run(self, stop: asyncio.Event) -> None:
         """Serve until ``stop`` is set.
@@ -224,103 +214,6 @@ class Bot:
         self._outbox.release_all(self._bot_id)
         self._batches.release_all(self._bot_id)
         self._errand_outbox.release_all(self._bot_id)
-
-    def _add_settings(self, settings: Settings) -> None:
-        new = filters.UpdateType.MESSAGE
-        to_question = _Answers(lambda message: question(message, self._bot_id) is not None)
-        add = self._application.add_handler
-        add(CommandHandler("settings", settings.command, new))
-        add(CommandHandler("start", settings.link, new & filters.Regex(rf"^/start\S* {FROM_LINK}[a-z_]+-\d+$")))
-        add(CallbackQueryHandler(settings.press, f"^{START} "))
-        add(MessageHandler(new & filters.TEXT & ~filters.COMMAND & to_question, settings.reply))
-
-    def _add_models(self, models: ModelsCommand) -> None:
-        add = self._application.add_handler
-        add(CommandHandler("models", models.command, filters.UpdateType.MESSAGE))
-        add(CallbackQueryHandler(models.press, f"^{LISTED} "))
-
-    def _add_keys(self) -> None:
-        new = filters.UpdateType.MESSAGE
-        add = self._application.add_handler
-        # Before all others: no other handler gets to see a message with a key in it.
-        add(MessageHandler(filters.Regex(SEALED) | filters.CaptionRegex(SEALED), self._own_keys.receive))
-        add(CommandHandler("start", self._own_keys.command, new & filters.Regex(r"^/start\S* keys$")))
-        add(CommandHandler("keys", self._own_keys.command, new))
-        add(CallbackQueryHandler(self._own_keys.press, PRESSES))
-
-    def _add_batches(self, batch: BatchCommand) -> None:
-        new = filters.UpdateType.MESSAGE
-        add = self._application.add_handler
-        add(CommandHandler("batch", batch.command, new))
-        add(MessageHandler(new & filters.Document.ALL & self._captioned("batch"), batch.command))
-        add(CallbackQueryHandler(batch.press, pattern=r"^batch "))
-
-    def _add_handlers(self, imagine: Imagine, queue: Queue, buttons: Buttons, help_: start.Help) -> None:
-        # Edited messages are left alone: an idea that was painted is not painted again for a corrected comma.
-        new = filters.UpdateType.MESSAGE
-        words = new & filters.TEXT & ~filters.COMMAND
-        pictures = new & (filters.PHOTO | filters.Document.IMAGE)
-        to_question = _Answers(lambda message: is_our_question(message, self._bot_id))
-        to_edit = _Answers(lambda message: edited_job(message, self._bot_id) is not None)
-        add = self._application.add_handler
-        add(CommandHandler("start", help_.command, new & filters.Regex(start.LINKS)))
-        add(CommandHandler("start", start.start, new))
-        add(CommandHandler("help", help_.command, new))
-        add(CallbackQueryHandler(help_.press, start.PRESSES))
-        add(CommandHandler("imagine", imagine.command, new))
-        add(MessageHandler(new & self._captioned("imagine"), imagine.command))
-        add(CommandHandler("queue", queue.queue, new))
-        add(CommandHandler("cancel", queue.cancel, new))
-        add(CallbackQueryHandler(queue.press, pattern=PRESSES_IN_QUEUE))
-        add(CallbackQueryHandler(buttons.press))
-        add(MessageHandler((words | pictures) & to_question, imagine.reply))
-        add(MessageHandler(words & to_edit, buttons.edited))
-        self._application.add_error_handler(failed)
-
-    def _captioned(self, command: str) -> filters.BaseFilter:
-        return filters.CAPTION & _Answers(lambda message: is_captioned(message, command, self._application.bot.bot))
-
-    def _add_chat(self, chat: Chat, buttons: AnswerButtons) -> None:
-        add = self._application.add_handler
-        add(CommandHandler("new", chat.start_over, filters.UpdateType.MESSAGE))
-        add(CommandHandler("stop", buttons.stop, filters.UpdateType.MESSAGE))
-        add(CallbackQueryHandler(buttons.press, PATTERN))
-        add(_DraftStopHandler(buttons.stop_draft))
-
-    def _add_describe(self, describe: Describe) -> None:
-        new = filters.UpdateType.MESSAGE
-        add = self._application.add_handler
-        add(CommandHandler("describe", describe.command, new))
-        add(MessageHandler(new & self._captioned("describe"), describe.command))
-        add(CallbackQueryHandler(describe.press, OF_A_DESCRIPTION))
-
-    def _add_what_nothing_else_takes(self, imagine: Imagine, chat: Chat) -> None:
-        new = filters.UpdateType.MESSAGE
-        for_gemini = _Answers(lambda message: is_for_gemini(message, self._application.bot.bot))
-        add = self._application.add_handler
-        follow_ups = FollowUps(imagine, chat)
-        to_picture = _Answers(lambda message: is_to_picture(message, self._bot_id))
-        add(MessageHandler(new & filters.TEXT & ~filters.COMMAND & to_picture, follow_ups.reply))
-        add(MessageHandler(new & for_gemini, chat.ask))
-        add(MessageHandler(new & filters.ChatType.PRIVATE & ~filters.StatusUpdate.ALL, start.hint))
-
-
-class _DraftStopHandler(BaseHandler[Update, Any, None]):
-    """Lets through presses of a draft's own stop button."""
-
-    def check_update(self, update: object) -> bool:
-        return isinstance(update, Update) and stopped_draft(update) is not None
-
-
-class _Answers(filters.MessageFilter):
-    """Lets through what answers one of our questions."""
-
-    def __init__(self, is_answer: Callable[[Message], bool]) -> None:
-        super().__init__()
-        self._is_answer = is_answer
-
-    def filter(self, message: Message) -> bool:
-        return self._is_answer(message)
 
 
 def _application(

@@ -1,0 +1,138 @@
+"""update → handler: who serves which update. Of several the first that lets it through has it."""
+
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from typing import Any
+
+from telegram import Message, Update, User
+from telegram.ext import BaseHandler, CallbackQueryHandler, CommandHandler, MessageHandler, filters
+
+from services.bot.handlers import start
+from services.bot.handlers.answer_buttons import PATTERN, AnswerButtons, stopped_draft
+from services.bot.handlers.batch import BatchCommand
+from services.bot.handlers.buttons import Buttons, edited_job
+from services.bot.handlers.chat import Chat, is_for_gemini
+from services.bot.handlers.commands import is_captioned
+from services.bot.handlers.describe import PATTERN as OF_A_DESCRIPTION
+from services.bot.handlers.describe import Describe
+from services.bot.handlers.failures import failed
+from services.bot.handlers.follow_ups import FollowUps
+from services.bot.handlers.imagine import Imagine, is_our_question
+from services.bot.handlers.keys import PRESSES, OwnKeys
+from services.bot.handlers.models import ModelsCommand
+from services.bot.handlers.overview import OwnersOverview
+from services.bot.handlers.pictures import is_to_picture
+from services.bot.handlers.queue import PRESSES as PRESSES_IN_QUEUE
+from services.bot.handlers.queue import Queue
+from services.bot.handlers.service_messages import Migration, leave_alone
+from services.bot.handlers.settings import FROM_LINK, Settings, question
+from services.bot.intake import DurableApplication
+from services.bot.models_menu import START as LISTED
+from services.bot.settings_menu import START
+from shared.secrets import SEALED
+
+# Edited messages are left alone: an idea that was painted is not painted again for a corrected comma.
+NEW = filters.UpdateType.MESSAGE
+WORDS = NEW & filters.TEXT & ~filters.COMMAND
+
+
+@dataclass(frozen=True)
+class Handlers:
+    """All who serve updates."""
+
+    own_keys: OwnKeys
+    migration: Migration
+    settings: Settings
+    overview: OwnersOverview
+    models: ModelsCommand
+    batch: BatchCommand
+    chat: Chat
+    answer_buttons: AnswerButtons
+    describe: Describe
+    imagine: Imagine
+    queue: Queue
+    buttons: Buttons
+    help: start.Help
+
+
+def add_handlers(application: DurableApplication, by: Handlers, *, bot_id: int, owners: Collection[int]) -> None:
+    """Say to the application who serves what."""
+
+    def ourselves() -> User:
+        """Known once Telegram has told."""
+        us: User = application.bot.bot
+        return us
+
+    def captioned(command: str) -> filters.BaseFilter:
+        return NEW & filters.CAPTION & _Such(lambda message: is_captioned(message, command, ourselves()))
+
+    to_exact_value = _Such(lambda message: question(message, bot_id) is not None)
+    to_question = _Such(lambda message: is_our_question(message, bot_id))
+    to_edit = _Such(lambda message: edited_job(message, bot_id) is not None)
+    to_picture = _Such(lambda message: is_to_picture(message, bot_id))
+    for_gemini = _Such(lambda message: is_for_gemini(message, ourselves()))
+    pictures = NEW & (filters.PHOTO | filters.Document.IMAGE)
+    of_owners = filters.User(owners) & filters.ChatType.PRIVATE & NEW
+
+    for handler in (
+        # Before all others: no other handler gets to see a message with a key in it.
+        MessageHandler(filters.Regex(SEALED) | filters.CaptionRegex(SEALED), by.own_keys.receive),
+        CommandHandler("start", by.own_keys.command, NEW & filters.Regex(r"^/start\S* keys$")),
+        CommandHandler("keys", by.own_keys.command, NEW),
+        CallbackQueryHandler(by.own_keys.press, PRESSES),
+        MessageHandler(filters.StatusUpdate.MIGRATE, by.migration.follow),
+        MessageHandler(filters.IS_AUTOMATIC_FORWARD, leave_alone),
+        CommandHandler("settings", by.settings.command, NEW),
+        CommandHandler("start", by.settings.link, NEW & filters.Regex(rf"^/start\S* {FROM_LINK}[a-z_]+-\d+$")),
+        CallbackQueryHandler(by.settings.press, f"^{START} "),
+        MessageHandler(WORDS & to_exact_value, by.settings.reply),
+        CommandHandler("status", by.overview.command, of_owners),
+        CommandHandler("models", by.models.command, NEW),
+        CallbackQueryHandler(by.models.press, f"^{LISTED} "),
+        CommandHandler("batch", by.batch.command, NEW),
+        MessageHandler(filters.Document.ALL & captioned("batch"), by.batch.command),
+        CallbackQueryHandler(by.batch.press, "^batch "),
+        CommandHandler("new", by.chat.start_over, NEW),
+        CommandHandler("stop", by.answer_buttons.stop, NEW),
+        CallbackQueryHandler(by.answer_buttons.press, PATTERN),
+        _DraftStopHandler(by.answer_buttons.stop_draft),
+        CommandHandler("describe", by.describe.command, NEW),
+        MessageHandler(captioned("describe"), by.describe.command),
+        CallbackQueryHandler(by.describe.press, OF_A_DESCRIPTION),
+        CommandHandler("start", by.help.command, NEW & filters.Regex(start.LINKS)),
+        CommandHandler("start", start.start, NEW),
+        CommandHandler("help", by.help.command, NEW),
+        CallbackQueryHandler(by.help.press, start.PRESSES),
+        CommandHandler("imagine", by.imagine.command, NEW),
+        MessageHandler(captioned("imagine"), by.imagine.command),
+        CommandHandler("queue", by.queue.queue, NEW),
+        CommandHandler("cancel", by.queue.cancel, NEW),
+        CallbackQueryHandler(by.queue.press, PRESSES_IN_QUEUE),
+        CallbackQueryHandler(by.buttons.press),
+        MessageHandler((WORDS | pictures) & to_question, by.imagine.reply),
+        MessageHandler(WORDS & to_edit, by.buttons.edited),
+        # What nothing else takes.
+        MessageHandler(WORDS & to_picture, FollowUps(by.imagine, by.chat).reply),
+        MessageHandler(NEW & for_gemini, by.chat.ask),
+        MessageHandler(NEW & filters.ChatType.PRIVATE & ~filters.StatusUpdate.ALL, start.hint),
+    ):
+        application.add_handler(handler)
+    application.add_error_handler(failed)
+
+
+class _DraftStopHandler(BaseHandler[Update, Any, None]):
+    """Lets through presses of a draft's own stop button."""
+
+    def check_update(self, update: object) -> bool:
+        return isinstance(update, Update) and stopped_draft(update) is not None
+
+
+class _Such(filters.MessageFilter):
+    """Lets through messages of which this is true."""
+
+    def __init__(self, is_so: Callable[[Message], bool]) -> None:
+        super().__init__()
+        self._is_so = is_so
+
+    def filter(self, message: Message) -> bool:
+        return self._is_so(message)
