@@ -11,6 +11,7 @@ from telegram.error import BadRequest
 
 from services.bot import keyboards
 from services.bot.amounts import duration, number, rounded
+from services.bot.button_rows import in_rows
 from services.bot.captions import units
 from services.bot.handlers.addresses import reply_to
 from services.bot.locales import say
@@ -108,7 +109,7 @@ def keyboard(batch: Batch, counts: Counts, bot_username: str) -> InlineKeyboardM
                 button(way, ("✓ " if way is batch.way else "") + say(f"button_batch_{way}", language))
                 for way in (Way.ALBUMS, Way.ZIP)
             ]
-            return InlineKeyboardMarkup([[button(START, say("button_batch_start", language)), stop], ways])
+            return InlineKeyboardMarkup([[button(START, say("button_batch_start", language)), stop], *in_rows(ways, 2)])
         case BatchState.RUNNING:
             return InlineKeyboardMarkup([[button(PAUSE, say("button_batch_pause", language)), stop]])
         case BatchState.PAUSED:

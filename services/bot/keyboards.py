@@ -6,6 +6,7 @@ from hashlib import sha256
 from telegram import CopyTextButton, InlineKeyboardButton, InlineKeyboardMarkup
 from telegram.helpers import create_deep_linked_url
 
+from services.bot.button_rows import in_rows
 from services.bot.captions import name_of, units
 from services.bot.locales import say
 from services.bot.reasons import main_reason, reasons_of
@@ -52,16 +53,17 @@ def picture(job: Job, *, of_several: bool = False) -> InlineKeyboardMarkup:
     def button(action: str) -> InlineKeyboardButton:
         return InlineKeyboardButton(say(f"button_{action}", language), callback_data=data(action, job.id))
 
-    rows = [
-        [button(AGAIN), button(VARY)],
-        [button(EDIT)],
-        [button(RATIO), button(MODEL)],
-        [button(FILE), button(DELETE)],
-    ]
+    prompt = [button(EDIT)]
     if job.prompt is not None and units(job.prompt.text) <= MAX_COPY:
-        rows[1].append(InlineKeyboardButton(say("button_copy", language), copy_text=CopyTextButton(job.prompt.text)))
+        prompt.append(InlineKeyboardButton(say("button_copy", language), copy_text=CopyTextButton(job.prompt.text)))
     elif job.prompt is not None:
-        rows[1].append(button(PROMPT))
+        prompt.append(button(PROMPT))
+    rows = [
+        *in_rows([button(AGAIN), button(VARY)], 2),
+        *in_rows(prompt, 2),
+        *in_rows([button(RATIO), button(MODEL)], 2),
+        *in_rows([button(FILE), button(DELETE)], 2),
+    ]
     if of_several:
         rows.append([button(BACK)])
     return InlineKeyboardMarkup(rows)
@@ -80,7 +82,7 @@ def several(jobs: Sequence[Job], bot_username: str) -> InlineKeyboardMarkup:
         for job in jobs
         if job.state is State.FINISHED
     ]
-    rows = [numbers[start : start + A_ROW + 1] for start in range(0, len(numbers), A_ROW + 1)]
+    rows = in_rows(numbers, A_ROW + 1)
     missing = sum(job.state is State.FAILED for job in jobs)
     if missing:
         label = say("button_rest", jobs[0].sender.language, n=missing)
@@ -105,9 +107,8 @@ def models(job: Job, catalogue: Catalogue) -> InlineKeyboardMarkup:
 
 
 def _choices(job: Job, buttons: list[InlineKeyboardButton], a_row: int) -> InlineKeyboardMarkup:
-    rows = [buttons[start : start + a_row] for start in range(0, len(buttons), a_row)]
     back = InlineKeyboardButton(say("button_back", job.sender.language), callback_data=data(PICK, job.id))
-    return InlineKeyboardMarkup([*rows, [back]])
+    return InlineKeyboardMarkup([*in_rows(buttons, a_row), [back]])
 
 
 def while_answering(errand: Errand) -> InlineKeyboardMarkup:

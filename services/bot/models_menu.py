@@ -1,10 +1,10 @@
 """The pages of ``/models``: what there is, what each can do, and buttons to make one the usual one. Pure."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from telegram import InlineKeyboardButton, InlineKeyboardMarkup
 
+from services.bot.button_rows import in_rows
 from services.bot.keyboards import code_of
 from services.bot.locales import say
 from services.bot.paging import Part, part
@@ -67,7 +67,7 @@ class ModelsMenu:
         ]
         turns = shown.turns(lambda turn: f"{START} {listed} {turn}")
         others = [_button(say(key, language), name) for name, key in LISTS.items() if name != listed]
-        return InlineKeyboardMarkup([*_in_pairs(buttons), *([turns] if turns else []), others])
+        return InlineKeyboardMarkup([*in_rows(buttons, 2), *([turns] if turns else []), *in_rows(others, 2)])
 
     def _usual(self, listed: str, chosen: Preferences) -> str | None:
         return {
@@ -128,7 +128,3 @@ def _name(entry: Entry, usual: str | None) -> str:
 
 def _button(label: str, listed: str, choice: str = "") -> InlineKeyboardButton:
     return InlineKeyboardButton(label, callback_data=f"{START} {listed} {choice}".rstrip())
-
-
-def _in_pairs(buttons: Sequence[InlineKeyboardButton]) -> list[Sequence[InlineKeyboardButton]]:
-    return [buttons[start : start + 2] for start in range(0, len(buttons), 2)]

@@ -1,11 +1,12 @@
 """The pages of ``/settings``: what they say, and their buttons. Stateless and pure."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 from babel import Locale
 from telegram import InlineKeyboardButton, InlineKeyboardMarkup
 
 from services.bot.amounts import number
+from services.bot.button_rows import in_rows
 from services.bot.exact_values import PRESETS, OutOfRange, Unreadable, presets, read_number
 from services.bot.keyboards import RATIOS, code_of
 from services.bot.locales import languages, say
@@ -124,7 +125,7 @@ class Menu:
             last.append(_button("?", page, WHY))
         a_row = A_ROW if page in PRESETS or page == "ratio" else 2
         turns = shown.turns(lambda turn: data(page, turn))
-        return InlineKeyboardMarkup([*_rows(buttons, a_row), *([turns] if turns else []), last, back])
+        return InlineKeyboardMarkup([*in_rows(buttons, a_row), *([turns] if turns else []), *in_rows(last, 3), back])
 
     def value(self, name: str, chosen: Preferences, language: str) -> str:
         """A choice in words."""
@@ -152,7 +153,7 @@ class Menu:
             choice = (OFF if getattr(chosen, name) else ON) if name in SWITCHES else ""
             turn = f": {say('settings_on' if choice == ON else 'settings_off', language)}" if choice else ""
             buttons.append(_button(say(LABELS[name], language) + turn, name, choice))
-        return InlineKeyboardMarkup([*_rows(buttons, 2), [_button(say("button_reset", language), RESET)]])
+        return InlineKeyboardMarkup([*in_rows(buttons, 2), [_button(say("button_reset", language), RESET)]])
 
     def _line(self, name: str, chosen: Preferences, language: str) -> str:
         value = self.value(name, chosen, language)
@@ -201,7 +202,3 @@ def _own_name(language: str) -> str:
 
 def _button(label: str, page: str, choice: str = "") -> InlineKeyboardButton:
     return InlineKeyboardButton(label, callback_data=data(page, choice))
-
-
-def _rows(buttons: Sequence[InlineKeyboardButton], a_row: int) -> list[Sequence[InlineKeyboardButton]]:
-    return [buttons[start : start + a_row] for start in range(0, len(buttons), a_row)]

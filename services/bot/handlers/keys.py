@@ -16,6 +16,7 @@ from telegram.error import BadRequest, Forbidden, TelegramError
 from telegram.ext import ContextTypes
 from telegram.helpers import create_deep_linked_url
 
+from services.bot.button_rows import in_rows
 from services.bot.handlers.addresses import address_of, answer, sender_of
 from services.bot.handlers.presses import acknowledge, rewrite
 from services.bot.locales import say
@@ -120,7 +121,9 @@ class OwnKeys:
     async def _standing(self, user_id: int, language: str) -> tuple[str, InlineKeyboardMarkup]:
         found = await asyncio.to_thread(self._keys.of, user_id)
         text = say("keys", language, **{one: _state(found.get(one), language) for one in SERVICES})
-        return text, InlineKeyboardMarkup([_buttons(one, one in found, language) for one in SERVICES])
+        return text, InlineKeyboardMarkup(
+            [row for one in SERVICES for row in in_rows(_buttons(one, one in found, language), 2)]
+        )
 
     async def keep_telling(self, bot: Bot) -> None:
         """Tell in the message that promised a check what came of it. Runs until cancelled."""

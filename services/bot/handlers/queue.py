@@ -11,6 +11,7 @@ from telegram.ext import ContextTypes
 
 from services.bot import keyboards
 from services.bot.batch_delivery import BatchDelivery
+from services.bot.button_rows import in_rows
 from services.bot.captions import idea_of, shorten
 from services.bot.handlers.addresses import address_of, answer, sender_of
 from services.bot.handlers.presses import acknowledge, rewrite
@@ -186,7 +187,7 @@ def _buttons(
         return InlineKeyboardButton(label, callback_data=f"queue {user_id} {name} {to_page}")
 
     each = [button(f"✖ {number}", one.name, page) for number, one in shown]
-    rows = [each[start : start + keyboards.A_ROW] for start in range(0, len(each), keyboards.A_ROW)]
+    rows = in_rows(each, keyboards.A_ROW)
     turns = []
     if page:
         turns.append(button("◀️", NOTHING, page - 1))

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from telegram import InlineKeyboardButton, InlineKeyboardMarkup, Update
 from telegram.ext import ContextTypes
 
+from services.bot.button_rows import in_rows
 from services.bot.handlers.addresses import address_of, answer, sender_of
 from services.bot.handlers.presses import acknowledge, rewrite
 from services.bot.locales import say
@@ -107,4 +108,4 @@ def _topics(language: str) -> InlineKeyboardMarkup:
     buttons = [
         InlineKeyboardButton(say(f"button_help_{topic}", language), callback_data=f"help {topic}") for topic in TOPICS
     ]
-    return InlineKeyboardMarkup([buttons[place : place + A_ROW] for place in range(0, len(buttons), A_ROW)])
+    return InlineKeyboardMarkup(in_rows(buttons, A_ROW))
