@@ -88,6 +88,13 @@ class TestEdit:
         assert sandbox.journal("router", "/hf-inference/")[-1]["body"]["inputs"] == "a blue whale <3 clouds"
         assert len(sandbox.journal("gemini", "generateContent")) == 1
 
+    def test_says_how_long_the_words_may_be(self, sandbox, ada, photo):
+        sandbox.press(ada, photo, "✏️ Edit prompt")
+        question = sandbox.wait_for_message(ada, lambda message: "exactly as you write" in message.get("text", ""))
+        sandbox.say(ada, "whale " * 200, reply_to_message_id=question["message_id"])
+
+        assert sandbox.wait_for_message(ada, lambda message: "up to 1,000 characters" in message.get("text", ""))
+
 
 class TestOriginalAndDelete:
     def test_the_original_comes_as_a_file_with_its_recipe(self, sandbox, ada, photo):

@@ -276,7 +276,7 @@ class Buttons:
         try:
             words = read_idea(message.text or "")
         except UserError as error:
-            await context.bot.send_message(text=say(error.reason, sender.language), **answer(address))
+            await context.bot.send_message(text=say(error.reason, sender.language, **error.values), **answer(address))
             return
         request = Request(words, replace(job.request.parameters, raw=True, seed=None), writing=job.request.writing)
         lineage = Lineage(job.id, f"edit {message.message_id}", Prompt(words, language=sender.language))

@@ -95,7 +95,8 @@ class Chat:
         try:
             key = await fetch(sent, self._images, address, context)
         except UserError as error:
-            await context.bot.send_message(text=say(error.reason, sender_of(message).language), **answer(address))
+            text = say(error.reason, sender_of(message).language, **error.values)
+            await context.bot.send_message(text=text, **answer(address))
             return None
         return {"key": key, "media_type": sent.media_type, "name": sent.name}
 

@@ -61,7 +61,7 @@ class Describe:
         try:
             picture = await self._picture(message, address, context)
         except UserError as error:
-            await context.bot.send_message(text=say(error.reason, sender.language), **answer(address))
+            await context.bot.send_message(text=say(error.reason, sender.language, **error.values), **answer(address))
             return
         if picture is None:
             await context.bot.send_message(text=say("describe_what", sender.language), **answer(address))
