@@ -1,4 +1,4 @@
-"""The buttons under a picture. Stateless: each carries an action, a job's id and perhaps a choice. Pure."""
+"""The buttons under pictures, answers and waits. Stateless: each carries an action, an id, perhaps a choice. Pure."""
 
 from collections.abc import Sequence
 from hashlib import sha256
