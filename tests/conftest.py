@@ -1,13 +1,61 @@
-"""The databases in which the record is kept: a test that asks for ``database`` runs on both kinds."""
+"""The databases in which the record is kept, and in what order tests run side by side.
 
+A test that asks for ``database`` runs on both kinds.
+"""
+
+import re
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from servers import OTHER_REDIS_URL, postgres_database, redis_database
+from xdist.scheduler import LoadScopeScheduling
 
 from shared.migrations import migrate
 from shared.store.database import Database
+
+WAITING = {"end_to_end", "browser", "guide"}  # rooms of tests that wait for others more than they compute
+SIZE = re.compile(r"\b(?:embedded|distributed)\b")
+
+
+class Scheduling(LoadScopeScheduling):
+    """Gives each process a file at a time, or what of it is about one size of an installation."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return " ".join(_share(nodeid))
+
+
+def _share(nodeid: str) -> tuple[str, str]:
+    """The file of a test, and the size of the installation that it needs, if any."""
+    file, _, name = nodeid.partition("::")
+    size = SIZE.search(name.partition("[")[2])
+    return file, size[0] if size else ""
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> Scheduling:
+    config.option.loadscopereorder = False
+    return Scheduling(config, log)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Side by side: first those that share an installation, then those that start their own, then what only computes.
+
+    So each process starts the shared one once a size, and nobody waits long for the last of them.
+    """
+    if not hasattr(config, "workerinput"):
+        return
+    shares = [_share(item.nodeid) for item in items]
+    tests = Counter(shares)
+
+    def turn(number: int) -> tuple[object, ...]:
+        item, (file, size) = items[number], shares[number]
+        wishes = {"SETTINGS", "WORKERS"} & vars(item.module).keys()
+        if "_installation" in item.fixturenames and not wishes:
+            return 0, size == "distributed", -tests[file, size], file
+        return 2 - (Path(file).parent.name in WAITING), -tests[file, size], file, size
+
+    items[:] = [items[number] for number in sorted(range(len(items)), key=turn)]
 
 
 @pytest.fixture

@@ -153,8 +153,6 @@ class TestImporting:
         [
             ("services.cli", {"telegram", "google.genai", "celery", "sqlalchemy"}),
             ("services.running, services.terminal", {"telegram", "google.genai"}),
-            ("services.bot.app", {"google.genai"}),
-            ("services.worker.app", {"telegram"}),
         ],
     )
     def test_it_loads_what_is_asked_for_alone(self, tmp_path: Path, doors: str, later: set[str]) -> None:

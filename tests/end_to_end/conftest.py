@@ -4,7 +4,7 @@ A module that names ``SETTINGS`` or ``WORKERS`` gets an installation with these;
 processes takes its time. Every test brings people of its own.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack
 
 import pytest
@@ -17,8 +17,6 @@ from shared.store import tables
 LAST_LINES, LONGEST_LINE = 80, 400  # of the log, shown under a test that failed
 USUAL = {"G2D_IMAGE_MODEL": MODEL, "G2D_LEASE_S": "3"}
 
-Provide = Callable[[str, dict[str, str], int], Installation]
-
 
 @pytest.fixture(scope="session", params=["embedded", pytest.param("distributed", marks=pytest.mark.distributed)])
 def size(request: pytest.FixtureRequest) -> str:
@@ -26,26 +24,47 @@ def size(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
-@pytest.fixture(scope="session")
-def _provide(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Provide]:
+class Provision:
     """Gives out installations: the same one as long as the same is asked for, and never two at a time."""
-    wishes: list[object] = []
-    given: list[Installation] = []
-    with ExitStack() as stack:
 
-        def provide(size: str, settings: dict[str, str], workers: int) -> Installation:
-            if wishes != [size, settings, workers]:
-                stack.close()
-                wishes[:] = [size, settings, workers]
-                folder = tmp_path_factory.mktemp(size)
-                given[:] = [stack.enter_context(installed(size, folder, workers=workers, **settings))]
-            return given[0]
+    def __init__(self, factory: pytest.TempPathFactory) -> None:
+        self._factory = factory
+        self._wishes: object = None
+        self._stack = ExitStack()
 
-        yield provide
+    def __call__(self, size: str, settings: dict[str, str], workers: int) -> Installation:
+        if self._wishes != (size, settings, workers):
+            self.close()
+            folder = self._factory.mktemp(size)
+            self._given = self._stack.enter_context(installed(size, folder, workers=workers, **settings))
+            self._wishes = size, settings, workers
+        return self._given
+
+    def close(self) -> None:
+        """End what was given out."""
+        self._wishes = None
+        self._stack.close()
+
+
+PROVISION = pytest.StashKey[Provision]()
+
+
+@pytest.fixture(scope="session")
+def _provide(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Provision]:
+    provision = request.session.stash[PROVISION] = Provision(tmp_path_factory)
+    yield provision
+    provision.close()
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> None:
+    """End the installation before a test that needs none: others need its memory and its connections to Postgres."""
+    if nextitem is not None and "_installation" not in nextitem.fixturenames and PROVISION in item.session.stash:
+        item.session.stash[PROVISION].close()
 
 
 @pytest.fixture(scope="module")
-def _installation(request: pytest.FixtureRequest, size: str, _provide: Provide) -> Installation:
+def _installation(request: pytest.FixtureRequest, size: str, _provide: Provision) -> Installation:
     settings = getattr(request.module, "SETTINGS", USUAL)
     return _provide(size, settings, getattr(request.module, "WORKERS", 1))
 
