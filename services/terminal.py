@@ -251,12 +251,12 @@ class _Run:
         try:
             while count := self._batches.fill(batch.id):
                 self._tickets.send(count)
-            jobs = self._batches.jobs(batch.id)
-            for job in jobs:
-                self._fetch(job, watch)
-            watch.advance(self._batches.counts(batch.id))
+            # Before its pictures are read: what ends after that is fetched at the next look, and there has to be one.
             self._batches.finish(batch.id)
             now = self._batches.read(batch.id)
+            for job in self._batches.jobs(batch.id):
+                self._fetch(job, watch)
+            watch.advance(self._batches.counts(batch.id))
         except StoreAway:
             return False
         return now is not None and now.state in OVER
