@@ -33,27 +33,27 @@ def main() -> None:
 def run() -> None:
     """Run bot and worker in one process, on SQLite: for a laptop or a small server."""
     with importing():
-        from services import running
+        from services import runtime
 
-    running.run_everything()
+    runtime.run_everything()
 
 
 @app.command()
 def bot() -> None:
     """Run the bot alone; workers run beside it or elsewhere."""
     with importing():
-        from services import running
+        from services import runtime
 
-    running.run_bot()
+    runtime.run_bot()
 
 
 @app.command()
 def worker() -> None:
     """Run one worker process; as many as wanted, on as many machines."""
     with importing():
-        from services import running
+        from services import runtime
 
-    running.run_worker()
+    runtime.run_worker()
 
 
 @app.command()
@@ -67,18 +67,18 @@ def batch(
     The exit status is 0 when all are done, 1 when some failed, 2 for a file that can't be read, 130 after Ctrl-C.
     """
     with importing():
-        from services import terminal
+        from services import batch_cli
 
-    raise typer.Exit(terminal.batch(file, out, as_json=jsonl))
+    raise typer.Exit(batch_cli.batch(file, out, as_json=jsonl))
 
 
 @app.command()
 def demo(port: Port = 8090) -> None:
     """Chat with the bot in the browser: no keys, no Telegram, nothing leaves this machine."""
     with importing():
-        from services import demonstration
+        from services import demo as demo_installation
 
-    demonstration.run(port)
+    demo_installation.run(port)
 
 
 @app.command()
@@ -108,6 +108,6 @@ def health() -> None:
 def migrate() -> None:
     """Create or upgrade the database's tables."""
     with importing():
-        from services import running
+        from services import runtime
 
-    running.migrate_database()
+    runtime.migrate_database()

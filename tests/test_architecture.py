@@ -10,7 +10,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 PACKAGES = ("shared", "services", "sandbox")
-MAY_IMPORT_SANDBOX = {"services.cli", "services.demonstration"}
+MAY_IMPORT_SANDBOX = {"services.cli", "services.demo"}
 
 
 def module_name(file: Path) -> str:
@@ -75,14 +75,14 @@ class TestArrows:
         """And the one who starts it, for the error of a wrong token."""
         knowing = importers("telegram", within="services") | importers("telegram", within="shared")
 
-        assert {name for name in knowing if not is_below(name, "services.bot")} <= {"services.running"}
+        assert {name for name in knowing if not is_below(name, "services.bot")} <= {"services.runtime"}
 
     def test_only_the_store_speaks_sql(self) -> None:
         knowing = importers("sqlalchemy", within="services") | importers("sqlalchemy", within="shared")
         rooms = ("shared.store", "shared.migrations")
 
         outside = {name for name in knowing if not any(is_below(name, room) for room in rooms)}
-        assert outside <= {"services.running"}  # It tells an unreachable database from a bug.
+        assert outside <= {"services.runtime"}  # It tells an unreachable database from a bug.
 
     def test_only_the_worker_opens_keys(self) -> None:
         opening = {
@@ -152,7 +152,7 @@ class TestImporting:
         ("doors", "later"),
         [
             ("services.cli", {"telegram", "google.genai", "celery", "sqlalchemy"}),
-            ("services.running, services.terminal", {"telegram", "google.genai"}),
+            ("services.runtime, services.batch_cli", {"telegram", "google.genai"}),
         ],
     )
     def test_it_loads_what_is_asked_for_alone(self, tmp_path: Path, doors: str, later: set[str]) -> None:

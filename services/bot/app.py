@@ -15,35 +15,41 @@ from telegram.ext import (
     Updater,
 )
 
-from services.bot.answers import Answers
-from services.bot.batch_delivery import BatchDelivery
-from services.bot.choices import Choices
-from services.bot.delivery import Delivery
-from services.bot.flood import CALLS_AT_ONCE, FloodLimit
-from services.bot.growing import Growing
-from services.bot.handlers.answer_buttons import AnswerButtons
-from services.bot.handlers.batch import BatchCommand
-from services.bot.handlers.buttons import Buttons
-from services.bot.handlers.chat import Chat
-from services.bot.handlers.describe import Describe
-from services.bot.handlers.imagine import Imagine
-from services.bot.handlers.keys import OwnKeys
-from services.bot.handlers.models import ModelsCommand
-from services.bot.handlers.overview import OwnersOverview
-from services.bot.handlers.queue import Queue
-from services.bot.handlers.service_messages import Migration
-from services.bot.handlers.settings import Settings
-from services.bot.handlers.start import Help
-from services.bot.intake import DurableApplication, DurableTransport, feed_unhandled, keep_feeding, keep_ticking_off
-from services.bot.menus import set_menus
-from services.bot.models_menu import ModelsMenu
-from services.bot.offers import Offers
-from services.bot.progress_message import ProgressMessage
-from services.bot.rights import Admins
+from services.bot.batches.delivery import BatchDelivery
+from services.bot.batches.handler import BatchCommand
+from services.bot.batches.progress_message import ProgressMessage
+from services.bot.chat.buttons import AnswerButtons
+from services.bot.chat.delivery import Answers
+from services.bot.chat.describe import Describe
+from services.bot.chat.handler import Chat
+from services.bot.chat.stream import Growing
+from services.bot.help.command_menus import set_menus
+from services.bot.help.start import Help
+from services.bot.intake.poller import (
+    DurableApplication,
+    DurableTransport,
+    feed_unhandled,
+    keep_feeding,
+    keep_ticking_off,
+)
+from services.bot.intake.service_messages import Migration
+from services.bot.owner.handler import OwnersOverview
+from services.bot.pictures.buttons import Buttons
+from services.bot.pictures.delivery import Delivery
+from services.bot.pictures.imagine import Imagine
+from services.bot.pictures.status import Status
+from services.bot.queue.queue import Queue
 from services.bot.routes import Handlers, add_handlers
-from services.bot.settings_menu import Menu
-from services.bot.status import Status
-from services.bot.transport import Transport
+from services.bot.settings.handler import Settings
+from services.bot.settings.keys import OwnKeys
+from services.bot.settings.menu import Menu
+from services.bot.settings.model_refresh import Offers
+from services.bot.settings.models import ModelsCommand
+from services.bot.settings.models_menu import ModelsMenu
+from services.bot.settings.preferences import Choices
+from services.bot.telegram.admins import Admins
+from services.bot.telegram.flood_limit import CALLS_AT_ONCE, FloodLimit
+from services.bot.telegram.transport import Transport
 from services.health import Heartbeat
 from shared import wakeups
 from shared.catalogue import Catalogue

@@ -7,28 +7,28 @@ from typing import Any
 from telegram import Message, Update, User
 from telegram.ext import BaseHandler, CallbackQueryHandler, CommandHandler, MessageHandler, filters
 
-from services.bot.handlers import start
-from services.bot.handlers.answer_buttons import PATTERN, AnswerButtons, stopped_draft
-from services.bot.handlers.batch import BatchCommand
-from services.bot.handlers.buttons import Buttons, edited_job
-from services.bot.handlers.chat import Chat, is_for_gemini
-from services.bot.handlers.commands import is_captioned
-from services.bot.handlers.describe import PATTERN as OF_A_DESCRIPTION
-from services.bot.handlers.describe import Describe
-from services.bot.handlers.failures import failed
-from services.bot.handlers.follow_ups import FollowUps
-from services.bot.handlers.imagine import Imagine, is_our_question
-from services.bot.handlers.keys import PRESSES, OwnKeys
-from services.bot.handlers.models import ModelsCommand
-from services.bot.handlers.overview import OwnersOverview
-from services.bot.handlers.pictures import is_to_picture
-from services.bot.handlers.queue import PRESSES as PRESSES_IN_QUEUE
-from services.bot.handlers.queue import Queue
-from services.bot.handlers.service_messages import Migration, leave_alone
-from services.bot.handlers.settings import FROM_LINK, Settings, question
-from services.bot.intake import DurableApplication
-from services.bot.models_menu import START as LISTED
-from services.bot.settings_menu import START
+from services.bot.batches.handler import BatchCommand
+from services.bot.chat.buttons import PATTERN, AnswerButtons, stopped_draft
+from services.bot.chat.describe import PATTERN as OF_A_DESCRIPTION
+from services.bot.chat.describe import Describe
+from services.bot.chat.handler import Chat, is_for_gemini
+from services.bot.help import start
+from services.bot.intake.failures import failed
+from services.bot.intake.poller import DurableApplication
+from services.bot.intake.service_messages import Migration, leave_alone
+from services.bot.owner.handler import OwnersOverview
+from services.bot.pictures.buttons import Buttons, edited_job
+from services.bot.pictures.follow_ups import FollowUps
+from services.bot.pictures.imagine import Imagine, is_our_question
+from services.bot.pictures.replies import is_to_picture
+from services.bot.queue.queue import PRESSES as PRESSES_IN_QUEUE
+from services.bot.queue.queue import Queue
+from services.bot.settings.handler import FROM_LINK, Settings, question
+from services.bot.settings.keys import PRESSES, OwnKeys
+from services.bot.settings.menu import START
+from services.bot.settings.models import ModelsCommand
+from services.bot.settings.models_menu import START as LISTED
+from services.bot.telegram.commands import is_captioned
 from shared.secrets import SEALED
 
 # Edited messages are left alone: an idea that was painted is not painted again for a corrected comma.

@@ -17,24 +17,24 @@ from celery.worker import state as celery_state
 from pydantic import SecretStr
 
 from services.health import Heartbeat
-from services.worker.chatting import Chatting
-from services.worker.checking import Checks
-from services.worker.circuits import CircuitBreaker
-from services.worker.describing import Describing
-from services.worker.discovery import Discovery
-from services.worker.errands import ErrandTaker, Handler
+from services.worker.engine.errands import ErrandTaker, Handler
+from services.worker.engine.tasks import TurnTaker, register
+from services.worker.engine.user_keys import GOOGLE, HUGGINGFACE, Lent, OwnKeys, PrivateBreaker
 from services.worker.gemini.chat import Companion
 from services.worker.gemini.client import Gemini
 from services.worker.gemini.prompts import PromptWriter
 from services.worker.gemini.quotas import Quotas
 from services.worker.gemini.ways import BLOCK_ONLY_HIGH
-from services.worker.own_keys import GOOGLE, HUGGINGFACE, Lent, OwnKeys, PrivateBreaker
-from services.worker.pipeline import Pipeline
-from services.worker.studio import Studio
-from services.worker.surveying import LOOK_S, ChatSurveying, Surveying
-from services.worker.tasks import TurnTaker, register
-from services.worker.wire import Wire
-from services.worker.withdrawing import Withdrawing
+from services.worker.jobs.cancel_order import Withdrawing
+from services.worker.jobs.chat import Chatting
+from services.worker.jobs.describe import Describing
+from services.worker.jobs.key_check import Checks
+from services.worker.jobs.model_refresh import LOOK_S, ChatSurveying, Surveying
+from services.worker.jobs.picture import Pipeline
+from services.worker.painters.circuit_breaker import CircuitBreaker
+from services.worker.painters.discovery import Discovery
+from services.worker.painters.dispatcher import Studio
+from services.worker.painters.http import Wire
 from shared.catalogue import Catalogue
 from shared.errands import Kind
 from shared.errors import StoreAway

@@ -7,7 +7,7 @@ import pytest
 from builders import BOT
 from telegram import Chat, Message, User
 
-from services.bot.handlers.addresses import address_of, answer, sender_of
+from services.bot.telegram.addresses import address_of, answer, sender_of
 from shared.jobs import Address, Sender
 
 ADA = User(7, "Ada", is_bot=False, language_code="de")

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from builders import BOT
 
-from services.bot.batch_progress import keyboard, progress
+from services.bot.batches.progress import keyboard, progress
 from services.bot.locales import say
 from shared.batches import Batch, BatchState, Counts, Way
 from shared.jobs import Address, Sender

@@ -6,11 +6,12 @@ import pytest
 from builders import BOT, RED_FOX, a_job
 from telegram import InlineKeyboardButton, InlineKeyboardMarkup
 
-from services.bot import batch_progress, keyboards
-from services.bot.button_rows import ROW, in_rows, is_readable, width
+from services.bot.batches import progress as progress_lines
 from services.bot.locales import languages
-from services.bot.models_menu import CHAT, GONE, ModelsMenu
-from services.bot.settings_menu import HOME, LABELS, RESET, Menu
+from services.bot.pictures import keyboards
+from services.bot.settings.menu import HOME, LABELS, RESET, Menu
+from services.bot.settings.models_menu import CHAT, GONE, ModelsMenu
+from services.bot.texts.button_rows import ROW, in_rows, is_readable, width
 from shared.batches import Batch, BatchState, Counts, Way
 from shared.catalogue import Catalogue
 from shared.chat_models import ChatModels
@@ -60,7 +61,7 @@ def keyboards_in(language: str) -> list[InlineKeyboardMarkup | None]:
         keyboards.ratios(a_job(sender=person)),
         keyboards.models(a_job(sender=person), Catalogue()),
         *(
-            batch_progress.keyboard(
+            progress_lines.keyboard(
                 Batch(1, "telegram", Address(BOT, 7, 1), person, 40, way, state, datetime.now(UTC)),
                 Counts(failed=1_000),
                 "a_bot",

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import pytest
 from telegram import Chat, Message, MessageEntity, User
 
-from services.bot.handlers.commands import command_of, is_captioned, words_after_command
+from services.bot.telegram.commands import command_of, is_captioned, words_after_command
 
 BOT = User(42, "Painter", is_bot=True, username="Paint_Bot")
 ADA = User(7, "Ada", is_bot=False)

@@ -8,10 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from telegram.constants import InlineKeyboardButtonLimit
 
-from services.bot.captions import units
-from services.bot.descriptions import prompts_of, under_description, write_description
-from services.bot.formatting import MAX_UNITS
+from services.bot.chat.descriptions import prompts_of, under_description, write_description
 from services.bot.locales import languages
+from services.bot.pictures.captions import units
+from services.bot.texts.markdown import MAX_UNITS
 from services.worker.gemini.descriptions import MAX_PROMPT, MAX_TITLE, PROMPTS
 from shared.errands import Errand, Kind
 from shared.jobs import Address, Sender, State

@@ -11,7 +11,7 @@ from telegram.error import BadRequest, RetryAfter
 
 from sandbox.telegram.errors import ApiError
 from sandbox.telegram.limits import FloodControl
-from services.bot.flood import CALLS_AT_ONCE, LONGEST_WAIT_S, OVERALL, TRIES, FloodLimit, Kind
+from services.bot.telegram.flood_limit import CALLS_AT_ONCE, LONGEST_WAIT_S, OVERALL, TRIES, FloodLimit, Kind
 
 
 class Telegram:

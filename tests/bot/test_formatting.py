@@ -10,7 +10,7 @@ from telegram import MessageEntity
 from sandbox.telegram import markup
 from sandbox.telegram.methods.content import LONGEST_TEXT
 from sandbox.telegram.schema import check_call
-from services.bot.formatting import CODE, MAX_UNITS, OURS, Piece, pieces
+from services.bot.texts.markdown import CODE, MAX_UNITS, OURS, Piece, pieces
 
 MARKS = st.sampled_from(
     [

@@ -2,7 +2,7 @@
 
 import pytest
 
-from services.bot.amounts import rounded
+from services.bot.texts.number_format import rounded
 
 
 @pytest.mark.parametrize(

@@ -13,8 +13,8 @@ from sqlalchemy import select
 from telegram.ext import ExtBot
 
 from sandbox.client import SandboxClient
-from services.bot.delivery import Delivery
-from services.bot.transport import Transport
+from services.bot.pictures.delivery import Delivery
+from services.bot.telegram.transport import Transport
 from shared.images import Images
 from shared.jobs import Image, Job
 from shared.migrations import migrate

@@ -15,8 +15,8 @@ from telegram.error import Forbidden, NetworkError, RetryAfter, TimedOut
 from telegram.ext import ApplicationBuilder, ContextTypes, TypeHandler
 
 from sandbox.client import SandboxClient
-from services.bot.handlers.failures import failed
-from services.bot.intake import DurableApplication, DurableTransport, feed_unhandled
+from services.bot.intake.failures import failed
+from services.bot.intake.poller import DurableApplication, DurableTransport, feed_unhandled
 from services.health import Heartbeat
 from shared.errors import StoreAway
 from shared.migrations import migrate

@@ -4,10 +4,10 @@ import pytest
 from builders import FOX_RECIPE
 from test_captions import finished
 
-from services.bot.keyboards import MODEL, MODELS, code_of, models, read
-from services.bot.models_menu import ModelsMenu
-from services.bot.paging import part
-from services.bot.settings_menu import Menu
+from services.bot.pictures.keyboards import MODEL, MODELS, code_of, models, read
+from services.bot.settings.menu import Menu
+from services.bot.settings.models_menu import ModelsMenu
+from services.bot.texts.paging import part
 from shared.catalogue import Catalogue
 from shared.chat_models import ChatModels
 from shared.preferences import Preferences

@@ -3,7 +3,7 @@
 import pytest
 
 from services.bot.locales import languages
-from services.bot.overview import tell
+from services.bot.owner.overview import tell
 from shared.jobs import State
 from shared.store.overview import Count, Overview, Resting
 

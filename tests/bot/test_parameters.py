@@ -5,9 +5,9 @@ from dataclasses import replace
 import pytest
 from builders import FOX_RECIPE, RED_FOX, a_job
 
-from services.bot.captions import MAX_UNITS, units, write_caption
-from services.bot.handlers.start import Help
+from services.bot.help.start import Help
 from services.bot.locales import say
+from services.bot.pictures.captions import MAX_UNITS, units, write_caption
 from shared.catalogue import Catalogue
 from shared.errors import BadParameter
 from shared.ideas import read_request

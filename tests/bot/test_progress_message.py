@@ -8,9 +8,9 @@ from builders import BOT
 from telegram.ext import ExtBot
 
 from sandbox.client import SandboxClient
-from services.bot.flood import FloodLimit, Kind
-from services.bot.progress_message import ProgressMessage
-from services.bot.transport import Transport
+from services.bot.batches.progress_message import ProgressMessage
+from services.bot.telegram.flood_limit import FloodLimit, Kind
+from services.bot.telegram.transport import Transport
 from shared.batches import Batch
 from shared.jobs import Address, Request, Sender
 from shared.migrations import migrate

@@ -6,8 +6,8 @@ import pytest
 from builders import BOT
 from cryptography.fernet import Fernet
 
+from services.bot.intake.key_redaction import seal_update
 from services.bot.locales import say
-from services.bot.sealing import seal_update
 from shared.secrets import Box, read_sealed
 
 KEYS = ("AIzaSyPERSONALpersonalPERSONALpersonalPER", "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")

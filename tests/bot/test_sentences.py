@@ -12,12 +12,12 @@ from babel.messages.plurals import get_plural
 from babel.messages.pofile import read_po
 from builders import RED_FOX, a_job
 
-from services.bot.amounts import duration, number
-from services.bot.handlers.start import TOPICS
-from services.bot.keyboards import AGAIN, BACK, DELETE, EDIT, FILE, MODEL, PROMPT, RATIO, VARY
+from services.bot.help.command_menus import COMMANDS
+from services.bot.help.start import TOPICS
 from services.bot.locales import isolated, languages, say
-from services.bot.menus import COMMANDS
-from services.bot.status import ASKING, SEVERAL, describe, describe_place, sentence
+from services.bot.pictures.keyboards import AGAIN, BACK, DELETE, EDIT, FILE, MODEL, PROMPT, RATIO, VARY
+from services.bot.pictures.status import ASKING, SEVERAL, describe, describe_place, sentence
+from services.bot.texts.number_format import duration, number
 from shared.batches import BatchState, Way
 from shared.errors import BatchesFull, ImagineError
 from shared.jobs import Stage

@@ -5,7 +5,7 @@ import io
 import pytest
 from PIL import Image
 
-from services.worker.recipes import read_recipe
+from services.worker.images.metadata import read_recipe
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import PIL.Image
 import pytest
 from installation import PAINTING
 
-from services.worker.recipes import read_recipe
+from services.worker.images.metadata import read_recipe
 from shared.jobs import State
 
 

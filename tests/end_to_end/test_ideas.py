@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from services.bot.captions import LONG_IDEA_UNITS
+from services.bot.pictures.captions import LONG_IDEA_UNITS
 
 
 def answer(installation, sandbox, person):

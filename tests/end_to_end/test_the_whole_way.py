@@ -9,7 +9,7 @@ from installation import BOT_ID, Installation
 from sqlalchemy import Row
 
 from sandbox.client import Json
-from services.worker.recipes import read_recipe
+from services.worker.images.metadata import read_recipe
 from shared.jobs import State
 
 SETTINGS: dict[str, str] = {}

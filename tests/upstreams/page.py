@@ -18,7 +18,7 @@ from upstreams.situations import SECTIONS, Situation
 from upstreams.trials import PROOFS, Call, Pause, Seen, Trials, trials
 
 from services.bot.locales import say
-from services.worker.retry import MAX_ANNOUNCED_S
+from services.worker.engine.retry import MAX_ANNOUNCED_S
 from shared.jobs import Stage
 from shared.secrets import Box
 from shared.settings import Key

@@ -17,18 +17,18 @@ from upstreams.situations import ALONE, ELSEWHERE, IDS, NEWEST, OWN, Fault, Situ
 
 from sandbox.app import Sandbox
 from sandbox.client import Json, SandboxClient, mask
-from services.bot.captions import write_caption
 from services.bot.locales import say
-from services.bot.status import describe, sentence
-from services.worker.circuits import CircuitBreaker
-from services.worker.discovery import Discovery
+from services.bot.pictures.captions import write_caption
+from services.bot.pictures.status import describe, sentence
+from services.worker.engine.tasks import TurnTaker
+from services.worker.engine.user_keys import GOOGLE, HUGGINGFACE, Lent, OwnKeys
 from services.worker.gemini.prompts import PromptWriter
 from services.worker.gemini.quotas import Quotas
-from services.worker.own_keys import GOOGLE, HUGGINGFACE, Lent, OwnKeys
-from services.worker.pipeline import Pipeline
-from services.worker.studio import Studio
-from services.worker.tasks import TurnTaker
-from services.worker.wire import Wire
+from services.worker.jobs.picture import Pipeline
+from services.worker.painters.circuit_breaker import CircuitBreaker
+from services.worker.painters.discovery import Discovery
+from services.worker.painters.dispatcher import Studio
+from services.worker.painters.http import Wire
 from shared.catalogue import Catalogue
 from shared.images import Images
 from shared.jobs import ENDED, Address, Job, Parameters, Request, Sender, Stage, State

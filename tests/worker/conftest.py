@@ -11,12 +11,12 @@ from sqlalchemy import delete
 
 from sandbox.app import Sandbox
 from sandbox.client import SandboxClient
-from services.worker.circuits import CircuitBreaker
-from services.worker.discovery import Discovery
+from services.worker.painters.circuit_breaker import CircuitBreaker
+from services.worker.painters.discovery import Discovery
+from services.worker.painters.dispatcher import Order, Studio
+from services.worker.painters.http import Wire
 from services.worker.painters.painter import Painter
 from services.worker.painters.roster import roster
-from services.worker.studio import Order, Studio
-from services.worker.wire import Wire
 from shared.catalogue import Catalogue
 from shared.jobs import Attempt, Image, Parameters, Prompt, Recipe
 from shared.migrations import migrate

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.worker.briefs import MIN_SIDE, brief_for, size_of
+from services.worker.painters.generation import MIN_SIDE, brief_for, size_of
 from shared.catalogue import Catalogue
 from shared.ideas import MAX_RATIO
 from shared.jobs import Parameters, Prompt

@@ -17,13 +17,13 @@ from sqlalchemy import update
 
 from sandbox.app import Sandbox
 from sandbox.client import SandboxClient, mask
-from services.worker import chatting
-from services.worker.chatting import Chatting
-from services.worker.errands import ErrandTaker
+from services.worker.engine.errands import ErrandTaker
+from services.worker.engine.user_keys import GOOGLE, Lent, OwnKeys
 from services.worker.gemini.chat import Companion
 from services.worker.gemini.client import Gemini
 from services.worker.gemini.quotas import Quotas
-from services.worker.own_keys import GOOGLE, Lent, OwnKeys
+from services.worker.jobs import chat as chatting
+from services.worker.jobs.chat import Chatting
 from shared.errands import Errand, Kind
 from shared.images import Images
 from shared.jobs import ENDED, Address, Sender, State, Writing

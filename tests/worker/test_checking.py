@@ -10,8 +10,8 @@ from sqlalchemy import update
 
 from sandbox.app import Sandbox
 from sandbox.client import SandboxClient
-from services.worker.checking import Checks
-from services.worker.wire import Wire
+from services.worker.jobs.key_check import Checks
+from services.worker.painters.http import Wire
 from shared.secrets import GOOGLE, HUGGINGFACE, Box
 from shared.store import tables
 from shared.store.database import Database

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from services.worker.circuits import FAILURES, LONGEST_OPEN, OPEN, TRIAL, CircuitBreaker, after_failure
+from services.worker.painters.circuit_breaker import FAILURES, LONGEST_OPEN, OPEN, TRIAL, CircuitBreaker, after_failure
 from services.worker.painters.painter import Target
 from shared.errors import BadPicture, ModelLoading, ModelNotServed, ServiceBusy, ServiceUnreachable, StoreAway
 from shared.store.circuits import Circuit, Circuits

@@ -11,13 +11,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sandbox.client import SandboxClient, mask
-from services.worker.describing import Describing
-from services.worker.errands import ErrandTaker
+from services.worker.engine.errands import ErrandTaker
+from services.worker.engine.user_keys import GOOGLE, Lent, OwnKeys
 from services.worker.gemini.chat import Companion
 from services.worker.gemini.client import Gemini
 from services.worker.gemini.descriptions import MAX_PROMPT, MAX_TITLE, PROMPTS, read_prompts
 from services.worker.gemini.quotas import Quotas
-from services.worker.own_keys import GOOGLE, Lent, OwnKeys
+from services.worker.jobs.describe import Describing
 from shared.errands import Errand, Kind
 from shared.images import Images
 from shared.jobs import Address, Sender, State, Writing

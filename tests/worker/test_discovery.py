@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from sandbox.client import SandboxClient
-from services.worker.discovery import FRESH_S, FRESH_WHEN_AWAY_S, GONE_S, Discovery, read_targets
+from services.worker.painters.discovery import FRESH_S, FRESH_WHEN_AWAY_S, GONE_S, Discovery, read_targets
+from services.worker.painters.http import Wire
 from services.worker.painters.painter import Target
-from services.worker.wire import Wire
 from shared.catalogue import Catalogue
 from shared.errors import ServiceUnreachable
 
@@ -143,7 +143,7 @@ class TestMemory:
     def test_it_does_not_grow_without_end(
         self, sandbox: SandboxClient, discovery: Discovery, monkeypatch: pytest.MonkeyPatch
     ):
-        monkeypatch.setattr("services.worker.discovery.MOST_MODELS", 2)
+        monkeypatch.setattr("services.worker.painters.discovery.MOST_MODELS", 2)
 
         for model in (DEV, SCHNELL, SD3, DEV):
             discovery.targets(model)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.worker.failures import ENDPOINT, MAX_TEXT, error_text, estimated_seconds, read_failure, retry_after
+from services.worker.painters.errors import ENDPOINT, MAX_TEXT, error_text, estimated_seconds, read_failure, retry_after
 from shared.errors import (
     BadCredentials,
     ImagineError,

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sandbox.huggingface.spoiled import bomb
-from services.worker.inspection import inspect
+from services.worker.images.validation import inspect
 from shared.errors import BadPicture
 
 

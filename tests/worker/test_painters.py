@@ -8,10 +8,10 @@ import pytest
 from sandbox.client import SandboxClient, mask
 from sandbox.huggingface.spoiled import sound
 from services.worker.painters.downloads import Downloads, ImageHosts
+from services.worker.painters.http import Wire
 from services.worker.painters.painter import Brief, Painter, Painting, Target
 from services.worker.painters.roster import roster
 from services.worker.painters.router import MAX_MISSES, authorization
-from services.worker.wire import Wire
 from shared.errors import (
     BadCredentials,
     BadPicture,

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.worker.inspection import inspect
-from services.worker.recipes import from_text, read_recipe, to_text, write_recipe
+from services.worker.images.metadata import from_text, read_recipe, to_text, write_recipe
+from services.worker.images.validation import inspect
 from shared.jobs import Image, Recipe
 
 RECIPE = Recipe(

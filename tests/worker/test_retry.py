@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.worker.retry import MAX_ANNOUNCED_S, MAX_FAILURES, GiveUp, Wait, after
+from services.worker.engine.retry import MAX_ANNOUNCED_S, MAX_FAILURES, GiveUp, Wait, after
 from shared import errors
 from shared.errors import (
     BadBatch,

@@ -6,7 +6,7 @@ from pathlib import Path
 import PIL.Image
 import pytest
 
-from services.worker.sources import SEEN_SIDE, for_gemini, read_picture, to_start_from
+from services.worker.images.inputs import SEEN_SIDE, for_gemini, read_picture, to_start_from
 from shared.errors import PictureGone, PictureUnreadable
 from shared.images import Images
 from shared.jobs import Picture

@@ -8,11 +8,11 @@ import PIL.Image
 import pytest
 
 from sandbox.client import SandboxClient
-from services.worker.briefs import brief_for, shaped_like
-from services.worker.discovery import Discovery
+from services.worker.images.metadata import read_recipe
+from services.worker.painters.discovery import Discovery
+from services.worker.painters.dispatcher import Order
+from services.worker.painters.generation import brief_for, shaped_like
 from services.worker.painters.painter import IMAGE_TO_IMAGE, TEXT_TO_IMAGE, Brief, Painter, Painting, Target
-from services.worker.recipes import read_recipe
-from services.worker.studio import Order
 from shared.catalogue import Catalogue
 from shared.errors import PictureUnreadable, RequestRefused, ServiceBusy, StillPainting
 from shared.jobs import Parameters, Prompt

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from sandbox.client import SandboxClient
-from services.worker.circuits import FAILURES
-from services.worker.recipes import read_recipe
+from services.worker.images.metadata import read_recipe
+from services.worker.painters.circuit_breaker import FAILURES
 from shared.errors import (
     BadCredentials,
     BadPicture,

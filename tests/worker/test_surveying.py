@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from sandbox.client import SandboxClient
-from services.worker.discovery import Discovery
 from services.worker.gemini.client import Gemini
-from services.worker.surveying import ChatSurveying, Surveying
-from services.worker.wire import Wire
+from services.worker.jobs.model_refresh import ChatSurveying, Surveying
+from services.worker.painters.discovery import Discovery
+from services.worker.painters.http import Wire
 from shared.catalogue import Catalogue
 from shared.migrations import migrate
 from shared.store.database import Database
@@ -38,7 +38,7 @@ def surveying(discovery: Discovery, models: Models) -> Surveying:
 def long_ago(models: Models, monkeypatch: pytest.MonkeyPatch) -> None:
     """There is a list, and it is time for another one."""
     models.replace(IMAGE, OLD)
-    monkeypatch.setattr("services.worker.surveying.EVERY", timedelta(0))
+    monkeypatch.setattr("services.worker.jobs.model_refresh.EVERY", timedelta(0))
 
 
 def test_what_the_hub_names_is_written_down(surveying: Surveying, models: Models):
@@ -149,7 +149,7 @@ class TestChatModels:
         trouble: dict[str, Any],
     ):
         models.replace(CHAT, {"gemini-old": {}})
-        monkeypatch.setattr("services.worker.surveying.EVERY", timedelta(0))
+        monkeypatch.setattr("services.worker.jobs.model_refresh.EVERY", timedelta(0))
         sandbox.arm("gemini", times=None, **trouble)
 
         ChatSurveying(gemini, models).survey_if_due()

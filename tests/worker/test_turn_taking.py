@@ -11,13 +11,13 @@ from builders import ALREADY_OVER, BOT, FOX_RECIPE, RED_FOX, an_attempt, claim, 
 from cryptography.fernet import Fernet
 from sqlalchemy import select, update
 
+from services.worker.engine.retry import MAX_FAILURES
+from services.worker.engine.tasks import TurnTaker
+from services.worker.engine.user_keys import GOOGLE, HUGGINGFACE, Lent, OwnKeys
 from services.worker.gemini.questions import Wish
-from services.worker.own_keys import GOOGLE, HUGGINGFACE, Lent, OwnKeys
-from services.worker.pipeline import PATIENCE_WITH_GEMINI, Pipeline
-from services.worker.recipes import read_recipe, write_recipe
-from services.worker.retry import MAX_FAILURES
-from services.worker.studio import Order
-from services.worker.tasks import TurnTaker
+from services.worker.images.metadata import read_recipe, write_recipe
+from services.worker.jobs.picture import PATIENCE_WITH_GEMINI, Pipeline
+from services.worker.painters.dispatcher import Order
 from shared.catalogue import Catalogue
 from shared.errands import Kind
 from shared.errors import (

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from sandbox.client import SandboxClient, mask
-from services.worker.wire import Answer, Countdown, Wire
+from services.worker.painters.http import Answer, Countdown, Wire
 from shared.errors import BadPicture, ServiceUnreachable, UnexpectedAnswer
 
 

@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 from urllib.parse import SplitResult, urljoin, urlsplit
 
-from services.worker.wire import Countdown, Wire
+from services.worker.painters.http import Countdown, Wire
 from shared.errors import ServiceUnreachable, UnexpectedAnswer
 
 MAX_REDIRECTS = 3

@@ -2,11 +2,11 @@
 
 from typing import Any
 
-from services.worker.failures import ENDPOINT
+from services.worker.painters.errors import ENDPOINT
 from services.worker.painters.hf_inference import order, read_picture
+from services.worker.painters.http import Answer
 from services.worker.painters.painter import Brief, Target
 from services.worker.painters.tongue import Call, Found, WithoutQueue
-from services.worker.wire import Answer
 
 HOLD_S = 15  # a scaled-to-zero endpoint needs minutes; a slot isn't held for them
 

@@ -3,10 +3,10 @@
 from typing import Any
 from urllib.parse import urlsplit
 
+from services.worker.painters.http import Answer
 from services.worker.painters.painter import Brief, Target
 from services.worker.painters.pictures import no_picture, read_item
 from services.worker.painters.tongue import Call, Found, Underway, data_url, first, mapping, parameters, whole_number
-from services.worker.wire import Answer
 from shared.errors import PictureRefused, UnexpectedAnswer
 
 QUEUE = "?_subdomain=queue"

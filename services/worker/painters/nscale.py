@@ -2,10 +2,10 @@
 
 from typing import Any
 
+from services.worker.painters.http import Answer
 from services.worker.painters.painter import Brief, Target
 from services.worker.painters.pictures import read_json_picture
 from services.worker.painters.tongue import Call, Found, WithoutQueue, parameters
-from services.worker.wire import Answer
 
 
 class Nscale(WithoutQueue):

@@ -4,9 +4,9 @@ import base64
 import binascii
 from typing import Any
 
-from services.worker.failures import error_text, read_failure
+from services.worker.painters.errors import error_text, read_failure
+from services.worker.painters.http import Answer
 from services.worker.painters.tongue import Found, first
-from services.worker.wire import Answer
 from shared.errors import BadPicture, ImagineError
 
 

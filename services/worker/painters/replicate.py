@@ -3,11 +3,11 @@
 from typing import Any
 from urllib.parse import urlsplit
 
-from services.worker.failures import read_failure
+from services.worker.painters.errors import read_failure
+from services.worker.painters.http import Answer
 from services.worker.painters.painter import Brief, Target
 from services.worker.painters.pictures import no_picture, read_item
 from services.worker.painters.tongue import Call, Found, Underway, data_url, first, mapping, parameters
-from services.worker.wire import Answer
 from shared.errors import UnexpectedAnswer
 
 WAIT_S = 15  # of the 60 that replicate would hold a request

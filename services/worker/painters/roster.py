@@ -4,6 +4,7 @@ from services.worker.painters.downloads import Downloads, ImageHosts
 from services.worker.painters.endpoint import Endpoint
 from services.worker.painters.fal import Fal
 from services.worker.painters.hf_inference import HFInference
+from services.worker.painters.http import Wire
 from services.worker.painters.nscale import Nscale
 from services.worker.painters.painter import Painter
 from services.worker.painters.replicate import Replicate
@@ -12,7 +13,6 @@ from services.worker.painters.together import Together
 from services.worker.painters.tongue import Tongue
 from services.worker.painters.wavespeed import Wavespeed
 from services.worker.painters.zai import Zai
-from services.worker.wire import Wire
 
 TONGUES: tuple[Tongue, ...] = (Fal(), Replicate(), Together(), Wavespeed(), Nscale(), Zai(), HFInference(), Endpoint())
 

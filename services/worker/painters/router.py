@@ -3,12 +3,12 @@
 from typing import Any
 from urllib.parse import urlsplit
 
-from services.worker.failures import read_failure
-from services.worker.inspection import inspect
+from services.worker.images.validation import inspect
 from services.worker.painters.downloads import Downloads
+from services.worker.painters.errors import read_failure
+from services.worker.painters.http import Answer, Countdown, Wire
 from services.worker.painters.painter import Brief, Painting, Target
 from services.worker.painters.tongue import Call, Found, Tongue, Underway
-from services.worker.wire import Answer, Countdown, Wire
 from shared.errors import (
     BadCredentials,
     BadPicture,

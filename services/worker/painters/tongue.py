@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from services.worker.painters.http import Answer
 from services.worker.painters.painter import Brief, Target
-from services.worker.wire import Answer
 from shared.errors import ServiceBusy, UnexpectedAnswer
 
 

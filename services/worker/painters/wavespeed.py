@@ -3,7 +3,8 @@
 from typing import Any
 from urllib.parse import urlsplit
 
-from services.worker.failures import read_failure
+from services.worker.painters.errors import read_failure
+from services.worker.painters.http import Answer
 from services.worker.painters.painter import Brief, Target
 from services.worker.painters.pictures import no_picture, read_item
 from services.worker.painters.tongue import (
@@ -16,7 +17,6 @@ from services.worker.painters.tongue import (
     mapping,
     parameters,
 )
-from services.worker.wire import Answer
 from shared.errors import PictureRefused, UnexpectedAnswer
 
 

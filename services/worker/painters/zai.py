@@ -3,11 +3,11 @@
 from typing import Any
 from urllib.parse import quote
 
-from services.worker.failures import read_failure
+from services.worker.painters.errors import read_failure
+from services.worker.painters.http import Answer
 from services.worker.painters.painter import Brief, Target
 from services.worker.painters.pictures import no_picture, read_item
 from services.worker.painters.tongue import Call, Found, Underway, WithoutWithdrawal, first, mapping
-from services.worker.wire import Answer
 from shared.errors import UnexpectedAnswer
 
 HEADERS = {"x-source-channel": "hugging_face", "Accept-Language": "en-US,en"}

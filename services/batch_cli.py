@@ -1,0 +1,308 @@
+"""``g2d batch ideas.csv --out pictures/``: many ideas from a file, through the same queue and workers."""
+
+import hashlib
+import html
+import json
+import re
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+
+import typer
+from filelock import FileLock, Timeout
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+
+from services import logs, runtime
+from services.bot.locales import say
+from services.importing import importing
+from shared.batches import Batch, BatchReading, BatchState, Counts, Way, file_name, outcome, read_batch, write_manifest
+from shared.catalogue import Catalogue
+from shared.errors import StoreAway, UserError
+from shared.images import Images
+from shared.jobs import ENDED, Address, Job, Sender, State
+from shared.migrations import is_current, migrate
+from shared.queue import Tickets, make_celery
+from shared.settings import Settings, WorkerSettings, load
+from shared.store.batches import Batches
+from shared.store.database import Database
+from shared.store.models import IMAGE, Models
+from shared.styles import Styles
+
+LOOK_EVERY_S = 0.5
+ALL_DONE, SOME_FAILED, BAD_USAGE, INTERRUPTED = 0, 1, 2, 130
+OVER = frozenset({BatchState.FINISHED, BatchState.CANCELLED})
+NOBODY = 0  # a terminal has no bot, no chat and no Telegram user
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where pictures and the manifest are written."""
+
+    folder: Path
+
+    def write(self, job: Job, data: bytes) -> Path:
+        """Write a picture so that one that is there is whole."""
+        path = self.folder / file_name(job)
+        unfinished = path.with_name(f"{path.name}.part")
+        unfinished.write_bytes(data)
+        unfinished.replace(path)
+        return path
+
+
+class Watch:
+    """Tells how far a batch has come: a bar on a terminal, lines in a pipe, JSON for machines."""
+
+    def __init__(self, pictures: int, *, as_json: bool) -> None:
+        self._as_json = as_json
+        self._console = Console(stderr=True)
+        self._progress: Progress | None = None
+        self._task: TaskID | None = None
+        if not as_json and self._console.is_terminal:
+            columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+            self._progress = Progress(*columns, console=self._console)
+            self._task = self._progress.add_task("painting", total=pictures)
+            self._progress.start()
+
+    def tell(self, job: Job, path: Path | None) -> None:
+        """Tell of a picture that has ended."""
+        if self._as_json:
+            entry = {
+                "idea": job.request.idea,
+                "line": (job.line or 0) + 1,
+                "number": job.number + 1,
+                "outcome": outcome(job),
+                "file": str(path) if path else None,
+                "seed": job.recipe.seed if job.recipe else None,
+                "model": job.recipe.model if job.recipe else None,
+                "reason": job.reason,
+            }
+            typer.echo(json.dumps(entry, ensure_ascii=False))
+        elif self._progress is None:
+            typer.echo(f"{outcome(job)}: {path or file_name(job)}" + (f" ({job.reason})" if job.reason else ""))
+
+    def advance(self, counts: Counts) -> None:
+        """Move the bar."""
+        if self._progress is not None and self._task is not None:
+            failed = f", {counts.failed} failed" if counts.failed else ""
+            self._progress.update(self._task, completed=counts.ended, description=f"painting{failed}")
+
+    def stop(self) -> None:
+        """Leave the terminal as it was."""
+        if self._progress is not None:
+            self._progress.stop()
+
+
+class Interrupts:
+    """Counts Ctrl-C; the second one ends the program at once."""
+
+    def __init__(self) -> None:
+        self.asked = False
+
+    def note(self, _: int, __: FrameType | None) -> None:
+        """Take note of one."""
+        if self.asked:
+            raise KeyboardInterrupt
+        self.asked = True
+
+
+def batch(file: Path, out: Path, *, as_json: bool) -> int:
+    """Paint what the file says; returns the exit status."""
+    try:
+        (settings,) = load(Settings)
+        with runtime.opened(settings) as database:
+            reading = _read(file, settings, _catalogue(settings, database))
+    except (UserError, OSError) as error:
+        typer.echo(_sentence(error, file), err=True)
+        return BAD_USAGE
+    for problem in reading.problems:
+        typer.echo(f"line {problem.line}: {_plain(say(problem.reason, 'en', **problem.values))}", err=True)
+    if not reading.requests:
+        return BAD_USAGE
+    out.mkdir(parents=True, exist_ok=True)
+    logs.set_up(settings.log_format, "WARNING", [])
+    with runtime.opened(settings) as database, _worker(settings, database) as (tickets, goes_on):
+        return _Run(
+            Batches(database, settings.shares),
+            Images(settings.image_store_url),
+            tickets,
+            Place(out),
+            as_json=as_json,
+            goes_on=goes_on,
+        ).run(reading, _key(file, out))
+
+
+def _catalogue(settings: Settings, database: Database) -> Catalogue:
+    """The image models that can be wished: those of the last survey, the shipped ones before the first."""
+    if not settings.embedded:
+        runtime.require_tables(database)
+    catalogue = Catalogue(settings.image_model)
+    if is_current(database):
+        catalogue.refresh(Models(database).all(IMAGE))
+    return catalogue
+
+
+def _read(file: Path, settings: Settings, catalogue: Catalogue) -> BatchReading:
+    return read_batch(
+        file.read_bytes(),
+        file.name,
+        catalogue,
+        Styles(settings.styles_file),
+        most=settings.batch_pictures,
+    )
+
+
+def _key(file: Path, out: Path) -> str:
+    """The same file with the same content into the same folder is the same batch; anything else is another."""
+    whole = b"\0".join((str(file.resolve()).encode(), str(out.resolve()).encode(), file.read_bytes()))
+    return f"t{hashlib.sha256(whole).hexdigest()}"
+
+
+@contextmanager
+def _worker(settings: Settings, database: Database) -> Iterator[tuple[Tickets, bool]]:
+    """Whoever paints: workers elsewhere, the ``g2d run`` that has this folder, or else a worker in this process.
+
+    Yields:
+        The way to them, and whether they go on when this process ends.
+    """
+    if not settings.embedded:
+        runtime.require_tables(database)
+        yield Tickets(make_celery(settings.redis_url)), True
+        return
+    celery = make_celery(None)
+    lock = FileLock(settings.data_dir / "g2d.lock", timeout=0)
+    try:
+        lock.acquire()
+    except Timeout:
+        yield Tickets(celery), True  # Nobody takes these; the other process's sweep finds the jobs.
+        return
+    try:
+        with importing():
+            from services.worker.app import Worker
+
+        migrate(database)
+        (own,) = load(WorkerSettings)
+        worker = Worker(own, database, celery)
+        worker.start()
+        try:
+            yield Tickets(celery), False
+        finally:
+            worker.stop(seconds=5.0)
+    finally:
+        lock.release()
+
+
+class _Run:
+    """One run of the command."""
+
+    def __init__(
+        self, batches: Batches, images: Images, tickets: Tickets, place: Place, *, as_json: bool, goes_on: bool
+    ) -> None:
+        """Tell as JSON or to people; ``goes_on``: somebody paints on when this process ends."""
+        self._batches = batches
+        self._images = images
+        self._tickets = tickets
+        self._place = place
+        self._as_json = as_json
+        self._goes_on = goes_on
+        self._told: set[int] = set()
+
+    def run(self, reading: BatchReading, key: str) -> int:
+        """Ask or go on, watch, and write what comes."""
+        batch = self._ask(reading, key)
+        watch = Watch(batch.pictures, as_json=self._as_json)
+        interrupts = Interrupts()
+        before = signal.signal(signal.SIGINT, interrupts.note)
+        is_over = False
+        try:
+            while not is_over and not interrupts.asked:
+                is_over = self._look(batch, watch)
+                if not is_over:
+                    time.sleep(LOOK_EVERY_S)
+        except KeyboardInterrupt:
+            return INTERRUPTED
+        finally:
+            watch.stop()
+            signal.signal(signal.SIGINT, before)
+        return self._end(batch) if is_over else self._interrupted(batch)
+
+    def _ask(self, reading: BatchReading, key: str) -> Batch:
+        batch, is_new = self._batches.ask(
+            reading.requests,
+            address=Address(NOBODY, NOBODY, NOBODY),
+            sender=Sender(NOBODY),
+            source="terminal",
+            request_key=key,
+            way=Way.FILES,
+        )
+        self._batches.start(batch.id)
+        if not is_new:
+            # Running it again goes on with what was left, and tries again what failed or was cancelled.
+            self._batches.go_on(batch.id)
+        return batch
+
+    def _look(self, batch: Batch, watch: Watch) -> bool:
+        """Fill, fetch and count once; whether all has ended."""
+        try:
+            while count := self._batches.fill(batch.id):
+                self._tickets.send(count)
+            # Before its pictures are read: what ends after that is fetched at the next look, and there has to be one.
+            self._batches.finish(batch.id)
+            now = self._batches.read(batch.id)
+            for job in self._batches.jobs(batch.id):
+                self._fetch(job, watch)
+            watch.advance(self._batches.counts(batch.id))
+        except StoreAway:
+            return False
+        return now is not None and now.state in OVER
+
+    def _fetch(self, job: Job, watch: Watch) -> None:
+        if job.state not in ENDED or job.id in self._told:
+            return
+        self._told.add(job.id)
+        path = self._place.folder / file_name(job) if job.state is State.FINISHED else None
+        is_new = path is None or not path.exists()
+        if path is not None and is_new:
+            path = self._place.write(job, self._images.get(str(job.image_key)))
+        if is_new or self._as_json:  # People need not be told again of what an earlier run wrote.
+            watch.tell(job, path)
+
+    def _end(self, batch: Batch) -> int:
+        jobs = self._write_manifest(batch)
+        self._batches.delivered(batch.id)
+        failed = sum(job.state is not State.FINISHED for job in jobs)
+        typer.echo(f"{len(jobs) - failed} of {batch.pictures} pictures are in {self._place.folder}", err=True)
+        return SOME_FAILED if failed or len(jobs) < batch.pictures else ALL_DONE
+
+    def _interrupted(self, batch: Batch) -> int:
+        """Leave it running or cancel it: asked on a terminal, left elsewhere."""
+        otherwise = "it goes on by itself" if self._goes_on else "it waits until you run this again"
+        question = f"Cancel what has not been painted? (no: {otherwise})"
+        with suppress(typer.Abort):  # One more Ctrl-C says nothing of what shall become of it: it is left.
+            if sys.stdin.isatty() and typer.confirm(question, default=False):
+                self._batches.cancel(batch.id)
+                self._tickets.send()  # What is ordered at a provider is to be withdrawn.
+        self._write_manifest(batch)
+        typer.echo("Run the same command again to go on.", err=True)
+        return INTERRUPTED
+
+    def _write_manifest(self, batch: Batch) -> list[Job]:
+        jobs = self._batches.jobs(batch.id)
+        (self._place.folder / "manifest.csv").write_text(write_manifest(jobs), encoding="utf-8-sig", newline="")
+        return jobs
+
+
+def _sentence(error: Exception, file: Path) -> str:
+    if isinstance(error, UserError):
+        return _plain(say(error.reason, "en", **error.values))
+    return f"{file} can't be read: {getattr(error, 'strerror', None) or type(error).__name__}"
+
+
+def _plain(text: str) -> str:
+    """A sentence without Telegram's tags."""
+    return html.unescape(re.sub(r"</?\w+>", "", text))

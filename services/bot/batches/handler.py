@@ -1,0 +1,182 @@
+"""``/batch``: many ideas from a message or a file, a summary first, and buttons that steer it."""
+
+import asyncio
+import re
+
+from telegram import CallbackQuery, Document, Update
+from telegram.error import BadRequest
+from telegram.ext import ContextTypes
+
+from services.bot.batches import progress as progress_lines
+from services.bot.batches.delivery import BatchDelivery
+from services.bot.batches.progress import CANCEL, keyboard, problems, summary
+from services.bot.batches.progress_message import ProgressMessage
+from services.bot.locales import say
+from services.bot.pictures import keyboards
+from services.bot.settings.preferences import Choices
+from services.bot.telegram.addresses import address_of, answer, sender_of
+from services.bot.telegram.admins import Admins
+from services.bot.telegram.callback_queries import acknowledge
+from shared.batches import MAX_FILE_BYTES, Batch, BatchReading, Counts, Way, read_batch
+from shared.catalogue import Catalogue
+from shared.errors import BadBatch, UserError
+from shared.store.batches import Batches
+from shared.store.waits import Waits
+from shared.styles import Styles
+
+DOWNLOAD_S = 60.0
+COMMAND = re.compile(r"^/batch(?:@\w+)?(?=\s|$)", re.IGNORECASE)
+SHOWN_ASKED = "asked"
+
+
+class BatchCommand:
+    """Takes batches in and steers them."""
+
+    def __init__(  # noqa: PLR0917
+        self,
+        batches: Batches,
+        delivery: BatchDelivery,
+        progress: ProgressMessage,
+        catalogue: Catalogue,
+        styles: Styles,
+        choices: Choices,
+        admins: Admins,
+        waits: Waits,
+        *,
+        most: int,
+    ) -> None:
+        """Take batches of at most so many pictures."""
+        self._batches = batches
+        self._delivery = delivery
+        self._progress = progress
+        self._catalogue = catalogue
+        self._styles = styles
+        self._choices = choices
+        self._admins = admins
+        self._waits = waits
+        self._most = most
+
+    async def command(self, update: Update, context: ContextTypes.DEFAULT_TYPE) -> None:
+        """Answer ``/batch`` with lines below it, as a file's caption, or in reply to a file: sum up, and ask."""
+        message = update.effective_message
+        if message is None:
+            return
+        address, sender = address_of(message, context.bot.id), sender_of(message)
+        words = COMMAND.sub("", message.text or message.caption or "", count=1).strip()
+        replied = message.reply_to_message
+        file = message.document or (replied.document if replied is not None else None)
+        try:
+            reading = await self._read(words, file)
+        except UserError as error:
+            await context.bot.send_message(text=say(error.reason, sender.language, **error.values), **answer(address))
+            return
+        if not reading.requests:
+            text = progress_lines.fitting(problems(reading, sender.language))
+            await context.bot.send_message(text=text, **answer(address))
+            return
+        chosen = await self._choices.in_force(address, sender, context.bot)
+        requests = [chosen.defaults_for(request) for request in reading.requests]
+        batch, _ = await asyncio.to_thread(
+            self._batches.ask, requests, address=address, sender=sender, source="telegram"
+        )
+        if batch.status_message_id is not None:
+            return  # The update came a second time.
+        seconds = await asyncio.to_thread(self._waits.batch_seconds, sender.id, batch.pictures)
+        room = await asyncio.to_thread(self._batches.room, sender.id)
+        sent = await context.bot.send_message(
+            text=summary(reading, seconds, room, sender.language),
+            reply_markup=keyboard(batch, Counts(), context.bot.username),
+            **answer(address),
+        )
+        await asyncio.to_thread(self._batches.show_status, batch.id, sent.message_id, SHOWN_ASKED)
+
+    async def _read(self, words: str, file: Document | None) -> BatchReading:
+        """Read what was typed, or the file with what was typed as its shared parameters.
+
+        Raises:
+            UserError: It can't be read.
+        """
+        if file is None:
+            if not words:
+                raise BadBatch("batch_how")
+            return await asyncio.to_thread(read_batch, words, None, self._catalogue, self._styles, most=self._most)
+        if (file.file_size or 0) > MAX_FILE_BYTES:
+            raise BadBatch("batch_file_too_large", most=MAX_FILE_BYTES // 1024 // 1024)
+        content = await self._download(file)
+        return await asyncio.to_thread(
+            read_batch, content, file.file_name, self._catalogue, self._styles, shared=words, most=self._most
+        )
+
+    @staticmethod
+    async def _download(file: Document) -> bytes:
+        try:
+            there = await file.get_file()
+            return bytes(await there.download_as_bytearray(read_timeout=DOWNLOAD_S))
+        except BadRequest as error:
+            if "too big" in error.message.lower():
+                raise BadBatch("batch_file_too_large", most=MAX_FILE_BYTES // 1024 // 1024) from error
+            raise
+
+    async def press(self, update: Update, context: ContextTypes.DEFAULT_TYPE) -> None:
+        """Do what a batch's button says, for whom it is meant."""
+        query = update.callback_query
+        if query is None:
+            return
+        language = query.from_user.language_code or "en"
+        wanted = keyboards.read(query.data)
+        batch = await asyncio.to_thread(self._batches.read, wanted[1]) if wanted else None
+        message = query.message
+        if wanted is None or batch is None or message is None:
+            await acknowledge(query, say("batch_unknown", language))
+            return
+        if message.chat.id != batch.address.chat_id or not await self._may_press(query, batch, wanted[2]):
+            await acknowledge(query, say("batch_not_yours", language), alert=True)
+            return
+        try:
+            await asyncio.to_thread(self._act, batch, wanted[2])
+        except UserError as error:
+            await acknowledge(query, say(error.reason, language, **error.values), alert=True)
+            return
+        await acknowledge(query)
+        await self._show(batch.id, context)
+        self._delivery.changed()
+
+    async def _may_press(self, query: CallbackQuery, batch: Batch, action: str) -> bool:
+        if query.from_user.id == batch.sender.id:
+            return True
+        # Admins keep their chat quiet; what somebody asked for in a chat's name is theirs.
+        if batch.address.private or (action != CANCEL and batch.sender.id != batch.address.chat_id):
+            return False
+        return await self._admins.include(batch.address.chat_id, query.from_user.id)
+
+    def _act(self, batch: Batch, action: str) -> None:
+        match action:
+            case "start":
+                self._batches.start(batch.id)
+            case "cancel":
+                self._batches.cancel(batch.id)
+            case "pause":
+                self._batches.pause(batch.id)
+            case "resume":
+                self._batches.resume(batch.id)
+            case "retry":
+                self._batches.retry_failed(batch.id)
+            case Way.ALBUMS | Way.ZIP:
+                self._batches.choose(batch.id, Way(action))
+
+    async def _show(self, batch_id: int, context: ContextTypes.DEFAULT_TYPE) -> None:
+        """Make the message say how things are now."""
+        batch = await asyncio.to_thread(self._batches.read, batch_id)
+        if batch is None or batch.status_message_id is None:
+            return
+        if batch.started_at is not None or batch.ended_at is not None:
+            await self._progress.show(batch, at_once=True)
+            return
+        try:
+            await context.bot.edit_message_reply_markup(
+                chat_id=batch.address.chat_id,
+                message_id=batch.status_message_id,
+                reply_markup=keyboard(batch, Counts(), context.bot.username),
+            )
+        except BadRequest:
+            return  # It says so already.

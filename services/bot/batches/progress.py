@@ -1,0 +1,174 @@
+"""A batch's one message: what it is before it starts, how far it has come, what came of it."""
+
+import logging
+from datetime import UTC, datetime
+from enum import Enum, auto
+from typing import Any
+
+from telegram import Bot, InlineKeyboardButton, InlineKeyboardMarkup, Message
+from telegram.constants import ParseMode
+from telegram.error import BadRequest
+
+from services.bot.locales import say
+from services.bot.pictures import keyboards
+from services.bot.pictures.captions import units
+from services.bot.telegram.addresses import reply_to
+from services.bot.texts.button_rows import in_rows
+from services.bot.texts.failure_summary import main_reason, write_reason
+from services.bot.texts.number_format import duration, number, rounded
+from shared.batches import Batch, BatchReading, BatchState, Counts, Way
+
+log = logging.getLogger(__name__)
+
+ACTION = "batch"
+START, CANCEL, PAUSE, RESUME, RETRY = "start", "cancel", "pause", "resume", "retry"
+MAX_UNITS = 4_000  # of the 4096 that Telegram takes
+PROBLEMS_SHOWN, HINTS_SHOWN = 5, 3
+BAR = 20  # characters
+FEWEST = 3  # pictures whose ends tell a rate
+
+
+def summary(reading: BatchReading, seconds: float | None, room: int, language: str) -> str:
+    """What a batch would be, as Telegram HTML.
+
+    Args:
+        seconds: How long it may take, where that is known.
+        room: How many pictures this person's batches may have before it.
+    """
+    ideas = say("batch_ideas", language, n=len(reading.requests))
+    lines = [say("batch_summary", language, ideas=ideas, n=reading.pictures)]
+    left = room - reading.pictures
+    lines.append(say("batch_leaves", language, n=left) if left >= 0 else say("batch_too_large_now", language, n=room))
+    if seconds is not None:
+        lines.append(say("batch_estimate", language, time=duration(rounded(seconds), language)))
+    lines += [say(hint.reason, language, **hint.values) for hint in reading.hints[:HINTS_SHOWN]]
+    if len(reading.hints) > HINTS_SHOWN:
+        lines.append(say("batch_more_hints", language, n=len(reading.hints) - HINTS_SHOWN))
+    return fitting([*lines, *problems(reading, language)])
+
+
+def problems(reading: BatchReading, language: str) -> list[str]:
+    """The first lines that can't be painted, and how many there are."""
+    if not reading.problems:
+        return []
+    told = [
+        f"<b>{number(problem.line, language)}</b>: {say(problem.reason, language, **problem.values)}"
+        for problem in reading.problems[:PROBLEMS_SHOWN]
+    ]
+    return [say("batch_problems", language, n=len(reading.problems)), *told]
+
+
+def fitting(lines: list[str]) -> str:
+    """As many whole lines as one message holds."""
+    while len(lines) > 1 and units("\n".join(lines)) > MAX_UNITS:
+        lines = [*lines[:-2], "…"] if lines[-1] == "…" else [*lines[:-1], "…"]
+    return "\n".join(lines)
+
+
+def progress(batch: Batch, counts: Counts, language: str, now: datetime | None = None) -> str:
+    """How far a started batch has come, as Telegram HTML."""
+    done = counts.finished + counts.failed
+    filled = BAR * done // max(batch.pictures, 1)
+    of_all = f"{number(done, language)}/{number(batch.pictures, language)}"
+    waiting = batch.pictures - done if batch.state is not BatchState.CANCELLED else 0
+    lines = [
+        say(f"batch_{batch.state}", language),
+        f"<code>{'█' * filled}{'░' * (BAR - filled)}</code> {of_all}",
+        say("batch_counts", language, done=counts.finished, failed=counts.failed, waiting=waiting),
+    ]
+    if counts.home:
+        lines.append(say("batch_home", language, n=counts.home))
+    rate = _rate(counts, now or datetime.now(UTC))
+    if batch.state is BatchState.RUNNING and rate and waiting:
+        a_minute, left = number(round(rate * 60, 1), language), duration(rounded(waiting / rate), language)
+        lines.append(say("batch_rate", language, rate=a_minute, time=left))
+    if batch.state in {BatchState.FINISHED, BatchState.CANCELLED}:
+        lines += write_reason(counts.reasons, language)
+    return "\n".join(lines)
+
+
+def _rate(counts: Counts, now: datetime) -> float | None:
+    """Pictures a second of late; None when too few have ended to tell."""
+    if counts.recent < FEWEST or counts.recent_since is None:
+        return None
+    return (counts.recent - 1) / max((now - counts.recent_since).total_seconds(), 1.0)
+
+
+def keyboard(batch: Batch, counts: Counts, bot_username: str) -> InlineKeyboardMarkup | None:
+    """What can be done with a batch as it stands."""
+    language = batch.sender.language
+
+    def button(action: str, label: str) -> InlineKeyboardButton:
+        return InlineKeyboardButton(label, callback_data=keyboards.data(ACTION, batch.id, action))
+
+    mended = keyboards.after_failure(main_reason(counts.reasons), language, bot_username)
+    stop = button(CANCEL, say("button_batch_cancel", language))
+    match batch.state:
+        case BatchState.ASKED:
+            ways = [
+                button(way, ("✓ " if way is batch.way else "") + say(f"button_batch_{way}", language))
+                for way in (Way.ALBUMS, Way.ZIP)
+            ]
+            return InlineKeyboardMarkup([[button(START, say("button_batch_start", language)), stop], *in_rows(ways, 2)])
+        case BatchState.RUNNING:
+            return InlineKeyboardMarkup([[button(PAUSE, say("button_batch_pause", language)), stop]])
+        case BatchState.PAUSED:
+            return InlineKeyboardMarkup([[button(RESUME, say("button_batch_resume", language)), stop]])
+        case BatchState.FINISHED if counts.failed:
+            retry = button(RETRY, say("button_batch_retry", language, n=counts.failed))
+            return InlineKeyboardMarkup([[retry], *(mended.inline_keyboard if mended else ())])
+        case BatchState.CANCELLED:
+            return mended
+        case _:
+            return None
+
+
+class Edit(Enum):
+    """What came of an edit."""
+
+    CHANGED = auto()
+    AS_IT_WAS = auto()
+    REFUSED = auto()  # the message is gone, or nobody knows
+
+
+async def edit(bot: Bot, batch: Batch, text: str, markup: dict[str, Any] | None) -> Edit:
+    """Make the batch's message say this; it can be left out, so it isn't tried twice.
+
+    Args:
+        markup: An inline keyboard, as Telegram's JSON.
+
+    Raises:
+        TelegramError: Telegram could not be asked.
+    """
+    if batch.status_message_id is None:
+        return Edit.REFUSED
+    try:
+        await bot.edit_message_text(
+            text,
+            chat_id=batch.address.chat_id,
+            message_id=batch.status_message_id,
+            parse_mode=ParseMode.HTML,
+            reply_markup=InlineKeyboardMarkup.de_json(markup, bot) if markup else None,
+            rate_limit_args=1,  # type: ignore[call-arg]
+        )
+    except BadRequest as error:
+        log.debug("progress not edited", extra={"batch_id": batch.id, "error": error.message})
+        return Edit.AS_IT_WAS if "not modified" in error.message.lower() else Edit.REFUSED
+    return Edit.CHANGED
+
+
+async def send(bot: Bot, batch: Batch, text: str, markup: dict[str, Any] | None) -> Message:
+    """Send the batch's message anew.
+
+    Raises:
+        TelegramError: Telegram did not take it.
+    """
+    return await bot.send_message(
+        batch.address.chat_id,
+        text,
+        parse_mode=ParseMode.HTML,
+        reply_markup=InlineKeyboardMarkup.de_json(markup, bot) if markup else None,
+        reply_parameters=reply_to(batch.address),
+        message_thread_id=batch.address.topic_id,
+        disable_notification=True,
+    )

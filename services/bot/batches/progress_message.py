@@ -1,0 +1,125 @@
+"""A batch's progress message as it stands in the chat: edited, not too often, and a witness of what was sent.
+
+Telegram can't be asked whether it took an album. But it can be told to make a message say what it says already, and
+then answers that it is not modified. So an album is sent while the message certainly says one thing, and right after
+it the message is made to say another. Whoever takes up a delivery of which nobody knows how it ended tells the message
+to say the first once more: where that changes something, the album had been sent.
+"""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from typing import Any
+
+from telegram import Bot
+from telegram.error import TelegramError
+
+from services.bot.batches import progress as progress_lines
+from services.bot.batches.progress import keyboard, progress
+from services.bot.telegram.flood_limit import FloodLimit, Kind
+from shared.batches import Batch, BatchState
+from shared.jobs import Job
+from shared.store.batches import Batches
+
+log = logging.getLogger(__name__)
+
+PRIVATE_PAUSE_S, GROUP_PAUSE_S = 3.0, 5.0  # between two edits of one progress message
+
+Saying = dict[str, Any]
+
+
+class ProgressMessage:
+    """Edits the progress messages of this bot's batches."""
+
+    def __init__(self, bot: Bot, batches: Batches, limit: FloodLimit) -> None:
+        self._bot = bot
+        self._limit = limit
+        self._batches = batches
+        self._next_edit_at: dict[int, float] = {}
+        self._certain: dict[int, Saying] = {}  # what a message says, where Telegram said that it does
+        self._under_way: set[int] = set()  # batches of which this process is sending something
+
+    async def show(self, batch: Batch, *, at_once: bool = False) -> None:
+        """Say how things are, if it says something else and long enough has passed, or at once."""
+        if batch.sending and batch.id not in self._under_way:
+            return  # The message is needed as it stands: it will tell whether these were sent.
+        loop = asyncio.get_running_loop()
+        too_soon = loop.time() < self._next_edit_at.get(batch.id, 0.0)
+        if not at_once and (too_soon or self._limit.room_in_s(batch.address.chat_id, Kind.EDIT)):
+            return  # The next look comes soon.
+        saying = await self._saying(batch)
+        if not at_once and saying["text"] == batch.status_shown:
+            return
+        self._certain.pop(batch.id, None)  # Before the change: whoever takes it for a witness must not miss that.
+        if not await asyncio.to_thread(self._batches.change_status, batch, saying["text"]):
+            return
+        self._next_edit_at[batch.id] = loop.time() + (PRIVATE_PAUSE_S if batch.address.private else GROUP_PAUSE_S)
+        await self._try_to_say(batch, saying)
+
+    async def close(self, batch: Batch) -> None:
+        """Say what came of it, for the last time.
+
+        Raises:
+            TelegramError: Telegram could not be asked.
+        """
+        await self._say(batch, await self._saying(batch))
+        self._next_edit_at.pop(batch.id, None)
+        self._certain.pop(batch.id, None)
+
+    # The witness
+
+    @asynccontextmanager
+    async def witnessing(self, batch: Batch, jobs: Sequence[Job]) -> AsyncIterator[None]:
+        """Send these pictures within: the message says one thing until they are sent, and another from then on."""
+        self._under_way.add(batch.id)
+        try:
+            await self._call_witness(batch, [job.id for job in jobs])
+            yield
+            await self._try_to_say(batch, await self._saying(batch, more=len(jobs)))
+        finally:
+            self._under_way.discard(batch.id)
+
+    async def _call_witness(self, batch: Batch, job_ids: list[int]) -> None:
+        if batch.id not in self._certain:
+            await self._try_to_say(batch, await self._saying(batch))
+        witness = self._certain.get(batch.id)
+        await asyncio.to_thread(self._batches.begin_sending, batch.id, job_ids, witness)
+        if self._certain.get(batch.id) is not witness:
+            # A button was pressed meanwhile, and the message is about to say something else.
+            await asyncio.to_thread(self._batches.begin_sending, batch.id, job_ids, None)
+
+    async def saw(self, batch: Batch) -> bool:
+        """Whether the message tells that what was being sent when somebody fell silent is in the chat.
+
+        Raises:
+            TelegramError: Telegram could not be asked.
+        """
+        self._certain.pop(batch.id, None)
+        if batch.witness is None:
+            return False
+        return await progress_lines.edit(self._bot, batch, **batch.witness) is progress_lines.Edit.CHANGED
+
+    async def _saying(self, batch: Batch, *, more: int = 0) -> Saying:
+        counts = await asyncio.to_thread(self._batches.counts, batch.id)
+        if batch.state is BatchState.FINISHED and counts.home < counts.finished:
+            batch = replace(batch, state=BatchState.RUNNING)  # That all is done is said when all is there.
+        text = progress(batch, replace(counts, home=counts.home + more), batch.sender.language)
+        markup = keyboard(batch, counts, self._bot.username)
+        return {"text": text, "markup": markup and markup.to_dict()}
+
+    async def _try_to_say(self, batch: Batch, saying: Saying) -> None:
+        try:
+            await self._say(batch, saying)
+        except TelegramError as error:
+            log.info("progress not edited", extra={"batch_id": batch.id, "error": type(error).__name__})
+
+    async def _say(self, batch: Batch, saying: Saying) -> None:
+        self._certain.pop(batch.id, None)
+        if batch.status_message_id is None:
+            # Its group has become a supergroup, and the message stayed behind.
+            sent = await progress_lines.send(self._bot, batch, **saying)
+            await asyncio.to_thread(self._batches.show_status, batch.id, sent.message_id, saying["text"])
+        elif await progress_lines.edit(self._bot, batch, **saying) is not progress_lines.Edit.REFUSED:
+            self._certain[batch.id] = saying

@@ -1,0 +1,118 @@
+"""What can be done with an answer: stop it, or have it painted."""
+
+import asyncio
+from dataclasses import dataclass, replace
+
+from telegram import MaybeInaccessibleMessage, Update
+from telegram.ext import ContextTypes
+
+from services.bot.locales import say
+from services.bot.pictures import keyboards
+from services.bot.pictures.imagine import Imagine
+from services.bot.settings.preferences import Choices
+from services.bot.telegram.addresses import address_of, address_of_press, answer, sender_of
+from services.bot.telegram.admins import Admins
+from services.bot.telegram.callback_queries import acknowledge
+from services.bot.texts.markdown import pieces
+from shared.errands import Errand
+from shared.ideas import MAX_IDEA_LENGTH
+from shared.jobs import ENDED, Request, Sender
+from shared.store.errands import Errands
+
+PATTERN = rf"^({keyboards.STOP}|{keyboards.DRAW}) "
+
+
+class AnswerButtons:
+    """Does what they say."""
+
+    def __init__(self, errands: Errands, choices: Choices, imagine: Imagine, admins: Admins) -> None:
+        self._errands = errands
+        self._choices = choices
+        self._imagine = imagine
+        self._admins = admins
+
+    async def press(self, update: Update, context: ContextTypes.DEFAULT_TYPE) -> None:
+        """Answer a press."""
+        query = update.callback_query
+        wanted = keyboards.read(query.data) if query else None
+        if query is None or wanted is None:
+            return
+        sender = Sender(query.from_user.id, query.from_user.language_code or "en")
+        errand = await asyncio.to_thread(self._errands.read, wanted[1])
+        message = query.message
+        if errand is None or message is None or errand.address.chat_id != message.chat.id:
+            await acknowledge(query, say("pressed_unknown", sender.language))
+        elif wanted[0] == keyboards.DRAW:
+            await acknowledge(query, say("pressed", sender.language))
+            await self._draw(errand, message, sender, query.id, context)
+        elif errand.state in ENDED:
+            await acknowledge(query, say("chat_pressed_over", sender.language))
+        elif await self._may_stop(errand, sender):
+            await acknowledge(query, say("chat_pressed_stop", sender.language))
+            await asyncio.to_thread(self._errands.ask_to_stop, errand.id)
+        else:
+            await acknowledge(query, say("chat_pressed_not_yours", sender.language), alert=True)
+
+    async def stop(self, update: Update, context: ContextTypes.DEFAULT_TYPE) -> None:
+        """Answer ``/stop``: end what is being written for whoever says so, here."""
+        message = update.effective_message
+        if message is None:
+            return
+        address, sender = address_of(message, context.bot.id), sender_of(message)
+        asked = await asyncio.to_thread(self._errands.asked_by, address, sender.id)
+        for errand in asked:
+            await asyncio.to_thread(self._errands.ask_to_stop, errand.id)
+        if not asked:
+            await context.bot.send_message(text=say("chat_nothing_to_stop", sender.language), **answer(address))
+
+    async def stop_draft(self, update: Update, _: ContextTypes.DEFAULT_TYPE) -> None:
+        """End what is being written in a draft whose stop button was pressed."""
+        stopped = stopped_draft(update)
+        errand = await asyncio.to_thread(self._errands.read, stopped.draft_id) if stopped else None
+        if errand is not None and stopped is not None and errand.address.chat_id == stopped.chat_id:
+            await asyncio.to_thread(self._errands.ask_to_stop, errand.id)
+
+    async def _draw(
+        self,
+        errand: Errand,
+        message: MaybeInaccessibleMessage,
+        sender: Sender,
+        press: str,
+        context: ContextTypes.DEFAULT_TYPE,
+    ) -> None:
+        """Have the answer painted, for the one who pressed."""
+        address = replace(address_of_press(message, errand.address), press=press)
+        chosen = await self._choices.in_force(address, sender, context.bot)
+        request = chosen.defaults_for(Request(as_idea(errand.answer or "")))
+        await self._imagine.order(request, address, sender, context)
+
+    async def _may_stop(self, errand: Errand, sender: Sender) -> bool:
+        if sender.id == errand.sender.id:
+            return True
+        return not errand.address.private and await self._admins.include(errand.address.chat_id, sender.id)
+
+
+@dataclass(frozen=True, slots=True)
+class StoppedDraft:
+    """Which draft a person wants no more of."""
+
+    chat_id: int
+    draft_id: int
+
+
+def stopped_draft(update: Update) -> StoppedDraft | None:
+    """Read a press of a draft's own stop button, of which the library knows nothing yet."""
+    match update.api_kwargs.get("stopped_message_generation"):
+        case {"chat": {"id": int() as chat_id}, "draft_id": int() as draft_id}:
+            return StoppedDraft(chat_id, draft_id)
+        case _:
+            return None
+
+
+def as_idea(markdown: str) -> str:
+    """An answer's words on one line, as long as an idea may be; whole words where it is cut."""
+    words = " ".join(" ".join(piece.text for piece in pieces(markdown)).split())
+    if len(words) <= MAX_IDEA_LENGTH:
+        return words
+    whole = words[:MAX_IDEA_LENGTH].rpartition(" ")[0]
+    return whole or words[:MAX_IDEA_LENGTH]

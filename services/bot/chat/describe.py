@@ -1,0 +1,149 @@
+"""``/describe``: prompts for a picture, and painting the one whose button is pressed."""
+
+import asyncio
+from dataclasses import asdict, replace
+from itertools import count
+
+from telegram import CallbackQuery, MaybeInaccessibleMessage, Message, Update
+from telegram.ext import ContextTypes
+
+from services.bot.chat.descriptions import prompts_of
+from services.bot.chat.stream import Growing
+from services.bot.locales import say
+from services.bot.pictures import keyboards
+from services.bot.pictures.imagine import Imagine
+from services.bot.settings.preferences import Choices
+from services.bot.telegram.addresses import address_of, address_of_press, answer, sender_of
+from services.bot.telegram.admins import Admins
+from services.bot.telegram.callback_queries import acknowledge
+from services.bot.telegram.files import fetch, picture_in
+from shared.errands import Errand, Kind, PromptFor
+from shared.errors import UserError
+from shared.images import Images
+from shared.jobs import Address, Job, Parameters, Picture, Request, Sender, State
+from shared.queue import Tickets
+from shared.store.errands import Errands
+from shared.store.jobs import Jobs
+
+PATTERN = rf"^{keyboards.LIKE} "
+OVER_IN_VAIN = frozenset({State.FAILED, State.CANCELLED})
+
+
+class Describe:
+    """Has pictures described, and their prompts painted."""
+
+    def __init__(  # noqa: PLR0917
+        self,
+        errands: Errands,
+        jobs: Jobs,
+        choices: Choices,
+        images: Images,
+        tickets: Tickets,
+        growing: Growing,
+        imagine: Imagine,
+        admins: Admins,
+    ) -> None:
+        self._errands = errands
+        self._jobs = jobs
+        self._choices = choices
+        self._images = images
+        self._tickets = tickets
+        self._growing = growing
+        self._imagine = imagine
+        self._admins = admins
+
+    async def command(self, update: Update, context: ContextTypes.DEFAULT_TYPE) -> None:
+        """Answer ``/describe`` as a picture's caption, or in reply to one: promise prompts for it."""
+        message = update.effective_message
+        if message is None:
+            return
+        address, sender = address_of(message, context.bot.id), sender_of(message)
+        try:
+            picture = await self._picture(message, address, context)
+        except UserError as error:
+            await context.bot.send_message(text=say(error.reason, sender.language, **error.values), **answer(address))
+            return
+        if picture is None:
+            await context.bot.send_message(text=say("describe_what", sender.language), **answer(address))
+            return
+        chosen = await self._choices.in_force(address, sender, context.bot)
+        _, is_new = await asyncio.to_thread(
+            self._errands.submit,
+            Kind.DESCRIBE,
+            {"picture": asdict(picture)},
+            address=address,
+            sender=sender,
+            writing=chosen.writing(),
+        )
+        self._growing.changed()
+        if is_new:
+            await asyncio.to_thread(self._tickets.send)
+
+    async def _picture(self, message: Message, address: Address, context: ContextTypes.DEFAULT_TYPE) -> Picture | None:
+        """What is to be described: of our own pictures the original, of others what Telegram has."""
+        ours = await self._imagine.picture_before(message, context)
+        if picture_in(message) is None and ours is not None and ours.image_key and ours.media_type:
+            return Picture(ours.image_key, ours.media_type)
+        sent = picture_in(message) or picture_in(message.reply_to_message)
+        if sent is None:
+            return None
+        return Picture(await fetch(sent, self._images, address, context), sent.media_type)
+
+    async def press(self, update: Update, context: ContextTypes.DEFAULT_TYPE) -> None:
+        """Have the prompt painted whose button was pressed, for whom it was written."""
+        query = update.callback_query
+        wanted = keyboards.read(query.data) if query else None
+        if query is None or wanted is None:
+            return
+        language = query.from_user.language_code or "en"
+        errand = await asyncio.to_thread(self._errands.read, wanted[1])
+        prompt = _prompt(errand, wanted[2])
+        message = query.message
+        if errand is None or prompt is None or message is None or message.chat.id != errand.address.chat_id:
+            await acknowledge(query, say("describe_pressed_unknown", language))
+        elif not await self._may_press(errand, query.from_user.id):
+            await acknowledge(query, say("describe_pressed_not_yours", language), alert=True)
+        else:
+            await self._paint(query, message, errand, prompt, context)
+
+    async def _paint(
+        self,
+        query: CallbackQuery,
+        message: MaybeInaccessibleMessage,
+        errand: Errand,
+        prompt: PromptFor,
+        context: ContextTypes.DEFAULT_TYPE,
+    ) -> None:
+        sender = Sender(errand.sender.id, query.from_user.language_code or "en")
+        here = address_of_press(message, errand.address)
+        address, known = await asyncio.to_thread(self._place, errand, prompt, here)
+        if known is not None:
+            await acknowledge(query, say("describe_pressed_again", sender.language))
+            return
+        await acknowledge(query, say("pressed", sender.language))
+        chosen = await self._choices.in_force(address, sender, context.bot)
+        # The prompt is there already: nobody needs to write another.
+        request = chosen.defaults_for(Request(prompt.prompt, Parameters(raw=True)))
+        await self._imagine.order(request, address, sender, context)
+
+    async def _may_press(self, errand: Errand, user_id: int) -> bool:
+        if user_id == errand.sender.id:
+            return True
+        # Somebody asked in a chat's name.
+        in_its_name = not errand.address.private and errand.sender.id == errand.address.chat_id
+        return in_its_name and await self._admins.include(errand.address.chat_id, user_id)
+
+    def _place(self, errand: Errand, prompt: PromptFor, here: Address) -> tuple[Address, Job | None]:
+        """Where a prompt's picture is asked for, and its job if it was: once, unless it came to nothing."""
+        number = prompts_of(errand).index(prompt) + 1
+        for again in count():
+            address = replace(here, press=f"like{errand.id}.{number}.{again}")
+            known = self._jobs.asked_at(address)
+            if known is None or known.state not in OVER_IN_VAIN:
+                return address, known
+        raise AssertionError("counting has no end")
+
+
+def _prompt(errand: Errand | None, number: str) -> PromptFor | None:
+    found = prompts_of(errand) if errand else []
+    return found[int(number) - 1] if number.isdecimal() and 1 <= int(number) <= len(found) else None

@@ -1,0 +1,199 @@
+"""Plain words: a question to Gemini becomes an errand, and the person sees at once that it is thought about."""
+
+import asyncio
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+from telegram import Message, MessageEntity, Update, User
+from telegram.constants import ChatType
+from telegram.ext import ContextTypes
+
+from services.bot.chat.stream import Growing
+from services.bot.locales import say
+from services.bot.pictures import keyboards
+from services.bot.pictures.captions import shorten
+from services.bot.settings.preferences import Choices
+from services.bot.telegram.addresses import address_of, answer, sender_of
+from services.bot.telegram.files import fetch, sent_with
+from shared.errands import Errand, Kind
+from shared.errors import UserError
+from shared.images import Images
+from shared.jobs import Address, Sender, Writing
+from shared.queue import Tickets
+from shared.store.albums import LONGEST, MORE_MAY_COME, Albums, Place
+from shared.store.conversations import Conversations
+from shared.store.errands import Errands
+from shared.store.updates import Updates
+
+MAX_REPLY_UNITS = 2_000  # of the message that is replied to
+GATHERING: dict[str, Any] = {"text": "", "attachments": [], "awaited": []}  # an album, before its first message
+OF_AN_ANSWER = (keyboards.STOP, keyboards.DRAW)
+
+
+class Chat:
+    """Takes questions in."""
+
+    def __init__(  # noqa: PLR0917
+        self,
+        errands: Errands,
+        conversations: Conversations,
+        choices: Choices,
+        images: Images,
+        tickets: Tickets,
+        growing: Growing,
+        updates: Updates,
+        albums: Albums,
+    ) -> None:
+        self._errands = errands
+        self._conversations = conversations
+        self._choices = choices
+        self._images = images
+        self._tickets = tickets
+        self._growing = growing
+        self._updates = updates
+        self._albums = albums
+
+    async def ask(self, update: Update, context: ContextTypes.DEFAULT_TYPE) -> None:
+        """Hand a message to Gemini. A message that comes twice is asked once."""
+        message = update.effective_message
+        if message is None:
+            return
+        if await self._is_of_a_command(update, message):
+            return
+        address, sender = address_of(message, context.bot.id), sender_of(message)
+        question: dict[str, Any] = {"text": words_of(message, context.bot.bot), "attachments": []}
+        if (quoted := quoted_by(message)) is not None:
+            question["reply_to"] = quoted
+        chosen = await self._choices.in_force(address, sender, context.bot)
+        album = None
+        if message.media_group_id is not None:
+            together = replace(address, album=message.media_group_id)
+            album, _ = await asyncio.to_thread(self._accept, GATHERING, together, sender, chosen.writing(), LONGEST)
+            place = await asyncio.to_thread(self._albums.join, album.id, address.message_id, question)
+            if place is Place.DONE:
+                return
+            album = album if place is Place.HERE else None
+        attachment = await self._attachment(message, address, context)
+        if album is not None and await self._bring(album, address.message_id, attachment):
+            return
+        if attachment is None and sent_with(message) is not None:
+            return
+        question["attachments"] = [attachment] if attachment else []
+        _, is_new = await asyncio.to_thread(self._accept, question, address, sender, chosen.writing())
+        self._growing.changed()
+        if is_new:
+            await asyncio.to_thread(self._tickets.send)
+
+    async def _attachment(
+        self, message: Message, address: Address, context: ContextTypes.DEFAULT_TYPE
+    ) -> dict[str, Any] | None:
+        """Fetch what came with a message; where it can't be had, say why."""
+        sent = sent_with(message)
+        if sent is None:
+            return None
+        try:
+            key = await fetch(sent, self._images, address, context)
+        except UserError as error:
+            text = say(error.reason, sender_of(message).language, **error.values)
+            await context.bot.send_message(text=text, **answer(address))
+            return None
+        return {"key": key, "media_type": sent.media_type, "name": sent.name}
+
+    async def _bring(self, album: Errand, message_id: int, attachment: dict[str, Any] | None) -> bool:
+        if not await asyncio.to_thread(self._albums.bring, album.id, message_id, attachment):
+            return False
+        self._growing.changed()
+        await asyncio.to_thread(self._tickets.send, after_s=MORE_MAY_COME.total_seconds())
+        return True
+
+    async def _is_of_a_command(self, update: Update, message: Message) -> bool:
+        """Whether a message belongs to an album whose caption is a command: that is about the captioned picture alone.
+
+        Telegram sends the pictures of an album as messages of their own, one right after the other.
+        """
+        if message.media_group_id is None or message.caption:
+            return False
+        captions = await asyncio.to_thread(self._updates.captions_of, message.media_group_id, near=update.update_id)
+        return any(caption.startswith("/") for caption in captions)
+
+    async def start_over(self, update: Update, context: ContextTypes.DEFAULT_TYPE) -> None:
+        """Answer ``/new``: forget what was said here."""
+        message = update.effective_message
+        if message is None:
+            return
+        address = address_of(message, context.bot.id)
+        await asyncio.to_thread(self._forget, address)
+        await context.bot.send_message(text=say("chat_new", sender_of(message).language), **answer(address))
+
+    def _forget(self, address: Address) -> None:
+        conversation = self._conversations.of(address.bot_id, address.chat_id, address.topic_id)
+        self._conversations.start_over(conversation.id)
+
+    def _accept(
+        self,
+        question: dict[str, Any],
+        address: Address,
+        sender: Sender,
+        writing: Writing,
+        after: timedelta | None = None,
+    ) -> tuple[Errand, bool]:
+        conversation = self._conversations.of(address.bot_id, address.chat_id, address.topic_id)
+        return self._errands.submit(
+            Kind.CHAT,
+            question,
+            address=address,
+            sender=sender,
+            writing=writing,
+            conversation_id=conversation.id,
+            after=after,
+        )
+
+
+def is_for_gemini(message: Message, bot: User) -> bool:
+    """Whether a message without a command is meant for Gemini.
+
+    In private that is all that it can read; elsewhere what mentions the bot, or replies to one of its texts.
+    """
+    if not message.text and sent_with(message) is None:
+        return False
+    if (message.text or message.caption or "").startswith("/"):
+        return False
+    return message.chat.type == ChatType.PRIVATE or bool(_mentions(message, bot)) or _continues(message, bot)
+
+
+def words_of(message: Message, bot: User) -> str:
+    """What a message says, without the bot's name."""
+    text = message.text or message.caption or ""
+    for name in _mentions(message, bot):
+        if name.startswith("@"):
+            text = text.replace(name, "", 1)
+    return text.strip()
+
+
+def quoted_by(message: Message) -> str | None:
+    """What a message quotes, or the words of the message that it replies to."""
+    replied = message.reply_to_message
+    text = message.quote.text if message.quote else (replied and (replied.text or replied.caption))
+    return shorten(text, MAX_REPLY_UNITS) if text else None
+
+
+def _mentions(message: Message, bot: User) -> list[str]:
+    """The places where a message names the bot, as they are written."""
+    kinds: list[str | None] = [MessageEntity.MENTION, MessageEntity.TEXT_MENTION]
+    found = message.parse_entities(kinds) if message.text else message.parse_caption_entities(kinds)
+    return [
+        name
+        for entity, name in found.items()
+        if (entity.user.id == bot.id if entity.user else name.casefold() == f"@{bot.username}".casefold())
+    ]
+
+
+def _continues(message: Message, bot: User) -> bool:
+    """Whether a message replies to a text of the bot that is no control of something else."""
+    replied = message.reply_to_message
+    if replied is None or replied.from_user is None or replied.from_user.id != bot.id or not replied.text:
+        return False
+    rows = replied.reply_markup.inline_keyboard if replied.reply_markup else ()
+    wanted = [keyboards.read(str(button.callback_data)) for row in rows for button in row]
+    return all(one is not None and one[0] in OF_AN_ANSWER for one in wanted)

@@ -1,0 +1,192 @@
+"""``/imagine a red fox``: an idea becomes a job, and the person knows within a second."""
+
+import asyncio
+from dataclasses import replace
+
+from telegram import ForceReply, Message, Update
+from telegram.constants import ChatAction
+from telegram.ext import ContextTypes
+
+from services.bot.locales import is_said, say
+from services.bot.pictures import keyboards
+from services.bot.pictures.replies import follow, is_to_picture, picture_replied_to
+from services.bot.pictures.status import Status, sentence
+from services.bot.settings.preferences import Choices
+from services.bot.telegram.addresses import address_of, answer, sender_of
+from services.bot.telegram.commands import words_after_command
+from services.bot.telegram.files import Sent, fetch, picture_in
+from shared.catalogue import Catalogue
+from shared.errors import EmptyIdea, QueueFull, UserError
+from shared.ideas import Hint, read_request
+from shared.images import Images
+from shared.jobs import ENDED, Address, Job, Lineage, Picture, Request, Sender
+from shared.queue import Tickets
+from shared.store.jobs import Jobs
+from shared.styles import Styles
+
+
+class Imagine:
+    """Takes ideas in."""
+
+    def __init__(
+        self,
+        jobs: Jobs,
+        tickets: Tickets,
+        status: Status,
+        catalogue: Catalogue,
+        styles: Styles,
+        *,
+        choices: Choices,
+        images: Images,
+    ) -> None:
+        self._jobs = jobs
+        self._images = images
+        self._choices = choices
+        self._tickets = tickets
+        self._status = status
+        self._catalogue = catalogue
+        self._styles = styles
+
+    async def command(self, update: Update, context: ContextTypes.DEFAULT_TYPE) -> None:
+        """Answer ``/imagine a red fox``: promise a photo, or say what is missing.
+
+        The command may be the caption of a picture, or reply to one: then the words say what to make of it. In reply
+        to one of ours they say what shall be different; a picture that comes with such a reply is looked at as well.
+        """
+        message = update.effective_message
+        if message is None:
+            return
+        if message.caption and picture_in(message) is None:
+            text = say("picture_of_wrong_type", sender_of(message).language)
+            await context.bot.send_message(text=text, **answer(address_of(message, context.bot.id)))
+            return
+        before = await self.picture_before(message, context)
+        picture = picture_in(message) or (None if before else picture_in(message.reply_to_message))
+        await self.take_in(words_after_command(message), message, context, before, picture)
+
+    async def reply(self, update: Update, context: ContextTypes.DEFAULT_TYPE) -> None:
+        """Take the answer to our question what to paint."""
+        message = update.effective_message
+        if message is not None:
+            await self.take_in(message.text or message.caption or "", message, context, picture=picture_in(message))
+
+    async def picture_before(self, message: Message, context: ContextTypes.DEFAULT_TYPE) -> Job | None:
+        """The job of our picture to which a message replies, if it does and the record knows it."""
+        if not is_to_picture(message, context.bot.id):
+            return None
+        return await asyncio.to_thread(picture_replied_to, message, context.bot.id, self._jobs)
+
+    async def take_in(
+        self,
+        words: str,
+        message: Message,
+        context: ContextTypes.DEFAULT_TYPE,
+        before: Job | None = None,
+        picture: Sent | None = None,
+    ) -> None:
+        """Make a request of a person's words.
+
+        Args:
+            before: The job of the picture that the words change; what they don't fix stays as it was asked for there.
+            picture: What the words speak of; without words, something like it is wanted.
+        """
+        address, sender = address_of(message, context.bot.id), sender_of(message)
+        chosen = await self._choices.in_force(address, sender, context.bot)
+        try:
+            usual_model = before.request.parameters.model if before else chosen.image_model
+            read = read_request(
+                words,
+                self._catalogue,
+                self._styles,
+                usual_model=usual_model,
+                may_be_empty=picture is not None and before is None,
+            )
+            kept = await self._fetch(picture, address, context) if picture else None
+        except EmptyIdea:
+            await self._ask(address, sender, context)
+            return
+        except UserError as error:
+            text = say(error.reason, sender.language, **error.values)
+            await context.bot.send_message(text=text, **answer(address))
+            return
+        request = chosen.defaults_for(replace(read.request, picture=kept))
+        lineage = None
+        if before is not None:
+            request = replace(request, parameters=follow(read.request, before, usual=request))
+            lineage = Lineage.following(before.id, message.message_id)
+        if await self.order(request, address, sender, context, lineage):
+            await _tell(read.hints, address, sender, context)
+
+    async def _fetch(self, picture: Sent, address: Address, context: ContextTypes.DEFAULT_TYPE) -> Picture:
+        key = await fetch(picture, self._images, address, context, action=ChatAction.UPLOAD_PHOTO)
+        return Picture(key, picture.media_type)
+
+    async def order(
+        self,
+        request: Request,
+        address: Address,
+        sender: Sender,
+        context: ContextTypes.DEFAULT_TYPE,
+        lineage: Lineage | None = None,
+    ) -> bool:
+        """Write a request down, send its tickets, and promise the picture; a request that is known stays as it is.
+
+        Returns:
+            Whether the request is new; False also where this person has asked for too much, and was told so.
+        """
+        try:
+            job, is_new, shown = await asyncio.to_thread(self._accept, request, address, sender, lineage)
+        except QueueFull as error:
+            text = say(error.reason, sender.language, **error.values)
+            await context.bot.send_message(text=text, **answer(address))
+            return False
+        if is_new:
+            await asyncio.gather(
+                asyncio.to_thread(self._tickets.send, request.count), self._promise(job, shown, context)
+            )
+        elif job.status_message_id is None and job.state not in ENDED:
+            await self._promise(job, shown, context)
+        return is_new
+
+    def _accept(
+        self, request: Request, address: Address, sender: Sender, lineage: Lineage | None
+    ) -> tuple[Job, bool, str]:
+        job, is_new = self._jobs.submit(request, address=address, sender=sender, lineage=lineage)
+        return job, is_new, self._status.describe_waiting(job)
+
+    async def _promise(self, job: Job, shown: str, context: ContextTypes.DEFAULT_TYPE) -> None:
+        message = await context.bot.send_message(
+            text=sentence(shown, job.sender.language),
+            reply_markup=keyboards.status(job),
+            **answer(job.address),
+            disable_notification=True,
+        )
+        if await asyncio.to_thread(self._jobs.show_status, job.id, message.message_id, shown):
+            self._status.promised(job)
+        else:
+            await message.delete()
+
+    @staticmethod
+    async def _ask(address: Address, sender: Sender, context: ContextTypes.DEFAULT_TYPE) -> None:
+        await context.bot.send_message(
+            text=say("ask_idea", sender.language),
+            reply_markup=ForceReply(
+                selective=True, input_field_placeholder=say("ask_idea_placeholder", sender.language)
+            ),
+            **answer(address),
+        )
+
+
+async def _tell(hints: tuple[Hint, ...], address: Address, sender: Sender, context: ContextTypes.DEFAULT_TYPE) -> None:
+    """Say in one quiet message what was corrected, a line each."""
+    if hints:
+        lines = [say(hint.reason, sender.language, **hint.values) for hint in hints]
+        await context.bot.send_message(text="\n".join(lines), **answer(address), disable_notification=True)
+
+
+def is_our_question(message: Message, bot_id: int) -> bool:
+    """Whether a message replies to our question what to paint; the question's words tell, so nothing is remembered."""
+    asked = message.reply_to_message
+    if asked is None or asked.from_user is None or asked.from_user.id != bot_id:
+        return False
+    return is_said("ask_idea", asked.text or "")

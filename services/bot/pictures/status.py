@@ -1,0 +1,226 @@
+"""stage → the one status message: edited in place, coalesced, throttled, gone when the picture is there."""
+
+import asyncio
+import logging
+import math
+from collections.abc import Sequence
+from itertools import islice
+
+from telegram import Bot
+from telegram.constants import ChatAction, ParseMode
+from telegram.error import BadRequest, TelegramError
+
+from services.bot.locales import say
+from services.bot.pictures import keyboards
+from services.bot.telegram.flood_limit import FloodLimit, Kind
+from services.bot.telegram.news import wait_for_news
+from services.bot.texts.number_format import duration, rounded
+from shared.errors import StoreAway
+from shared.jobs import ENDED, Job, Stage, State
+from shared.store.jobs import MOST_BEFORE, Jobs
+from shared.store.waits import Waits
+
+log = logging.getLogger(__name__)
+
+PRIVATE_PAUSE_S = 1.0  # between two edits in one chat; Telegram's limit is about one message a second,
+GROUP_PAUSE_S = 3.0  # and 20 a minute in a group
+EDITS_AT_ONCE = 10
+READ_AT_ONCE = 2 * EDITS_AT_ONCE  # of those that changed: the others would be read again before they are edited
+MOST_ACTIONS = 20  # chats that see "sending a photo" at a time
+ASKING = "retrying_prompt"  # how it is shown that Gemini, not the painter, is asked again
+COALESCE_S = 0.05  # what changes together is looked at together
+LOOK_EVERY_S = 3.0  # a wake-up may get lost, and places in the line change without one
+MOST_SHOWN = 200  # jobs whose place in the line is kept up to date
+SEVERAL = "several"  # stands in the place of a stage
+ACTION_EVERY_S = 4.5  # a chat action lasts five seconds
+
+
+class Status:
+    """Keeps the status messages of this bot's jobs true."""
+
+    def __init__(self, bot: Bot, bot_id: int, jobs: Jobs, waits: Waits, limit: FloodLimit) -> None:
+        self._bot = bot
+        self._limit = limit
+        self._bot_id = bot_id
+        self._jobs = jobs
+        self._waits = waits
+        self._changed: dict[int, None] = {}  # ids, those that changed first in front
+        self._news = asyncio.Event()
+        self._looked_at = 0.0
+        self._next_edit_at: dict[int, float] = {}
+
+    def changed(self, job_id: int) -> None:
+        """Take note that a job changed; its message follows soon."""
+        self._changed[job_id] = None
+        self._news.set()
+
+    def promised(self, job: Job) -> None:
+        """Take note that a job's status message was sent just now: its first edit keeps its distance."""
+        self._next_edit_at[job.address.chat_id] = asyncio.get_running_loop().time() + _pause(job)
+        self.changed(job.id)
+
+    def describe_waiting(self, job: Job) -> str:
+        """What is said of a job that no worker has begun. Blocks."""
+        place = self._jobs.position(job.id) or 1
+        return describe_place(place, self._waits.seconds(place))
+
+    async def keep_true(self) -> None:
+        """Edit what has changed. Runs until cancelled."""
+        while True:
+            await wait_for_news(self._news, LOOK_EVERY_S)
+            self._news.clear()
+            try:
+                await self._edit_some()
+            except StoreAway:
+                log.warning("status messages not updated: the database is away")
+            await asyncio.sleep(COALESCE_S)
+
+    async def _edit_some(self) -> None:
+        """Edit a few messages that don't say what is."""
+        jobs = await self._take_changed()
+        now = asyncio.get_running_loop().time()
+        if now - self._looked_at > LOOK_EVERY_S:
+            self._looked_at = now
+            self._next_edit_at = {chat_id: at for chat_id, at in self._next_edit_at.items() if at > now}
+            jobs |= await self._look()
+        untrue = [(job, shown) for job, shown in jobs.values() if shown != job.status_shown]
+        for job, _ in untrue[EDITS_AT_ONCE:]:
+            self.changed(job.id)
+        await asyncio.gather(*(self._show(job, shown) for job, shown in untrue[:EDITS_AT_ONCE]))
+
+    async def keep_acting(self) -> None:
+        """Show "sending a photo" in the chats that are worked for. Runs until cancelled."""
+        while True:
+            try:
+                chats = await asyncio.to_thread(self._jobs.chats_at_work, self._bot_id, most=MOST_ACTIONS)
+                await asyncio.gather(*(self._act(chat_id, topic_id) for chat_id, topic_id in chats))
+            except StoreAway:
+                log.warning("no chat actions: the database is away")
+            await asyncio.sleep(ACTION_EVERY_S)
+
+    async def _take_changed(self) -> dict[int, tuple[Job, str]]:
+        changed = list(islice(self._changed, READ_AT_ONCE))
+        if not changed:
+            return {}
+        for job_id in changed:
+            del self._changed[job_id]
+        if self._changed:
+            self._news.set()
+        jobs = await asyncio.to_thread(self._jobs.read_all, changed)
+        several = {job.address: job for job in jobs if job.request.count > 1}
+        found = {
+            job.id: (job, describe(job))
+            for job in jobs
+            # A queued job's place is known to the look alone.
+            if job.status_message_id is not None and job.state not in ENDED and job.state is not State.QUEUED
+        }
+        for job in several.values():
+            siblings = await asyncio.to_thread(self._jobs.siblings, job)
+            if siblings[0].status_message_id is not None:
+                found[siblings[0].id] = siblings[0], describe_several(siblings)
+        return found
+
+    async def _look(self) -> dict[int, tuple[Job, str]]:
+        line = await asyncio.to_thread(self._jobs.line, self._bot_id, most=MOST_SHOWN)
+        under_way = await asyncio.to_thread(self._jobs.under_way, self._bot_id, most=MOST_SHOWN)
+        pace = await asyncio.to_thread(self._waits.pace) if line else None
+        found = {job.id: (job, describe(job)) for job in under_way if job.request.count == 1}
+        for place, job in line:
+            if job.claims == 0:
+                found[job.id] = job, describe_place(place, pace.seconds(place) if pace else None)
+        return found
+
+    async def _show(self, job: Job, shown: str) -> None:
+        loop = asyncio.get_running_loop()
+        chat_id = job.address.chat_id
+        wait = max(self._next_edit_at.get(chat_id, 0.0) - loop.time(), self._limit.room_in_s(chat_id, Kind.EDIT))
+        if wait > 0:
+            loop.call_later(wait + COALESCE_S, self.changed, job.id)
+            return
+        self._next_edit_at[chat_id] = loop.time() + _pause(job)
+        if await asyncio.to_thread(self._jobs.change_status, job, shown):
+            await self._edit(job, sentence(shown, job.sender.language))
+
+    async def _edit(self, job: Job, text: str) -> None:
+        try:
+            await self._bot.edit_message_text(
+                text,
+                chat_id=job.address.chat_id,
+                message_id=job.status_message_id,
+                parse_mode=ParseMode.HTML,
+                reply_markup=keyboards.status(job),
+                rate_limit_args=1,  # type: ignore[call-arg]
+            )
+        except BadRequest as error:
+            # Not modified, deleted by the user, or replaced by the picture just now: all fine.
+            log.debug("status not edited", extra={"job_id": job.id, "error": error.message})
+        except TelegramError as error:
+            log.info("status not edited", extra={"job_id": job.id, "error": type(error).__name__})
+
+    async def _act(self, chat_id: int, topic_id: int | None) -> None:
+        if self._limit.room_in_s(chat_id, Kind.ACTION):
+            return
+        try:
+            await self._bot.send_chat_action(
+                chat_id,
+                ChatAction.UPLOAD_PHOTO,
+                message_thread_id=topic_id,
+                rate_limit_args=1,  # type: ignore[call-arg]
+            )
+        except TelegramError as error:
+            log.debug("no chat action", extra={"chat_id": chat_id, "error": type(error).__name__})
+
+
+def _pause(job: Job) -> float:
+    return PRIVATE_PAUSE_S if job.address.private else GROUP_PAUSE_S
+
+
+def describe(job: Job) -> str:
+    """What the status message of a job under way should say: the stage, and where it helps a number after it."""
+    if job.stage in {Stage.WAKING, Stage.RETRYING}:
+        stage = ASKING if job.stage is Stage.RETRYING and job.prompt is None else str(job.stage)
+        known = job.estimate_s is not None and math.isfinite(job.estimate_s)
+        return f"{stage}:{max(1, math.ceil(job.estimate_s or 0))}" if known else stage
+    if job.stage is Stage.PAINTING and job.handle is not None and job.handle.get("position"):
+        return f"{job.stage}:{job.handle['position']}"
+    return str(job.stage)
+
+
+def describe_place(place: int, seconds: float | None) -> str:
+    """What is said of a job in the line: its place, from 1, and in about how many seconds its picture is there."""
+    shown = f"{Stage.QUEUED}:{place}"
+    # Of those whom nobody counted, nobody knows how long they take.
+    if seconds is None or place > MOST_BEFORE + 1:
+        return shown
+    return f"{shown}:{rounded(seconds)}"
+
+
+def describe_several(siblings: Sequence[Job]) -> str:
+    """What the status message of several pictures says: how many are done; before the first, what the first does."""
+    done = sum(job.state in ENDED for job in siblings)
+    return f"{SEVERAL}:{done}/{len(siblings)}" if done else describe(siblings[0])
+
+
+def sentence(shown: str, language: str) -> str:
+    """Say it to a person, as Telegram HTML."""
+    stage, _, detail = shown.partition(":")
+    if stage == Stage.QUEUED:
+        return _place(detail, language)
+    if stage in {Stage.WAKING, Stage.RETRYING, ASKING} and not detail:
+        return say(f"status_{stage}_unknown", language)
+    if stage in {Stage.WAKING, Stage.RETRYING, ASKING}:
+        return say(f"status_{stage}", language, time=duration(float(detail), language))
+    if stage == Stage.PAINTING and detail:
+        return say("status_painting_in_line", language, detail=detail)
+    return say(f"status_{stage}", language, detail=detail)
+
+
+def _place(detail: str, language: str) -> str:
+    place, _, seconds = detail.partition(":")
+    if place in {"", "1"}:
+        text = say("status_next", language)
+    elif int(place) > MOST_BEFORE + 1:
+        text = say("status_queued_far", language, n=MOST_BEFORE)
+    else:
+        text = say("status_queued", language, detail=place)
+    return f"{text}\n{say('status_estimate', language, time=duration(float(seconds), language))}" if seconds else text

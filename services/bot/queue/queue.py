@@ -1,0 +1,200 @@
+"""``/queue`` and ``/cancel``: what one has asked for here and not got yet, and how to end it."""
+
+import asyncio
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import groupby
+
+from telegram import InlineKeyboardButton, InlineKeyboardMarkup, Message, Update
+from telegram.ext import ContextTypes
+
+from services.bot.batches.delivery import BatchDelivery
+from services.bot.locales import say
+from services.bot.pictures import keyboards
+from services.bot.pictures.captions import idea_of, shorten
+from services.bot.pictures.status import Status, sentence
+from services.bot.telegram.addresses import address_of, answer, sender_of
+from services.bot.telegram.admins import Admins
+from services.bot.telegram.callback_queries import acknowledge, rewrite
+from services.bot.texts.button_rows import in_rows
+from shared.batches import Batch, BatchState
+from shared.jobs import Job, State
+from shared.queue import Tickets
+from shared.store.batches import Batches
+from shared.store.jobs import Jobs
+
+A_PAGE = 8
+MAX_IDEA_SHOWN = 60  # UTF-16 units
+PRESSES = re.compile(r"queue (-?\d{1,19}) (\w{1,20}) (\d{1,4})")  # whose list, what to end, which page to show
+ALL, REQUEST, BATCH, NOTHING = "all", "r", "b", "nothing"
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """What one waits for: a request, as those of its jobs that have not ended, or a batch."""
+
+    jobs: tuple[Job, ...] = ()
+    batch: Batch | None = None
+
+    @property
+    def name(self) -> str:
+        """What a button calls it."""
+        return f"{REQUEST}{self.jobs[0].id}" if self.batch is None else f"{BATCH}{self.batch.id}"
+
+    @property
+    def messages(self) -> set[int | None]:
+        """The message that asked, and the one that tells how it stands."""
+        if self.batch is not None:
+            return {self.batch.address.message_id, self.batch.status_message_id}
+        return {job.address.message_id for job in self.jobs} | {job.status_message_id for job in self.jobs}
+
+
+class Queue:
+    """Shows people what they wait for, and ends it where they no longer want it."""
+
+    def __init__(  # noqa: PLR0917 - each is another kind of thing
+        self,
+        jobs: Jobs,
+        batches: Batches,
+        tickets: Tickets,
+        status: Status,
+        delivery: BatchDelivery,
+        admins: Admins,
+    ) -> None:
+        self._jobs = jobs
+        self._batches = batches
+        self._tickets = tickets
+        self._status = status
+        self._delivery = delivery
+        self._admins = admins
+
+    async def queue(self, update: Update, context: ContextTypes.DEFAULT_TYPE) -> None:
+        """Answer ``/queue``: list what one waits for here."""
+        message = update.effective_message
+        if message is not None:
+            mine = await self._mine(sender_of(message).id, message.chat_id, context)
+            await self._show(message, mine, context)
+
+    async def cancel(self, update: Update, context: ContextTypes.DEFAULT_TYPE) -> None:
+        """Answer ``/cancel``: end what it replies to; alone the only thing, and of several show all."""
+        message = update.effective_message
+        if message is None:
+            return
+        mine = await self._mine(sender_of(message).id, message.chat_id, context)
+        asked = message.reply_to_message
+        # In a topic every message replies to the one that opened it.
+        if asked is not None and asked.forum_topic_created is None:
+            mine = [one for one in mine if asked.message_id in one.messages]
+        elif len(mine) > 1:
+            await self._show(message, mine, context)
+            return
+        language = sender_of(message).language
+        ended = await self._end_all(mine[-1:])
+        text = say("request_cancelled" if ended else "nothing_to_cancel", language)
+        await context.bot.send_message(text=text, **answer(address_of(message, context.bot.id)))
+
+    async def press(self, update: Update, context: ContextTypes.DEFAULT_TYPE) -> None:
+        """Turn a page of the list, or end what its button says; then the list says what is left."""
+        query = update.callback_query
+        wanted = PRESSES.fullmatch(query.data or "") if query is not None else None
+        if query is None or wanted is None or query.message is None:
+            return
+        language = query.from_user.language_code or "en"
+        user_id, name = int(wanted[1]), wanted[2]
+        if not await self._may_press(query.from_user.id, user_id, query.message.chat.id):
+            await acknowledge(query, say("pressed_not_yours", language), alert=True)
+            return
+        mine = await self._mine(user_id, query.message.chat.id, context)
+        said = None
+        if name != NOTHING:
+            doomed = [one for one in mine if name in {ALL, one.name}]
+            said = "request_cancelled" if await self._end_all(doomed) else "nothing_to_cancel"
+            mine = [one for one in mine if one not in doomed]
+        await acknowledge(query, said and say(said, language))
+        text, markup = await asyncio.to_thread(self._page, mine, user_id, int(wanted[3]), language)
+        await rewrite(context.bot, query.message, text, markup)
+
+    async def _may_press(self, person_id: int, user_id: int, chat_id: int) -> bool:
+        # What was asked for in a chat's name is its admins'.
+        return person_id == user_id or (user_id == chat_id and await self._admins.include(chat_id, person_id))
+
+    def end(self, request: Sequence[Job]) -> bool:
+        """Cancel what has not ended of a request; whether there was something. Blocks."""
+        cancelled = self._jobs.cancel(job.id for job in request)
+        if cancelled:
+            self._tickets.send(len(cancelled))  # Held ones may have come into the line.
+        return bool(cancelled)
+
+    async def _end_all(self, doomed: Sequence[Waiting]) -> bool:
+        ended = await asyncio.to_thread(self._end_each, doomed)
+        self._delivery.changed()
+        return ended
+
+    def _end_each(self, doomed: Sequence[Waiting]) -> bool:
+        ended = self.end([job for one in doomed for job in one.jobs])
+        for one in doomed:
+            if one.batch is not None and self._batches.cancel(one.batch.id):
+                ended = True
+                self._tickets.send()  # Its person's other batches may come in, and orders are to be withdrawn.
+        return ended
+
+    async def _mine(self, user_id: int, chat_id: int, context: ContextTypes.DEFAULT_TYPE) -> list[Waiting]:
+        return await asyncio.to_thread(self._read, user_id, context.bot.id, chat_id)
+
+    def _read(self, user_id: int, bot_id: int, chat_id: int) -> list[Waiting]:
+        """What this person waits for in this chat, oldest first."""
+        jobs = self._jobs.not_ended(user_id, bot_id=bot_id, chat_id=chat_id)
+        jobs.sort(key=lambda job: (job.address.message_id, job.address.request_key, job.number))
+        requests = [Waiting(tuple(group)) for _, group in groupby(jobs, key=lambda job: job.address.request_key)]
+        batches = [Waiting(batch=batch) for batch in self._batches.under_way(user_id, bot_id=bot_id, chat_id=chat_id)]
+        return [*batches, *requests]
+
+    async def _show(self, message: Message, mine: list[Waiting], context: ContextTypes.DEFAULT_TYPE) -> None:
+        sender = sender_of(message)
+        text, markup = await asyncio.to_thread(self._page, mine, sender.id, 0, sender.language)
+        to = answer(address_of(message, context.bot.id))
+        await context.bot.send_message(text=text, reply_markup=markup, **to)
+
+    def _page(
+        self, mine: list[Waiting], user_id: int, page: int, language: str
+    ) -> tuple[str, InlineKeyboardMarkup | None]:
+        """A page of the list, counted from 0; the last one for a page that is no longer there. Blocks."""
+        if not mine:
+            return say("queue_empty", language), None
+        page = min(page, (len(mine) - 1) // A_PAGE)
+        shown = list(enumerate(mine, 1))[page * A_PAGE : (page + 1) * A_PAGE]
+        title = say("queue_title", language, n=len(mine))
+        lines = [self._describe(number, one, language) for number, one in shown]
+        return "\n".join([title, *lines]), _buttons(mine, shown, user_id, page, language)
+
+    def _describe(self, number: int, one: Waiting, language: str) -> str:
+        if one.batch is not None:
+            counts = self._batches.counts(one.batch.id)
+            key = "queue_batch_paused" if one.batch.state is BatchState.PAUSED else "queue_batch"
+            return say(key, language, number=number, done=counts.ended, n=one.batch.pictures)
+        job = one.jobs[0]
+        idea = shorten(idea_of(job), MAX_IDEA_SHOWN)
+        is_in_line = job.state in {State.QUEUED, State.HELD} and job.claims == 0
+        shown = self._status.describe_waiting(job) if is_in_line else str(job.stage)
+        return say("queue_line", language, number=number, idea=idea) + f"\n{sentence(shown, language)}"
+
+
+def _buttons(
+    mine: list[Waiting], shown: list[tuple[int, Waiting]], user_id: int, page: int, language: str
+) -> InlineKeyboardMarkup:
+    def button(label: str, name: str, to_page: int) -> InlineKeyboardButton:
+        return InlineKeyboardButton(label, callback_data=f"queue {user_id} {name} {to_page}")
+
+    each = [button(f"✖ {number}", one.name, page) for number, one in shown]
+    rows = in_rows(each, keyboards.A_ROW)
+    turns = []
+    if page:
+        turns.append(button("◀️", NOTHING, page - 1))
+    if len(mine) > (page + 1) * A_PAGE:
+        turns.append(button("▶️", NOTHING, page + 1))
+    if turns:
+        rows.append(turns)
+    if len(mine) > 1:
+        rows.append([button(say("button_cancel_all", language, n=len(mine)), ALL, 0)])
+    return InlineKeyboardMarkup(rows)

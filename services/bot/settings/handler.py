@@ -1,0 +1,156 @@
+"""``/settings``: one message, edited in place, for the person in private and for the admins of a group."""
+
+import asyncio
+import re
+
+from telegram import Bot, ForceReply, Message, Update
+from telegram.constants import ChatType
+from telegram.ext import ContextTypes
+from telegram.helpers import create_deep_linked_url
+
+from services.bot.intake.languages import told_language
+from services.bot.locales import say
+from services.bot.settings import menu
+from services.bot.settings.exact_values import PRESETS, OutOfRange, Unreadable, limits, read_number
+from services.bot.settings.preferences import Choices
+from services.bot.telegram.addresses import address_of, answer, sender_of
+from services.bot.telegram.admins import Admins
+from services.bot.telegram.callback_queries import acknowledge, edit, rewrite
+from services.bot.texts.number_format import number
+from shared.chat_models import ChatModel
+from shared.preferences import Preferences
+from shared.store.people import People
+
+FROM_LINK = "settings-"  # begins what /start is told by the link in our question for an exact value
+_QUESTION = re.compile(r"https?://t\.me/\w+\?start=settings-([a-z_]+)-(\d{1,18})")
+
+
+class Settings:
+    """Shows what was chosen, and takes new choices."""
+
+    def __init__(self, people: People, choices: Choices, pages: menu.Menu, admins: Admins) -> None:
+        self._people = people
+        self._choices = choices
+        self._pages = pages
+        self._admins = admins
+
+    async def command(self, update: Update, context: ContextTypes.DEFAULT_TYPE) -> None:
+        """Answer ``/settings`` with the first page."""
+        message = update.effective_message
+        if message is None:
+            return
+        address, sender = address_of(message, context.bot.id), sender_of(message)
+        if not await self._admins.include(message.chat_id, sender.id):
+            await context.bot.send_message(text=say("settings_not_admin", sender.language), **answer(address))
+            return
+        await self._open(menu.HOME, message, context.bot)
+
+    async def link(self, update: Update, context: ContextTypes.DEFAULT_TYPE) -> None:
+        """Answer a tap on the link in our question: it opens the page that the question is about."""
+        message = update.effective_message
+        if message is None or message.chat.type != ChatType.PRIVATE:
+            return
+        page = "".join(context.args or []).removeprefix(FROM_LINK).rpartition("-")[0]
+        await self._open(page if page in menu.LABELS else menu.HOME, message, context.bot)
+
+    async def press(self, update: Update, context: ContextTypes.DEFAULT_TYPE) -> None:
+        """Turn to a page, or take a choice. The same press twice is one."""
+        query = update.callback_query
+        if query is None or not isinstance(query.message, Message):
+            return
+        message, language = query.message, query.from_user.language_code or "en"
+        if not await self._admins.include(message.chat_id, query.from_user.id):
+            await acknowledge(query, say("settings_not_admin", language), alert=True)
+            return
+        page, choice = menu.read(query.data)
+        if page in PRESETS and choice == menu.ASK:
+            await acknowledge(query)
+            chosen = await asyncio.to_thread(self._people.preferences, message.chat_id)
+            await self._ask(page, chosen, message, context.bot, language, query.from_user.id)
+            return
+        chosen = await self._chosen(message.chat_id, language, page, choice)
+        if page == "language" and choice:
+            language = chosen.language or told_language(query.from_user)
+        done = page == menu.RESET and choice == menu.SURE
+        await acknowledge(query, say("settings_reset_done", language) if done else None)
+        private = message.chat.type == ChatType.PRIVATE
+        text, buttons = self._pages.page(menu.HOME if done else page, choice, chosen, language, private=private)
+        await rewrite(context.bot, message, text, buttons)
+
+    async def reply(self, update: Update, context: ContextTypes.DEFAULT_TYPE) -> None:
+        """Take an exact value, the answer to our question."""
+        message = update.effective_message
+        asked = question(message, context.bot.id) if message else None
+        if message is None or asked is None:
+            return
+        name, settings_id = asked
+        address, sender = address_of(message, context.bot.id), sender_of(message)
+        if not await self._admins.include(message.chat_id, sender.id):
+            await context.bot.send_message(text=say("settings_not_admin", sender.language), **answer(address))
+            return
+        label = say(menu.LABELS[name], sender.language)
+        model = self._pages.chat_model(await asyncio.to_thread(self._people.in_force, address, sender))
+        try:
+            value = read_number(name, message.text or "", model)
+        except (Unreadable, OutOfRange) as error:
+            least, most = _range(name, model, sender.language)
+            key = "settings_out_of_range" if isinstance(error, OutOfRange) else "settings_unreadable"
+            text = say(key, sender.language, name=label, least=least, most=most)
+            await context.bot.send_message(text=text, **answer(address))
+            return
+        chosen = await asyncio.to_thread(self._people.choose, message.chat_id, sender.language, **{name: value})
+        shown = self._pages.value(name, chosen, sender.language)
+        text = say("settings_line", sender.language, name=label, value=shown)
+        await context.bot.send_message(text=text, **answer(address))
+        text, buttons = self._pages.page(name, "", chosen, sender.language, private=address.private)
+        await edit(context.bot, message.chat_id, settings_id, text, buttons)
+
+    async def _open(self, page: str, message: Message, bot: Bot) -> None:
+        """Send the one message with the settings."""
+        address, sender = address_of(message, bot.id), sender_of(message)
+        chosen = await self._choices.in_force(address, sender, bot)
+        text, buttons = self._pages.page(page, "", chosen, sender.language, private=address.private)
+        await bot.send_message(text=text, reply_markup=buttons, **answer(address))
+
+    async def _chosen(self, whose: int, language: str, page: str, choice: str) -> Preferences:
+        if page == menu.RESET and choice == menu.SURE:
+            return await asyncio.to_thread(self._people.reset, whose, language)
+        chosen = await asyncio.to_thread(self._people.preferences, whose)
+        change = self._pages.change(page, choice, chosen)
+        if change is None:
+            return chosen
+        return await asyncio.to_thread(self._people.choose, whose, language, **change)
+
+    async def _ask(  # noqa: PLR0917
+        self, page: str, chosen: Preferences, message: Message, bot: Bot, language: str, person_id: int
+    ) -> None:
+        """Ask for an exact value. The link in the question tells us later what it was about."""
+        least, most = _range(page, self._pages.chat_model(chosen), language)
+        link = create_deep_linked_url(bot.username, f"{FROM_LINK}{page}-{message.message_id}")
+        words = say("settings_ask", language, name=say(menu.LABELS[page], language), least=least, most=most)
+        where = answer(address_of(message, bot.id))
+        # In a group the reply is asked of the one who is mentioned.
+        mention = f'<a href="tg://user?id={person_id}">✏️</a>'
+        await bot.send_message(
+            text=f'{mention}<a href="{link}">🔢</a> {words}', reply_markup=ForceReply(selective=True), **where
+        )
+
+
+def question(message: Message, bot_id: int) -> tuple[str, int] | None:
+    """The preference for which a message gives an exact value, and the message with the settings.
+
+    A link in our question tells, so nothing is remembered, and the language does not matter.
+    """
+    asked = message.reply_to_message
+    if asked is None or asked.from_user is None or asked.from_user.id != bot_id:
+        return None
+    for entity in asked.entities:
+        if found := _QUESTION.fullmatch(entity.url or ""):
+            return (found[1], int(found[2])) if found[1] in PRESETS else None
+    return None
+
+
+def _range(name: str, model: ChatModel, language: str) -> tuple[str, str]:
+    """The limits of a number as people would type it."""
+    least, most = limits(name, model)
+    return number(least, language, grouped=False), number(most, language, grouped=False)

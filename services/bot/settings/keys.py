@@ -1,0 +1,161 @@
+"""``/keys``: people bring keys of their own, see how they stand, and take them away again."""
+
+import asyncio
+import logging
+
+from telegram import (
+    Bot,
+    ForceReply,
+    InlineKeyboardButton,
+    InlineKeyboardMarkup,
+    Message,
+    Update,
+)
+from telegram.constants import ChatType, ParseMode
+from telegram.error import BadRequest, Forbidden, TelegramError
+from telegram.ext import ContextTypes
+from telegram.helpers import create_deep_linked_url
+
+from services.bot.intake.key_redaction import QUESTIONS, question_about
+from services.bot.locales import say
+from services.bot.telegram.addresses import address_of, answer, sender_of
+from services.bot.telegram.callback_queries import acknowledge, rewrite
+from services.bot.texts.button_rows import in_rows
+from shared.secrets import GOOGLE, HUGGINGFACE, SERVICES, SealedKey, read_sealed
+from shared.store.keys import ACCEPTED, UNCHECKED, Key, Keys
+
+log = logging.getLogger(__name__)
+
+NAMES = {GOOGLE: "Google", HUGGINGFACE: "HuggingFace"}
+LOOK_EVERY_S = 0.5
+PRESSES = r"^key:(add|remove):(google|huggingface)$"
+
+
+class OwnKeys:
+    """Does what people want with their keys. It moves sealed ones alone."""
+
+    def __init__(self, keys: Keys, bot_id: int) -> None:
+        self._keys = keys
+        self._bot_id = bot_id
+
+    async def command(self, update: Update, context: ContextTypes.DEFAULT_TYPE) -> None:
+        """Answer ``/keys``: how they stand in private, the way there in a group."""
+        message = update.effective_message
+        if message is None:
+            return
+        address, sender = address_of(message, self._bot_id), sender_of(message)
+        if address.private:
+            text, buttons = await self._standing(sender.id, sender.language)
+        else:
+            text = say("keys_in_private", sender.language)
+            url = create_deep_linked_url(context.bot.username, "keys")
+            buttons = InlineKeyboardMarkup.from_button(
+                InlineKeyboardButton(say("keys_open_private", sender.language), url=url)
+            )
+        await context.bot.send_message(text=text, reply_markup=buttons, **answer(address))
+
+    async def press(self, update: Update, context: ContextTypes.DEFAULT_TYPE) -> None:
+        """Ask for a key, or remove one."""
+        query = update.callback_query
+        if query is None:
+            return
+        await acknowledge(query)
+        message = query.message
+        if message is None or message.chat.type != ChatType.PRIVATE:
+            return
+        _, action, service = (query.data or "").split(":")
+        language = query.from_user.language_code or "en"
+        if action == "add":
+            await context.bot.send_message(
+                message.chat.id, say(QUESTIONS[service], language), reply_markup=ForceReply(selective=True)
+            )
+            return
+        await asyncio.to_thread(self._keys.remove, query.from_user.id, service)
+        text, buttons = await self._standing(query.from_user.id, language)
+        await rewrite(context.bot, message, text, buttons)
+
+    async def receive(self, update: Update, context: ContextTypes.DEFAULT_TYPE) -> None:
+        """Take a message with a sealed key in it: an answer to our question, or a key that got among other words."""
+        message = update.effective_message
+        sealed = read_sealed(message.text or message.caption or "") if message else None
+        if message is None or sealed is None:
+            return
+        await self._delete(message, context)
+        asked = question_about(message.reply_to_message.text) if message.reply_to_message else None
+        private = message.chat.type == ChatType.PRIVATE
+        if asked is None or not private or update.message is None:
+            await self._tell(message, "key_in_words", context)
+        elif not sealed.sealed:
+            await self._tell(message, "key_impossible", context, service=NAMES[asked])
+        elif sealed.service not in {None, asked}:
+            await self._tell(message, "key_of_another", context, service=NAMES[asked])
+        else:
+            await self._keep(message, asked, sealed, context)
+
+    async def _keep(
+        self, message: Message, service: str, sealed: SealedKey, context: ContextTypes.DEFAULT_TYPE
+    ) -> None:
+        sender = sender_of(message)
+        shown = await self._tell(message, "key_taken", context, service=NAMES[service])
+        await asyncio.to_thread(
+            self._keys.put,
+            sender.id,
+            service,
+            sealed=sealed.sealed,
+            last_four=sealed.last_four,
+            bot_id=self._bot_id,
+            message_id=shown.message_id,
+            language=sender.language,
+        )
+
+    async def _delete(self, message: Message, context: ContextTypes.DEFAULT_TYPE) -> None:
+        try:
+            await message.delete()
+        except (BadRequest, Forbidden):
+            await self._tell(message, "key_delete_yourself", context)
+
+    async def _tell(self, message: Message, key: str, context: ContextTypes.DEFAULT_TYPE, **values: object) -> Message:
+        text = say(key, sender_of(message).language, **values)
+        return await context.bot.send_message(text=text, **answer(address_of(message, self._bot_id)))
+
+    async def _standing(self, user_id: int, language: str) -> tuple[str, InlineKeyboardMarkup]:
+        found = await asyncio.to_thread(self._keys.of, user_id)
+        text = say("keys", language, **{one: _state(found.get(one), language) for one in SERVICES})
+        return text, InlineKeyboardMarkup(
+            [row for one in SERVICES for row in in_rows(_buttons(one, one in found, language), 2)]
+        )
+
+    async def keep_telling(self, bot: Bot) -> None:
+        """Tell in the message that promised a check what came of it. Runs until cancelled."""
+        while True:
+            for key in await asyncio.to_thread(self._keys.untold, self._bot_id):
+                await self._tell_state(key, bot)
+            await asyncio.sleep(LOOK_EVERY_S)
+
+    async def _tell_state(self, key: Key, bot: Bot) -> None:
+        sentence = "key_works" if key.state == ACCEPTED else "key_turned_down"
+        text = say(sentence, key.language, service=NAMES[key.service], last_four=key.last_four)
+        try:
+            await bot.edit_message_text(text, key.user_id, key.message_id, parse_mode=ParseMode.HTML)
+        except (BadRequest, Forbidden) as error:
+            # The message is gone, or says so already; /keys tells it all the same.
+            log.info("key's message not edited", extra={"error": type(error).__name__})
+        except TelegramError as error:
+            log.warning("key's message not edited yet", extra={"error": type(error).__name__})
+            return
+        await asyncio.to_thread(self._keys.told, key)
+
+
+def _state(key: Key | None, language: str) -> str:
+    if key is None:
+        return say("key_none", language)
+    sentences = {ACCEPTED: "key_accepted", UNCHECKED: "key_unchecked"}
+    return say(sentences.get(key.state, "key_refused"), language, last_four=key.last_four)
+
+
+def _buttons(service: str, known: bool, language: str) -> list[InlineKeyboardButton]:
+    words = [("add", "key_replace"), ("remove", "key_remove")] if known else [("add", "key_add")]
+    return [
+        InlineKeyboardButton(say(key, language, service=NAMES[service]), callback_data=f"key:{action}:{service}")
+        for action, key in words
+    ]

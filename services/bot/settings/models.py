@@ -1,0 +1,53 @@
+"""``/models``: the catalogue, in one message edited in place; a tap makes a model one's usual one."""
+
+import asyncio
+
+from telegram import Message, Update
+from telegram.ext import ContextTypes
+
+from services.bot.locales import say
+from services.bot.settings.models_menu import IMAGE, ModelsMenu, read
+from services.bot.settings.preferences import Choices
+from services.bot.telegram.addresses import address_of, answer, sender_of
+from services.bot.telegram.admins import Admins
+from services.bot.telegram.callback_queries import acknowledge, rewrite
+from shared.store.people import People
+
+
+class ModelsCommand:
+    """Shows the models, and takes choices."""
+
+    def __init__(self, people: People, choices: Choices, pages: ModelsMenu, admins: Admins) -> None:
+        self._people = people
+        self._choices = choices
+        self._pages = pages
+        self._admins = admins
+
+    async def command(self, update: Update, context: ContextTypes.DEFAULT_TYPE) -> None:
+        """Answer ``/models`` with the page that holds the usual image model."""
+        message = update.effective_message
+        if message is None:
+            return
+        address, sender = address_of(message, context.bot.id), sender_of(message)
+        chosen = await self._choices.in_force(address, sender, context.bot)
+        text, buttons = self._pages.page(IMAGE, "", chosen, sender.language)
+        await context.bot.send_message(text=text, reply_markup=buttons, **answer(address))
+
+    async def press(self, update: Update, context: ContextTypes.DEFAULT_TYPE) -> None:
+        """Turn a page, which everybody may, or take a choice. The same press twice is one."""
+        query = update.callback_query
+        if query is None or not isinstance(query.message, Message):
+            return
+        message, language = query.message, query.from_user.language_code or "en"
+        listed, choice = read(query.data)
+        change = self._pages.change(listed, choice)
+        if change and not await self._admins.include(message.chat_id, query.from_user.id):
+            await acknowledge(query, say("settings_not_admin", language), alert=True)
+            return
+        if change:
+            chosen = await asyncio.to_thread(self._people.choose, message.chat_id, language, **change)
+        else:
+            chosen = await asyncio.to_thread(self._people.preferences, message.chat_id)
+        await acknowledge(query, say("models_chosen", language) if change else None)
+        text, buttons = self._pages.page(listed, choice, chosen, language)
+        await rewrite(context.bot, message, text, buttons)

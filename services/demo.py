@@ -1,0 +1,40 @@
+"""The demo: bot, worker and stand-ins for all services in one process; people chat with it in the browser."""
+
+import tempfile
+from pathlib import Path
+
+import typer
+
+from sandbox.app import Sandbox
+from services import runtime
+from shared.settings import BotSettings, WorkerSettings
+
+# The sandbox takes any token and keys of the right shape; these open nothing anywhere.
+DEMO_TOKEN = "4242:" + "demo" * 9
+DEMO_KEY = "a-key-for-the-demo"
+
+
+def run(port: int) -> None:
+    """Serve the demo until a signal comes; what it kept is gone afterwards, like the sandbox's memory."""
+    with tempfile.TemporaryDirectory(prefix="g2d-demo-") as folder, Sandbox(port=port) as sandbox:
+        typer.echo(f"\n  Chat with the bot:  {sandbox.url}/\n  Stop with Ctrl-C.\n")
+        everything = settings_for(sandbox.url, Path(folder))
+        runtime.run_everything(BotSettings.model_validate(everything), WorkerSettings.model_validate(everything))
+
+
+def settings_for(url: str, folder: Path) -> dict[str, object]:
+    """The settings with which both services find all of the world in the sandbox at ``url``."""
+    return {
+        "TELEGRAM_BOT_TOKEN": DEMO_TOKEN,
+        "TELEGRAM_API_URL": f"{url}/telegram",
+        "GOOGLE_API_KEY": DEMO_KEY,
+        "GOOGLE_GEMINI_BASE_URL": f"{url}/gemini",
+        "HF_TOKEN": f"hf_{'demo' * 9}",
+        "HF_ROUTER_URL": f"{url}/router",
+        "HF_ENDPOINT": f"{url}/hub",
+        "HF_IMAGE_HOSTS": url,
+        "DATABASE_URL": f"sqlite:///{folder / 'g2d.db'}",
+        "IMAGE_STORE_URL": (folder / "images").as_uri(),
+        "REDIS_URL": None,
+        "G2D_DATA_DIR": folder,
+    }

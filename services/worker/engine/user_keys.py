@@ -1,0 +1,133 @@
+"""Whose key pays: a person's own where there is one, and what follows when it is refused."""
+
+import logging
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Generic, TypeVar
+
+from services.worker.painters.circuit_breaker import CircuitBreaker
+from services.worker.painters.painter import Target
+from shared.errors import BadCredentials, KeyNeeded, OwnKeyRefused, ServiceUnreachable
+from shared.secrets import GOOGLE, HUGGINGFACE, Box, fingerprint
+from shared.store.keys import REFUSED, Key, Keys
+
+log = logging.getLogger(__name__)
+
+MOST_KEPT = 200  # clients of people's own keys
+
+T = TypeVar("T")
+
+
+class Kept(Generic[T]):
+    """The last so many things that were made with a key. Thread-safe."""
+
+    def __init__(self, make: Callable[[str], T], most: int = MOST_KEPT) -> None:
+        self._make = make
+        self._most = most
+        self._lock = threading.Lock()
+        self._made: OrderedDict[str, T] = OrderedDict()
+
+    def get(self, key: str) -> T:
+        name = fingerprint(key)
+        with self._lock:
+            if name not in self._made:
+                self._made[name] = self._make(key)
+            self._made.move_to_end(name)
+            # One that is still in use lives until its user lets go of it.
+            while len(self._made) > self._most:
+                self._made.popitem(last=False)
+            return self._made[name]
+
+
+class OwnKeys:
+    """People's own keys, opened."""
+
+    def __init__(self, keys: Keys, box: Box) -> None:
+        self._keys = keys
+        self._box = box
+
+    def of(self, user_id: int, service: str) -> tuple[Key, str] | None:
+        """A person's own key, as kept and plain; None for somebody who brought none.
+
+        Raises:
+            OwnKeyRefused: They brought one that can't be used. Until they replace or remove it, nothing of theirs
+                goes on the owner's account: they believe it to go on theirs.
+        """
+        key = self._keys.of(user_id).get(service)
+        if key is None:
+            return None
+        plain = self._box.unseal(key.sealed)
+        if plain is None:
+            if key.state != REFUSED:
+                # The key may be good, and G2D_SECRET_KEY another one than it was: that is for the owner to mend.
+                log.error("own key can't be unsealed", extra={"service": service})
+            raise OwnKeyRefused("the user's own key was refused before")
+        return key, plain
+
+    @contextmanager
+    def using(self, key: Key) -> Iterator[None]:
+        """Say of a person's own key that it is theirs which is refused, and don't use it again.
+
+        Raises:
+            OwnKeyRefused: The service refused it.
+        """
+        try:
+            yield
+        except BadCredentials as error:
+            self._keys.settle(key, REFUSED)
+            log.info("own key refused", extra={"service": key.service})
+            raise OwnKeyRefused(f"the user's own key: {error}") from error
+
+    def reseal(self) -> None:
+        """Seal all keys with the newest secret, so that older ones may be dropped. Twice is once."""
+        for key in self._keys.sealed():
+            sealed = self._box.reseal(key.sealed)
+            if sealed is not None:
+                self._keys.replace_seal(key, sealed)
+
+
+class Lent(Generic[T]):
+    """What calls a service, each on the key of whom it is lent to.
+
+    Args:
+        owners: Goes to people without a key of their own; None where the owner has none either.
+        make: Makes one with a person's own key.
+    """
+
+    def __init__(self, own_keys: OwnKeys, service: str, owners: T | None, make: Callable[[str], T]) -> None:
+        self._own_keys = own_keys
+        self._service = service
+        self._owners = owners
+        self._kept = Kept(make)
+
+    @contextmanager
+    def to(self, user_id: int) -> Iterator[T]:
+        """Lend it for the time of a call.
+
+        Raises:
+            KeyNeeded: Neither the person nor the owner has one.
+            OwnKeyRefused: The service refused the person's own key, now or before.
+            BadCredentials: It refused the owner's.
+        """
+        own = self._own_keys.of(user_id, self._service)
+        if own is None:
+            if self._owners is None:
+                raise KeyNeeded(f"nobody brought a key for {self._service}")
+            yield self._owners
+            return
+        with self._own_keys.using(own[0]):
+            yield self._kept.get(own[1])
+
+
+class PrivateBreaker(CircuitBreaker):
+    """The common circuits, for calls with a person's own key: a limit of theirs says nothing of the provider."""
+
+    def tell(self, target: Target, error: Exception | None) -> None:
+        """Pass on what counts for everybody: a success, and no answer at all."""
+        if error is None or isinstance(error, ServiceUnreachable):
+            super().tell(target, error)
+
+
+__all__ = ["GOOGLE", "HUGGINGFACE", "Kept", "Lent", "OwnKeys", "PrivateBreaker"]

@@ -1,0 +1,31 @@
+"""Takes orders back at their providers, for pictures that nobody wants any more."""
+
+import logging
+
+from services.worker.engine.user_keys import Lent
+from services.worker.painters.dispatcher import Studio
+from shared.errands import Errand
+from shared.store.errands import Errands
+
+log = logging.getLogger(__name__)
+
+CALL_S = 15.0
+
+
+class Withdrawing:
+    """Runs the errands that withdraw orders."""
+
+    def __init__(self, errands: Errands, studios: Lent[Studio]) -> None:
+        self._errands = errands
+        self._studios = studios
+
+    def run(self, errand: Errand) -> None:
+        """Ask the provider, with the token that the order was made with.
+
+        Raises:
+            ImagineError: It could not be asked; ``retry.after`` decides what follows.
+        """
+        with self._studios.to(errand.sender.id) as studio:
+            asked = studio.withdraw(errand.question["handle"], seconds=CALL_S)
+        self._errands.finish(errand)
+        log.info("order withdrawn", extra={"job_id": errand.question["job_id"], "provider_asked": asked})

@@ -1,0 +1,217 @@
+"""A turn of a chat: history and question → answer, written down while it is being said."""
+
+import logging
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from obstore.exceptions import NotFoundError
+
+from services.worker.engine.errands import seconds_left
+from services.worker.engine.user_keys import Lent
+from services.worker.gemini.chat import CALL_S, Companion, Said
+from services.worker.gemini.files import File
+from shared.errands import Conversation, Errand
+from shared.errors import FileNotUnderstood, FileTooLarge
+from shared.images import Images
+from shared.store.conversations import Conversations
+from shared.store.errands import Errands
+
+log = logging.getLogger(__name__)
+
+HISTORY_TOKENS = 16_000  # of the turns that go along with a question; older ones become a summary
+KEPT_TOKENS = 8_000  # of them stay word for word when that happens, so that it happens rarely
+WRITE_EVERY_S = 0.7  # the answer as far as it has come
+FILES_BYTES = 14_000_000  # together; Gemini takes 20 MB a request, and base64 makes four bytes of three
+TEXT_BYTES = 400_000  # of a text file: about a hundred thousand tokens
+TURNS_WITH_FILES = 3  # the latest ones, whose files go along again: people ask on about a photo
+CHARACTERS_A_TOKEN = 3  # cautious: English has about four, and other languages fewer
+READABLE = ("image/png", "image/jpeg", "image/webp", "image/heic", "image/heif", "application/pdf")
+TEXTUAL = ("application/json", "application/xml", "application/yaml", "application/x-yaml", "application/toml")
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """What goes along with a question."""
+
+    turns: tuple[Errand, ...] = ()
+    summary: str | None = None
+
+
+class Chatting:
+    """Runs the turns of chats."""
+
+    def __init__(
+        self,
+        errands: Errands,
+        conversations: Conversations,
+        companions: Lent[Companion],
+        images: Images,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._errands = errands
+        self._conversations = conversations
+        self._companions = companions
+        self._images = images
+        self._clock = clock
+
+    def run(self, errand: Errand) -> None:
+        """Answer and record it.
+
+        A worker that takes the turn after one that died begins anew: what was said replaces what had been said.
+
+        Raises:
+            ImagineError: It failed; ``retry.after`` decides what follows.
+            LostTurn: The turn belongs to another worker by now.
+        """
+        question = _said(errand, self._files(errand))
+        with self._companions.to(errand.sender.id) as companion:
+            memory = self._recall(errand, companion)
+            answer = companion.answer(
+                [*self._history(memory.turns, spare=sum(len(file.data) for file in question.files)), question],
+                summary=memory.summary,
+                writing=errand.writing,
+                seconds=seconds_left(errand, CALL_S),
+                hear=self._scribe(errand),
+            )
+        if answer.end == "stopped" and not answer.text.strip():
+            self._errands.cancel(errand)
+            return
+        self._errands.finish(
+            errand,
+            answer=answer.text,
+            result={"end": answer.end},
+            chat_model=answer.model,
+            tokens_in=answer.tokens_in,
+            tokens_out=answer.tokens_out,
+        )
+
+    def _scribe(self, errand: Errand) -> Callable[[str], bool]:
+        """Write down, every now and then, how far the answer has come; tells when the person wants no more."""
+        written_at = float("-inf")
+
+        def hear(text: str) -> bool:
+            nonlocal written_at
+            if self._clock() - written_at < WRITE_EVERY_S:
+                return False
+            written_at = self._clock()
+            return self._errands.say_more(errand, text)
+
+        return hear
+
+    # Memory
+
+    def _recall(self, errand: Errand, companion: Companion) -> Memory:
+        """The turns before this one, none of them too old; the older ones are summed up first where they grew."""
+        talk = self._conversations.read(errand.conversation_id) if errand.conversation_id else None
+        if talk is None:
+            return Memory()
+        turns = self._conversations.turns(talk, before=errand.id)
+        if sum(map(_tokens, turns)) <= HISTORY_TOKENS:
+            return Memory(tuple(turns), talk.summary)
+        kept = _newest(turns, KEPT_TOKENS)
+        older = turns[: len(turns) - len(kept)]
+        return Memory(tuple(kept), self._sum_up(talk, older, companion))
+
+    def _sum_up(self, talk: Conversation, older: Sequence[Errand], companion: Companion) -> str | None:
+        """Put older turns into the summary; where that fails, they are left out this time and tried again later."""
+        # What is too long even for that is summed up from its newest end.
+        told = [said for turn in _newest(older, 4 * HISTORY_TOKENS) for said in (_said(turn), _replied(turn))]
+        summary = companion.summarise(told, talk.summary)
+        if summary is None:
+            log.warning("conversation not summarised", extra={"conversation_id": talk.id})
+            return talk.summary
+        self._conversations.keep_summary(talk, summary, until=older[-1].id)
+        return summary
+
+    def _history(self, turns: Sequence[Errand], *, spare: int) -> list[Said]:
+        """What was said, with the files of the latest turns as far as there is room beside those now sent."""
+        room = FILES_BYTES - spare
+        told: list[Said] = []
+        for place, turn in enumerate(reversed(turns)):
+            files: tuple[File, ...] = ()
+            if place < TURNS_WITH_FILES:
+                try:
+                    files = self._files(turn, most=room)
+                except (FileTooLarge, FileNotUnderstood):
+                    files = ()  # Gone by now, or too much together: the words still tell of them.
+                room -= sum(len(file.data) for file in files)
+            told += [_replied(turn), _said(turn, files)]
+        return told[::-1]
+
+    # Files
+
+    def _files(self, errand: Errand, *, most: int = FILES_BYTES) -> tuple[File, ...]:
+        files = []
+        for attachment in errand.question.get("attachments") or ():
+            file = self._file(attachment)
+            most -= len(file.data)
+            if most < 0:
+                raise FileTooLarge
+            files.append(file)
+        return tuple(files)
+
+    def _file(self, attachment: dict[str, Any]) -> File:
+        media_type = _readable_as(attachment["media_type"])
+        try:
+            data = self._images.get(attachment["key"])
+        except (NotFoundError, FileNotFoundError) as error:
+            raise FileNotUnderstood("the file is gone") from error
+        if media_type != "text/plain":
+            return File(media_type, data)
+        if len(data) > TEXT_BYTES:
+            raise FileTooLarge
+        return File(media_type, data.decode("utf-8-sig", "replace").encode())
+
+
+def _readable_as(media_type: str) -> str:
+    """The media type under which Gemini reads a file."""
+    plain = media_type.partition(";")[0].strip().lower()
+    if plain in READABLE or plain.startswith("audio/"):
+        return plain
+    if plain.startswith("text/") or plain in TEXTUAL:
+        return "text/plain"
+    raise FileNotUnderstood(plain[:60])
+
+
+def _said(errand: Errand, files: tuple[File, ...] = ()) -> Said:
+    """What the person said; text files stand in it word for word."""
+    question = errand.question
+    parts = []
+    if question.get("reply_to"):
+        parts.append(f"<in_reply_to>\n{question['reply_to']}\n</in_reply_to>")
+    names = [attachment.get("name") or "file" for attachment in question.get("attachments") or ()]
+    if files:
+        parts += [
+            f'<file name="{name}">\n{file.data.decode()}\n</file>'
+            for name, file in zip(names, files, strict=True)
+            if file.media_type == "text/plain"
+        ]
+    elif names:
+        parts.append(f"[sent along: {', '.join(names)}]")
+    parts.append(question.get("text") or "")
+    shown = tuple(file for file in files if file.media_type != "text/plain")
+    return Said("user", "\n\n".join(part for part in parts if part), shown)
+
+
+def _replied(errand: Errand) -> Said:
+    return Said("model", errand.answer or "")
+
+
+def _tokens(turn: Errand) -> int:
+    """About how many tokens a turn has: what Gemini counted of its answer, and an estimate of the question."""
+    asked = len(_said(turn).text) // CHARACTERS_A_TOKEN
+    return asked + (turn.tokens_out or len(turn.answer or "") // CHARACTERS_A_TOKEN) + 1
+
+
+def _newest(turns: Sequence[Errand], tokens: int) -> list[Errand]:
+    """As many of the newest turns as have so many tokens together."""
+    kept: list[Errand] = []
+    for turn in reversed(turns):
+        tokens -= _tokens(turn)
+        if tokens < 0:
+            break
+        kept.append(turn)
+    return kept[::-1]

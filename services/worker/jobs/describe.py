@@ -1,0 +1,54 @@
+"""``/describe``: a picture → prompts for others like it, written down for the bot to tell."""
+
+from dataclasses import asdict, replace
+
+from services.worker.engine.errands import seconds_left
+from services.worker.engine.user_keys import Lent
+from services.worker.gemini.chat import CALL_S, Companion, Said
+from services.worker.gemini.descriptions import QUESTION, form, read_prompts
+from services.worker.images.inputs import for_gemini, read_picture
+from shared.errands import Errand
+from shared.errors import AnswerRefused, DescriptionRefused, ServiceBusy
+from shared.images import Images
+from shared.jobs import Picture
+from shared.store.errands import Errands
+
+
+class Describing:
+    """Runs the errands that describe pictures."""
+
+    def __init__(self, errands: Errands, companions: Lent[Companion], images: Images) -> None:
+        self._errands = errands
+        self._companions = companions
+        self._images = images
+
+    def run(self, errand: Errand) -> None:
+        """Have the picture looked at and record the prompts.
+
+        Raises:
+            ImagineError: It failed; ``retry.after`` decides what follows.
+            LostTurn: The errand belongs to another worker by now.
+        """
+        picture = Picture(**errand.question["picture"])
+        shown = for_gemini(read_picture(self._images, picture), picture.media_type)
+        with self._companions.to(errand.sender.id) as companion:
+            try:
+                answer = companion.answer(
+                    [Said("user", QUESTION, (shown,))],
+                    # How long talk may be has nothing to do with it.
+                    writing=replace(errand.writing, output_tokens=None),
+                    form=form(errand.sender.language),
+                    seconds=seconds_left(errand, CALL_S),
+                )
+            except AnswerRefused as error:
+                raise DescriptionRefused(str(error)) from error
+        prompts = read_prompts(answer.text)
+        if not prompts:
+            raise ServiceBusy("Gemini wrote nothing that could be read as prompts")
+        self._errands.finish(
+            errand,
+            result={"prompts": [asdict(prompt) for prompt in prompts]},
+            chat_model=answer.model,
+            tokens_in=answer.tokens_in,
+            tokens_out=answer.tokens_out,
+        )

@@ -1,0 +1,65 @@
+"""Asks a service whether it knows a person's key, with the cheapest call it has."""
+
+import logging
+
+from services.worker.painters.http import Answer, Wire
+from shared.errors import ImagineError
+from shared.secrets import GOOGLE, Box
+from shared.store.keys import ACCEPTED, REFUSED, Key, Keys
+
+log = logging.getLogger(__name__)
+
+CHECK_S = 10.0
+MOST_AT_ONCE = 20
+GEMINI = "https://generativelanguage.googleapis.com"
+INVALID = b'"API_KEY_INVALID"'  # the reason that Gemini gives, wherever it stands among the details
+
+
+class Checks:
+    """Checks keys that nobody has checked yet."""
+
+    def __init__(
+        self, keys: Keys, box: Box, wire: Wire, *, gemini_url: str | None, gemini_version: str, hub_url: str
+    ) -> None:
+        self._keys = keys
+        self._box = box
+        self._wire = wire
+        self._models = f"{gemini_url or GEMINI}/{gemini_version}/models?pageSize=1"
+        self._whoami = f"{hub_url}/api/whoami-v2"
+
+    def check_new(self) -> None:
+        """Check what is due; a service that is away is asked again later."""
+        for _ in range(MOST_AT_ONCE):
+            key = self._keys.claim_unchecked()
+            if key is None:
+                return
+            plain = self._box.unseal(key.sealed)
+            if plain is None:
+                # Not the key is wrong, but G2D_SECRET_KEY: whoever mends that finds the key still there.
+                log.error("own key can't be unsealed", extra={"service": key.service})
+                continue
+            state = self._ask(key, plain)
+            if state is not None:
+                self._keys.settle(key, state)
+            log.info("key checked", extra={"service": key.service, "state": state})
+
+    def _ask(self, key: Key, plain: str) -> str | None:
+        url, headers = (
+            (self._models, {"x-goog-api-key": plain})
+            if key.service == GOOGLE
+            else (self._whoami, {"Authorization": f"Bearer {plain}"})
+        )
+        try:
+            answer = self._wire.call("GET", url, seconds=CHECK_S, headers=headers)
+        except ImagineError:
+            return None
+        return verdict(answer)
+
+
+def verdict(answer: Answer) -> str | None:
+    """What an answer says of the key; None where it says nothing. Pure."""
+    if answer.ok:
+        return ACCEPTED
+    # Gemini says 400 of a bad key, and of much that no key can help, such as the country that a worker stands in.
+    is_bad = answer.status in {401, 403} or (answer.status == 400 and INVALID in answer.body)
+    return REFUSED if is_bad else None

@@ -1,0 +1,237 @@
+"""idea → prompt → image → record, read from top to bottom."""
+
+import logging
+from datetime import UTC, datetime, timedelta
+
+from services.worker.engine.user_keys import Lent
+from services.worker.gemini.files import File
+from services.worker.gemini.finishing import own_words
+from services.worker.gemini.prompts import PromptWriter
+from services.worker.gemini.questions import Wish
+from services.worker.images.inputs import FOR_GEMINI_ALONE, for_gemini, read_picture
+from services.worker.images.metadata import read_recipe
+from services.worker.painters.dispatcher import Order, Studio
+from shared.catalogue import Catalogue
+from shared.errors import (
+    ElsewhereError,
+    OutOfTime,
+    PictureGone,
+    PromptUnderWay,
+    QuotaExhausted,
+    ServiceBusy,
+    ServiceUnreachable,
+    TransientError,
+    UnexpectedAnswer,
+)
+from shared.images import Images
+from shared.jobs import ENDED, Attempt, Earlier, Job, Picture, Prompt, Recipe
+from shared.store.conversations import Conversations
+from shared.store.jobs import Jobs
+from shared.styles import Styles
+
+log = logging.getLogger(__name__)
+
+PROMPT_SECONDS = 90.0  # for one prompt, its repairs included
+SHARING_PAUSE_S = 0.5
+IMAGE_SECONDS = 180.0  # for one picture, downloads included
+PATIENCE_WITH_GEMINI = 2  # failed tries after which the job goes on with the user's own words
+RECENT = timedelta(minutes=30)  # how long an idea can refer to what was said
+RECENT_TURNS = 4
+RECENT_CHARACTERS = 4_000
+BARRING = frozenset(kind.reason for kind in ElsewhereError.__subclasses__())
+
+
+class Pipeline:
+    """Carries a claimed job through its steps; what was paid for once is never bought again."""
+
+    def __init__(
+        self,
+        jobs: Jobs,
+        writers: Lent[PromptWriter],
+        studios: Lent[Studio],
+        images: Images,
+        catalogue: Catalogue,
+        *,
+        styles: Styles | None = None,
+        conversations: Conversations | None = None,
+    ) -> None:
+        """Take the shipped styles where the owner has none; without conversations no idea can refer to one.
+
+        Args:
+            writers, studios: Each works on the key of the person who asked, where they brought one.
+        """
+        self._writers = writers
+        self._studios = studios
+        self._jobs = jobs
+        self._images = images
+        self._catalogue = catalogue
+        self._styles = styles or Styles()
+        self._conversations = conversations
+
+    def run(self, job: Job, attempts: list[Attempt]) -> None:
+        """Make the picture and record it.
+
+        Safe to repeat at any point: steps that were done are looked up, not done again.
+
+        Args:
+            attempts: Takes the calls to services that are not written down yet.
+
+        Raises:
+            ImagineError: A step failed; ``retry.after`` decides what follows.
+            LostTurn: The job belongs to another worker by now.
+        """
+        prompt = job.prompt or self._share(job) or self._write(job, attempts)
+        key, media_type, recipe = self._kept(job) or self._paint(job, prompt, attempts)
+        self._jobs.finish(job, recipe, image_key=key, media_type=media_type, attempts=attempts)
+
+    def _kept(self, job: Job) -> tuple[str, str, Recipe] | None:
+        """A picture that was painted and kept, but not recorded before its worker died."""
+        found = self._images.find(job.id) if job.claims > 1 else None
+        recipe = read_recipe(self._images.get(found[0])) if found else None
+        return (*found, recipe) if found and recipe else None
+
+    def _share(self, job: Job) -> Prompt | None:
+        """Of several pictures of one request the first has the prompt written, and the others take it over.
+
+        Variations differ by their prompts, so each has its own written.
+
+        Raises:
+            PromptUnderWay: It is being written.
+        """
+        if job.number == 0 or job.is_variation:
+            return None
+        first = self._jobs.siblings(job)[0]
+        if first.prompt is not None:
+            self._jobs.keep_prompt(job, first.prompt)
+        elif first.state not in ENDED:
+            raise PromptUnderWay(retry_after=SHARING_PAUSE_S)
+        return first.prompt
+
+    def _write(self, job: Job, attempts: list[Attempt]) -> Prompt:
+        prompt = self._own_words(job) if job.request.parameters.raw else self._ask_gemini(job, attempts)
+        self._jobs.keep_prompt(job, prompt, attempts)
+        attempts.clear()
+        return prompt
+
+    def _ask_gemini(self, job: Job, attempts: list[Attempt]) -> Prompt:
+        try:
+            wish, seconds = self._wish(job), min(PROMPT_SECONDS, seconds_left(job))
+            # On the user's own key, or the owner's.
+            with self._writers.to(job.sender.id) as writer:
+                return writer.write(wish, seconds=seconds, record=attempts.append)
+        except (QuotaExhausted, UnexpectedAnswer, ServiceBusy, ServiceUnreachable) as error:
+            # A picture without words leaves nothing to paint from.
+            may_wait = isinstance(error, TransientError) and job.failures < PATIENCE_WITH_GEMINI
+            if may_wait or not job.request.idea:
+                raise
+            if isinstance(error, UnexpectedAnswer):
+                # The person gets a picture all the same; what Gemini wrote, or refused, is for the owner to look at.
+                log.error("prompt not written", extra={"job_id": job.id, "error": str(error)[:200]})  # noqa: TRY400
+            return self._own_words(job)
+
+    def _wish(self, job: Job) -> Wish:
+        given, writing = job.request.parameters, job.request.writing
+        model = self._catalogue.wished(given.model)
+        return Wish(
+            job.request.idea,
+            dialect=model.dialect,
+            token_limit=min(model.prompt_tokens, writing.prompt_tokens or model.prompt_tokens),
+            takes_negative=model.takes_negative,
+            writing=writing,
+            style=self._styles.style(given.style),
+            unwanted=given.negative or "",
+            talk=self._talk_before(job),
+            earlier=self._earlier(job),
+            picture=self._shown_to_gemini(job),
+        )
+
+    def _shown_to_gemini(self, job: Job) -> File | None:
+        """The picture that came with the idea."""
+        picture = job.request.picture
+        return for_gemini(read_picture(self._images, picture), picture.media_type) if picture else None
+
+    def _talk_before(self, job: Job) -> str:
+        """What was said in the same chat and topic shortly before the idea; nothing of it is changed."""
+        if self._conversations is None:
+            return ""
+        turns = self._conversations.shortly_before(job.address, job.created_at, within=RECENT, most=RECENT_TURNS)
+        told = (f"Person: {turn.question.get('text', '')}\nYou: {turn.answer}" for turn in turns)
+        return "\n".join(told)[-RECENT_CHARACTERS:]
+
+    def _earlier(self, job: Job) -> Earlier | None:
+        """The picture that a follow-up changes or a variation varies; for one painted anew, that of what it repeats."""
+        while job.parent_id is not None:
+            parent = self._jobs.read(job.parent_id)
+            if parent is None:
+                return None
+            if job.is_follow_up or job.is_variation:
+                prompt = parent.prompt.text if parent.prompt else parent.request.idea
+                return Earlier(parent.request.idea, prompt, job.number if job.is_variation else None)
+            job = parent
+        return None
+
+    def _source(self, job: Job) -> bytes | None:
+        """What the wished model is to start from, if it can: what came with the idea, or what a follow-up changes."""
+        if not self._catalogue.wished(job.request.parameters.model).starting:
+            return None
+        picture = job.request.picture or self._changed_by(job)
+        if picture is None or picture.media_type in FOR_GEMINI_ALONE:
+            return None
+        try:
+            return read_picture(self._images, picture)
+        except PictureGone:
+            return None  # The prompt tells of it all the same.
+
+    def _changed_by(self, job: Job) -> Picture | None:
+        """Our picture that a follow-up changes; for one painted anew, that of what it repeats."""
+        while job.parent_id is not None and job.origin is not None and not job.origin.startswith("edit "):
+            parent = self._jobs.read(job.parent_id)
+            if parent is None:
+                return None
+            if job.is_follow_up:
+                return Picture(parent.image_key, parent.media_type) if parent.image_key and parent.media_type else None
+            if job.is_variation:
+                return None
+            job = parent
+        return None
+
+    def _own_words(self, job: Job) -> Prompt:
+        given = job.request.parameters
+        model = self._catalogue.wished(given.model)
+        return own_words(
+            job.request.idea,
+            dialect=model.dialect,
+            style=self._styles.style(given.style),
+            unwanted=given.negative or "",
+            earlier=self._earlier(job),
+            token_limit=model.prompt_tokens,
+        )
+
+    def _paint(self, job: Job, prompt: Prompt, attempts: list[Attempt]) -> tuple[str, str, Recipe]:
+        order = Order(
+            prompt=prompt,
+            parameters=job.request.parameters,
+            models=self._catalogue.in_order(job.request.parameters.model),
+            handle=job.handle,
+            barred=self._jobs.tried_in_vain(job.id, BARRING) if job.claims > 1 else frozenset(),
+            source=self._source(job),
+        )
+        seconds = min(IMAGE_SECONDS, seconds_left(job))
+        # On the user's own token, or the owner's.
+        with self._studios.to(job.sender.id) as studio:
+            image, recipe = studio.paint(order, seconds=seconds, record=attempts.append)
+        return self._images.put(job.id, image), image.media_type, recipe
+
+
+def seconds_left(job: Job) -> float:
+    """Until the job's deadline.
+
+    Raises:
+        OutOfTime: It has passed.
+    """
+    if job.deadline is None:
+        return IMAGE_SECONDS
+    left = (job.deadline - datetime.now(UTC)).total_seconds()
+    if left <= 0:
+        raise OutOfTime
+    return left

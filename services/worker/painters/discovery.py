@@ -1,0 +1,203 @@
+"""model → who paints it right now, as the Hub says; as the shipped list says while the Hub is away."""
+
+import logging
+import re
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+from requests.utils import parse_header_links
+
+from services.worker.painters.http import Answer, Wire
+from services.worker.painters.painter import IMAGE_TO_IMAGE, TEXT_TO_IMAGE, Target
+from services.worker.painters.roster import STARTING_FROM_PICTURES, TONGUES
+from shared.catalogue import Catalogue
+from shared.errors import ImagineError, ServiceUnreachable
+
+log = logging.getLogger(__name__)
+
+FRESH_S = 300.0  # how long an answer of the Hub is believed
+FRESH_WHEN_AWAY_S = 20.0
+GONE_S = 600.0  # how long a target is left alone after it said that it doesn't serve the model
+HUB_S = 6.0
+MOST_MODELS = 1_000  # remembered at once; people may wish for any name
+MOST_PAGES = 30
+_MODEL_ID = re.compile(r"[A-Za-z0-9_][\w.-]{0,94}(/[A-Za-z0-9_][\w.-]{0,95})?", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    targets: tuple[Target, ...]
+    until: float
+
+
+class Discovery:
+    """Asks the Hub for a model's live providers, and remembers the answer for some minutes. Thread-safe."""
+
+    def __init__(
+        self,
+        wire: Wire,
+        *,
+        hub_url: str,
+        catalogue: Catalogue,
+        endpoints: Mapping[str, str] | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """Remember where to ask; nothing is called yet.
+
+        Args:
+            hub_url: ``https://huggingface.co``.
+            endpoints: Model → URL of a dedicated endpoint of the owner's, which is tried first.
+        """
+        self.catalogue = catalogue
+        self._wire = wire
+        self._hub_url = hub_url.rstrip("/")
+        self._endpoints = dict(endpoints or {})
+        self._clock = clock
+        self._known: dict[str, _Known] = {}
+        self._gone: dict[Target, float] = {}
+        self._lock = threading.Lock()
+        # One thread asks for a model, the others wait for its answer; models share locks, which does no harm.
+        self._flights = [threading.Lock() for _ in range(64)]
+
+    def targets(self, model: str, task: str = TEXT_TO_IMAGE) -> tuple[Target, ...]:
+        """The live targets of a model, the preferred provider first; empty when nobody serves it."""
+        now = self._clock()
+        able = (target for target in self._all(model) if target.task == task)
+        return tuple(target for target in able if self._gone.get(target, 0.0) <= now)
+
+    def mark_gone(self, target: Target) -> None:
+        """Leave a target alone that said it doesn't serve the model, and ask the Hub again."""
+        with self._lock:
+            self._known.pop(target.model, None)
+            self._gone[target] = self._clock() + GONE_S
+
+    def survey(self) -> dict[str, tuple[Target, ...]]:
+        """All image models that somebody paints with from words right now, the most downloaded ones first.
+
+        Among their targets are those that start from pictures, as well.
+
+        Raises:
+            ServiceUnreachable: The Hub is away.
+        """
+        found: dict[str, tuple[Target, ...]] = {}
+        for page in self._pages():
+            for item in page:
+                model, mapping = item.get("id"), item.get("inferenceProviderMapping")
+                if read_targets(model, mapping) and _MODEL_ID.fullmatch(str(model)):
+                    found[str(model)] = _of_all_tasks(model, mapping)
+        until = self._clock() + FRESH_S
+        with self._lock:
+            self._known.update({model: _Known(targets, until) for model, targets in found.items()})
+        return found
+
+    def _all(self, model: str) -> tuple[Target, ...]:
+        if url := self._endpoints.get(model):
+            return (Target(model, "endpoint", url), *self._from_hub(model))
+        return self._from_hub(model)
+
+    def _from_hub(self, model: str) -> tuple[Target, ...]:
+        if not _MODEL_ID.fullmatch(model):
+            return ()
+        known = self._known.get(model)
+        if known and known.until > self._clock():
+            return known.targets
+        with self._flights[hash(model) % len(self._flights)]:
+            known = self._known.get(model)
+            if known is None or known.until <= self._clock():
+                known = self._ask(model, known)
+                self._remember(model, known)
+        return known.targets
+
+    def _ask(self, model: str, before: _Known | None) -> _Known:
+        url = f"{self._hub_url}/api/models/{model}?expand=inferenceProviderMapping"
+        try:
+            answer = self._wire.call("GET", url, seconds=HUB_S)
+            if answer.status in {404, 410}:
+                return _Known((), self._clock() + FRESH_S)
+            if answer.status in {401, 403}:
+                # Strangers are not told whether there is such a model; we may know better.
+                return _Known(self._shipped(model), self._clock() + FRESH_S)
+            content = _content(answer)
+            if not isinstance(content, dict):
+                raise ServiceUnreachable("the Hub answered no object")
+        except ImagineError as error:
+            log.warning("the Hub is away", extra={"model": model, "error": str(error)})
+            targets = before.targets if before else self._shipped(model)
+            return _Known(targets, self._clock() + FRESH_WHEN_AWAY_S)
+        return _Known(_of_all_tasks(model, content.get("inferenceProviderMapping")), self._clock() + FRESH_S)
+
+    def _remember(self, model: str, known: _Known) -> None:
+        with self._lock:
+            if len(self._known) >= MOST_MODELS:
+                del self._known[next(iter(self._known))]
+            self._known[model] = known
+
+    def _shipped(self, model: str) -> tuple[Target, ...]:
+        shipped = self.catalogue.model(model)
+        return _in_order(
+            Target(model, *pair, task)
+            for task, providers in ((TEXT_TO_IMAGE, shipped.providers), (IMAGE_TO_IMAGE, shipped.starting))
+            for pair in providers.items()
+        )
+
+    def _pages(self) -> Iterator[list[dict[str, Any]]]:
+        query = f"pipeline_tag={TEXT_TO_IMAGE}&inference_provider=all&sort=downloads&limit=100"
+        query += "&expand[]=inferenceProviderMapping"
+        url: str | None = f"{self._hub_url}/api/models?{query}"
+        for _ in range(MOST_PAGES):
+            if url is None:
+                return
+            answer = self._wire.call("GET", url, seconds=HUB_S)
+            content = _content(answer)
+            yield [item for item in content if isinstance(item, dict)] if isinstance(content, list) else []
+            url = self._next(answer)
+
+    def _next(self, answer: Answer) -> str | None:
+        links = parse_header_links(answer.headers.get("link", ""))
+        url = next((link.get("url", "") for link in links if link.get("rel") == "next"), "")
+        # The Hub may know itself by another name than we do; nothing but the query is taken from its answer.
+        query = urlsplit(url).query
+        return f"{self._hub_url}/api/models?{query}" if query else None
+
+
+def _of_all_tasks(model: Any, mapping: Any) -> tuple[Target, ...]:
+    starting = (one for one in read_targets(model, mapping, IMAGE_TO_IMAGE) if one.provider in STARTING_FROM_PICTURES)
+    return (*read_targets(model, mapping), *starting)
+
+
+def read_targets(model: Any, mapping: Any, task: str = TEXT_TO_IMAGE) -> tuple[Target, ...]:
+    """The live targets of a mapping for a task; it comes as a list or as an object by provider."""
+    if not isinstance(model, str):
+        return ()
+    if isinstance(mapping, dict):
+        entries = [{"provider": provider, **entry} for provider, entry in mapping.items() if isinstance(entry, dict)]
+    elif isinstance(mapping, list):
+        entries = [entry for entry in mapping if isinstance(entry, dict)]
+    else:
+        return ()
+    live = (entry for entry in entries if entry.get("status") == "live" and entry.get("task") == task)
+    # An adapter needs its base model and weights named in the order, which we don't.
+    whole = (entry for entry in live if not entry.get("adapter") and not entry.get("adapterWeightsPath"))
+    return _in_order(
+        Target(model, entry["provider"], entry["providerId"], task)
+        for entry in whole
+        if isinstance(entry.get("provider"), str) and isinstance(entry.get("providerId"), str)
+    )
+
+
+_ORDER = {tongue.provider: place for place, tongue in enumerate(TONGUES)}
+
+
+def _in_order(targets: Iterable[Target]) -> tuple[Target, ...]:
+    spoken = (target for target in targets if target.provider in _ORDER and target.provider != "endpoint")
+    return tuple(sorted(spoken, key=lambda target: _ORDER[target.provider]))
+
+
+def _content(answer: Answer) -> Any:
+    if not answer.ok or answer.json is None:
+        raise ServiceUnreachable(f"the Hub answered {answer.status}")
+    return answer.json
