@@ -25,13 +25,8 @@ from services.bot.chat.handler import Chat
 from services.bot.chat.stream import Growing
 from services.bot.help.command_menus import set_menus
 from services.bot.help.start import Help
-from services.bot.intake.poller import (
-    DurableApplication,
-    DurableTransport,
-    feed_unhandled,
-    keep_feeding,
-    keep_ticking_off,
-)
+from services.bot.intake.application import DurableApplication, feed_unhandled, keep_feeding, keep_ticking_off
+from services.bot.intake.poller import DurableTransport
 from services.bot.intake.service_messages import Migration
 from services.bot.owner.handler import OwnersOverview
 from services.bot.pictures.buttons import Buttons

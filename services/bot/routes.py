@@ -13,8 +13,8 @@ from services.bot.chat.describe import PATTERN as OF_A_DESCRIPTION
 from services.bot.chat.describe import Describe
 from services.bot.chat.handler import Chat, is_for_gemini
 from services.bot.help import start
+from services.bot.intake.application import DurableApplication
 from services.bot.intake.failures import failed
-from services.bot.intake.poller import DurableApplication
 from services.bot.intake.service_messages import Migration, leave_alone
 from services.bot.owner.handler import OwnersOverview
 from services.bot.pictures.buttons import Buttons, edited_job

@@ -15,8 +15,9 @@ from telegram.error import Forbidden, NetworkError, RetryAfter, TimedOut
 from telegram.ext import ApplicationBuilder, ContextTypes, TypeHandler
 
 from sandbox.client import SandboxClient
+from services.bot.intake.application import DurableApplication, feed_unhandled
 from services.bot.intake.failures import failed
-from services.bot.intake.poller import DurableApplication, DurableTransport, feed_unhandled
+from services.bot.intake.poller import DurableTransport
 from services.health import Heartbeat
 from shared.errors import StoreAway
 from shared.migrations import migrate

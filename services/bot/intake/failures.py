@@ -7,7 +7,7 @@ from telegram import Update
 from telegram.error import NetworkError, RetryAfter, TelegramError
 from telegram.ext import ContextTypes
 
-from services.bot.intake.poller import DurableApplication
+from services.bot.intake.application import DurableApplication
 from services.bot.locales import say
 from services.bot.telegram.addresses import address_of, answer, sender_of
 from shared.errors import TransientError

@@ -1,0 +1,116 @@
+"""Hands each update to its handler once, records which were handled, and feeds again those that were not."""
+
+import asyncio
+import json
+import logging
+from datetime import timedelta
+from typing import Any
+
+from telegram import Bot, Update
+from telegram.ext import Application, ExtBot
+
+from services.bot.intake.languages import in_language
+from shared.errors import StoreAway
+from shared.store.people import People
+from shared.store.updates import Updates
+
+log = logging.getLogger(__name__)
+
+AGAIN_EVERY_S = 15.0
+TICK_OFF_EVERY_S = 0.2
+LONG_ENOUGH = timedelta(seconds=60)  # an update that is older and unhandled has no handler at work any more
+KEEP_FOR = timedelta(days=7)  # Telegram keeps updates for 24 hours; more helps to explain what happened
+MOST_AT_ONCE = 10_000
+
+
+_Application = Application[ExtBot[Any], Any, Any, Any, Any, Any]
+
+
+def is_number_only(update: Update) -> bool:
+    """Whether this is what the library confirms with, and no update of a person's."""
+    return not update.api_kwargs and all(getattr(update, kind) is None for kind in Update.ALL_TYPES)
+
+
+class DurableApplication(_Application):
+    """Ticks every update off when its handlers are through with it."""
+
+    def __init__(self, *, updates: Updates, people: People | None = None, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self._people = people
+        self._updates = updates
+        self._in_hand: set[int] = set()
+        self._postponed: set[int] = set()
+        self._handled: list[int] = []
+
+    async def process_update(self, update: object) -> None:
+        """Handle an update once; one that could not be handled for want of a service comes again."""
+        if not isinstance(update, Update):
+            await super().process_update(update)
+            return
+        if update.update_id in self._in_hand or is_number_only(update):
+            return
+        self._in_hand.add(update.update_id)
+        try:
+            await super().process_update(await self._in_chosen_language(update))
+            if update.update_id not in self._postponed:
+                self._handled.append(update.update_id)
+        finally:
+            self._postponed.discard(update.update_id)
+            self._in_hand.discard(update.update_id)
+
+    async def _in_chosen_language(self, update: Update) -> Update:
+        user = update.effective_user
+        if user is None or self._people is None:
+            return update
+        try:
+            chosen = await asyncio.to_thread(self._people.preferences, user.id)
+        except StoreAway:
+            return update  # The handler meets the same, and decides what follows.
+        return in_language(update, chosen.language, self.bot)
+
+    async def tick_off(self) -> None:
+        """Write down which updates were handled since the last time, all in one go.
+
+        Handlers may run twice for what was handled but not ticked off yet when the process was killed.
+        """
+        done, self._handled = self._handled, []
+        if not done:
+            return
+        try:
+            await asyncio.to_thread(self._updates.handled, done)
+        except StoreAway:
+            self._handled += done
+            raise
+
+    def postpone(self, update: Update) -> None:
+        """Keep an update from being ticked off: its handler met a failure that time can mend."""
+        self._postponed.add(update.update_id)
+
+
+async def feed_unhandled(updates: Updates, bot: Bot, queue: "asyncio.Queue[object]", *, older_than: timedelta) -> int:
+    """Hand the handlers what was written down and not handled, oldest first; returns how many."""
+    found = await asyncio.to_thread(updates.unhandled, most=MOST_AT_ONCE, older_than=older_than)
+    for raw in found:
+        await queue.put(Update.de_json(json.loads(raw.body), bot))
+    return len(found)
+
+
+async def keep_ticking_off(application: DurableApplication) -> None:
+    """Tick handled updates off, many at a time. Runs until cancelled."""
+    while True:
+        await asyncio.sleep(TICK_OFF_EVERY_S)
+        try:
+            await application.tick_off()
+        except StoreAway:
+            log.warning("updates not ticked off: the database is away")
+
+
+async def keep_feeding(updates: Updates, bot: Bot, queue: "asyncio.Queue[object]") -> None:
+    """Bring back what was left for later, and forget what is long done. Runs until cancelled."""
+    while True:
+        await asyncio.sleep(AGAIN_EVERY_S)
+        try:
+            await feed_unhandled(updates, bot, queue, older_than=LONG_ENOUGH)
+            await asyncio.to_thread(updates.forget, older_than=KEEP_FOR)
+        except StoreAway:
+            log.warning("unhandled updates not looked for: the database is away")
