@@ -78,6 +78,7 @@ class Batch:
         status_shown: What the progress message says at present.
         sending: Jobs whose pictures were being sent, and nobody wrote down how it ended.
         witness: What the progress message certainly said before they were.
+        undelivered_reason: Why its delivery was given up; None: it was delivered, or still may be.
     """
 
     id: int
@@ -96,6 +97,7 @@ class Batch:
     delivered_at: datetime | None = None
     sending: tuple[int, ...] = ()
     witness: dict[str, Any] | None = None
+    undelivered_reason: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,6 +50,7 @@ class Errand:
         result: What an errand brings home that is no text.
         worker: Who holds the lease.
         shown: The messages in the chat that hold the answer, and what they say, in the bot's own form.
+        undelivered_reason: Why its delivery was given up; None: it was delivered, or still may be.
     """
 
     id: int
@@ -77,6 +78,7 @@ class Errand:
     ended_at: datetime | None = None
     delivery_tries: int = 0
     delivered_at: datetime | None = None
+    undelivered_reason: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

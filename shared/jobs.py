@@ -288,6 +288,7 @@ class Job:
         worker: Who holds the lease.
         status_shown: What the status message says at present.
         sending_before: An earlier delivery was begun then, and nobody wrote down how it ended.
+        undelivered_reason: Why its delivery was given up; None: it was delivered, or still may be.
     """
 
     id: int
@@ -322,6 +323,7 @@ class Job:
     delivery_tries: int = 0
     delivered_message_id: int | None = None
     file_id: str | None = None
+    undelivered_reason: str | None = None
 
     @property
     def is_follow_up(self) -> bool:

@@ -442,6 +442,7 @@ def _read(row: Row[Any]) -> Batch:
         status_shown=row.status_shown,
         delivery_tries=row.delivery_tries,
         delivered_at=row.delivered_at,
+        undelivered_reason=row.undelivered_reason,
         sending=tuple(row.sending or ()),
         witness=row.witness,
     )

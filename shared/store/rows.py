@@ -52,6 +52,7 @@ def read_job(row: Row[Any]) -> Job:
         delivery_tries=row.delivery_tries,
         delivered_message_id=row.delivered_message_id,
         file_id=row.file_id,
+        undelivered_reason=row.undelivered_reason,
     )
 
 
@@ -83,6 +84,7 @@ def read_errand(row: Row[Any]) -> Errand:
         ended_at=row.ended_at,
         delivery_tries=row.delivery_tries,
         delivered_at=row.delivered_at,
+        undelivered_reason=row.undelivered_reason,
     )
 
 

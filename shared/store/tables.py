@@ -70,6 +70,8 @@ users = Table(
     Column("created_at", Instant, nullable=False),
 )
 
+UNDELIVERED = "Why its delivery was given up; NULL: it was delivered, or still may be"
+
 updates = Table(
     "updates",
     metadata,
@@ -148,6 +150,7 @@ jobs = Table(
     Column("delivered_at", Instant),
     Column("delivered_message_id", BigInteger),
     Column("file_id", String(255)),
+    Column("undelivered_reason", Text, comment=UNDELIVERED),
     UniqueConstraint("bot_id", "chat_id", "request_key", "number"),
     # A button pressed twice makes one job; once that has ended, the button makes another.
     Index(
@@ -254,6 +257,7 @@ batches = Table(
     Column("delivery_not_before", Instant),
     Column("delivery_tries", Integer, nullable=False, server_default="0"),
     Column("delivered_at", Instant),
+    Column("undelivered_reason", Text, comment=UNDELIVERED),
     UniqueConstraint("bot_id", "chat_id", "request_key"),
     Index("ix_batches_open", "id", **_when("delivered_at IS NULL")),
     Index("ix_batches_user", "user_id", "id"),
@@ -317,6 +321,7 @@ errands = Table(
     Column("delivery_not_before", Instant),
     Column("delivery_tries", Integer, nullable=False, server_default="0"),
     Column("delivered_at", Instant),
+    Column("undelivered_reason", Text, comment=UNDELIVERED),
     UniqueConstraint("bot_id", "chat_id", "kind", "request_key"),
     Index("ix_errands_queued", "id", **_when("state = 'queued'")),
     Index("ix_errands_waiting", "not_before", **_when("state = 'waiting'")),
