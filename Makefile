@@ -17,6 +17,8 @@ endif
 ifdef PIP_CERT
 export SSL_CERT_FILE ?= $(PIP_CERT)
 endif
+# uv brings certificates of its own, which don't know a private authority; the system's do.
+export UV_SYSTEM_CERTS ?= 1
 install = $(BIN)/uv pip install --quiet --python $(BIN)/python $(1) \
 	|| { echo "uv could not install; trying pip, which takes longer."; $(BIN)/python -m pip install --quiet $(1); }
 

@@ -4,7 +4,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from typing import Any
+from typing import Any, Self
 
 import psycopg
 from sqlalchemy import Connection, Engine, create_engine, event, func, select
@@ -89,6 +89,12 @@ class Database:
         SQLite has one writer anyway: there it is this very object.
         """
         return self if self.is_sqlite else Database(self._url)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
     def close(self) -> None:
         """Close all connections."""

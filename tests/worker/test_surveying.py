@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -23,10 +22,10 @@ OLD = {"a/fox": {"providers": {"fal-ai": "fox"}}}
 
 
 @pytest.fixture
-def models(tmp_path: Path) -> Models:
-    database = Database(f"sqlite:///{tmp_path / 'g2d.db'}")
-    migrate(database)
-    return Models(database)
+def models(sqlite_url: str) -> Iterator[Models]:
+    with Database(sqlite_url) as database:
+        migrate(database)
+        yield Models(database)
 
 
 @pytest.fixture
