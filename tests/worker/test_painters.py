@@ -7,9 +7,10 @@ import pytest
 
 from sandbox.client import SandboxClient, mask
 from sandbox.huggingface.spoiled import sound
-from services.worker.painters.downloads import Downloads, ImageHosts
+from services.worker.painters.downloads import Downloads, ImageHosts, WebAddress
 from services.worker.painters.http import Wire
 from services.worker.painters.painter import Brief, Painter, Painting, Target
+from services.worker.painters.paths import checked
 from services.worker.painters.roster import roster
 from services.worker.painters.router import MAX_MISSES, authorization
 from shared.errors import (
@@ -321,6 +322,85 @@ class TestFailures:
         assert authorization("hf_x") == "Bearer hf_x"
 
 
+class TestPathsFromElsewhere:
+    """The Hub names models, providers name places to look: neither chooses where a token goes."""
+
+    EVIL = (
+        "x:http://127.0.0.1:1/stolen",
+        "https://queue.fal.run/../other/requests/1",
+        "https://queue.fal.run/%2e%2e/other",
+        "https://queue.fal.run/a%2f..%2fb",
+        "https://queue.fal.run//evil.test/x",
+        "https://queue.fal.run/a\\..\\b",
+        "https://queue.fal.run/a\r\nX: y",
+        "https://user:password@queue.fal.run/a",
+        "/requests/1",
+        "a",
+        "",
+        7,
+        None,
+        {"a": "b"},
+    )
+
+    def answers(self, url: Any) -> dict[str, dict[str, Any]]:
+        return {
+            "fal-ai": {"status": "IN_QUEUE", "response_url": url, "cancel_url": url},
+            "replicate": {"status": "processing", "urls": {"get": url, "cancel": url}},
+            "wavespeed": {"data": {"status": "created", "urls": {"get": url}}},
+            "zai-org": {"task_status": "PROCESSING", "id": url},
+        }
+
+    @pytest.mark.parametrize("provider", ["fal-ai", "replicate", "wavespeed", "zai-org"])
+    @pytest.mark.parametrize("url", EVIL, ids=repr)
+    def test_an_order_is_not_looked_for_where_a_token_could_leave(
+        self, sandbox: SandboxClient, painters: dict[str, Painter], provider: str, url: Any
+    ):
+        if provider == "zai-org" and url in (7, "a"):
+            pytest.skip("a good id")
+        sandbox.arm("router", status=200, reply=self.answers(url)[provider])
+
+        with pytest.raises(UnexpectedAnswer):
+            paint(painters, TARGETS[provider])
+
+        assert len(sandbox.journal()) == 1
+
+    def test_a_result_is_not_fetched_from_there_either(self, sandbox: SandboxClient, painters: dict[str, Painter]):
+        sandbox.arm("router", status=200, reply={"status": "COMPLETED", "response_url": self.EVIL[0]})
+
+        with pytest.raises(UnexpectedAnswer):
+            paint(painters, FAL)
+
+        assert len(sandbox.journal()) == 1
+
+    def test_an_order_that_cannot_be_taken_back_is_still_looked_for(
+        self, sandbox: SandboxClient, painters: dict[str, Painter]
+    ):
+        answer = {
+            "status": "IN_QUEUE",
+            "response_url": "https://queue.fal.run/a/requests/1",
+            "cancel_url": "x:https://a/",
+        }
+        sandbox.arm("router", status=200, reply=answer)
+
+        still = order(painters, FAL)
+
+        assert not painters["fal-ai"].withdraw(still.handle, seconds=20)
+
+    @pytest.mark.parametrize("provider", ["fal-ai", "replicate", "wavespeed", "hf-inference"])
+    @pytest.mark.parametrize("name", ["../other/x", "a\\b", "a/../../b", "a?b", "a#b", "a%2fb", "/a", "a//b", "."])
+    def test_a_models_name_does_not_lead_elsewhere(
+        self, sandbox: SandboxClient, painters: dict[str, Painter], provider: str, name: str
+    ):
+        with pytest.raises(UnexpectedAnswer):
+            paint(painters, Target(SCHNELL, provider, name))
+
+        assert sandbox.journal() == []
+
+    @pytest.mark.parametrize("name", ["fal-ai/flux-pro/v1.1-ultra", "a_b/c~d", "x/y@z", "..a/b..", "a:b"])
+    def test_the_names_that_there_are_pass(self, name: str):
+        assert checked(f"/{name}") == f"/{name}"
+
+
 class TestPicturesInTheAnswer:
     @pytest.mark.parametrize(
         ("preset", "flaw"),
@@ -591,11 +671,39 @@ class TestDownloads:
             "https://v3.fal.media:x/",
             "//v3.fal.media/x.png",
             "",
+            "https://evil.test\\.fal.media/x.png",
+            "https://evil.test\t.fal.media/x.png",
+            "https://evil.test%2f.fal.media/x.png",
+            "https://evil.test%23.fal.media/x.png",
+            "https://evil.test?.fal.media/x.png",
+            "https://evil.test;.fal.media/x.png",
+            "https://evil.test @v3.fal.media/x.png",
+            "https://v3.fal.media\\@evil.test/x.png",
+            "https://v3.fal.media/\r\nX: y",
+            "https://:password@v3.fal.media/x.png",
+            "https://v3.fal.media@127.0.0.1/x.png",
+            "https://v3.fal.media./x.png",
+            "https://v3..fal.media/x.png",
+            "https://\u21743.fal.media/x.png",
+            "https://x\u3002fal\u3002media/x.png",
+            "https://[v3.fal.media]/x.png",
+            " https://v3.fal.media/x.png",
         ],
     )
     def test_nothing_else_is_fetched(self, wire: Wire, url: str):
         with pytest.raises(UnexpectedAnswer):
             self.downloads(wire, ".fal.media,replicate.delivery").fetch(url, seconds=5)
+
+    @pytest.mark.parametrize(
+        ("url", "called"),
+        [
+            ("https://V3.fal.media:443/a b?x=1#y", "https://v3.fal.media/a%20b?x=1"),
+            ("https://v3.fal.media", "https://v3.fal.media/"),
+            ("http://[::1]:8090/x", "http://[::1]:8090/x"),
+        ],
+    )
+    def test_what_is_called_is_put_together_from_what_was_checked(self, url: str, called: str):
+        assert str(WebAddress.read(url)) == called
 
     def test_an_origin_is_allowed_with_its_scheme_and_port_alone(self, sandbox: SandboxClient, wire: Wire):
         downloads = self.downloads(wire, "http://127.0.0.1:1")

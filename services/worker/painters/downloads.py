@@ -1,15 +1,66 @@
 """Fetches pictures from the providers' file hosts: without our token, and from nowhere else."""
 
+import ipaddress
 import re
 from dataclasses import dataclass
-from urllib.parse import SplitResult, urljoin, urlsplit
+from urllib.parse import urljoin
+
+from urllib3.exceptions import LocationParseError
+from urllib3.util import parse_url
 
 from services.worker.painters.http import Countdown, Wire
 from shared.errors import ServiceUnreachable, UnexpectedAnswer
 
 MAX_REDIRECTS = 3
-_HOST = re.compile(r"\.?[a-z0-9-]+(\.[a-z0-9-]+)*")
 DEFAULT_PORTS = {"https": 443, "http": 80}
+_READ_DIFFERENTLY = re.compile(r"[\x00-\x1f\x7f\\]")  # by one library as part of a host, by another as its end
+_LABEL = r"[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?"
+_HOST = re.compile(rf"{_LABEL}(?:\.{_LABEL})*")
+
+
+@dataclass(frozen=True, slots=True)
+class WebAddress:
+    """An http(s) URL, read once: what is checked is what is called.
+
+    Attributes:
+        host: Lower case: a plain name or IPv4 address, or an IPv6 address in brackets.
+        target: Path and query, encoded.
+    """
+
+    scheme: str
+    host: str
+    port: int
+    target: str = "/"
+
+    @classmethod
+    def read(cls, url: str) -> "WebAddress":
+        """Read a URL as urllib3 does, which makes the call; a fragment is left out.
+
+        Raises:
+            ValueError: It is no http(s) URL, names a user, or its host is written in a way that two readers may
+                read differently.
+        """
+        if _READ_DIFFERENTLY.search(url):
+            raise ValueError("no plain URL")
+        try:
+            parts = parse_url(url)
+        except LocationParseError as error:
+            raise ValueError("no URL") from error
+        scheme, host = parts.scheme or "", (parts.host or "").lower()
+        if parts.auth is not None or scheme not in DEFAULT_PORTS or not (_HOST.fullmatch(host) or _is_ipv6(host)):
+            raise ValueError("no plain http(s) URL")
+        port = DEFAULT_PORTS[scheme] if parts.port is None else parts.port
+        return cls(scheme, host, port, parts.request_uri)
+
+    @property
+    def origin(self) -> tuple[str, str, int]:
+        """Scheme, host and port."""
+        return self.scheme, self.host, self.port
+
+    def __str__(self) -> str:
+        """The URL, put together anew."""
+        port = "" if self.port == DEFAULT_PORTS[self.scheme] else f":{self.port}"
+        return f"{self.scheme}://{self.host}{port}{self.target}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,23 +83,24 @@ class ImageHosts:
             ValueError: An item is neither a host nor an origin.
         """
         items = [item.strip().lower() for item in text.split(",") if item.strip()]
-        origins = {_origin(urlsplit(item)) for item in items if "://" in item}
         hosts = {item for item in items if "://" not in item}
-        if None in origins or not all(_HOST.fullmatch(host) for host in hosts):
+        try:
+            origins = {WebAddress.read(item).origin for item in items if "://" in item}
+        except ValueError:
+            origins = None
+        if origins is None or not all(_HOST.fullmatch(host.removeprefix(".")) for host in hosts):
             raise ValueError("an image host is neither a host name, nor .suffix, nor http(s)://host:port")
-        return cls(frozenset(hosts), frozenset(origin for origin in origins if origin))
+        return cls(frozenset(hosts), frozenset(origins))
 
-    def wrote_out(self, url: SplitResult) -> bool:
-        """Whether the URL's origin was written out, scheme and port included."""
-        return _origin(url) in self.origins
+    def wrote_out(self, address: WebAddress) -> bool:
+        """Whether the address's origin was written out, scheme and port included."""
+        return address.origin in self.origins
 
-    def names(self, url: SplitResult) -> bool:
-        """Whether the URL is https at a host of the list."""
-        origin = _origin(url)
-        if origin is None or origin[0] != "https" or origin[2] != 443:
+    def names(self, address: WebAddress) -> bool:
+        """Whether the address is https, on its usual port, at a host of the list."""
+        if (address.scheme, address.port) != ("https", DEFAULT_PORTS["https"]):
             return False
-        host = origin[1]
-        return host in self.hosts or any(name[0] == "." and host.endswith(name) for name in self.hosts)
+        return any(address.host.endswith(name) if name.startswith(".") else address.host == name for name in self.hosts)
 
 
 class Downloads:
@@ -67,33 +119,31 @@ class Downloads:
         """
         countdown = Countdown(seconds)
         for _ in range(MAX_REDIRECTS + 1):
-            parts = _split(url)
-            written_out = self._hosts.wrote_out(parts)
-            if parts.username or not (written_out or self._hosts.names(parts)):
-                raise UnexpectedAnswer(f"a picture lies at a host that is not allowed: {_shown(parts)}")
-            answer = self._wire.call("GET", url, seconds=countdown.left, public_only=not written_out)
+            address = _read(url)
+            written_out = self._hosts.wrote_out(address)
+            if not (written_out or self._hosts.names(address)):
+                raise UnexpectedAnswer(f"a picture lies at a host that is not allowed: {address.host[:80]}")
+            answer = self._wire.call("GET", str(address), seconds=countdown.left, public_only=not written_out)
             if answer.ok:
                 return answer.body
             if not 300 <= answer.status < 400 or "location" not in answer.headers:
-                raise ServiceUnreachable(f"{_shown(parts)} answered {answer.status} to a download")
-            url = urljoin(url, answer.headers["location"])
+                raise ServiceUnreachable(f"{address.host[:80]} answered {answer.status} to a download")
+            url = urljoin(str(address), answer.headers["location"])
         raise UnexpectedAnswer("a picture's URL redirects in circles")
 
 
-def _split(url: str) -> SplitResult:
+def _read(url: str) -> WebAddress:
     try:
-        return urlsplit(url)
+        return WebAddress.read(url)
     except ValueError as error:
-        raise UnexpectedAnswer("a picture's URL is none") from error
+        raise UnexpectedAnswer("a picture's URL is none that we call") from error
 
 
-def _origin(url: SplitResult) -> tuple[str, str, int] | None:
+def _is_ipv6(host: str) -> bool:
+    if not (host.startswith("[") and host.endswith("]")):
+        return False
     try:
-        port = url.port or DEFAULT_PORTS[url.scheme]
-    except (ValueError, KeyError):
-        return None
-    return (url.scheme, url.hostname.lower(), port) if url.hostname else None
-
-
-def _shown(url: SplitResult) -> str:
-    return (url.hostname or "nowhere")[:80]
+        ipaddress.IPv6Address(host[1:-1])
+    except ValueError:
+        return False
+    return True

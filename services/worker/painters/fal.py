@@ -1,15 +1,15 @@
 """fal-ai: an order goes into its queue, which tries a failed runner again by itself; then the result is fetched."""
 
 from typing import Any
-from urllib.parse import urlsplit
 
 from services.worker.painters.http import Answer
 from services.worker.painters.painter import Brief, Target
+from services.worker.painters.paths import path_of
 from services.worker.painters.pictures import no_picture, read_item
 from services.worker.painters.tongue import Call, Found, Underway, data_url, first, mapping, parameters, whole_number
 from shared.errors import PictureRefused, UnexpectedAnswer
 
-QUEUE = "?_subdomain=queue"
+QUEUE = "_subdomain=queue"
 
 
 class Fal:
@@ -26,16 +26,16 @@ class Fal:
         if brief.source:
             # The older models read the first, FLUX.2 reads the second.
             body |= {"image_url": data_url(brief.source), "image_urls": [data_url(brief.source)]}
-        return Call("POST", f"/{target.provider_id}{QUEUE}", body)
+        return Call("POST", f"/{target.provider_id}", body, query=QUEUE)
 
     def look(self, handle: dict[str, Any], /) -> Call:
         """The request for the order's status."""
-        return Call("GET", f"{handle['path']}/status{QUEUE}")
+        return Call("GET", f"{handle['path']}/status", query=QUEUE)
 
     def withdraw(self, handle: dict[str, Any], /) -> Call | None:
         """The request that takes the order out of the queue, or stops its runner."""
         path = handle.get("cancel_path")
-        return Call("PUT", f"{path}{QUEUE}") if path else None
+        return Call("PUT", path, query=QUEUE) if path else None
 
     def read(self, answer: Answer, handle: dict[str, Any], /) -> Found | Underway | Call:
         """An order's receipt or status, or its result."""
@@ -43,18 +43,18 @@ class Fal:
         if "images" in content:
             return read_result(answer)
         # The path of the answer, not of the order: it names the app without the model's sub-path.
-        path = handle.get("path") or urlsplit(str(content.get("response_url"))).path
+        path = handle.get("path") or path_of(content.get("response_url"))
         match content.get("status"):
-            case "COMPLETED":
-                return Call("GET", f"{path}{QUEUE}")
-            case "IN_QUEUE" | "IN_PROGRESS" if path.startswith("/"):
+            case "COMPLETED" if path:
+                return Call("GET", path, query=QUEUE)
+            case "IN_QUEUE" | "IN_PROGRESS" if path:
                 ahead = whole_number(content.get("queue_position"))
                 request_id = content.get("request_id") or handle.get("request_id")
                 position = None if ahead is None else max(ahead, 0) + 1
-                cancel_path = urlsplit(str(content.get("cancel_url") or "")).path or handle.get("cancel_path")
+                cancel_path = path_of(content.get("cancel_url")) or handle.get("cancel_path")
                 return Underway({"path": path, "request_id": request_id, "cancel_path": cancel_path}, position=position)
         if "status" in content:
-            raise UnexpectedAnswer("fal-ai told of an order in a state that nobody knows")
+            raise UnexpectedAnswer("fal-ai told of an order in a state that nobody knows, or that cannot be looked for")
         raise no_picture(answer, self.provider)
 
 

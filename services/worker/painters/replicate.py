@@ -1,11 +1,11 @@
 """replicate: an order is answered when it is done, or after a short while with where to look."""
 
 from typing import Any
-from urllib.parse import urlsplit
 
 from services.worker.painters.errors import read_failure
 from services.worker.painters.http import Answer
 from services.worker.painters.painter import Brief, Target
+from services.worker.painters.paths import joined, path_of
 from services.worker.painters.pictures import no_picture, read_item
 from services.worker.painters.tongue import Call, Found, Underway, data_url, first, mapping, parameters
 from shared.errors import UnexpectedAnswer
@@ -50,22 +50,18 @@ class Replicate:
                     raise no_picture(answer, self.provider)
                 return Found(found.source, request_id=prediction.get("id"))
             case "starting" | "processing":
-                path, cancel_path = _path(prediction, "get"), _path(prediction, "cancel")
-                if path is None and prediction.get("id"):
-                    path = f"/v1/predictions/{prediction['id']}"
-                return Underway(
-                    {
-                        "path": path or handle.get("path"),
-                        "cancel_path": cancel_path or handle.get("cancel_path"),
-                    }
-                )
+                path = _path(prediction, "get") or joined("v1", "predictions", prediction.get("id"))
+                cancel_path = _path(prediction, "cancel") or handle.get("cancel_path")
+                if path := path or handle.get("path"):
+                    return Underway({"path": path, "cancel_path": cancel_path})
             case "failed" | "canceled" | "aborted":
                 raise read_failure(500, {}, answer.body, provider=self.provider)
-        raise UnexpectedAnswer("replicate told of a prediction in a state that nobody knows")
+        raise UnexpectedAnswer(
+            "replicate told of a prediction in a state that nobody knows, or that cannot be looked for"
+        )
 
 
 def _path(prediction: dict[str, Any], name: str) -> str | None:
     """The path of one of the prediction's addresses; None where it isn't told."""
     urls = prediction.get("urls")
-    found = urls.get(name) if isinstance(urls, dict) else None
-    return urlsplit(found).path if isinstance(found, str) else None
+    return path_of(urls.get(name)) if isinstance(urls, dict) else None

@@ -1,13 +1,13 @@
 """The edge that all providers share: an order goes to the router with our token, an inspected picture comes back."""
 
 from typing import Any
-from urllib.parse import urlsplit
 
 from services.worker.images.validation import inspect
 from services.worker.painters.downloads import Downloads
-from services.worker.painters.errors import read_failure
+from services.worker.painters.errors import ENDPOINT, read_failure
 from services.worker.painters.http import Answer, Countdown, Wire
 from services.worker.painters.painter import Brief, Painting, Target
+from services.worker.painters.paths import checked
 from services.worker.painters.tongue import Call, Found, Tongue, Underway
 from shared.errors import (
     BadCredentials,
@@ -63,7 +63,7 @@ class RouterPainter:
         if call is None:
             return False
         headers = {"Authorization": authorization(self._token), **call.headers}
-        answer = self._wire.call(call.method, f"{self._url}{call.path}", seconds=seconds, headers=headers)
+        answer = self._wire.call(call.method, self._address(call), seconds=seconds, headers=headers)
         if not answer.ok and answer.status not in TOO_LATE:
             raise read_failure(answer.status, answer.headers, answer.body, provider=self._tongue.provider)
         return True
@@ -81,14 +81,24 @@ class RouterPainter:
         raise UnexpectedAnswer(f"{self._tongue.provider} sends from one answer to the next")
 
     def _call(self, call: Call, countdown: Countdown) -> Answer:
-        url = call.path if urlsplit(call.path).scheme else f"{self._url}{call.path}"
         headers = {"Authorization": authorization(self._token), **call.headers}
+        url = self._address(call)
         answer = self._wire.call(call.method, url, seconds=countdown.left, headers=headers, json=call.json)
         if not answer.ok:
             error = read_failure(answer.status, answer.headers, answer.body, provider=self._tongue.provider)
             error.request_id = answer.request_id
             raise error
         return answer
+
+    def _address(self, call: Call) -> str:
+        """The URL of a call: below the router, whatever the Hub or a provider said.
+
+        Raises:
+            UnexpectedAnswer: The call's path could lead elsewhere.
+        """
+        if self._tongue.provider == ENDPOINT:
+            return call.path  # A dedicated endpoint: the owner wrote its URL into HF_ENDPOINTS.
+        return f"{self._url}{checked(call.path)}{'?' if call.query else ''}{call.query}"
 
     def _read(self, answer: Answer, handle: dict[str, Any]) -> Found | Underway | Call:
         try:

@@ -15,13 +15,15 @@ class Call:
     """A request to make.
 
     Attributes:
-        path: Below ``{router}/{provider}``, with its query; or a whole URL, for an endpoint of our own.
+        path: Below ``{router}/{provider}``, without a query; for a dedicated endpoint, its URL as the owner wrote it.
+        query: Ours alone: nothing of it comes from elsewhere.
     """
 
     method: str
     path: str
     json: Any = None
     headers: Mapping[str, str] = field(default_factory=dict)
+    query: str = ""
 
 
 @dataclass(frozen=True, slots=True)

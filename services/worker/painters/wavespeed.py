@@ -1,11 +1,11 @@
 """wavespeed: an order is taken at once, and its result asked for until it is there."""
 
 from typing import Any
-from urllib.parse import urlsplit
 
 from services.worker.painters.errors import read_failure
 from services.worker.painters.http import Answer
 from services.worker.painters.painter import Brief, Target
+from services.worker.painters.paths import joined, path_of
 from services.worker.painters.pictures import no_picture, read_item
 from services.worker.painters.tongue import (
     Call,
@@ -45,10 +45,11 @@ class Wavespeed(WithoutWithdrawal):
             case "completed":
                 return self._result(answer, data)
             case "created" | "queued" | "processing":
-                return Underway({"path": self._path(data) or handle.get("path")})
+                if path := _path(data) or handle.get("path"):
+                    return Underway({"path": path})
             case "failed":
                 raise read_failure(500, {}, str(data.get("error") or "").encode(), provider=self.provider)
-        raise UnexpectedAnswer("wavespeed told of an order in a state that nobody knows")
+        raise UnexpectedAnswer("wavespeed told of an order in a state that nobody knows, or that cannot be looked for")
 
     def _result(self, answer: Answer, data: dict[str, Any]) -> Found:
         if first(data.get("has_nsfw_contents")) is True:
@@ -58,8 +59,9 @@ class Wavespeed(WithoutWithdrawal):
             raise no_picture(answer, self.provider)
         return Found(found.source, request_id=data.get("id"))
 
-    def _path(self, data: dict[str, Any]) -> str | None:
-        urls = data.get("urls")
-        if isinstance(urls, dict) and isinstance(urls.get("get"), str):
-            return urlsplit(urls["get"]).path
-        return f"/api/v3/predictions/{data['id']}/result" if data.get("id") else None
+
+def _path(data: dict[str, Any]) -> str | None:
+    """The path of the order's result; None where the answer doesn't tell it."""
+    urls = data.get("urls")
+    told = path_of(urls.get("get")) if isinstance(urls, dict) else None
+    return told or joined("api", "v3", "predictions", data.get("id"), "result")

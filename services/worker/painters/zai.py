@@ -1,11 +1,11 @@
 """zai-org: an order is taken at once, and asked after until it is done."""
 
 from typing import Any
-from urllib.parse import quote
 
 from services.worker.painters.errors import read_failure
 from services.worker.painters.http import Answer
 from services.worker.painters.painter import Brief, Target
+from services.worker.painters.paths import joined
 from services.worker.painters.pictures import no_picture, read_item
 from services.worker.painters.tongue import Call, Found, Underway, WithoutWithdrawal, first, mapping
 from shared.errors import UnexpectedAnswer
@@ -28,7 +28,7 @@ class Zai(WithoutWithdrawal):
 
     def look(self, handle: dict[str, Any], /) -> Call:
         """The request for the order as it stands."""
-        return Call("GET", f"/api/paas/v4/async-result/{quote(handle['id'], safe='')}", headers=HEADERS)
+        return Call("GET", f"/api/paas/v4/async-result/{handle['id']}", headers=HEADERS)
 
     def read(self, answer: Answer, handle: dict[str, Any], /) -> Found | Underway:
         """An order as it stands."""
@@ -40,8 +40,8 @@ class Zai(WithoutWithdrawal):
                 if found is None:
                     raise no_picture(answer, self.provider)
                 return Found(found.source, request_id=order_id or None)
-            case "PROCESSING" if order_id:
+            case "PROCESSING" if joined(order_id):
                 return Underway({"id": order_id}, pause=PAUSE_S)
             case "FAIL":
                 raise read_failure(500, {}, answer.body, provider=self.provider)
-        raise UnexpectedAnswer("zai-org told of an order in a state that nobody knows")
+        raise UnexpectedAnswer("zai-org told of an order in a state that nobody knows, or that cannot be looked for")
