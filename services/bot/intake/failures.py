@@ -4,7 +4,7 @@ import logging
 from typing import cast
 
 from telegram import Update
-from telegram.error import NetworkError, RetryAfter, TelegramError
+from telegram.error import BadRequest, NetworkError, RetryAfter, TelegramError, TimedOut
 from telegram.ext import ContextTypes
 
 from services.bot.intake.application import DurableApplication
@@ -22,7 +22,7 @@ async def failed(update: object, context: ContextTypes.DEFAULT_TYPE) -> None:
         log.warning("polling failed", extra={"error": type(error).__name__})
         return
     fields = {"update_id": update.update_id, "error": type(error).__name__}
-    if isinstance(error, TransientError | RetryAfter) or type(error) is NetworkError:
+    if isinstance(error, TransientError | RetryAfter) or _is_connection_failure(error):
         # Time mends it: the update stays in the book and comes again.
         log.warning("update left for later", extra=fields)
         cast("DurableApplication", context.application).postpone(update)
@@ -35,3 +35,7 @@ async def failed(update: object, context: ContextTypes.DEFAULT_TYPE) -> None:
     if message is not None:
         text = say("unexpected", sender_of(message).language)
         await context.bot.send_message(text=text, **answer(address_of(message, context.bot.id)))
+
+
+def _is_connection_failure(error: Exception | None) -> bool:
+    return isinstance(error, NetworkError) and not isinstance(error, BadRequest | TimedOut)

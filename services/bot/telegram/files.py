@@ -4,12 +4,14 @@ import asyncio
 import contextlib
 import mimetypes
 from dataclasses import dataclass
+from http import HTTPStatus
 
 from telegram import Message
 from telegram.constants import ChatAction
 from telegram.error import BadRequest, InvalidToken, NetworkError, TelegramError
 from telegram.ext import ContextTypes
 
+from services.bot.telegram.errors import NotTelegram
 from shared.errors import FileGone, FileTooLargeToFetch, ServiceUnreachable
 from shared.images import Images
 from shared.jobs import Address
@@ -91,6 +93,10 @@ async def fetch(
     except InvalidToken as error:
         # So the library calls a 404, which is what the address of a file that is gone answers.
         raise FileGone("not found") from error
+    except NotTelegram as error:
+        if error.status == HTTPStatus.NOT_FOUND:
+            raise FileGone("not found") from error
+        raise ServiceUnreachable(f"no file from Telegram: HTTP {error.status}") from error
     except NetworkError as error:
         # A question may be asked again, whatever became of the first one.
         raise ServiceUnreachable(f"no file from Telegram: {type(error).__name__}") from error

@@ -3,12 +3,16 @@
 The library's own transport spends most of a busy bot's time in its connection pool (docs/decisions).
 """
 
+import json
+from http import HTTPStatus
 from typing import Any
 from urllib.parse import urlencode
 
 import aiohttp
 from telegram.error import NetworkError, TimedOut
 from telegram.request import BaseRequest, RequestData
+
+from services.bot.telegram.errors import EntityTooLarge, NotConnected, NotTelegram
 
 CONNECT_S = 10.0
 READ_S = 20.0
@@ -59,6 +63,9 @@ class Transport(BaseRequest):
 
         Raises:
             TimedOut: No whole answer came in time; Telegram may have acted all the same.
+            NotConnected: Telegram was not reached.
+            NotTelegram: The answer is a failure, but not one that Telegram wrote.
+            EntityTooLarge: The server takes no request of this size.
             NetworkError: The connection failed.
         """
         if self._session is None:
@@ -72,12 +79,31 @@ class Transport(BaseRequest):
         timeout = aiohttp.ClientTimeout(total=total, sock_connect=connect)
         try:
             async with self._session.request(method, url, data=body, headers=headers, timeout=timeout) as answer:
-                return answer.status, await answer.read()
+                return answer.status, _checked(answer.status, await answer.read())
         # No cause is kept: these errors' texts may hold the URL, and it holds the token.
+        except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
+            raise NotConnected(f"no connection: {type(error).__name__}") from None
         except TimeoutError:
             raise TimedOut from None
         except (aiohttp.ClientError, OSError) as error:
             raise NetworkError(f"the connection failed: {type(error).__name__}") from None
+
+
+def _checked(status: int, body: bytes) -> bytes:
+    """The body of an answer that the library reads: it would take a 413 for a failed connection, and log a page."""
+    if status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
+        raise EntityTooLarge("Request Entity Too Large")
+    if status >= HTTPStatus.BAD_REQUEST and not _is_telegrams(body):
+        raise NotTelegram(status)
+    return body
+
+
+def _is_telegrams(body: bytes) -> bool:
+    try:
+        said = json.loads(body)
+    except ValueError:
+        return False
+    return isinstance(said, dict) and "description" in said
 
 
 def _fields(data: RequestData | None) -> tuple[bytes | None, dict[str, str]]:
