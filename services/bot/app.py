@@ -43,6 +43,7 @@ from services.bot.settings.models import ModelsCommand
 from services.bot.settings.models_menu import ModelsMenu
 from services.bot.settings.preferences import Choices
 from services.bot.telegram.admins import Admins
+from services.bot.telegram.authorization import Authorization
 from services.bot.telegram.flood_limit import CALLS_AT_ONCE, FloodLimit
 from services.bot.telegram.transport import Transport
 from services.health import Heartbeat
@@ -95,7 +96,8 @@ class Bot:
         bot = self._application.bot
         catalogue, styles = Catalogue(settings.image_model), Styles(settings.styles_file)
         chat_models = ChatModels(settings.chat_model)
-        choices, admins = Choices(people, catalogue, chat_models), Admins(bot)
+        choices = Choices(people, catalogue, chat_models)
+        authorization = Authorization(Admins(bot), moves, self._bot_id)
         self._offers = Offers(catalogue, chat_models, Models(database))
         images, tickets = Images(settings.image_store_url), Tickets(celery)
 
@@ -114,15 +116,15 @@ class Bot:
         self._growing = Growing(bot, self._bot_id, errands, limit)
         self._answers = Answers(bot, self._bot_id, self._errand_outbox, errands, self._growing)
 
-        self._own_keys = OwnKeys(Keys(database), self._bot_id)
+        self._own_keys = OwnKeys(Keys(database), self._bot_id, authorization)
         imagine = Imagine(jobs, tickets, self._status, catalogue, styles, choices=choices, images=images)
-        queue = Queue(jobs, self._batches, tickets, self._status, self._batch_delivery, admins)
+        queue = Queue(jobs, self._batches, tickets, self._status, self._batch_delivery, authorization)
         handlers = Handlers(
             own_keys=self._own_keys,
             migration=Migration(moves),
-            settings=Settings(people, choices, Menu(catalogue, chat_models, styles), admins),
+            settings=Settings(people, choices, Menu(catalogue, chat_models, styles), authorization),
             overview=OwnersOverview(database),
-            models=ModelsCommand(people, choices, ModelsMenu(catalogue, chat_models), admins),
+            models=ModelsCommand(people, choices, ModelsMenu(catalogue, chat_models), authorization),
             batch=BatchCommand(
                 self._batches,
                 self._batch_delivery,
@@ -130,7 +132,7 @@ class Bot:
                 catalogue,
                 styles,
                 choices,
-                admins,
+                authorization,
                 waits,
                 most=settings.batch_pictures,
             ),
@@ -144,11 +146,11 @@ class Bot:
                 self._updates,
                 Albums(database),
             ),
-            answer_buttons=AnswerButtons(errands, choices, imagine, admins),
-            describe=Describe(errands, jobs, choices, images, tickets, self._growing, imagine, admins),
+            answer_buttons=AnswerButtons(errands, choices, imagine, authorization),
+            describe=Describe(errands, jobs, choices, images, tickets, self._growing, imagine, authorization),
             imagine=imagine,
             queue=queue,
-            buttons=Buttons(jobs, images, catalogue, imagine, queue, admins),
+            buttons=Buttons(jobs, images, catalogue, imagine, queue, authorization),
             help=Help(catalogue, styles, batch_pictures=settings.batch_pictures),
         )
         add_handlers(self._application, handlers, bot_id=self._bot_id, owners=settings.owners)

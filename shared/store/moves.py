@@ -23,10 +23,18 @@ class Moves:
         What the supergroup has chosen and said itself already stays as it is.
         """
         with self._database.writing() as connection:
+            moved = insert_new(self._database, tables.moved_chats).values(chat_id=chat_id, moved_to=to)
+            connection.execute(moved.on_conflict_do_nothing())
             self._keep_choices(connection, chat_id, to)
             _keep_conversation(connection, self._bot_id, chat_id, to)
             for table in ASKED:
                 _move(connection, table, self._bot_id, chat_id, to)
+
+    def moved_to(self, chat_id: int) -> int | None:
+        """The id of the supergroup that a group has become; None where it has not."""
+        moved = tables.moved_chats.c
+        with self._database.reading() as connection:
+            return connection.scalar(select(moved.moved_to).where(moved.chat_id == chat_id))
 
     def _keep_choices(self, connection: Connection, chat_id: int, to: int) -> None:
         users = tables.users.c

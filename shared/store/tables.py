@@ -360,6 +360,13 @@ models = Table(
     Column("seen_at", Instant, nullable=False, comment="When the service named it last"),
 )
 
+moved_chats = Table(
+    "moved_chats",
+    metadata,
+    Column("chat_id", BigInteger, primary_key=True, autoincrement=False, comment="The group's id before"),
+    Column("moved_to", BigInteger, nullable=False, comment="The supergroup's id"),
+)
+
 workers = Table(
     "workers",
     metadata,

@@ -34,6 +34,15 @@ def ask(database: Database, chat: int, message: int, *, sender: Sender = ADA, bo
     return Jobs(database).submit(Request("foxes", count=count), address=address, sender=sender)[0].id
 
 
+class TestTheGroup:
+    def test_is_known_by_its_old_id(self, database: Database, moves: Moves) -> None:
+        moves.move(OLD, NEW)
+        moves.move(OLD, NEW)
+
+        assert moves.moved_to(OLD) == NEW
+        assert moves.moved_to(OTHER) is None
+
+
 class TestPictures:
     def test_are_answered_under_the_new_id_and_reply_to_nothing(self, database: Database, moves: Moves) -> None:
         job = submit(database, chat=OLD, message=17)

@@ -3,20 +3,21 @@
 import asyncio
 import re
 
-from telegram import CallbackQuery, Document, Update
+from telegram import Document, Update
 from telegram.error import BadRequest
 from telegram.ext import ContextTypes
 
 from services.bot.batches import progress as progress_lines
 from services.bot.batches.delivery import BatchDelivery
-from services.bot.batches.progress import CANCEL, keyboard, problems, summary
+from services.bot.batches.progress import CANCEL, PAUSE, RESUME, RETRY, START, keyboard, problems, summary
 from services.bot.batches.progress_message import ProgressMessage
 from services.bot.locales import say
 from services.bot.pictures import keyboards
 from services.bot.settings.preferences import Choices
 from services.bot.telegram.addresses import address_of, answer, sender_of
-from services.bot.telegram.admins import Admins
+from services.bot.telegram.authorization import Authorization
 from services.bot.telegram.callback_queries import acknowledge
+from services.bot.telegram.permissions import Action
 from shared.batches import MAX_FILE_BYTES, Batch, BatchReading, Counts, Way, read_batch
 from shared.catalogue import Catalogue
 from shared.errors import BadBatch, UserError
@@ -27,6 +28,9 @@ from shared.styles import Styles
 DOWNLOAD_S = 60.0
 COMMAND = re.compile(r"^/batch(?:@\w+)?(?=\s|$)", re.IGNORECASE)
 SHOWN_ASKED = "asked"
+ACTIONS = {CANCEL: Action.CANCEL_BATCH} | dict.fromkeys(
+    (START, PAUSE, RESUME, RETRY, Way.ALBUMS, Way.ZIP), Action.STEER_BATCH
+)
 
 
 class BatchCommand:
@@ -40,7 +44,7 @@ class BatchCommand:
         catalogue: Catalogue,
         styles: Styles,
         choices: Choices,
-        admins: Admins,
+        authorization: Authorization,
         waits: Waits,
         *,
         most: int,
@@ -52,7 +56,7 @@ class BatchCommand:
         self._catalogue = catalogue
         self._styles = styles
         self._choices = choices
-        self._admins = admins
+        self._authorization = authorization
         self._waits = waits
         self._most = most
 
@@ -126,10 +130,11 @@ class BatchCommand:
         wanted = keyboards.read(query.data)
         batch = await asyncio.to_thread(self._batches.read, wanted[1]) if wanted else None
         message = query.message
-        if wanted is None or batch is None or message is None:
+        if wanted is None or wanted[2] not in ACTIONS or batch is None or message is None:
             await acknowledge(query, say("batch_unknown", language))
             return
-        if message.chat.id != batch.address.chat_id or not await self._may_press(query, batch, wanted[2]):
+        action = ACTIONS[wanted[2]]
+        if not await self._authorization.allows(action, query.from_user.id, message.chat.id, batch):
             await acknowledge(query, say("batch_not_yours", language), alert=True)
             return
         try:
@@ -141,25 +146,17 @@ class BatchCommand:
         await self._show(batch.id, context)
         self._delivery.changed()
 
-    async def _may_press(self, query: CallbackQuery, batch: Batch, action: str) -> bool:
-        if query.from_user.id == batch.sender.id:
-            return True
-        # Admins keep their chat quiet; what somebody asked for in a chat's name is theirs.
-        if batch.address.private or (action != CANCEL and batch.sender.id != batch.address.chat_id):
-            return False
-        return await self._admins.include(batch.address.chat_id, query.from_user.id)
-
     def _act(self, batch: Batch, action: str) -> None:
         match action:
-            case "start":
+            case progress_lines.START:
                 self._batches.start(batch.id)
-            case "cancel":
+            case progress_lines.CANCEL:
                 self._batches.cancel(batch.id)
-            case "pause":
+            case progress_lines.PAUSE:
                 self._batches.pause(batch.id)
-            case "resume":
+            case progress_lines.RESUME:
                 self._batches.resume(batch.id)
-            case "retry":
+            case progress_lines.RETRY:
                 self._batches.retry_failed(batch.id)
             case Way.ALBUMS | Way.ZIP:
                 self._batches.choose(batch.id, Way(action))

@@ -3,7 +3,7 @@
 import asyncio
 from dataclasses import dataclass, replace
 
-from telegram import MaybeInaccessibleMessage, Update
+from telegram import CallbackQuery, MaybeInaccessibleMessage, Update
 from telegram.ext import ContextTypes
 
 from services.bot.locales import say
@@ -11,10 +11,11 @@ from services.bot.pictures import keyboards
 from services.bot.pictures.imagine import Imagine
 from services.bot.settings.preferences import Choices
 from services.bot.telegram.addresses import address_of, address_of_press, answer, sender_of
-from services.bot.telegram.admins import Admins
+from services.bot.telegram.authorization import Authorization
 from services.bot.telegram.callback_queries import acknowledge
+from services.bot.telegram.permissions import Action
 from services.bot.texts.markdown import pieces
-from shared.errands import Errand
+from shared.errands import Errand, Kind
 from shared.ideas import MAX_IDEA_LENGTH
 from shared.jobs import ENDED, Request, Sender
 from shared.store.errands import Errands
@@ -25,11 +26,11 @@ PATTERN = rf"^({keyboards.STOP}|{keyboards.DRAW}) "
 class AnswerButtons:
     """Does what they say."""
 
-    def __init__(self, errands: Errands, choices: Choices, imagine: Imagine, admins: Admins) -> None:
+    def __init__(self, errands: Errands, choices: Choices, imagine: Imagine, authorization: Authorization) -> None:
         self._errands = errands
         self._choices = choices
         self._imagine = imagine
-        self._admins = admins
+        self._authorization = authorization
 
     async def press(self, update: Update, context: ContextTypes.DEFAULT_TYPE) -> None:
         """Answer a press."""
@@ -40,18 +41,19 @@ class AnswerButtons:
         sender = Sender(query.from_user.id, query.from_user.language_code or "en")
         errand = await asyncio.to_thread(self._errands.read, wanted[1])
         message = query.message
-        if errand is None or message is None or errand.address.chat_id != message.chat.id:
+        if errand is None or errand.kind is not Kind.CHAT or message is None:
             await acknowledge(query, say("pressed_unknown", sender.language))
-        elif wanted[0] == keyboards.DRAW:
-            await acknowledge(query, say("pressed", sender.language))
-            await self._draw(errand, message, sender, query.id, context)
+            return
+        action = Action.DRAW_ANSWER if wanted[0] == keyboards.DRAW else Action.STOP_ANSWER
+        if not await self._authorization.allows(action, sender.id, message.chat.id, errand):
+            await acknowledge(query, say("chat_pressed_not_yours", sender.language), alert=True)
+        elif action is Action.DRAW_ANSWER:
+            await self._draw(errand, message, sender, query, context)
         elif errand.state in ENDED:
             await acknowledge(query, say("chat_pressed_over", sender.language))
-        elif await self._may_stop(errand, sender):
+        else:
             await acknowledge(query, say("chat_pressed_stop", sender.language))
             await asyncio.to_thread(self._errands.ask_to_stop, errand.id)
-        else:
-            await acknowledge(query, say("chat_pressed_not_yours", sender.language), alert=True)
 
     async def stop(self, update: Update, context: ContextTypes.DEFAULT_TYPE) -> None:
         """Answer ``/stop``: end what is being written for whoever says so, here."""
@@ -69,7 +71,11 @@ class AnswerButtons:
         """End what is being written in a draft whose stop button was pressed."""
         stopped = stopped_draft(update)
         errand = await asyncio.to_thread(self._errands.read, stopped.draft_id) if stopped else None
-        if errand is not None and stopped is not None and errand.address.chat_id == stopped.chat_id:
+        if errand is None or stopped is None:
+            return
+        # Drafts are in private chats alone, whose id is the person's.
+        here = stopped.chat_id
+        if await self._authorization.allows(Action.STOP_ANSWER, here, here, errand):
             await asyncio.to_thread(self._errands.ask_to_stop, errand.id)
 
     async def _draw(
@@ -77,19 +83,19 @@ class AnswerButtons:
         errand: Errand,
         message: MaybeInaccessibleMessage,
         sender: Sender,
-        press: str,
+        query: CallbackQuery,
         context: ContextTypes.DEFAULT_TYPE,
     ) -> None:
         """Have the answer painted, for the one who pressed."""
-        address = replace(address_of_press(message, errand.address), press=press)
+        idea = as_idea(errand.answer or "")
+        if not idea:
+            await acknowledge(query, say("pressed_unknown", sender.language))
+            return
+        await acknowledge(query, say("pressed", sender.language))
+        address = replace(address_of_press(message, errand.address), press=query.id)
         chosen = await self._choices.in_force(address, sender, context.bot)
-        request = chosen.defaults_for(Request(as_idea(errand.answer or "")))
+        request = chosen.defaults_for(Request(idea))
         await self._imagine.order(request, address, sender, context)
-
-    async def _may_stop(self, errand: Errand, sender: Sender) -> bool:
-        if sender.id == errand.sender.id:
-            return True
-        return not errand.address.private and await self._admins.include(errand.address.chat_id, sender.id)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,7 @@
 """``/describe``: prompts for a picture, and painting the one whose button is pressed."""
 
 import asyncio
+import re
 from dataclasses import asdict, replace
 from itertools import count
 
@@ -14,9 +15,10 @@ from services.bot.pictures import keyboards
 from services.bot.pictures.imagine import Imagine
 from services.bot.settings.preferences import Choices
 from services.bot.telegram.addresses import address_of, address_of_press, answer, sender_of
-from services.bot.telegram.admins import Admins
+from services.bot.telegram.authorization import Authorization
 from services.bot.telegram.callback_queries import acknowledge
 from services.bot.telegram.files import fetch, picture_in
+from services.bot.telegram.permissions import Action
 from shared.errands import Errand, Kind, PromptFor
 from shared.errors import UserError
 from shared.images import Images
@@ -41,7 +43,7 @@ class Describe:
         tickets: Tickets,
         growing: Growing,
         imagine: Imagine,
-        admins: Admins,
+        authorization: Authorization,
     ) -> None:
         self._errands = errands
         self._jobs = jobs
@@ -50,7 +52,7 @@ class Describe:
         self._tickets = tickets
         self._growing = growing
         self._imagine = imagine
-        self._admins = admins
+        self._authorization = authorization
 
     async def command(self, update: Update, context: ContextTypes.DEFAULT_TYPE) -> None:
         """Answer ``/describe`` as a picture's caption, or in reply to one: promise prompts for it."""
@@ -99,9 +101,11 @@ class Describe:
         errand = await asyncio.to_thread(self._errands.read, wanted[1])
         prompt = _prompt(errand, wanted[2])
         message = query.message
-        if errand is None or prompt is None or message is None or message.chat.id != errand.address.chat_id:
+        if errand is None or prompt is None or message is None:
             await acknowledge(query, say("describe_pressed_unknown", language))
-        elif not await self._may_press(errand, query.from_user.id):
+        elif not await self._authorization.allows(
+            Action.PAINT_DESCRIPTION, query.from_user.id, message.chat.id, errand
+        ):
             await acknowledge(query, say("describe_pressed_not_yours", language), alert=True)
         else:
             await self._paint(query, message, errand, prompt, context)
@@ -126,13 +130,6 @@ class Describe:
         request = chosen.defaults_for(Request(prompt.prompt, Parameters(raw=True)))
         await self._imagine.order(request, address, sender, context)
 
-    async def _may_press(self, errand: Errand, user_id: int) -> bool:
-        if user_id == errand.sender.id:
-            return True
-        # Somebody asked in a chat's name.
-        in_its_name = not errand.address.private and errand.sender.id == errand.address.chat_id
-        return in_its_name and await self._admins.include(errand.address.chat_id, user_id)
-
     def _place(self, errand: Errand, prompt: PromptFor, here: Address) -> tuple[Address, Job | None]:
         """Where a prompt's picture is asked for, and its job if it was: once, unless it came to nothing."""
         number = prompts_of(errand).index(prompt) + 1
@@ -145,5 +142,7 @@ class Describe:
 
 
 def _prompt(errand: Errand | None, number: str) -> PromptFor | None:
+    """The prompt with this number in an errand's answer, counted from 1."""
     found = prompts_of(errand) if errand else []
-    return found[int(number) - 1] if number.isdecimal() and 1 <= int(number) <= len(found) else None
+    place = int(number) - 1 if re.fullmatch(r"\d{1,3}", number, re.ASCII) else -1
+    return found[place] if 0 <= place < len(found) else None

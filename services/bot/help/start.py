@@ -79,7 +79,7 @@ class Help:
         topic = str(query.data).partition(" ")[2]
         language = query.from_user.language_code or "en"
         await acknowledge(query)
-        await rewrite(context.bot, query.message, self._say_of[topic](language), _buttons(topic, language))
+        await rewrite(context.bot, query, self._say_of[topic](language), _buttons(topic, language))
 
     def _say_of_imagine(self, language: str) -> str:
         default = self._catalogue.wished(None)

@@ -23,8 +23,9 @@ from services.bot.pictures.captions import shorten, units, write_caption, write_
 from services.bot.pictures.imagine import Imagine
 from services.bot.queue.queue import Queue
 from services.bot.telegram.addresses import address_of, address_of_press, answer, sender_of, visible
-from services.bot.telegram.admins import Admins
-from services.bot.telegram.callback_queries import acknowledge, rewrite
+from services.bot.telegram.authorization import Authorization
+from services.bot.telegram.callback_queries import acknowledge, is_shown, rewrite
+from services.bot.telegram.permissions import Action
 from shared.catalogue import Catalogue
 from shared.errors import UserError
 from shared.ideas import read_idea
@@ -64,35 +65,41 @@ class Press:
         return message is not None and message.text is None
 
 
-Action = Callable[[Press], Awaitable[None]]
+Act = Callable[[Press], Awaitable[None]]
 
 
 class Buttons:
     """Does what buttons say."""
 
     def __init__(  # noqa: PLR0917
-        self, jobs: Jobs, images: Images, catalogue: Catalogue, imagine: Imagine, queue: Queue, admins: Admins
+        self,
+        jobs: Jobs,
+        images: Images,
+        catalogue: Catalogue,
+        imagine: Imagine,
+        queue: Queue,
+        authorization: Authorization,
     ) -> None:
         self._jobs = jobs
         self._images = images
         self._catalogue = catalogue
         self._imagine = imagine
         self._queue = queue
-        self._admins = admins
+        self._authorization = authorization
         self._in_hand: set[tuple[int, str | None]] = set()  # who pressed what
-        self._actions: dict[str, Action] = {
-            keyboards.AGAIN: self._again,
-            keyboards.VARY: self._vary,
-            keyboards.REST: self._rest,
-            keyboards.RATIO: self._ratio,
-            keyboards.MODEL: self._model,
-            keyboards.EDIT: self._once(_ask_for_words),
-            keyboards.PROMPT: self._once(_send_prompt),
-            keyboards.FILE: self._once(self._send_file),
-            keyboards.DELETE: _delete,
-            keyboards.PICK: self._pick,
-            keyboards.BACK: self._back,
-            keyboards.CANCEL: self._cancel,
+        self._actions: dict[str, tuple[Action, Act]] = {
+            keyboards.AGAIN: (Action.PAINT_AGAIN, self._again),
+            keyboards.VARY: (Action.PAINT_AGAIN, self._vary),
+            keyboards.REST: (Action.PAINT_AGAIN, self._rest),
+            keyboards.RATIO: (Action.PAINT_AGAIN, self._ratio),
+            keyboards.MODEL: (Action.PAINT_AGAIN, self._model),
+            keyboards.EDIT: (Action.EDIT_PROMPT, self._once(_ask_for_words)),
+            keyboards.PROMPT: (Action.READ_PROMPT, self._once(_send_prompt)),
+            keyboards.FILE: (Action.GET_FILE, self._once(self._send_file)),
+            keyboards.DELETE: (Action.DELETE, _delete),
+            keyboards.PICK: (Action.TURN_BUTTONS, self._pick),
+            keyboards.BACK: (Action.TURN_BUTTONS, self._back),
+            keyboards.CANCEL: (Action.CANCEL, self._cancel),
         }
 
     async def press(self, update: Update, context: ContextTypes.DEFAULT_TYPE) -> None:
@@ -106,13 +113,14 @@ class Buttons:
         if wanted is None or wanted[0] not in self._actions or job is None or query.message is None:
             await acknowledge(query, say("pressed_unknown", language))
             return
-        action, _, choice = wanted
-        if not await self._may_press(query.from_user.id, query.message.chat.id, job, action):
+        word, _, choice = wanted
+        action, act = self._actions[word]
+        if not await self._authorization.allows(action, query.from_user.id, query.message.chat.id, job):
             await acknowledge(query, say("pressed_not_yours", language), alert=True)
             return
-        await self._actions[action](Press(query, query.message, job, choice, context))
+        await act(Press(query, query.message, job, choice, context))
 
-    def _once(self, act: Action) -> Action:
+    def _once(self, act: Act) -> Act:
         """Leave a press alone while the same one of the same person is being served: nothing else would notice."""
 
         async def served(press: Press) -> None:
@@ -127,18 +135,6 @@ class Buttons:
                 self._in_hand.discard(pressed)
 
         return served
-
-    async def _may_press(self, person_id: int, chat_id: int, job: Job, action: str) -> bool:
-        if person_id == job.sender.id:
-            return True
-        if job.address.private:
-            return False
-        # Admins keep their chat clean, and whoever asked in a chat's name is one of that chat's admins.
-        in_a_chats_name = job.sender.id < 0
-        if in_a_chats_name and await self._admins.include(job.sender.id, person_id):
-            return True
-        here = in_a_chats_name or action in {keyboards.DELETE, keyboards.CANCEL}
-        return here and await self._admins.include(chat_id, person_id)
 
     async def _again(self, press: Press) -> None:
         await self._make(press, "again", replace(press.job.request.parameters, seed=None))
@@ -250,7 +246,10 @@ class Buttons:
         """
         message, bot = press.message, press.context.bot
         if not press.is_under_picture:
-            await rewrite(bot, message, words or self._words_of(press.job), keyboard, answer(press.address))
+            said, where = words or self._words_of(press.job), answer(press.address)
+            await rewrite(bot, press.query, said, keyboard, thing=keyboards.job_of, where=where)
+            return
+        if not is_shown(press.query, keyboards.job_of):
             return
         try:
             await bot.edit_message_reply_markup(message.chat.id, message.message_id, reply_markup=keyboard)
@@ -267,10 +266,10 @@ class Buttons:
         message = update.effective_message
         job_id = edited_job(message, context.bot.id) if message else None
         job = await asyncio.to_thread(self._jobs.read, job_id) if job_id is not None else None
-        if message is None or job is None or job.address.chat_id != message.chat_id:
+        if message is None or job is None:
             return
         address, sender = address_of(message, context.bot.id), sender_of(message)
-        if not await self._may_press(sender.id, message.chat_id, job, keyboards.EDIT):
+        if not await self._authorization.allows(Action.EDIT_PROMPT, sender.id, message.chat_id, job):
             await context.bot.send_message(text=say("pressed_not_yours", sender.language), **answer(address))
             return
         try:
@@ -322,8 +321,13 @@ async def _send_prompt(press: Press) -> None:
 
 
 async def _delete(press: Press) -> None:
+    message_id = press.job.delivered_message_id
+    if message_id is None and is_shown(press.query, keyboards.job_of):
+        message_id = press.message.message_id
+    if message_id is None:
+        await acknowledge(press.query, say("pressed_not_deleted", press.language))
+        return
     try:
-        message_id = press.job.delivered_message_id or press.message.message_id
         await press.context.bot.delete_message(press.message.chat.id, message_id)
     except BadRequest as error:
         gone = "not found" in error.message.lower()

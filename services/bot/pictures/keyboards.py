@@ -1,5 +1,6 @@
 """The buttons under pictures, answers and waits. Stateless: each carries an action, an id, perhaps a choice. Pure."""
 
+import re
 from collections.abc import Sequence
 from hashlib import sha256
 
@@ -38,7 +39,13 @@ def read(text: str | None) -> tuple[str, int, str] | None:
     """Read a button's data back; None where it isn't ours."""
     action, _, rest = (text or "").partition(" ")
     number, _, choice = rest.partition(" ")
-    return (action, int(number), choice) if number.isdecimal() and len(number) < 19 else None
+    return (action, int(number), choice) if re.fullmatch(r"\d{1,18}", number, re.ASCII) else None
+
+
+def job_of(text: str) -> int | None:
+    """The job that a button's data name."""
+    wanted = read(text)
+    return wanted[1] if wanted else None
 
 
 def code_of(model_id: str) -> str:

@@ -15,8 +15,9 @@ from services.bot.pictures import keyboards
 from services.bot.pictures.captions import idea_of, shorten
 from services.bot.pictures.status import Status, sentence
 from services.bot.telegram.addresses import address_of, answer, sender_of
-from services.bot.telegram.admins import Admins
+from services.bot.telegram.authorization import Authorization
 from services.bot.telegram.callback_queries import acknowledge, rewrite
+from services.bot.telegram.permissions import Action, Subject
 from services.bot.texts.button_rows import in_rows
 from shared.batches import Batch, BatchState
 from shared.jobs import Job, State
@@ -26,7 +27,8 @@ from shared.store.jobs import Jobs
 
 A_PAGE = 8
 MAX_IDEA_SHOWN = 60  # UTF-16 units
-PRESSES = re.compile(r"queue (-?\d{1,19}) (\w{1,20}) (\d{1,4})")  # whose list, what to end, which page to show
+# Whose list, what to end, which page to show.
+PRESSES = re.compile(r"queue (-?\d{1,18}) (\w{1,20}) (\d{1,4})", re.ASCII)
 ALL, REQUEST, BATCH, NOTHING = "all", "r", "b", "nothing"
 
 
@@ -60,14 +62,14 @@ class Queue:
         tickets: Tickets,
         status: Status,
         delivery: BatchDelivery,
-        admins: Admins,
+        authorization: Authorization,
     ) -> None:
         self._jobs = jobs
         self._batches = batches
         self._tickets = tickets
         self._status = status
         self._delivery = delivery
-        self._admins = admins
+        self._authorization = authorization
 
     async def queue(self, update: Update, context: ContextTypes.DEFAULT_TYPE) -> None:
         """Answer ``/queue``: list what one waits for here."""
@@ -101,11 +103,14 @@ class Queue:
         if query is None or wanted is None or query.message is None:
             return
         language = query.from_user.language_code or "en"
-        user_id, name = int(wanted[1]), wanted[2]
-        if not await self._may_press(query.from_user.id, user_id, query.message.chat.id):
+        person_id, chat_id, user_id, name = query.from_user.id, query.message.chat.id, int(wanted[1]), wanted[2]
+        mine = await self._mine(user_id, chat_id, context)
+        # A forged list of a chat that waits for nothing here is nobody's; Telegram is not asked for its admins.
+        may = bool(mine) or user_id in {person_id, chat_id}
+        list_of = Subject(context.bot.id, chat_id, user_id)
+        if not may or not await self._authorization.allows(Action.USE_QUEUE, person_id, chat_id, list_of):
             await acknowledge(query, say("pressed_not_yours", language), alert=True)
             return
-        mine = await self._mine(user_id, query.message.chat.id, context)
         said = None
         if name != NOTHING:
             doomed = [one for one in mine if name in {ALL, one.name}]
@@ -113,11 +118,7 @@ class Queue:
             mine = [one for one in mine if one not in doomed]
         await acknowledge(query, said and say(said, language))
         text, markup = await asyncio.to_thread(self._page, mine, user_id, int(wanted[3]), language)
-        await rewrite(context.bot, query.message, text, markup)
-
-    async def _may_press(self, person_id: int, user_id: int, chat_id: int) -> bool:
-        # What was asked for in a chat's name is its admins'.
-        return person_id == user_id or (user_id == chat_id and await self._admins.include(chat_id, person_id))
+        await rewrite(context.bot, query, text, markup, thing=_list_of)
 
     def end(self, request: Sequence[Job]) -> bool:
         """Cancel what has not ended of a request; whether there was something. Blocks."""
@@ -178,6 +179,11 @@ class Queue:
         is_in_line = job.state in {State.QUEUED, State.HELD} and job.claims == 0
         shown = self._status.describe_waiting(job) if is_in_line else str(job.stage)
         return say("queue_line", language, number=number, idea=idea) + f"\n{sentence(shown, language)}"
+
+
+def _list_of(data: str) -> tuple[str, ...]:
+    """Whose list a button's data belong to."""
+    return tuple(data.split(" ")[:2])
 
 
 def _buttons(

@@ -14,8 +14,9 @@ from services.bot.settings import menu
 from services.bot.settings.exact_values import PRESETS, OutOfRange, Unreadable, limits, read_number
 from services.bot.settings.preferences import Choices
 from services.bot.telegram.addresses import address_of, answer, sender_of
-from services.bot.telegram.admins import Admins
+from services.bot.telegram.authorization import Authorization
 from services.bot.telegram.callback_queries import acknowledge, edit, rewrite
+from services.bot.telegram.permissions import Action
 from services.bot.texts.number_format import number
 from shared.chat_models import ChatModel
 from shared.preferences import Preferences
@@ -28,11 +29,11 @@ _QUESTION = re.compile(r"https?://t\.me/\w+\?start=settings-([a-z_]+)-(\d{1,18})
 class Settings:
     """Shows what was chosen, and takes new choices."""
 
-    def __init__(self, people: People, choices: Choices, pages: menu.Menu, admins: Admins) -> None:
+    def __init__(self, people: People, choices: Choices, pages: menu.Menu, authorization: Authorization) -> None:
         self._people = people
         self._choices = choices
         self._pages = pages
-        self._admins = admins
+        self._authorization = authorization
 
     async def command(self, update: Update, context: ContextTypes.DEFAULT_TYPE) -> None:
         """Answer ``/settings`` with the first page."""
@@ -40,7 +41,7 @@ class Settings:
         if message is None:
             return
         address, sender = address_of(message, context.bot.id), sender_of(message)
-        if not await self._admins.include(message.chat_id, sender.id):
+        if not await self._may_change(sender.id, message.chat_id):
             await context.bot.send_message(text=say("settings_not_admin", sender.language), **answer(address))
             return
         await self._open(menu.HOME, message, context.bot)
@@ -59,7 +60,7 @@ class Settings:
         if query is None or not isinstance(query.message, Message):
             return
         message, language = query.message, query.from_user.language_code or "en"
-        if not await self._admins.include(message.chat_id, query.from_user.id):
+        if not await self._may_change(query.from_user.id, message.chat_id):
             await acknowledge(query, say("settings_not_admin", language), alert=True)
             return
         page, choice = menu.read(query.data)
@@ -75,7 +76,7 @@ class Settings:
         await acknowledge(query, say("settings_reset_done", language) if done else None)
         private = message.chat.type == ChatType.PRIVATE
         text, buttons = self._pages.page(menu.HOME if done else page, choice, chosen, language, private=private)
-        await rewrite(context.bot, message, text, buttons)
+        await rewrite(context.bot, query, text, buttons)
 
     async def reply(self, update: Update, context: ContextTypes.DEFAULT_TYPE) -> None:
         """Take an exact value, the answer to our question."""
@@ -85,7 +86,7 @@ class Settings:
             return
         name, settings_id = asked
         address, sender = address_of(message, context.bot.id), sender_of(message)
-        if not await self._admins.include(message.chat_id, sender.id):
+        if not await self._may_change(sender.id, message.chat_id):
             await context.bot.send_message(text=say("settings_not_admin", sender.language), **answer(address))
             return
         label = say(menu.LABELS[name], sender.language)
@@ -104,6 +105,9 @@ class Settings:
         await context.bot.send_message(text=text, **answer(address))
         text, buttons = self._pages.page(name, "", chosen, sender.language, private=address.private)
         await edit(context.bot, message.chat_id, settings_id, text, buttons)
+
+    async def _may_change(self, person_id: int, chat_id: int) -> bool:
+        return await self._authorization.allows_for_chat(Action.CHANGE_SETTINGS, person_id, chat_id)
 
     async def _open(self, page: str, message: Message, bot: Bot) -> None:
         """Send the one message with the settings."""

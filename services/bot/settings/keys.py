@@ -19,7 +19,9 @@ from telegram.helpers import create_deep_linked_url
 from services.bot.intake.key_redaction import QUESTIONS, question_about
 from services.bot.locales import say
 from services.bot.telegram.addresses import address_of, answer, sender_of
+from services.bot.telegram.authorization import Authorization
 from services.bot.telegram.callback_queries import acknowledge, rewrite
+from services.bot.telegram.permissions import Action
 from services.bot.texts.button_rows import in_rows
 from shared.secrets import GOOGLE, HUGGINGFACE, SERVICES, SealedKey, read_sealed
 from shared.store.keys import ACCEPTED, UNCHECKED, Key, Keys
@@ -34,8 +36,9 @@ PRESSES = r"^key:(add|remove):(google|huggingface)$"
 class OwnKeys:
     """Does what people want with their keys. It moves sealed ones alone."""
 
-    def __init__(self, keys: Keys, bot_id: int) -> None:
+    def __init__(self, keys: Keys, bot_id: int, authorization: Authorization) -> None:
         self._keys = keys
+        self._authorization = authorization
         self._bot_id = bot_id
 
     async def command(self, update: Update, context: ContextTypes.DEFAULT_TYPE) -> None:
@@ -57,14 +60,15 @@ class OwnKeys:
     async def press(self, update: Update, context: ContextTypes.DEFAULT_TYPE) -> None:
         """Ask for a key, or remove one."""
         query = update.callback_query
-        if query is None:
+        message = query.message if query is not None else None
+        if query is None or message is None:
+            return
+        language = query.from_user.language_code or "en"
+        if not await self._authorization.allows_for_person(Action.MANAGE_KEYS, query.from_user.id, message.chat.id):
+            await acknowledge(query, say("pressed_not_yours", language), alert=True)
             return
         await acknowledge(query)
-        message = query.message
-        if message is None or message.chat.type != ChatType.PRIVATE:
-            return
         _, action, service = (query.data or "").split(":")
-        language = query.from_user.language_code or "en"
         if action == "add":
             await context.bot.send_message(
                 message.chat.id, say(QUESTIONS[service], language), reply_markup=ForceReply(selective=True)
@@ -72,7 +76,7 @@ class OwnKeys:
             return
         await asyncio.to_thread(self._keys.remove, query.from_user.id, service)
         text, buttons = await self._standing(query.from_user.id, language)
-        await rewrite(context.bot, message, text, buttons)
+        await rewrite(context.bot, query, text, buttons)
 
     async def receive(self, update: Update, context: ContextTypes.DEFAULT_TYPE) -> None:
         """Take a message with a sealed key in it: an answer to our question, or a key that got among other words."""

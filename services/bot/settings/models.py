@@ -9,19 +9,20 @@ from services.bot.locales import say
 from services.bot.settings.models_menu import IMAGE, ModelsMenu, read
 from services.bot.settings.preferences import Choices
 from services.bot.telegram.addresses import address_of, answer, sender_of
-from services.bot.telegram.admins import Admins
+from services.bot.telegram.authorization import Authorization
 from services.bot.telegram.callback_queries import acknowledge, rewrite
+from services.bot.telegram.permissions import Action
 from shared.store.people import People
 
 
 class ModelsCommand:
     """Shows the models, and takes choices."""
 
-    def __init__(self, people: People, choices: Choices, pages: ModelsMenu, admins: Admins) -> None:
+    def __init__(self, people: People, choices: Choices, pages: ModelsMenu, authorization: Authorization) -> None:
         self._people = people
         self._choices = choices
         self._pages = pages
-        self._admins = admins
+        self._authorization = authorization
 
     async def command(self, update: Update, context: ContextTypes.DEFAULT_TYPE) -> None:
         """Answer ``/models`` with the page that holds the usual image model."""
@@ -41,7 +42,8 @@ class ModelsCommand:
         message, language = query.message, query.from_user.language_code or "en"
         listed, choice = read(query.data)
         change = self._pages.change(listed, choice)
-        if change and not await self._admins.include(message.chat_id, query.from_user.id):
+        action = Action.CHOOSE_MODEL if change else Action.BROWSE
+        if not await self._authorization.allows_for_chat(action, query.from_user.id, message.chat_id):
             await acknowledge(query, say("settings_not_admin", language), alert=True)
             return
         if change:
@@ -50,4 +52,4 @@ class ModelsCommand:
             chosen = await asyncio.to_thread(self._people.preferences, message.chat_id)
         await acknowledge(query, say("models_chosen", language) if change else None)
         text, buttons = self._pages.page(listed, choice, chosen, language)
-        await rewrite(context.bot, message, text, buttons)
+        await rewrite(context.bot, query, text, buttons)
