@@ -9,7 +9,6 @@ from shared.errands import Conversation, Errand, Kind
 from shared.jobs import Address, State
 from shared.store import tables
 from shared.store.database import Database
-from shared.store.errands import storable
 from shared.store.line import insert_new
 from shared.store.rows import read_errand
 
@@ -107,7 +106,7 @@ class Conversations:
                     conversations.begins_after == conversation.begins_after,
                     conversations.summarised_until == conversation.summarised_until,
                 )
-                .values(summary=storable(summary), summarised_until=until)
+                .values(summary=summary, summarised_until=until)
             )
             return kept.rowcount == 1
 

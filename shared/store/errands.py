@@ -127,7 +127,7 @@ class Errands:
 
     def say_more(self, errand: Errand, answer: str) -> bool:
         """Write down the answer as far as it has come; returns whether the person asked to stop."""
-        return bool(self._carry_on(errand, answer=storable(answer)).stop_asked)
+        return bool(self._carry_on(errand, answer=answer).stop_asked)
 
     def wait(self, errand: Errand, *, seconds: float, reason: str, failures: int) -> None:
         """Put the errand aside until so many seconds have passed; the worker's slot is free meanwhile."""
@@ -156,7 +156,7 @@ class Errands:
             errand,
             State.FINISHED,
             reason=None,
-            answer=None if answer is None else storable(answer),
+            answer=answer,
             result=result,
             chat_model=chat_model,
             tokens_in=tokens_in,
@@ -225,8 +225,3 @@ class Errands:
                 .values(shown=shown)
             )
             return kept.rowcount == 1
-
-
-def storable(text: str) -> str:
-    """Leave out of a text what no database takes: null characters and halves of surrogate pairs."""
-    return text.replace("\0", "").encode("utf-8", "replace").decode("utf-8")

@@ -49,16 +49,12 @@ def _written(connection: Connection, job_id: int, now: datetime) -> bool | None:
 
 
 def _fitting(attempt: Attempt) -> dict[str, Any]:
-    """The attempt's row. Services wrote parts of it: of any length, and with characters that no database takes."""
+    """The attempt's row. Services wrote parts of it, which may be of any length."""
     columns = tables.attempts.c
     return {
-        name: _storable(value)[: getattr(columns[name].type, "length", None)] if isinstance(value, str) else value
+        name: value[: getattr(columns[name].type, "length", None)] if isinstance(value, str) else value
         for name, value in asdict(attempt).items()
     }
-
-
-def _storable(text: str) -> str:
-    return text.replace("\0", "").encode("utf-8", "replace").decode("utf-8")
 
 
 def _prompt_columns(prompt: Prompt | None) -> dict[str, Any]:

@@ -24,9 +24,9 @@ from sqlalchemy.sql.dml import ReturningUpdate
 
 from shared.errors import WorkerLost
 from shared.jobs import State
-from shared.store import tables
 from shared.store.database import Database
 from shared.store.line import state_is
+from shared.store.types import Instant
 
 MAX_LOSSES = 3  # what took so many workers along is given up, with an explanation
 AT_ONCE = 200  # rows brought back in one sweep's statement
@@ -75,8 +75,8 @@ def claimed(table: Table) -> dict[str, Any]:
         "lease_until": bindparam("lease"),
         "claims": table.c.claims + 1,
         "not_before": None,
-        "started_at": func.coalesce(table.c.started_at, bindparam("at", type_=tables.Instant)),
-        "deadline": func.coalesce(table.c.deadline, bindparam("end", type_=tables.Instant)),
+        "started_at": func.coalesce(table.c.started_at, bindparam("at", type_=Instant)),
+        "deadline": func.coalesce(table.c.deadline, bindparam("end", type_=Instant)),
     }
 
 

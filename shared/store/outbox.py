@@ -8,6 +8,7 @@ from shared.jobs import ENDED, Job
 from shared.store import tables
 from shared.store.deliveries import Deliveries, claim_of, due_for
 from shared.store.rows import read_job
+from shared.store.types import Instant
 
 _jobs, _sibling = tables.jobs.c, tables.jobs.alias()
 _siblings_under_way = exists().where(
@@ -32,7 +33,7 @@ class Outbox(Deliveries):
         tables.jobs,
         due,
         sending_before=_jobs.sending_since,
-        sending_since=bindparam("at", type_=tables.Instant),
+        sending_since=bindparam("at", type_=Instant),
     )
 
     def claim(self, bot_id: int, *, most: int) -> list[Job]:

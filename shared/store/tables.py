@@ -1,27 +1,10 @@
 """The tables, as SQLAlchemy sees them. Alembic makes them; a test keeps the two from drifting apart."""
 
-from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import (
-    JSON,
-    BigInteger,
-    Boolean,
-    Column,
-    DateTime,
-    Dialect,
-    Double,
-    Index,
-    Integer,
-    MetaData,
-    String,
-    Table,
-    Text,
-    UniqueConstraint,
-    text,
-)
-from sqlalchemy.dialects.postgresql import JSONB
-from sqlalchemy.types import TypeDecorator
+from sqlalchemy import BigInteger, Boolean, Column, Double, Index, Integer, MetaData, Table, UniqueConstraint, text
+
+from shared.store.types import Instant, Json, String, Text
 
 metadata = MetaData(
     naming_convention={
@@ -32,27 +15,7 @@ metadata = MetaData(
 )
 
 
-class Instant(TypeDecorator[datetime]):
-    """A moment in UTC, with its time zone on both databases (SQLite keeps none by itself)."""
-
-    impl = DateTime(timezone=True)
-    cache_ok = True
-
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        """Hand the database UTC."""
-        if value is None or dialect.name != "sqlite":
-            return value
-        return value.astimezone(UTC).replace(tzinfo=None)
-
-    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
-        """Give back UTC."""
-        if value is None:
-            return None
-        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
-
-
 Id = BigInteger().with_variant(Integer, "sqlite")  # SQLite counts up by itself only in an INTEGER
-Json: JSON = JSON(none_as_null=True).with_variant(JSONB(none_as_null=True), "postgresql")
 
 
 def _when(condition: str) -> dict[str, Any]:
@@ -77,7 +40,7 @@ updates = Table(
     metadata,
     Column("bot_id", BigInteger, primary_key=True, autoincrement=False),
     Column("update_id", BigInteger, primary_key=True, autoincrement=False),
-    # Text, not JSON: Postgres' JSON refuses a null character, and a person may send one.
+    # Text, not JSON: what the library can't read is kept letter for letter.
     Column("body", Text, nullable=False, comment="The update as Telegram sent it"),
     Column("readable", Boolean, nullable=False, comment="False: our library can't parse it"),
     Column("tries", Integer, nullable=False, server_default="0"),
