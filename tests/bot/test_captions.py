@@ -124,7 +124,7 @@ class TestAPictureThatCameWithTheIdea:
     def test_was_described_to_the_painter(self) -> None:
         said = as_shown(caption(finished(request=self.SENT)))
 
-        assert "model can't start from a picture, so it painted what Gemini saw in yours." in said
+        assert "model did not start from your picture itself; it painted what Gemini saw in it." in said
 
     def test_was_painted_over_by_a_model_that_can(self) -> None:
         said = as_shown(caption(finished(request=self.SENT, recipe=replace(FOX_RECIPE, over_picture=True))))

@@ -3,14 +3,18 @@
 from io import BytesIO
 
 import PIL.Image
+import pillow_heif
 import pytest
 
 MB = 1024 * 1024
 
 
-def a_photo(colour="orange", size=(640, 480)):
+pillow_heif.register_heif_opener()
+
+
+def a_photo(colour="orange", size=(640, 480), form="JPEG"):
     content = BytesIO()
-    PIL.Image.new("RGB", size, colour).save(content, "JPEG")
+    PIL.Image.new("RGB", size, colour).save(content, form)
     return content.getvalue()
 
 
@@ -41,10 +45,13 @@ class TestAPhotoSentWithTheCommand:
         assert row.prompt.startswith("an orange picture, in the snow, ")
         assert installation.picture(row.picture_key) == sandbox.file(sandbox.messages(ada)[-2]["photo"])
         assert photo["caption"].startswith("in the snow\n")
-        assert "it painted what Gemini saw in yours" in photo["caption"]
+        assert "it painted what Gemini saw in it" in photo["caption"]
 
-    def test_may_be_a_picture_that_is_sent_as_a_file(self, installation, sandbox, ada):
-        row, _ = painted(installation, sandbox, ada, "/imagine at night", document=a_photo("blue"), file_name="sky.jpg")
+    @pytest.mark.parametrize(("file_name", "form"), [("sky.jpg", "JPEG"), ("IMG_1.HEIC", "HEIF"), ("sky.webp", "WEBP")])
+    def test_may_be_a_picture_that_is_sent_as_a_file(self, installation, sandbox, ada, file_name, form):
+        sky = a_photo("blue", form=form)
+
+        row, _ = painted(installation, sandbox, ada, "/imagine at night", document=sky, file_name=file_name)
 
         assert row.prompt.startswith("a blue picture, at night, ")
 
@@ -102,8 +109,13 @@ class TestAReplyToAPhoto:
 
 
 class TestAModelThatStartsFromPictures:
-    def test_paints_over_the_photo(self, installation, sandbox, ada):
-        row, photo = painted(installation, sandbox, ada, "/imagine at night --model flux.2", photo=a_photo("red"))
+    @pytest.mark.parametrize(
+        "sent",
+        [{"photo": a_photo("red")}, {"document": a_photo("red", form="HEIF"), "file_name": "IMG_1.HEIC"}],
+        ids=["JPEG", "HEIC"],
+    )
+    def test_paints_over_the_photo(self, installation, sandbox, ada, sent):
+        row, photo = painted(installation, sandbox, ada, "/imagine at night --model flux.2", **sent)
 
         assert (row.provider, row.recipe["over_picture"]) == ("fal-ai", True)
         assert is_reddish(installation.picture(row.image_key))

@@ -6,11 +6,12 @@ from pathlib import Path
 import PIL.Image
 import pytest
 
-from services.worker.images.inputs import SEEN_SIDE, for_gemini, read_picture, to_start_from
+from services.worker.images.inputs import SEEN_SIDE, for_gemini, proportions, read_picture, to_start_from
 from shared.errors import PictureGone, PictureUnreadable
 from shared.images import Images
 from shared.jobs import Picture
 
+HEIC_HEADER = b"\x00\x00\x00\x24ftypheic\x00\x00\x00\x00mif1MiHEmiafMiHBheic"
 ORIENTATION = 0x0112  # Exif's tag; 6 says that the camera was held upright
 
 
@@ -31,9 +32,9 @@ def a_file(form: str, size=(64, 48), mode="RGB", fill="orange", **options) -> by
 
 
 class TestWhatGeminiIsShown:
-    @pytest.mark.parametrize("form", ["JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF"])
+    @pytest.mark.parametrize("form", ["JPEG", "PNG", "WEBP", "HEIF", "GIF", "BMP", "TIFF"])
     def test_is_a_jpeg_whatever_was_sent(self, form: str) -> None:
-        shown = for_gemini(a_file(form), "image/whatever")
+        shown = for_gemini(a_file(form))
 
         assert shown.media_type == "image/jpeg"
         assert (opened(shown.data).format, opened(shown.data).size) == ("JPEG", (64, 48))
@@ -41,7 +42,7 @@ class TestWhatGeminiIsShown:
 
     @pytest.mark.parametrize(("sent", "shown"), [((4000, 3000), (1536, 1152)), ((1000, 4000), (384, 1536))])
     def test_is_no_larger_than_gemini_looks(self, sent: tuple[int, int], shown: tuple[int, int]) -> None:
-        picture = opened(for_gemini(a_file("JPEG", sent), "image/jpeg").data)
+        picture = opened(for_gemini(a_file("JPEG", sent)).data)
 
         assert picture.size == shown
         assert max(shown) == SEEN_SIDE
@@ -50,41 +51,50 @@ class TestWhatGeminiIsShown:
         exif = PIL.Image.Exif()
         exif[ORIENTATION] = 6
 
-        assert opened(for_gemini(a_file("JPEG", exif=exif), "image/jpeg").data).size == (48, 64)
+        assert opened(for_gemini(a_file("JPEG", exif=exif)).data).size == (48, 64)
 
     def test_does_not_tell_where_it_was_taken(self) -> None:
         exif = PIL.Image.Exif()
         exif.get_ifd(0x8825)[1] = "N"
 
-        assert not opened(for_gemini(a_file("JPEG", exif=exif), "image/jpeg").data).getexif()
+        assert not opened(for_gemini(a_file("JPEG", exif=exif)).data).getexif()
 
     def test_stands_on_white_where_it_was_transparent(self) -> None:
-        shown = for_gemini(a_file("PNG", mode="RGBA", fill=(0, 0, 0, 0)), "image/png")
+        shown = for_gemini(a_file("PNG", mode="RGBA", fill=(0, 0, 0, 0)))
 
         assert is_about(opened(shown.data), 255, 255, 255)
 
-    def test_of_a_telephone_that_we_can_not_open_goes_as_it_is(self) -> None:
-        shown = for_gemini(b"ftypheic", "image/heic")
-
-        assert (shown.media_type, shown.data) == ("image/heic", b"ftypheic")
-
     @pytest.mark.parametrize(
         "data",
-        [b"", b"no picture", a_file("JPEG", (640, 480))[:300], a_file("PNG", (9000, 9000), "1", 0)],
-        ids=["nothing", "words", "cut short", "too many pixels"],
+        [
+            b"",
+            b"no picture",
+            a_file("JPEG", (640, 480))[:300],
+            HEIC_HEADER + bytes(400),
+            a_file("HEIF", (640, 480))[:-100],
+            a_file("PNG", (9000, 9000), "1", 0),
+        ],
+        ids=["nothing", "words", "cut short", "a bare header of HEIC", "HEIC cut short", "too many pixels"],
     )
     def test_has_to_be_a_picture(self, data: bytes) -> None:
         with pytest.raises(PictureUnreadable):
-            for_gemini(data, "image/png")
+            for_gemini(data)
 
 
 class TestWhatAPainterStartsFrom:
     def test_fits_into_the_size_and_keeps_its_proportions(self) -> None:
         assert opened(to_start_from(a_file("PNG", (1000, 500)), 256, 256)).size == (256, 128)
 
-    def test_can_not_be_what_gemini_alone_opens(self) -> None:
-        with pytest.raises(PictureUnreadable):
-            to_start_from(b"ftypheic", 256, 256)
+    @pytest.mark.parametrize("form", ["JPEG", "PNG", "WEBP", "HEIF"])
+    def test_is_a_jpeg_whatever_was_sent(self, form: str) -> None:
+        assert is_about(opened(to_start_from(a_file(form), 256, 256)), 255, 165, 0)
+
+    def test_of_a_telephone_that_was_held_upright_is_upright(self) -> None:
+        exif = PIL.Image.Exif()
+        exif[ORIENTATION] = 6
+        sent = a_file("HEIF", (64, 48), exif=exif.tobytes())
+
+        assert proportions(sent) == opened(to_start_from(sent, 256, 256)).size == (48, 64)
 
 
 class TestTheStore:

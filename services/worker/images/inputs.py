@@ -5,6 +5,7 @@ import struct
 
 import PIL.ExifTags
 import PIL.Image
+import pillow_heif
 from obstore.exceptions import NotFoundError
 from PIL import ImageOps
 
@@ -17,11 +18,11 @@ MAX_PIXELS = 80_000_000  # decoding so many takes 240 MB for a moment; beyond it
 SEEN_SIDE = 1536  # pixels: Gemini looks at tiles of 768, and two by two show all that a prompt can hold
 FIRST_ON_ITS_SIDE = 5  # of Exif's orientations, 1 to 8
 QUALITY = 90  # of 100, of JPEG
-# Apple's telephones send these as files. Pillow can't open them, Gemini can.
-FOR_GEMINI_ALONE = ("image/heic", "image/heif")
-MAX_UNOPENED_BYTES = 14_000_000  # Gemini takes 20 MB a request, and base64 makes four bytes of three
 
-_BROKEN = (OSError, SyntaxError, ValueError, EOFError, struct.error, PIL.Image.DecompressionBombError)
+# libheif's errors of no other kind are RuntimeErrors.
+_BROKEN = (OSError, SyntaxError, ValueError, EOFError, RuntimeError, struct.error, PIL.Image.DecompressionBombError)
+
+pillow_heif.register_heif_opener()  # HEIC is what Apple's telephones save, and send as files.
 
 
 def read_picture(images: Images, picture: Picture) -> bytes:
@@ -37,14 +38,12 @@ def read_picture(images: Images, picture: Picture) -> bytes:
         raise PictureGone(picture.key) from error
 
 
-def for_gemini(data: bytes, media_type: str) -> File:
+def for_gemini(data: bytes) -> File:
     """What Gemini is shown.
 
     Raises:
         PictureUnreadable: It is no picture that we can open, or more than we open.
     """
-    if media_type in FOR_GEMINI_ALONE and len(data) <= MAX_UNOPENED_BYTES:
-        return File(media_type, data)
     return File("image/jpeg", _jpeg(_opened(data, SEEN_SIDE, SEEN_SIDE)))
 
 
@@ -66,7 +65,7 @@ def to_start_from(data: bytes, width: int | None, height: int | None) -> bytes:
     """A JPEG of at most so many pixels, in its own proportions, without where and when it was taken.
 
     Raises:
-        PictureUnreadable: As ``for_gemini``; also for files that Gemini alone can open.
+        PictureUnreadable: As ``for_gemini``.
     """
     return _jpeg(_opened(data, width or SEEN_SIDE, height or SEEN_SIDE))
 

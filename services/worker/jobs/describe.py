@@ -30,7 +30,7 @@ class Describing:
             LostTurn: The errand belongs to another worker by now.
         """
         picture = Picture(**errand.question["picture"])
-        shown = for_gemini(read_picture(self._images, picture), picture.media_type)
+        shown = for_gemini(read_picture(self._images, picture))
         with self._companions.to(errand.sender.id) as companion:
             try:
                 answer = companion.answer(

@@ -8,7 +8,7 @@ from services.worker.gemini.files import File
 from services.worker.gemini.finishing import own_words
 from services.worker.gemini.prompts import PromptWriter
 from services.worker.gemini.questions import Wish
-from services.worker.images.inputs import FOR_GEMINI_ALONE, for_gemini, read_picture
+from services.worker.images.inputs import for_gemini, read_picture
 from services.worker.images.metadata import read_recipe
 from services.worker.painters.dispatcher import Order, Studio
 from shared.catalogue import Catalogue
@@ -148,7 +148,7 @@ class Pipeline:
     def _shown_to_gemini(self, job: Job) -> File | None:
         """The picture that came with the idea."""
         picture = job.request.picture
-        return for_gemini(read_picture(self._images, picture), picture.media_type) if picture else None
+        return for_gemini(read_picture(self._images, picture)) if picture else None
 
     def _talk_before(self, job: Job) -> str:
         """What was said in the same chat and topic shortly before the idea; nothing of it is changed."""
@@ -175,7 +175,7 @@ class Pipeline:
         if not self._catalogue.wished(job.request.parameters.model).starting:
             return None
         picture = job.request.picture or self._changed_by(job)
-        if picture is None or picture.media_type in FOR_GEMINI_ALONE:
+        if picture is None:
             return None
         try:
             return read_picture(self._images, picture)
