@@ -10,13 +10,14 @@ ImagineError
 ├─ ElsewhereError   another provider or model can: tried at once, the user reads which one painted
 │    ModelNotServed · NoCredit · ModelGated · RequestRefused
 └─ PermanentError   only the owner or we can: not retried, logged as an error, the user gets an apology
-     BadCredentials · QuotaExhausted · UnexpectedAnswer · NoPainterLeft · OutOfTime · WorkerLost
+     BadCredentials · QuotaExhausted · UnexpectedAnswer · NoPainterLeft · OutOfTime · WorkerLost · FileOutOfReach
 
 Each carries a ``reason``: the key of the sentence that a person reads. The message in ``str(error)`` is
 for the log alone: it holds no words of the user, no key and no token.
 """
 
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 
@@ -26,25 +27,23 @@ class ImagineError(Exception):
     Attributes:
         status: HTTP status of the answer that it was read from; None where none came.
         request_id: The service's own id for that call.
+        values: What goes into the gaps of the sentence; may quote the user, so it is not for the log.
     """
 
     reason: str = "unexpected"
     status: int | None = None
     request_id: str | None = None
+    values: Mapping[str, object] = MappingProxyType({})
 
 
 class UserError(ImagineError):
-    """The user can mend it.
-
-    Attributes:
-        values: What goes into the gaps of the sentence; may quote the user, so it is not for the log.
-    """
+    """The user can mend it."""
 
     reason = "unexpected"
 
     def __init__(self, message: str = "", *, values: Mapping[str, object] | None = None) -> None:
         super().__init__(message)
-        self.values: Mapping[str, object] = values or {}
+        self.values = values or {}
 
 
 class EmptyIdea(UserError):
@@ -327,3 +326,9 @@ class WorkerLost(PermanentError):
     """The job was taken along by dying workers too often."""
 
     reason = "worker_lost"
+
+
+class FileOutOfReach(PermanentError):
+    """Telegram has a file, and the bot can't read it where it is said to be; the owner's log says what to do."""
+
+    reason = "file_out_of_reach"

@@ -181,6 +181,7 @@ class BotSettings(Settings):
         description="lets the bot speak in Telegram; ask @BotFather in Telegram for one with /newbot",
     )
     telegram_api_url: Url = Field("https://api.telegram.org", validation_alias="TELEGRAM_API_URL")
+    bot_api_files: Path | None = Field(None, validation_alias="G2D_BOT_API_FILES")
     owners_setting: str | None = Field(None, validation_alias="G2D_OWNERS")
 
     @field_validator("owners_setting")

@@ -44,6 +44,7 @@ from services.bot.settings.models_menu import ModelsMenu
 from services.bot.settings.preferences import Choices
 from services.bot.telegram.admins import Admins
 from services.bot.telegram.authorization import Authorization
+from services.bot.telegram.files import Files
 from services.bot.telegram.flood_limit import CALLS_AT_ONCE, FloodLimit
 from services.bot.telegram.transport import Transport
 from services.health import Heartbeat
@@ -100,6 +101,7 @@ class Bot:
         authorization = Authorization(Admins(bot), moves, self._bot_id)
         self._offers = Offers(catalogue, chat_models, Models(database))
         images, tickets = Images(settings.image_store_url), Tickets(celery)
+        files = Files(bot, images, settings.bot_api_files)
 
         jobs, waits = Jobs(database, settings.shares), Waits(database, settings.shares)
         self._outbox = Outbox(database)
@@ -117,7 +119,7 @@ class Bot:
         self._answers = Answers(bot, self._bot_id, self._errand_outbox, errands, self._growing)
 
         self._own_keys = OwnKeys(Keys(database), self._bot_id, authorization)
-        imagine = Imagine(jobs, tickets, self._status, catalogue, styles, choices=choices, images=images)
+        imagine = Imagine(jobs, tickets, self._status, catalogue, styles, choices=choices, files=files)
         queue = Queue(jobs, self._batches, tickets, self._status, self._batch_delivery, authorization)
         handlers = Handlers(
             own_keys=self._own_keys,
@@ -134,20 +136,21 @@ class Bot:
                 choices,
                 authorization,
                 waits,
+                files,
                 most=settings.batch_pictures,
             ),
             chat=Chat(
                 errands,
                 Conversations(database),
                 choices,
-                images,
+                files,
                 tickets,
                 self._growing,
                 self._updates,
                 Albums(database),
             ),
             answer_buttons=AnswerButtons(errands, choices, imagine, authorization),
-            describe=Describe(errands, jobs, choices, images, tickets, self._growing, imagine, authorization),
+            describe=Describe(errands, jobs, choices, files, tickets, self._growing, imagine, authorization),
             imagine=imagine,
             queue=queue,
             buttons=Buttons(jobs, images, catalogue, imagine, queue, authorization),

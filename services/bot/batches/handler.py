@@ -17,15 +17,15 @@ from services.bot.settings.preferences import Choices
 from services.bot.telegram.addresses import address_of, answer, sender_of
 from services.bot.telegram.authorization import Authorization
 from services.bot.telegram.callback_queries import acknowledge
+from services.bot.telegram.files import Files
 from services.bot.telegram.permissions import Action
 from shared.batches import MAX_FILE_BYTES, Batch, BatchReading, Counts, Way, read_batch
 from shared.catalogue import Catalogue
-from shared.errors import BadBatch, UserError
+from shared.errors import BadBatch, FileOutOfReach, UserError
 from shared.store.batches import Batches
 from shared.store.waits import Waits
 from shared.styles import Styles
 
-DOWNLOAD_S = 60.0
 COMMAND = re.compile(r"^/batch(?:@\w+)?(?=\s|$)", re.IGNORECASE)
 SHOWN_ASKED = "asked"
 ACTIONS = {CANCEL: Action.CANCEL_BATCH} | dict.fromkeys(
@@ -46,6 +46,7 @@ class BatchCommand:
         choices: Choices,
         authorization: Authorization,
         waits: Waits,
+        files: Files,
         *,
         most: int,
     ) -> None:
@@ -58,6 +59,7 @@ class BatchCommand:
         self._choices = choices
         self._authorization = authorization
         self._waits = waits
+        self._files = files
         self._most = most
 
     async def command(self, update: Update, context: ContextTypes.DEFAULT_TYPE) -> None:
@@ -71,7 +73,7 @@ class BatchCommand:
         file = message.document or (replied.document if replied is not None else None)
         try:
             reading = await self._read(words, file)
-        except UserError as error:
+        except (UserError, FileOutOfReach) as error:
             await context.bot.send_message(text=say(error.reason, sender.language, **error.values), **answer(address))
             return
         if not reading.requests:
@@ -98,7 +100,7 @@ class BatchCommand:
         """Read what was typed, or the file with what was typed as its shared parameters.
 
         Raises:
-            UserError: It can't be read.
+            UserError, FileOutOfReach: It can't be read.
         """
         if file is None:
             if not words:
@@ -106,20 +108,10 @@ class BatchCommand:
             return await asyncio.to_thread(read_batch, words, None, self._catalogue, self._styles, most=self._most)
         if (file.file_size or 0) > MAX_FILE_BYTES:
             raise BadBatch("batch_file_too_large", most=MAX_FILE_BYTES // 1024 // 1024)
-        content = await self._download(file)
+        content = await self._files.read(file.file_id)
         return await asyncio.to_thread(
             read_batch, content, file.file_name, self._catalogue, self._styles, shared=words, most=self._most
         )
-
-    @staticmethod
-    async def _download(file: Document) -> bytes:
-        try:
-            there = await file.get_file()
-            return bytes(await there.download_as_bytearray(read_timeout=DOWNLOAD_S))
-        except BadRequest as error:
-            if "too big" in error.message.lower():
-                raise BadBatch("batch_file_too_large", most=MAX_FILE_BYTES // 1024 // 1024) from error
-            raise
 
     async def press(self, update: Update, context: ContextTypes.DEFAULT_TYPE) -> None:
         """Do what a batch's button says, for whom it is meant."""

@@ -17,11 +17,10 @@ from services.bot.settings.preferences import Choices
 from services.bot.telegram.addresses import address_of, address_of_press, answer, sender_of
 from services.bot.telegram.authorization import Authorization
 from services.bot.telegram.callback_queries import acknowledge
-from services.bot.telegram.files import fetch, picture_in
+from services.bot.telegram.files import Files, picture_in
 from services.bot.telegram.permissions import Action
 from shared.errands import Errand, Kind, PromptFor
-from shared.errors import UserError
-from shared.images import Images
+from shared.errors import FileOutOfReach, UserError
 from shared.jobs import Address, Job, Parameters, Picture, Request, Sender, State
 from shared.queue import Tickets
 from shared.store.errands import Errands
@@ -39,7 +38,7 @@ class Describe:
         errands: Errands,
         jobs: Jobs,
         choices: Choices,
-        images: Images,
+        files: Files,
         tickets: Tickets,
         growing: Growing,
         imagine: Imagine,
@@ -48,7 +47,7 @@ class Describe:
         self._errands = errands
         self._jobs = jobs
         self._choices = choices
-        self._images = images
+        self._files = files
         self._tickets = tickets
         self._growing = growing
         self._imagine = imagine
@@ -62,7 +61,7 @@ class Describe:
         address, sender = address_of(message, context.bot.id), sender_of(message)
         try:
             picture = await self._picture(message, address, context)
-        except UserError as error:
+        except (UserError, FileOutOfReach) as error:
             await context.bot.send_message(text=say(error.reason, sender.language, **error.values), **answer(address))
             return
         if picture is None:
@@ -89,7 +88,7 @@ class Describe:
         sent = picture_in(message) or picture_in(message.reply_to_message)
         if sent is None:
             return None
-        return Picture(await fetch(sent, self._images, address, context), sent.media_type)
+        return Picture(await self._files.keep(sent, address), sent.media_type)
 
     async def press(self, update: Update, context: ContextTypes.DEFAULT_TYPE) -> None:
         """Have the prompt painted whose button was pressed, for whom it was written."""

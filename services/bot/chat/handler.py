@@ -15,10 +15,9 @@ from services.bot.pictures import keyboards
 from services.bot.pictures.captions import shorten
 from services.bot.settings.preferences import Choices
 from services.bot.telegram.addresses import address_of, answer, sender_of
-from services.bot.telegram.files import fetch, sent_with
+from services.bot.telegram.files import Files, sent_with
 from shared.errands import Errand, Kind
-from shared.errors import UserError
-from shared.images import Images
+from shared.errors import FileOutOfReach, UserError
 from shared.jobs import Address, Sender, Writing
 from shared.queue import Tickets
 from shared.store.albums import LONGEST, MORE_MAY_COME, Albums, Place
@@ -39,7 +38,7 @@ class Chat:
         errands: Errands,
         conversations: Conversations,
         choices: Choices,
-        images: Images,
+        files: Files,
         tickets: Tickets,
         growing: Growing,
         updates: Updates,
@@ -48,7 +47,7 @@ class Chat:
         self._errands = errands
         self._conversations = conversations
         self._choices = choices
-        self._images = images
+        self._files = files
         self._tickets = tickets
         self._growing = growing
         self._updates = updates
@@ -93,8 +92,8 @@ class Chat:
         if sent is None:
             return None
         try:
-            key = await fetch(sent, self._images, address, context)
-        except UserError as error:
+            key = await self._files.keep(sent, address)
+        except (UserError, FileOutOfReach) as error:
             text = say(error.reason, sender_of(message).language, **error.values)
             await context.bot.send_message(text=text, **answer(address))
             return None

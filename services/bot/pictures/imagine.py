@@ -14,11 +14,10 @@ from services.bot.pictures.status import Status, sentence
 from services.bot.settings.preferences import Choices
 from services.bot.telegram.addresses import address_of, answer, sender_of
 from services.bot.telegram.commands import words_after_command
-from services.bot.telegram.files import Sent, fetch, picture_in
+from services.bot.telegram.files import Files, Sent, picture_in
 from shared.catalogue import Catalogue
-from shared.errors import EmptyIdea, QueueFull, UserError
+from shared.errors import EmptyIdea, FileOutOfReach, QueueFull, UserError
 from shared.ideas import Hint, read_request
-from shared.images import Images
 from shared.jobs import ENDED, Address, Job, Lineage, Picture, Request, Sender
 from shared.queue import Tickets
 from shared.store.jobs import Jobs
@@ -37,10 +36,10 @@ class Imagine:
         styles: Styles,
         *,
         choices: Choices,
-        images: Images,
+        files: Files,
     ) -> None:
         self._jobs = jobs
-        self._images = images
+        self._files = files
         self._choices = choices
         self._tickets = tickets
         self._status = status
@@ -101,11 +100,11 @@ class Imagine:
                 usual_model=usual_model,
                 may_be_empty=picture is not None and before is None,
             )
-            kept = await self._fetch(picture, address, context) if picture else None
+            kept = await self._fetch(picture, address) if picture else None
         except EmptyIdea:
             await self._ask(address, sender, context)
             return
-        except UserError as error:
+        except (UserError, FileOutOfReach) as error:
             text = say(error.reason, sender.language, **error.values)
             await context.bot.send_message(text=text, **answer(address))
             return
@@ -117,8 +116,8 @@ class Imagine:
         if await self.order(request, address, sender, context, lineage):
             await _tell(read.hints, address, sender, context)
 
-    async def _fetch(self, picture: Sent, address: Address, context: ContextTypes.DEFAULT_TYPE) -> Picture:
-        key = await fetch(picture, self._images, address, context, action=ChatAction.UPLOAD_PHOTO)
+    async def _fetch(self, picture: Sent, address: Address) -> Picture:
+        key = await self._files.keep(picture, address, action=ChatAction.UPLOAD_PHOTO)
         return Picture(key, picture.media_type)
 
     async def order(
