@@ -1,6 +1,8 @@
 """The queue carries tickets: "there is work", without content. Tickets may be lost or doubled without harm."""
 
 import logging
+import threading
+from collections import deque
 
 from celery import Celery
 from kombu.exceptions import KombuError
@@ -11,6 +13,8 @@ TASK = "take_a_turn"
 QUEUE = "turns"
 EMBEDDED_POLLING_S = 0.01  # the memory broker looks so often; its own default of 1 s would be felt
 BROKER_TIMEOUT_S = 3.0
+SENDERS = 2  # threads: one that waits for a dead connection leaves the other
+MOST_LATER = 1_000  # tickets for later that wait to be sent; what is beyond is left to the sweeper
 CONNECTIONS = 32  # for sending, a process: with Celery's 10, a hundred slots that set their jobs aside stand in line
 
 
@@ -72,3 +76,56 @@ class Tickets:
         except (KombuError, OSError) as error:
             log.warning("broker not reached", extra={"error": type(error).__name__})
             return None
+
+
+class BackgroundTickets(Tickets):
+    """Sends tickets from threads of its own: whoever asks never waits for the broker, however long it is silent.
+
+    What waits to be sent is added up, so a broker that comes back gets one batch. The threads end with the process.
+    """
+
+    def __init__(self, app: Celery) -> None:
+        super().__init__(app)
+        self._changed = threading.Condition()
+        self._now = 0  # tickets that wait to be sent
+        self._later: deque[float] = deque(maxlen=MOST_LATER)  # one for each delay in seconds
+        self._sending = 0  # threads that are at it
+        self._started = False
+
+    def send(self, count: int = 1, *, after_s: float | None = None) -> None:
+        """Say that there is work, now or in so many seconds. Returns at once; the ticket follows."""
+        with self._changed:
+            if after_s is None:
+                self._now += count
+            else:
+                self._later.extend([after_s] * count)
+            if not self._started:
+                self._started = True
+                for number in range(SENDERS):
+                    threading.Thread(target=self._keep_sending, name=f"tickets-{number}", daemon=True).start()
+            self._changed.notify()
+
+    def flush(self, timeout_s: float) -> bool:
+        """Wait until all tickets have left, at most so many seconds; whether they have. Blocks."""
+        with self._changed:
+            return self._changed.wait_for(lambda: not (self._now or self._later or self._sending), timeout_s)
+
+    def _keep_sending(self) -> None:
+        while True:
+            with self._changed:
+                self._changed.wait_for(lambda: self._now or self._later)
+                count, self._now = self._now, 0
+                after_s = self._later.popleft() if self._later else None
+                self._sending += 1
+            try:
+                if count:
+                    super().send(count)
+                if after_s is not None:
+                    super().send(after_s=after_s)
+            except Exception:
+                # Top-level handler of the thread: without it nobody would send tickets any more.
+                log.exception("ticket not sent")
+            finally:
+                with self._changed:
+                    self._sending -= 1
+                    self._changed.notify_all()

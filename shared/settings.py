@@ -183,6 +183,7 @@ class BotSettings(Settings):
     telegram_api_url: Url = Field("https://api.telegram.org", validation_alias="TELEGRAM_API_URL")
     bot_api_files: Path | None = Field(None, validation_alias="G2D_BOT_API_FILES")
     owners_setting: str | None = Field(None, validation_alias="G2D_OWNERS")
+    threads: int = Field(32, ge=4, le=500, validation_alias="G2D_BOT_THREADS")
 
     @field_validator("owners_setting")
     @classmethod

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from servers import OTHER_REDIS_URL, postgres_database, redis_database
+from servers import OTHER_REDIS_URL, RedisServer, postgres_database, redis_database
 from xdist.scheduler import LoadScopeScheduling
 
 from shared.migrations import migrate
@@ -87,3 +87,14 @@ def database(request: pytest.FixtureRequest) -> Iterator[Database]:
         yield made
     finally:
         made.close()
+
+
+@pytest.fixture
+def own_redis(tmp_path: Path) -> Iterator[RedisServer]:
+    """A server of Redis that a test may stop and freeze."""
+    if not RedisServer.is_installed():
+        pytest.skip("redis-server is not installed")
+    server = RedisServer(tmp_path)
+    server.start()
+    yield server
+    server.stop()

@@ -1,9 +1,14 @@
 """Postgres and Redis for the tests: where they are, and an empty place in each."""
 
 import os
+import shutil
+import signal
+import socket
+import subprocess
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import psycopg
 import pytest
@@ -75,3 +80,42 @@ def flush_redis(url: str = REDIS_URL) -> None:
             connection.flushdb()
         except redis.ConnectionError:
             pytest.skip("Redis is not reachable; TEST_REDIS_URL says where it is")
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return int(server.getsockname()[1])
+
+
+class RedisServer:
+    """A Redis of our own, to be stopped and started at will."""
+
+    def __init__(self, folder: Path) -> None:
+        self.port = free_port()
+        self.url = f"redis://127.0.0.1:{self.port}/0"
+        self._folder = folder
+
+    @staticmethod
+    def is_installed() -> bool:
+        """Whether this machine can run one."""
+        return shutil.which("redis-server") is not None
+
+    def start(self) -> None:
+        """Start, and come back when it takes connections."""
+        command = ["redis-server", "--port", str(self.port), "--save", "", "--dir", str(self._folder)]
+        self._process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        assert self._process.stdout is not None
+        assert any("Ready to accept connections" in line for line in self._process.stdout)
+
+    def stop(self) -> None:
+        """Stop as a crash would."""
+        self._process.kill()
+        self._process.communicate()
+
+    def freeze(self) -> None:
+        """Take connections and answer nothing any more."""
+        self._process.send_signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """Go on where it stood."""
+        self._process.send_signal(signal.SIGCONT)

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Callable, Coroutine
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from functools import partial
 from typing import Any, cast
@@ -52,7 +53,7 @@ from shared import wakeups
 from shared.catalogue import Catalogue
 from shared.chat_models import ChatModels
 from shared.images import Images
-from shared.queue import Tickets
+from shared.queue import BackgroundTickets
 from shared.secrets import Box, box_for
 from shared.settings import BotSettings
 from shared.store.albums import Albums
@@ -75,6 +76,7 @@ log = logging.getLogger(__name__)
 
 UPDATES_AT_ONCE = 64
 POLL_S = 30
+FLUSH_S = 2.0  # for tickets at the end; those that don't leave are made up for by a worker's sweep
 Round = Callable[[], Coroutine[Any, Any, None]]
 
 DRAFT_STOPPED = "stopped_message_generation"  # of Bot API 10.3; servers that are older leave it alone
@@ -86,6 +88,8 @@ class Bot:
 
     def __init__(self, settings: BotSettings, database: Database, celery: Celery) -> None:
         """Build everything; nothing connects yet. Call inside the event loop that ``run`` will use."""
+        # Database and files block, so they wait in threads; tickets have threads of their own.
+        asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(settings.threads, thread_name_prefix="bot"))
         self._settings = settings
         self._database = database
         self._bot_id = settings.bot_id
@@ -95,12 +99,13 @@ class Bot:
         limit = FloodLimit(moves.move)
         self._application = _application(settings, self._updates, people, box_for(settings), limit)
         bot = self._application.bot
+        self._tickets = BackgroundTickets(celery)
         catalogue, styles = Catalogue(settings.image_model), Styles(settings.styles_file)
         chat_models = ChatModels(settings.chat_model)
         choices = Choices(people, catalogue, chat_models)
         authorization = Authorization(Admins(bot), moves, self._bot_id)
         self._offers = Offers(catalogue, chat_models, Models(database))
-        images, tickets = Images(settings.image_store_url), Tickets(celery)
+        images, tickets = Images(settings.image_store_url), self._tickets
         files = Files(bot, images, settings.bot_api_files)
 
         jobs, waits = Jobs(database, settings.shares), Waits(database, settings.shares)
@@ -188,6 +193,7 @@ class Bot:
             await self._delivery.finish()
             await self._batch_delivery.finish()
             await self._answers.finish()
+            await asyncio.to_thread(self._tickets.flush, FLUSH_S)
             log.info("bot stopped", extra={"bot": application.bot.username})
 
     def _rounds(self) -> list[Round]:

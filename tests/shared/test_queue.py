@@ -2,16 +2,14 @@
 
 import base64
 import json
-import shutil
-import socket
-import subprocess
+import threading
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 import redis
+from servers import RedisServer, free_port
 
-from shared.queue import QUEUE, TASK, Tickets, make_celery
+from shared.queue import QUEUE, SENDERS, TASK, BackgroundTickets, Tickets, make_celery
 
 
 @pytest.fixture(params=["memory", pytest.param("redis", marks=pytest.mark.distributed)])
@@ -23,42 +21,6 @@ def tickets(request: pytest.FixtureRequest) -> Iterator[Tickets]:
         connection.default_channel.queue_purge(QUEUE)
     yield Tickets(app)
     app.close()
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return int(server.getsockname()[1])
-
-
-class RedisServer:
-    """A Redis of our own, to be stopped and started at will."""
-
-    def __init__(self, folder: Path) -> None:
-        self.port = free_port()
-        self.url = f"redis://127.0.0.1:{self.port}/0"
-        self._folder = folder
-
-    def start(self) -> None:
-        """Start, and come back when it takes connections."""
-        command = ["redis-server", "--port", str(self.port), "--save", "", "--dir", str(self._folder)]
-        self._process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-        assert self._process.stdout is not None
-        assert any("Ready to accept connections" in line for line in self._process.stdout)
-
-    def stop(self) -> None:
-        """Stop as a crash would."""
-        self._process.kill()
-        self._process.communicate()
-
-
-@pytest.fixture
-def own_redis(tmp_path: Path) -> Iterator[RedisServer]:
-    if shutil.which("redis-server") is None:
-        pytest.skip("redis-server is not installed")
-    server = RedisServer(tmp_path)
-    server.start()
-    yield server
-    server.stop()
 
 
 class TestTickets:
@@ -122,3 +84,53 @@ class TestABrokerThatIsAway:
         own_redis.start()
         tickets.send(2)
         assert tickets.on_their_way() == 2
+
+
+class TestTicketsInTheBackground:
+    def test_each_is_on_its_way(self, tickets: Tickets) -> None:
+        background = BackgroundTickets(tickets._app)
+
+        background.send()
+        background.send(3)
+        background.send(after_s=3600)
+
+        assert background.flush(timeout_s=10)
+        assert tickets.on_their_way() == 5
+
+    def test_without_any_there_is_nothing_to_wait_for(self) -> None:
+        assert BackgroundTickets(make_celery(None)).flush(timeout_s=0)
+
+    def test_no_thread_is_started_before_the_first(self) -> None:
+        before = threading.active_count()
+
+        BackgroundTickets(make_celery(None))
+
+        assert threading.active_count() == before
+
+    @pytest.mark.distributed
+    @pytest.mark.timeout(60)
+    def test_nobody_waits_for_a_broker_that_is_frozen(self, own_redis: RedisServer) -> None:
+        background = BackgroundTickets(make_celery(own_redis.url))
+        background.send()
+        assert background.flush(timeout_s=10)
+
+        own_redis.freeze()
+        for _ in range(20):
+            background.send()
+        # They are still waiting: all that were asked for, for both threads wait for an answer.
+        assert not background.flush(timeout_s=0)
+        own_redis.thaw()
+
+        assert background.flush(timeout_s=30)
+        assert background.on_their_way() == 21
+
+    @pytest.mark.distributed
+    @pytest.mark.timeout(60)
+    def test_a_broker_that_is_gone_keeps_no_more_than_its_own_threads(self) -> None:
+        before = threading.active_count()
+        background = BackgroundTickets(make_celery(f"redis://127.0.0.1:{free_port()}/0"))
+
+        for _ in range(100):
+            background.send()
+
+        assert threading.active_count() <= before + SENDERS

@@ -23,7 +23,7 @@ from shared.batches import Batch, BatchState, Way, file_name, write_manifest
 from shared.errors import StoreAway
 from shared.images import Images
 from shared.jobs import Job
-from shared.queue import Tickets
+from shared.queue import BackgroundTickets
 from shared.store.batches import ALBUM, Batches
 from shared.store.jobs import Jobs
 
@@ -49,7 +49,7 @@ class BatchDelivery:
         batches: Batches,
         jobs: Jobs,
         images: Images,
-        tickets: Tickets,
+        tickets: BackgroundTickets,
         progress: ProgressMessage,
         *,
         default_model: str,
@@ -111,7 +111,7 @@ class BatchDelivery:
             count = await asyncio.to_thread(self._batches.fill, batch.id)
             if not count:
                 return
-            await asyncio.to_thread(self._tickets.send, count)
+            self._tickets.send(count)
 
     async def _close(self, batch: Batch) -> None:
         """Say what came of it, and only then note that all is done: a kill between the two costs one edit more."""

@@ -22,7 +22,7 @@ from services.bot.telegram.permissions import Action
 from shared.errands import Errand, Kind, PromptFor
 from shared.errors import FileOutOfReach, UserError
 from shared.jobs import Address, Job, Parameters, Picture, Request, Sender, State
-from shared.queue import Tickets
+from shared.queue import BackgroundTickets
 from shared.store.errands import Errands
 from shared.store.jobs import Jobs
 
@@ -39,7 +39,7 @@ class Describe:
         jobs: Jobs,
         choices: Choices,
         files: Files,
-        tickets: Tickets,
+        tickets: BackgroundTickets,
         growing: Growing,
         imagine: Imagine,
         authorization: Authorization,
@@ -78,7 +78,7 @@ class Describe:
         )
         self._growing.changed()
         if is_new:
-            await asyncio.to_thread(self._tickets.send)
+            self._tickets.send()
 
     async def _picture(self, message: Message, address: Address, context: ContextTypes.DEFAULT_TYPE) -> Picture | None:
         """What is to be described: of our own pictures the original, of others what Telegram has."""

@@ -19,7 +19,7 @@ from services.bot.telegram.files import Files, sent_with
 from shared.errands import Errand, Kind
 from shared.errors import FileOutOfReach, UserError
 from shared.jobs import Address, Sender, Writing
-from shared.queue import Tickets
+from shared.queue import BackgroundTickets
 from shared.store.albums import LONGEST, MORE_MAY_COME, Albums, Place
 from shared.store.conversations import Conversations
 from shared.store.errands import Errands
@@ -39,7 +39,7 @@ class Chat:
         conversations: Conversations,
         choices: Choices,
         files: Files,
-        tickets: Tickets,
+        tickets: BackgroundTickets,
         growing: Growing,
         updates: Updates,
         albums: Albums,
@@ -82,7 +82,7 @@ class Chat:
         _, is_new = await asyncio.to_thread(self._accept, question, address, sender, chosen.writing())
         self._growing.changed()
         if is_new:
-            await asyncio.to_thread(self._tickets.send)
+            self._tickets.send()
 
     async def _attachment(
         self, message: Message, address: Address, context: ContextTypes.DEFAULT_TYPE
@@ -103,7 +103,7 @@ class Chat:
         if not await asyncio.to_thread(self._albums.bring, album.id, message_id, attachment):
             return False
         self._growing.changed()
-        await asyncio.to_thread(self._tickets.send, after_s=MORE_MAY_COME.total_seconds())
+        self._tickets.send(after_s=MORE_MAY_COME.total_seconds())
         return True
 
     async def _is_of_a_command(self, update: Update, message: Message) -> bool:

@@ -19,7 +19,7 @@ from shared.catalogue import Catalogue
 from shared.errors import EmptyIdea, FileOutOfReach, QueueFull, UserError
 from shared.ideas import Hint, read_request
 from shared.jobs import ENDED, Address, Job, Lineage, Picture, Request, Sender
-from shared.queue import Tickets
+from shared.queue import BackgroundTickets
 from shared.store.jobs import Jobs
 from shared.styles import Styles
 
@@ -30,7 +30,7 @@ class Imagine:
     def __init__(
         self,
         jobs: Jobs,
-        tickets: Tickets,
+        tickets: BackgroundTickets,
         status: Status,
         catalogue: Catalogue,
         styles: Styles,
@@ -140,9 +140,8 @@ class Imagine:
             await context.bot.send_message(text=text, **answer(address))
             return False
         if is_new:
-            await asyncio.gather(
-                asyncio.to_thread(self._tickets.send, request.count), self._promise(job, shown, context)
-            )
+            self._tickets.send(request.count)
+            await self._promise(job, shown, context)
         elif job.status_message_id is None and job.state not in ENDED:
             await self._promise(job, shown, context)
         return is_new

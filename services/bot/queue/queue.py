@@ -21,7 +21,7 @@ from services.bot.telegram.permissions import Action, Subject
 from services.bot.texts.button_rows import in_rows
 from shared.batches import Batch, BatchState
 from shared.jobs import Job, State
-from shared.queue import Tickets
+from shared.queue import BackgroundTickets
 from shared.store.batches import Batches
 from shared.store.jobs import Jobs
 
@@ -59,7 +59,7 @@ class Queue:
         self,
         jobs: Jobs,
         batches: Batches,
-        tickets: Tickets,
+        tickets: BackgroundTickets,
         status: Status,
         delivery: BatchDelivery,
         authorization: Authorization,
