@@ -6,7 +6,8 @@ ImagineError
 │    PictureRefused · AnswerRefused · FileTooLarge · FileNotUnderstood · FileTooLargeToFetch · FileGone
 │    DescriptionRefused · PictureUnreadable · PictureGone · OwnKeyRefused · KeyNeeded
 ├─ TransientError   time can: retried, the user just waits; may carry retry_after
-│    ServiceBusy · ServiceUnreachable · ModelLoading · StillPainting · PromptUnderWay · BadPicture · StoreAway
+│    ServiceBusy · ServiceUnreachable · ModelLoading · StillPainting · PromptUnderWay · BadPicture
+│    StoreAway · LockConflict
 ├─ ElsewhereError   another provider or model can: tried at once, the user reads which one painted
 │    ModelNotServed · NoCredit · ModelGated · RequestRefused
 └─ PermanentError   only the owner or we can: not retried, logged as an error, the user gets an apology
@@ -251,9 +252,16 @@ class BadPicture(TransientError):
 
 
 class StoreAway(TransientError):
-    """The database or the image store does not answer."""
+    """The database or the image store does not answer, or can't do now what it was asked for."""
 
     reason = "service_unreachable"
+
+
+class LockConflict(StoreAway):
+    """The database ended a transaction for the sake of another one: deadlock, lock timeout, serialization failure.
+
+    Nothing of it was written; the same transaction may be run again at once.
+    """
 
 
 class ElsewhereError(ImagineError):

@@ -76,4 +76,4 @@ def _translated() -> Iterator[None]:
     except (NotFoundError, FileNotFoundError):
         raise
     except (BaseError, OSError) as error:
-        raise StoreAway(type(error).__name__) from error
+        raise StoreAway(f"the image store does not answer: {type(error).__name__}") from error

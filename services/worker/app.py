@@ -188,8 +188,8 @@ class Worker:
         while not self._stopping.is_set():
             try:
                 act()
-            except StoreAway:
-                log.warning("round missed: the database is away", extra={"round": act.__name__})
+            except StoreAway as error:
+                log.warning("round missed", extra={"round": act.__name__, "error": str(error)})
             except Exception:
                 # A thread's outer door: a round that fails must not be the last one.
                 log.exception("round failed", extra={"round": act.__name__})

@@ -6,8 +6,10 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from sqlalchemy import func, select
 
 from shared.store.database import Database
+from shared.store.locks import AdvisoryLock
 
 
 def config(connection: object = None) -> Config:
@@ -23,7 +25,7 @@ def migrate(database: Database) -> None:
     with database.writing() as connection:
         if not database.is_sqlite:
             # Two that start at the same moment: the second waits, then finds nothing to do.
-            connection.exec_driver_sql("SELECT pg_advisory_xact_lock(7362002)")
+            connection.execute(select(func.pg_advisory_xact_lock(AdvisoryLock.MIGRATION)))
         command.upgrade(config(connection), "head")
 
 

@@ -14,9 +14,10 @@ from shared.errors import BatchesFull, ImagineError
 from shared.jobs import ENDED, Address, Job, Request, Sender, Stage, State, Writing
 from shared.shares import Shares
 from shared.store import tables
-from shared.store.database import Database
+from shared.store.database import Database, retrying
 from shared.store.jobs import Jobs
 from shared.store.line import insert_new
+from shared.store.locks import in_order
 from shared.store.rows import read_job, read_parameters
 
 CHUNK = 100  # pictures written down at a time: SQLite lets nobody else write meanwhile
@@ -94,6 +95,7 @@ class Batches:
         """Choose how the pictures come home; possible until the batch is started."""
         return self._change(_of(batch_id, BatchState.ASKED).values(way=way))
 
+    @retrying
     def start(self, batch_id: int) -> bool:
         """Let the batch run; its jobs are written down by ``fill``. False when it had been started or cancelled.
 
@@ -118,6 +120,7 @@ class Batches:
         with self._database.reading() as connection:
             return max(self._shares.queued_in_batches - _waiting(connection, user_id), 0)
 
+    @retrying
     def fill(self, batch_id: int) -> int:
         """Write down the next pictures of a running batch as jobs; returns how many.
 
@@ -143,6 +146,7 @@ class Batches:
 
     # Steering
 
+    @retrying
     def pause(self, batch_id: int) -> bool:
         """Begin no more of its pictures; those under way go on."""
         with self._database.writing() as connection:
@@ -151,6 +155,7 @@ class Batches:
             self._jobs.pause_batch(connection, batch_id)
             return True
 
+    @retrying
     def resume(self, batch_id: int) -> bool:
         """Go on."""
         with self._database.writing() as connection:
@@ -159,6 +164,7 @@ class Batches:
             self._jobs.resume_batches(connection, batch_id)
             return True
 
+    @retrying
     def cancel(self, batch_id: int) -> bool:
         """Paint no more; what is finished still comes home."""
         now = datetime.now(UTC)
@@ -193,6 +199,7 @@ class Batches:
         over = (BatchState.FINISHED, BatchState.CANCELLED)
         return self._again(batch_id, over, (State.FAILED, State.CANCELLED))
 
+    @retrying
     def _again(self, batch_id: int, batch_states: Sequence[BatchState], job_states: Sequence[State]) -> int:
         again = {
             "state": State.HELD,
@@ -331,7 +338,11 @@ class Batches:
         batches = tables.batches.c
         self._change(
             update(tables.batches)
-            .where(batches.bot_id == bot_id, batches.delivery_lease_until.is_not(None))
+            .where(
+                batches.id.in_(
+                    in_order(tables.batches, batches.bot_id == bot_id, batches.delivery_lease_until.is_not(None))
+                )
+            )
             .values(delivery_lease_until=None)
         )
 
@@ -355,13 +366,14 @@ class Batches:
         """Note that Telegram has not got what was being sent, as far as anybody knows."""
         self._change(_of(batch_id).values(sending=None, witness=None))
 
+    @retrying
     def sent(self, batch_id: int, messages: Sequence[tuple[int, int | None, str | None]]) -> None:
         """Note what came home, all in one go: (job's id, message's id, Telegram's file id)."""
         now = datetime.now(UTC)
         jobs = tables.jobs.c
         with self._database.writing() as connection:
             connection.execute(_of(batch_id).values(sending=None, witness=None))
-            for job_id, message_id, file_id in messages:
+            for job_id, message_id, file_id in sorted(messages):  # in the lock order
                 connection.execute(
                     update(tables.jobs)
                     .where(jobs.id == job_id)
@@ -373,6 +385,7 @@ class Batches:
         over = (BatchState.FINISHED, BatchState.CANCELLED)
         self._change(_of(batch_id, *over).values(delivered_at=datetime.now(UTC), delivery_lease_until=None))
 
+    @retrying
     def _change(self, statement: Update) -> bool:
         with self._database.writing() as connection:
             return _changed(connection, statement)
@@ -386,7 +399,8 @@ def _of(batch_id: int, *states: BatchState) -> Update:
 
 def _jobs_of(batch_id: int, *states: State) -> Update:
     jobs = tables.jobs.c
-    return update(tables.jobs).where(jobs.batch_id == batch_id, jobs.state.in_([str(state) for state in states]))
+    theirs = in_order(tables.jobs, jobs.batch_id == batch_id, jobs.state.in_([str(state) for state in states]))
+    return update(tables.jobs).where(jobs.id.in_(theirs))
 
 
 def _waiting(connection: Connection, user_id: int) -> int:

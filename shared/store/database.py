@@ -1,23 +1,35 @@
 """The way to the database: connections, transactions, and the few things in which the two kinds differ."""
 
+import functools
+import logging
+import random
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from typing import Any, Self
+from typing import Any, ParamSpec, Self, TypeVar
 
 import psycopg
 from sqlalchemy import Connection, Engine, create_engine, event, func, select
 from sqlalchemy.exc import DBAPIError, DisconnectionError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from shared.errors import StoreAway
+from shared.errors import LockConflict, StoreAway
+from shared.store.locks import AdvisoryLock
+
+log = logging.getLogger(__name__)
 
 CHANNEL = "g2d_jobs"  # Postgres' name for our wake-ups
 ERRAND = "errand "  # news of an errand are its id after this word; those of a job are the id alone
 BUSY_TIMEOUT_MS = 30_000
 IDLE_S = 2.0  # after which a connection is asked whether it still is one
 CONNECTIONS = 16  # a process; statements take about a millisecond, so a few serve many threads
+CONFLICTS = {"40P01": "deadlock", "55P03": "lock timeout", "40001": "serialization failure"}  # by SQLSTATE
+CONFLICT_TRIES = 4
+CONFLICT_PAUSE_S = 0.05  # at most, before the second try; twice as long before each further one
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 
 class Database:
@@ -44,6 +56,7 @@ class Database:
 
         Raises:
             StoreAway: The database does not answer.
+            LockConflict: Another transaction stood in the way.
         """
         with self._writer, _translated(), self.engine.begin() as connection:
             changed: list[str] = []
@@ -77,8 +90,8 @@ class Database:
         else:
             connection.execute(select(func.pg_notify(CHANNEL, news)))
 
-    def alone(self, connection: Connection, lock: int) -> bool:
-        """Whether this transaction is the only one in the whole installation that holds the lock with this number."""
+    def alone(self, connection: Connection, lock: AdvisoryLock) -> bool:
+        """Take this lock until the transaction ends; False when another transaction of the installation has it."""
         if self.is_sqlite:
             return True
         return bool(connection.scalar(select(func.pg_try_advisory_xact_lock(lock))))
@@ -105,12 +118,34 @@ class Database:
 def _translated() -> Iterator[None]:
     try:
         yield
-    except (OperationalError, PoolTimeout) as error:
-        raise StoreAway(type(error).__name__) from error
+    except PoolTimeout as error:
+        raise StoreAway("no database connection became free") from error
     except DBAPIError as error:
-        if error.connection_invalidated:
-            raise StoreAway(type(error).__name__) from error
+        conflict = CONFLICTS.get(getattr(error.orig, "sqlstate", None) or "")
+        if conflict is not None:
+            raise LockConflict(conflict) from error
+        if isinstance(error, OperationalError) or error.connection_invalidated:
+            raise StoreAway(f"the database does not answer: {type(error.orig).__name__}") from error
         raise
+
+
+def retrying(method: Callable[P, T]) -> Callable[P, T]:
+    """Run a store's method again when its transaction lost a lock conflict; after some tries the error is raised.
+
+    For methods that are one transaction, or several of which each may be run again.
+    """
+
+    @functools.wraps(method)
+    def tried(*args: P.args, **kwargs: P.kwargs) -> T:
+        for number in range(1, CONFLICT_TRIES):
+            try:
+                return method(*args, **kwargs)
+            except LockConflict as error:
+                log.warning("lock conflict", extra={"error": str(error), "method": method.__qualname__, "try": number})
+                time.sleep(CONFLICT_PAUSE_S * 2 ** (number - 1) * random.random())
+        return method(*args, **kwargs)
+
+    return tried
 
 
 def _postgres(url: str) -> Engine:

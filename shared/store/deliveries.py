@@ -9,8 +9,9 @@ from sqlalchemy import ColumnElement, Row, Select, Table, Update, bindparam, or_
 from sqlalchemy.sql.dml import ReturningUpdate
 
 from shared.jobs import State
-from shared.store.database import Database
+from shared.store.database import Database, retrying
 from shared.store.line import state_is
+from shared.store.locks import in_order
 
 LEASE = timedelta(seconds=90)  # longer than the longest upload and the longest answer take, flood waits included
 
@@ -56,17 +57,20 @@ class Deliveries(ABC):
     def __init__(self, database: Database) -> None:
         self._database = database
 
+    @retrying
     def release_all(self, bot_id: int) -> None:
         """Free what a bot process that died had claimed, when no other can be alive."""
         columns = self.table.c
         with self._database.writing() as connection:
-            connection.execute(
-                update(self.table)
-                .where(columns.bot_id == bot_id, columns.delivered_at.is_(None))
-                .where(columns.delivery_lease_until.is_not(None))
-                .values(delivery_lease_until=None)
+            claimed = in_order(
+                self.table,
+                columns.bot_id == bot_id,
+                columns.delivered_at.is_(None),
+                columns.delivery_lease_until.is_not(None),
             )
+            connection.execute(update(self.table).where(columns.id.in_(claimed)).values(delivery_lease_until=None))
 
+    @retrying
     def _claim(self, bot_id: int, most: int) -> Sequence[Row[Any]]:
         now = datetime.now(UTC)
         terms = {"bot": bot_id, "at": now}

@@ -4,14 +4,14 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, case, exists, or_, select, update
-from sqlalchemy.sql.dml import ReturningUpdate
+from sqlalchemy import ColumnElement, Connection, Row, case, exists, or_
 
 from shared.errands import SILENT, Errand
 from shared.jobs import State
 from shared.store import tables
-from shared.store.leases import Claim, Leases, claimed, look_around, wake_waiting
+from shared.store.leases import Leases, claim_of, wake_waiting
 from shared.store.line import state_is
+from shared.store.locks import AdvisoryLock
 from shared.store.rows import read_errand
 
 
@@ -27,25 +27,7 @@ def _may_begin() -> ColumnElement[bool]:
     return state_is(State.QUEUED, of=tables.errands) & or_(errands.conversation_id.is_(None), ~under_way)
 
 
-def _claim(*, patient: bool) -> ReturningUpdate[Any]:
-    errands = tables.errands.c
-    next_in_line = (
-        select(errands.id)
-        .where(_may_begin())
-        .order_by(errands.id)
-        .limit(1)
-        .with_for_update(skip_locked=not patient)
-        .scalar_subquery()
-    )
-    return (
-        update(tables.errands)
-        .where(errands.id == next_in_line)
-        .values(claimed(tables.errands))
-        .returning(tables.errands)
-    )
-
-
-NEXT = Claim(look_around(tables.errands, _may_begin()), _claim(patient=False), _claim(patient=True))
+NEXT = claim_of(tables.errands, _may_begin(), (tables.errands.c.id,))
 
 
 class ErrandTurns(Leases):
@@ -53,7 +35,7 @@ class ErrandTurns(Leases):
 
     table = tables.errands
     wake = wake_waiting(tables.errands)
-    sweep_lock = 7_362_002
+    sweep_lock = AdvisoryLock.SWEEP_ERRANDS
 
     def claim_next(self, worker: str) -> Errand | None:
         """Take the oldest errand that may begin, for as long as the lease runs; None when there is none.
@@ -76,5 +58,8 @@ class ErrandTurns(Leases):
         unheard = hopeless & tables.errands.c.kind.in_([str(kind) for kind in SILENT])
         return {"delivered_at": case((unheard, now), else_=None)}
 
-    def _put_right(self, connection: Connection, given_up: Sequence[int], now: datetime) -> None:
-        """Nothing depends on an errand but its own delivery."""
+    def _lost(self, connection: Connection, ids: Sequence[int], now: datetime) -> None:
+        """Nothing: a lost errand is all that ends."""
+
+    def _repair(self) -> None:
+        """Nothing: no errand is held back for another one's sake."""

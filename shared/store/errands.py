@@ -9,7 +9,7 @@ from sqlalchemy import Row, bindparam, case, select, update
 from shared.errands import SILENT, Errand, Kind
 from shared.jobs import ENDED, Address, Sender, State, Writing
 from shared.store import tables
-from shared.store.database import Database
+from shared.store.database import Database, retrying
 from shared.store.jobs import LostTurn
 from shared.store.line import insert_new
 from shared.store.rows import read_errand
@@ -32,6 +32,7 @@ class Errands:
 
     # Taking in
 
+    @retrying
     def submit(
         self,
         kind: Kind,

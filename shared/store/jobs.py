@@ -14,7 +14,7 @@ from shared.errors import ImagineError, QueueFull, StoreAway
 from shared.jobs import ENDED, Address, Attempt, Job, Lineage, Parameters, Prompt, Recipe, Request, Sender, Stage, State
 from shared.shares import Shares
 from shared.store import tables
-from shared.store.database import Database
+from shared.store.database import Database, retrying
 from shared.store.line import IN_FLIGHT, UNDER_WAY, Line, insert_new, state_is
 from shared.store.rows import read_job
 from shared.store.withdrawals import withdraw
@@ -132,6 +132,7 @@ class Jobs:
 
     # Taking in
 
+    @retrying
     def submit(
         self, request: Request, *, address: Address, sender: Sender, lineage: Lineage | None = None
     ) -> tuple[Job, bool]:
@@ -362,6 +363,7 @@ class Jobs:
             in_flight = connection.execute(select(tables.jobs).where(*mine, state_is(*IN_FLIGHT))).all()
         return sorted((read_job(row) for row in (*held, *in_flight)), key=lambda job: job.id)
 
+    @retrying
     def cancel(self, job_ids: Iterable[int]) -> list[Job]:
         """End jobs without a picture, as far as they have not ended: they deliver nothing, and their turns are free.
 

@@ -24,12 +24,14 @@ from sqlalchemy.sql.dml import ReturningUpdate
 
 from shared.errors import WorkerLost
 from shared.jobs import State
-from shared.store.database import Database
+from shared.store.database import Database, retrying
 from shared.store.line import state_is
+from shared.store.locks import AdvisoryLock, in_order
 from shared.store.types import Instant
 
 MAX_LOSSES = 3  # what took so many workers along is given up, with an explanation
 AT_ONCE = 200  # rows brought back in one sweep's statement
+CLAIM_TRIES = 5  # each after another claim was faster; then the sweep's next ticket tries again
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,13 +49,13 @@ class Sweep:
     lost: int = 0
 
 
-def look_around(table: Table, may_begin: ColumnElement[bool]) -> Select[bool, bool]:
-    """The statement that asks whether the time of anything waiting has come, and whether anything can be claimed.
+def look_around(table: Table, first: Select[int]) -> Select[bool, int | None]:
+    """The statement that asks whether the time of anything waiting has come, and which row can be claimed first.
 
     Takes ``at``, the present. Most claims come when there is nothing: they need neither a transaction nor a lock.
     """
     time_has_come = exists().where(state_is(State.WAITING, of=table), table.c.not_before <= bindparam("at"))
-    return select(time_has_come, exists().where(may_begin))
+    return select(time_has_come, first.scalar_subquery())
 
 
 def wake_waiting(table: Table) -> Update:
@@ -86,15 +88,26 @@ class Claim:
 
     Attributes:
         look: ``look_around``, for what this claim may take.
-        quick: Claims the next row, and passes over those that somebody writes to: mostly they are another worker's
-            by now.
-        patient: Waits for them. It may be the bot that notes which status message a job has: then the job's only
-            ticket must not be spent on it.
+        next: Claims the first row that no other transaction has locked: mostly those are being claimed.
+        named: Claims the row with the id ``first`` if it still may begin; waits for whoever has locked it. That may be
+            the bot, which notes the job's status message: then the job's only ticket must not be spent in vain.
     """
 
-    look: Select[bool, bool]
-    quick: ReturningUpdate[Any]
-    patient: ReturningUpdate[Any]
+    look: Select[bool, int | None]
+    next: ReturningUpdate[Any]
+    named: ReturningUpdate[Any]
+
+
+def claim_of(table: Table, may_begin: ColumnElement[bool], order: Sequence[ColumnElement[Any]], **values: Any) -> Claim:
+    """Build the statements that claim what may begin, in this order, and write these values as well."""
+    first = select(table.c.id).where(may_begin).order_by(*order).limit(1)
+    claiming = update(table).values(**claimed(table), **values).returning(table)
+    unlocked = first.with_for_update(skip_locked=True).scalar_subquery()
+    return Claim(
+        look=look_around(table, first),
+        next=claiming.where(table.c.id == unlocked),
+        named=claiming.where(table.c.id == bindparam("first"), may_begin),
+    )
 
 
 class Leases(ABC):
@@ -103,12 +116,12 @@ class Leases(ABC):
     Attributes:
         table: Where the rows stand.
         wake: ``wake_waiting``, built once.
-        sweep_lock: Any number that nobody else uses as an advisory lock in this database.
+        sweep_lock: Keeps all processes but one from sweeping.
     """
 
     table: ClassVar[Table]
     wake: ClassVar[Update]
-    sweep_lock: ClassVar[int]
+    sweep_lock: ClassVar[AdvisoryLock]
 
     def __init__(self, database: Database, *, lease: timedelta, deadline: timedelta) -> None:
         """Set the terms: how long a silent worker keeps a row, and how long one may take from its first turn."""
@@ -116,18 +129,36 @@ class Leases(ABC):
         self._lease = lease
         self._deadline = deadline
 
+    @retrying
     def _claim_next(self, worker: str, claim: Claim) -> Row[Any] | None:
+        for _ in range(CLAIM_TRIES):
+            first = self._look(claim)
+            if first is None:
+                return None
+            row = self._claim(worker, claim.next) or self._claim(worker, claim.named, first=first)
+            if row is not None:
+                return row
+        return None
+
+    def _look(self, claim: Claim) -> int | None:
+        """Queue what has waited long enough; returns the id of the row that can be claimed first."""
+        at = {"at": datetime.now(UTC)}
         with self._database.reading() as connection:
-            is_waiting, may_begin = connection.execute(claim.look, {"at": datetime.now(UTC)}).one()
-        if not is_waiting and not may_begin:
-            return None
+            is_due, first = connection.execute(claim.look, at).one()
+        if not is_due:
+            return first
+        # In a transaction of its own: whoever waits for a row must not hold others.
+        with self._database.writing() as connection:
+            connection.execute(self.wake, at)
+        with self._database.reading() as connection:
+            return connection.execute(claim.look, at).one()[1]
+
+    def _claim(self, worker: str, claiming: ReturningUpdate[Any], **which: int) -> Row[Any] | None:
         with self._database.writing() as connection:
             # Not before: while this waited to write, somebody may have asked for the very row that it claims.
             now = datetime.now(UTC)
-            if is_waiting:
-                connection.execute(self.wake, {"at": now})
             terms = {"at": now, "holder": worker, "lease": now + self._lease, "end": now + self._deadline}
-            row = connection.execute(claim.quick, terms).first() or connection.execute(claim.patient, terms).first()
+            row = connection.execute(claiming, terms | which).first()
             if row is not None:
                 self._begun(connection, row, now)
                 self._tell(connection, row.id)
@@ -136,32 +167,38 @@ class Leases(ABC):
     def renew(self, worker: str, ids: Collection[int]) -> int:
         """Keep the rows that a living worker has in hand its own; returns how many still are.
 
-        A row that the worker let go without being able to write it down is left to the sweep.
+        A row that the worker let go without being able to write it down is left to the sweep. One that is being
+        written to at this moment is left to the next renewal.
         """
-        return self._run_anew((self.table.c.worker == worker) & self.table.c.id.in_(ids))
+        return self._run_anew(self.table.c.worker == worker, self.table.c.id.in_(ids))
 
     def renew_all(self) -> int:
         """Let every worker's leases run anew, after none could renew its own; those of dead workers run out later."""
         return self._run_anew()
 
+    @retrying
     def _run_anew(self, *whose: ColumnElement[bool]) -> int:
+        theirs = in_order(self.table, self.table.c.state == State.WORKING, *whose, skip_locked=True)
         with self._database.writing() as connection:
             return connection.execute(
                 update(self.table)
-                .where(self.table.c.state == State.WORKING, *whose)
+                .where(self.table.c.id.in_(theirs))
                 .values(lease_until=datetime.now(UTC) + self._lease)
             ).rowcount
 
+    @retrying
     def release(self, worker: str | None) -> int:
         """Give back the rows of a worker that stops; None: of all workers, when no other can be alive."""
         whose = [] if worker is None else [self.table.c.worker == worker]
+        theirs = in_order(self.table, self.table.c.state == State.WORKING, *whose)
         with self._database.writing() as connection:
             return connection.execute(
                 update(self.table)
-                .where(self.table.c.state == State.WORKING, *whose)
+                .where(self.table.c.id.in_(theirs))
                 .values(state=State.QUEUED, worker=None, lease_until=None)
             ).rowcount
 
+    @retrying
     def sweep(self, *, most_due: int) -> Sweep | None:
         """Bring back what dead workers held and what waited long enough; None when another process is at it."""
         now = datetime.now(UTC)
@@ -170,9 +207,11 @@ class Leases(ABC):
                 return None
             connection.execute(self.wake, {"at": now})
             rows = self._take_back(connection, now)
-            self._put_right(connection, [row.id for row in rows if row.state == State.FAILED], now)
-            due = select(self.table.c.id).where(self._may_begin()).limit(most_due)
-            states = [row.state for row in rows]
+            self._lost(connection, [row.id for row in rows if row.state == State.FAILED], now)
+        self._repair()
+        due = select(self.table.c.id).where(self._may_begin()).limit(most_due)
+        states = [row.state for row in rows]
+        with self._database.reading() as connection:
             return Sweep(
                 due=connection.scalar(select(func.count()).select_from(due.subquery())) or 0,
                 revived=states.count(State.QUEUED),
@@ -223,5 +262,9 @@ class Leases(ABC):
         """What else changes in rows that dead workers held, where giving one up takes more than its state."""
 
     @abstractmethod
-    def _put_right(self, connection: Connection, given_up: Sequence[int], now: datetime) -> None:
-        """Do what the sweep has to do outside the rows that it brought back or gave up."""
+    def _lost(self, connection: Connection, ids: Sequence[int], now: datetime) -> None:
+        """Write down what else ends with rows that a sweep gave up."""
+
+    @abstractmethod
+    def _repair(self) -> None:
+        """Put right outside the swept rows what an older version or a crash left behind, in transactions of its own."""

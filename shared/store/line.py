@@ -4,8 +4,8 @@ Start-time fair queueing. A job stands at its *turn*: the later of the *virtual 
 and one picture's cost behind its person's job before it. Of one person only so many pictures stand in the line at a
 time; the others are held behind it, and the transaction that ends a job lets the next one in.
 
-Whoever changes the line holds the person's row in ``users``. To keep two of them from waiting for each other, jobs are
-locked before that row, or after it without waiting.
+Whoever changes the line holds the person's row in ``users``, the last in the lock order: jobs are locked before it, or
+after it without waiting (``shared/store/locks.py``).
 """
 
 from collections.abc import Collection, Iterable
@@ -21,6 +21,7 @@ from shared.jobs import Sender, Stage, State
 from shared.shares import Shares
 from shared.store import tables
 from shared.store.database import Database
+from shared.store.locks import in_order
 
 NOTHING_YET = -1.0  # the last turn of who never asked for anything
 AT_ONCE = 100  # people whose held jobs are looked after in one round of the sweep
@@ -217,24 +218,33 @@ class Line:
         held = select(_jobs.id, _jobs.turn).where(_jobs.batch_id == batch_id, state_is(State.HELD))
         return _first_by_turn(connection, held, room)
 
-    def repair(self, connection: Connection) -> int:
-        """Let in whoever was forgotten, by a change of the caps or an older version; returns how many jobs."""
+    def repair(self) -> int:
+        """Let in whoever was forgotten, by a change of the caps or an older version; returns how many jobs.
+
+        A transaction for each person: one that held them all would keep everybody else waiting.
+        """
+        with self._database.reading() as connection:
+            people = self._with_held(connection)
+        let_in = 0
+        for user_id in people:
+            with self._database.writing() as connection:
+                let_in += self._let_in(connection, user_id)
+        return let_in
+
+    @staticmethod
+    def _with_held(connection: Connection) -> list[int]:
+        """Some people of whom something is held back, outside batches or in running ones."""
         alone = select(_jobs.user_id).where(state_is(State.HELD), ALONE).distinct().limit(AT_ONCE)
         batches = tables.batches.c
         has_held = select(_jobs.id).where(_jobs.batch_id == batches.id, state_is(State.HELD)).exists()
         in_batches = select(batches.user_id).where(batches.state == "running", has_held).distinct().limit(AT_ONCE)
-        return self.let_in(connection, [*connection.scalars(alone), *connection.scalars(in_batches)])
+        return sorted({*connection.scalars(alone), *connection.scalars(in_batches)})
 
     # Stepping back
 
     def hold_batch(self, connection: Connection, batch_id: int) -> int:
         """Take a batch's queued jobs out of the line, for it was paused; returns how many."""
-        theirs = (
-            select(_jobs.id)
-            .where(_jobs.batch_id == batch_id, state_is(State.QUEUED))
-            .order_by(_jobs.id)
-            .with_for_update()
-        )
+        theirs = in_order(tables.jobs, _jobs.batch_id == batch_id, state_is(State.QUEUED))
         return connection.execute(update(tables.jobs).where(_jobs.id.in_(theirs)).values(state=State.HELD)).rowcount
 
     def forget(self, connection: Connection, user_ids: Collection[int]) -> None:

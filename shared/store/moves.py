@@ -3,10 +3,11 @@
 from sqlalchemy import Connection, Table, case, literal, null, select, update
 
 from shared.store import tables
-from shared.store.database import Database
+from shared.store.database import Database, retrying
 from shared.store.line import NOTHING_YET, insert_new
+from shared.store.locks import in_order
 
-ASKED = (tables.jobs, tables.errands, tables.batches)
+ASKED = (tables.batches, tables.jobs, tables.errands)  # in the lock order, as all that follows
 NO_MESSAGE = 0  # of the old group's messages none is in the new chat: nothing can be replied to, edited or deleted
 
 
@@ -17,6 +18,7 @@ class Moves:
         self._database = database
         self._bot_id = bot_id
 
+    @retrying
     def move(self, chat_id: int, to: int) -> None:
         """Answer under the new id what was asked under the old one, and keep what was chosen and said. Twice is once.
 
@@ -25,10 +27,10 @@ class Moves:
         with self._database.writing() as connection:
             moved = insert_new(self._database, tables.moved_chats).values(chat_id=chat_id, moved_to=to)
             connection.execute(moved.on_conflict_do_nothing())
-            self._keep_choices(connection, chat_id, to)
-            _keep_conversation(connection, self._bot_id, chat_id, to)
             for table in ASKED:
                 _move(connection, table, self._bot_id, chat_id, to)
+            _keep_conversation(connection, self._bot_id, chat_id, to)
+            self._keep_choices(connection, chat_id, to)
 
     def moved_to(self, chat_id: int) -> int | None:
         """The id of the supergroup that a group has become; None where it has not."""
@@ -53,8 +55,8 @@ def _keep_conversation(connection: Connection, bot_id: int, chat_id: int, to: in
     conversations = tables.conversations.c
     of_bot = select(conversations.id).where(conversations.bot_id == bot_id, conversations.chat_id == to)
     if connection.scalar(of_bot.limit(1)) is None:
-        old = (conversations.bot_id == bot_id) & (conversations.chat_id == chat_id)
-        connection.execute(update(tables.conversations).where(old).values(chat_id=to))
+        old = in_order(tables.conversations, conversations.bot_id == bot_id, conversations.chat_id == chat_id)
+        connection.execute(update(tables.conversations).where(conversations.id.in_(old)).values(chat_id=to))
 
 
 def _move(connection: Connection, table: Table, bot_id: int, chat_id: int, to: int) -> None:
@@ -75,4 +77,5 @@ def _move(connection: Connection, table: Table, bot_id: int, chat_id: int, to: i
         values["delivered_message_id"] = None
         # The parts of a batch bear its number, which no message has.
         values["request_key"] = case((asked.batch_id.is_(None), values["request_key"]), else_=asked.request_key)
-    connection.execute(update(table).where(asked.bot_id == bot_id, asked.chat_id == chat_id).values(values))
+    theirs = in_order(table, asked.bot_id == bot_id, asked.chat_id == chat_id)
+    connection.execute(update(table).where(asked.id.in_(theirs)).values(values))

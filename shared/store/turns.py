@@ -4,16 +4,16 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, ScalarSelect, case, func, select, update
-from sqlalchemy.sql.dml import ReturningUpdate
+from sqlalchemy import ColumnElement, Connection, Row, ScalarSelect, case, func, select
 
 from shared.jobs import Job, Stage, State
 from shared.shares import Shares
 from shared.store import tables
 from shared.store.database import Database
 from shared.store.jobs import reached
-from shared.store.leases import Claim, Leases, claimed, look_around, wake_waiting
+from shared.store.leases import Claim, Leases, claim_of, wake_waiting
 from shared.store.line import Line, state_is
+from shared.store.locks import AdvisoryLock
 from shared.store.rows import read_job
 
 
@@ -22,49 +22,22 @@ def _may_begin(*, alone: bool) -> ColumnElement[bool]:
     return queued & tables.jobs.c.batch_id.is_(None) if alone else queued
 
 
-def _claim(*, alone: bool, patient: bool = False) -> ReturningUpdate[Any]:
-    """The statement that claims the next job, or the next that belongs to no batch.
-
-    Args:
-        patient: Wait for rows that others are writing to, instead of passing them over.
-    """
-    jobs = tables.jobs.c
-    next_in_line = (
-        select(jobs.id)
-        .where(_may_begin(alone=alone))
-        .order_by(jobs.turn, jobs.id)
-        .limit(1)
-        .with_for_update(skip_locked=not patient)
-        .scalar_subquery()
-    )
-    return (
-        update(tables.jobs)
-        .where(jobs.id == next_in_line)
-        .values(
-            **claimed(tables.jobs),
-            stage=case((jobs.prompt.is_(None), Stage.WRITING), else_=Stage.PAINTING),
-            # Virtual time must not run ahead of the batches that are passed over, or the next batch would stand
-            # behind all that they have saved up.
-            **({"turn": _lowest_turn()} if alone else {}),
-        )
-        .returning(tables.jobs)
-    )
-
-
 def _lowest_turn() -> ScalarSelect[Any]:
     queued = tables.jobs.alias()
     return select(func.min(queued.c.turn)).where(state_is(State.QUEUED, of=queued)).scalar_subquery()
 
 
-def _statements(*, alone: bool) -> Claim:
-    return Claim(
-        look_around(tables.jobs, _may_begin(alone=alone)),
-        _claim(alone=alone),
-        _claim(alone=alone, patient=True),
-    )
+def _claim(*, alone: bool) -> Claim:
+    """The claim of the next job, or of the next that belongs to no batch."""
+    jobs = tables.jobs.c
+    # Virtual time must not run ahead of the batches that are passed over, or the next batch would stand behind all that
+    # they have saved up.
+    turn = {"turn": _lowest_turn()} if alone else {}
+    stage = case((jobs.prompt.is_(None), Stage.WRITING), else_=Stage.PAINTING)
+    return claim_of(tables.jobs, _may_begin(alone=alone), (jobs.turn, jobs.id), stage=stage, **turn)
 
 
-ANY, ALONE = _statements(alone=False), _statements(alone=True)
+ANY, ALONE = _claim(alone=False), _claim(alone=True)
 
 
 class Turns(Leases):
@@ -72,7 +45,7 @@ class Turns(Leases):
 
     table = tables.jobs
     wake = wake_waiting(tables.jobs)
-    sweep_lock = 7_362_001
+    sweep_lock = AdvisoryLock.SWEEP_JOBS
 
     def __init__(
         self, database: Database, *, lease: timedelta, deadline: timedelta, shares: Shares | None = None
@@ -102,7 +75,9 @@ class Turns(Leases):
     def _given_up(self, hopeless: ColumnElement[bool], now: datetime) -> dict[str, Any]:  # noqa: ARG002
         return {"stage": case((hopeless, Stage.SENDING), else_=tables.jobs.c.stage)}
 
-    def _put_right(self, connection: Connection, given_up: Sequence[int], now: datetime) -> None:
-        for job_id in given_up:
+    def _lost(self, connection: Connection, ids: Sequence[int], now: datetime) -> None:
+        for job_id in ids:
             reached(connection, job_id, Stage.SENDING, now)
-        self._line.repair(connection)
+
+    def _repair(self) -> None:
+        self._line.repair()

@@ -76,6 +76,7 @@ class Updates:
             )
             .order_by(updates.update_id)
             .limit(most)
+            .with_for_update()  # in the order of ``handled``
         )
         with self._database.writing() as connection:
             rows = connection.execute(
@@ -102,10 +103,13 @@ class Updates:
 
     def handled(self, update_ids: Collection[int]) -> None:
         """Tick updates off."""
+        updates = tables.updates.c
+        mine = (updates.bot_id == self._bot_id, updates.update_id.in_(update_ids))
+        theirs = select(updates.update_id).where(*mine).order_by(updates.update_id).with_for_update()
         with self._database.writing() as connection:
             connection.execute(
                 update(tables.updates)
-                .where(tables.updates.c.bot_id == self._bot_id, tables.updates.c.update_id.in_(update_ids))
+                .where(updates.bot_id == self._bot_id, updates.update_id.in_(theirs))
                 .values(handled_at=datetime.now(UTC))
             )
 

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, delete, func, select
 from shared.jobs import State
 from shared.shares import Shares, slots_for_batches
 from shared.store import tables
-from shared.store.database import Database
+from shared.store.database import Database, retrying
 from shared.store.line import ALONE, insert_new, state_is
 from shared.waits import Pace, turns_meanwhile
 
@@ -28,13 +28,15 @@ class Workers:
     def __init__(self, database: Database) -> None:
         self._database = database
 
+    @retrying
     def beat(self, name: str, slots: int, *, lease: timedelta) -> None:
         """Say that a worker is alive, and will be for as long as a lease."""
         now = datetime.now(UTC)
         row = insert_new(self._database, tables.workers).values(name=name, slots=slots, alive_until=now + lease)
         alive = row.on_conflict_do_update(index_elements=["name"], set_={"alive_until": row.excluded.alive_until})
+        long_gone = select(_workers.name).where(_workers.alive_until < now - RECENT).with_for_update(skip_locked=True)
         with self._database.writing() as connection:
-            connection.execute(delete(tables.workers).where(_workers.alive_until < now - RECENT))
+            connection.execute(delete(tables.workers).where(_workers.name.in_(long_gone)))
             connection.execute(alive)
 
     def gone(self, name: str | None) -> None:

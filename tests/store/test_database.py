@@ -6,12 +6,12 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from builders import submit
-from sqlalchemy import func, select, text, update
+from sqlalchemy import Connection, func, select, text, update
 from sqlalchemy.exc import IntegrityError
 
-from shared.errors import StoreAway
+from shared.errors import LockConflict, StoreAway
 from shared.store import tables
-from shared.store.database import Database
+from shared.store.database import Database, retrying
 
 
 class TestTransactions:
@@ -87,3 +87,55 @@ def end_other_connections(database: Database) -> None:
                 "WHERE datname = current_database() AND pid <> pg_backend_pid()"
             )
         )
+
+
+@pytest.mark.distributed
+class TestALockConflict:
+    """Another transaction stands in the way: the database is there, and the same transaction may be run again."""
+
+    def test_is_told_from_a_database_that_is_away(self, postgres: Database) -> None:
+        job = submit(postgres)
+
+        with postgres.writing() as holder:
+            lock(holder, job.id)
+            with pytest.raises(LockConflict, match="lock timeout"):
+                write_impatiently(postgres, job.id)
+
+    def test_is_tried_again_and_told_in_the_log(self, postgres: Database, caplog: pytest.LogCaptureFixture) -> None:
+        job = submit(postgres)
+        tries = []
+
+        with postgres.engine.connect() as holder:
+            lock(holder, job.id)
+
+            @retrying
+            def write() -> None:
+                tries.append(len(tries))
+                if len(tries) == 2:
+                    holder.rollback()
+                write_impatiently(postgres, job.id)
+
+            write()
+
+        assert tries == [0, 1]
+        assert [(record.message, vars(record)["error"]) for record in caplog.records] == [
+            ("lock conflict", "lock timeout")
+        ]
+
+    def test_that_lasts_is_raised_in_the_end(self, postgres: Database) -> None:
+        job = submit(postgres)
+
+        with postgres.writing() as holder:
+            lock(holder, job.id)
+            with pytest.raises(LockConflict):
+                retrying(write_impatiently)(postgres, job.id)
+
+
+def lock(connection: Connection, job_id: int) -> None:
+    connection.execute(select(tables.jobs.c.id).where(tables.jobs.c.id == job_id).with_for_update())
+
+
+def write_impatiently(database: Database, job_id: int) -> None:
+    with database.writing() as connection:
+        connection.execute(text("SET LOCAL lock_timeout = '1ms'"))
+        lock(connection, job_id)

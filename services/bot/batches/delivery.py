@@ -79,8 +79,8 @@ class BatchDelivery:
                     if batch.id not in self._in_hand:
                         task = self._in_hand[batch.id] = asyncio.create_task(self._carry(batch))
                         task.add_done_callback(partial(self._carried, batch.id))
-            except StoreAway:
-                log.warning("batches not looked after: the database is away")
+            except StoreAway as error:
+                log.warning("batches not looked after", extra={"error": str(error)})
             await wait_for_news(self._news, LOOK_EVERY_S)
 
     async def finish(self) -> None:
@@ -100,8 +100,8 @@ class BatchDelivery:
                 if now.state not in OVER:
                     await self._progress.show(now)
                 await self._bring_home(now)
-        except StoreAway:
-            log.warning("batch left for later: the database is away", extra={"batch_id": batch.id})
+        except StoreAway as error:
+            log.warning("batch left for later", extra={"batch_id": batch.id, "error": str(error)})
         except Exception:
             # The round's outer door: the lease runs out, and somebody tries again.
             log.exception("batch failed unexpectedly", extra={"batch_id": batch.id})

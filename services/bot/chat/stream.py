@@ -80,8 +80,8 @@ class Growing:
             ended = self._ending.copy()
             try:
                 await self._show_some()
-            except StoreAway:
-                log.warning("answers not shown as they grow: the database is away")
+            except StoreAway as error:
+                log.warning("answers not shown as they grow", extra={"error": str(error)})
             self._ending -= ended
             await asyncio.sleep(COALESCE_S)
 
@@ -93,8 +93,8 @@ class Growing:
                 silent = [one for one in errands if messages_of(one) and not one.answer][:MOST_ACTIONS]
                 chats = {(errand.address.chat_id, errand.address.topic_id) for errand in silent}
                 await asyncio.gather(*(self._type(chat_id, topic_id) for chat_id, topic_id in chats))
-            except StoreAway:
-                log.warning("no chat actions: the database is away")
+            except StoreAway as error:
+                log.warning("no chat actions", extra={"error": str(error)})
             await asyncio.sleep(ACTION_EVERY_S)
 
     async def _type(self, chat_id: int, topic_id: int | None) -> None:

@@ -101,8 +101,8 @@ async def keep_ticking_off(application: DurableApplication) -> None:
         await asyncio.sleep(TICK_OFF_EVERY_S)
         try:
             await application.tick_off()
-        except StoreAway:
-            log.warning("updates not ticked off: the database is away")
+        except StoreAway as error:
+            log.warning("updates not ticked off", extra={"error": str(error)})
 
 
 async def keep_feeding(updates: Updates, bot: Bot, queue: "asyncio.Queue[object]") -> None:
@@ -112,5 +112,5 @@ async def keep_feeding(updates: Updates, bot: Bot, queue: "asyncio.Queue[object]
         try:
             await feed_unhandled(updates, bot, queue, older_than=LONG_ENOUGH)
             await asyncio.to_thread(updates.forget, older_than=KEEP_FOR)
-        except StoreAway:
-            log.warning("unhandled updates not looked for: the database is away")
+        except StoreAway as error:
+            log.warning("unhandled updates not looked for", extra={"error": str(error)})

@@ -71,8 +71,8 @@ class Status:
             self._news.clear()
             try:
                 await self._edit_some()
-            except StoreAway:
-                log.warning("status messages not updated: the database is away")
+            except StoreAway as error:
+                log.warning("status messages not updated", extra={"error": str(error)})
             await asyncio.sleep(COALESCE_S)
 
     async def _edit_some(self) -> None:
@@ -94,8 +94,8 @@ class Status:
             try:
                 chats = await asyncio.to_thread(self._jobs.chats_at_work, self._bot_id, most=MOST_ACTIONS)
                 await asyncio.gather(*(self._act(chat_id, topic_id) for chat_id, topic_id in chats))
-            except StoreAway:
-                log.warning("no chat actions: the database is away")
+            except StoreAway as error:
+                log.warning("no chat actions", extra={"error": str(error)})
             await asyncio.sleep(ACTION_EVERY_S)
 
     async def _take_changed(self) -> dict[int, tuple[Job, str]]:

@@ -26,8 +26,8 @@ class Offers:
         try:
             self._catalogue.refresh(await asyncio.to_thread(self._models.all, IMAGE))
             self._chat_models.refresh(await asyncio.to_thread(self._models.all, CHAT))
-        except StoreAway:
-            log.warning("models not read: the database is away")
+        except StoreAway as error:
+            log.warning("models not read", extra={"error": str(error)})
 
     async def keep_current(self) -> None:
         """Look again and again."""

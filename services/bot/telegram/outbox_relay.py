@@ -53,8 +53,8 @@ class Carrier(ABC, Generic[T]):
             found = 0
             try:
                 found = await self._begin_some()
-            except StoreAway:
-                log.warning("nothing delivered: the database is away", extra={"what": self.what})
+            except StoreAway as error:
+                log.warning("nothing delivered", extra={"what": self.what, "error": str(error)})
             if not found:
                 await wait_for_news(self._news, LOOK_EVERY_S)
                 await asyncio.sleep(COALESCE_S)
@@ -83,8 +83,8 @@ class Carrier(ABC, Generic[T]):
     async def _carry(self, one: T) -> None:
         try:
             await self._deliver(one)
-        except StoreAway:
-            log.warning("delivery left for later: the database is away", extra={f"{self.what}_id": one.id})
+        except StoreAway as error:
+            log.warning("delivery left for later", extra={f"{self.what}_id": one.id, "error": str(error)})
         except Exception:
             # The delivery's outer door: the lease runs out, and somebody tries again.
             log.exception("delivery failed unexpectedly", extra={f"{self.what}_id": one.id})

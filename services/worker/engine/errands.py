@@ -107,8 +107,8 @@ class ErrandTaker:
                     log.log(level, "errand given up", extra=fields)
         except LostTurn:
             log.info("errand lost", extra=fields)
-        except StoreAway:
-            log.warning("failure not recorded: the database is away", extra=fields)
+        except StoreAway as away:
+            log.warning("failure not recorded", extra=fields | {"error": str(away)})
 
 
 def seconds_left(errand: Errand, most: float) -> float:

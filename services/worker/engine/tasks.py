@@ -64,14 +64,14 @@ class TurnTaker:
         try:
             if self._errands is not None and self._errands.run_next(self.worker):
                 return True
-        except StoreAway:
-            log.warning("no turn taken: the database is away")
+        except StoreAway as error:
+            log.warning("no turn taken", extra={"error": str(error)})
             return False
         with self._batches.claiming() as claim:
             try:
                 job = self._turns.claim_next(self.worker, alone=claim.alone)
-            except StoreAway:
-                log.warning("no turn taken: the database is away")
+            except StoreAway as error:
+                log.warning("no turn taken", extra={"error": str(error)})
                 return False
             if job is None:
                 return False
@@ -113,16 +113,16 @@ class TurnTaker:
         except LostTurn:
             log.info("turn lost", extra={"job_id": job.id})
             self._give_back(job, error)
-        except StoreAway:
-            log.warning("failure not recorded: the database is away", extra={"job_id": job.id})
+        except StoreAway as away:
+            log.warning("failure not recorded", extra={"job_id": job.id, "error": str(away)})
 
     def _give_back(self, job: Job, error: ImagineError) -> None:
         """Have an order withdrawn that was made while its job was being cancelled."""
         try:
             if isinstance(error, StillPainting) and self._jobs.withdraw(job, error.handle):
                 self._tickets.send()
-        except StoreAway:
-            log.warning("order not withdrawn: the database is away", extra={"job_id": job.id})
+        except StoreAway as away:
+            log.warning("order not withdrawn", extra={"job_id": job.id, "error": str(away)})
 
     def _decide(self, job: Job, failures: int, error: ImagineError, attempts: list[Attempt]) -> None:
         left = (job.deadline - datetime.now(UTC)).total_seconds() if job.deadline else 0.0
