@@ -20,6 +20,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from sandbox import faults, gemini, huggingface, journal, telegram
 from sandbox.faults import Switchboard
 from sandbox.journal import Changes, Journal
+from sandbox.same_site import SameSite
 from sandbox.traffic import Protocol, Traffic, url_of_this_request
 
 CHAT_PAGE = Path(__file__).parent / "chat_page"
@@ -110,7 +111,7 @@ class _Server(uvicorn.Server):
 def _create_server(host: str, port: int, log_level: str) -> _Server:
     stage = _Stage(f"http://{host}:{port}")
     config = uvicorn.Config(
-        stage,
+        SameSite(stage),
         host=host,
         port=port,
         http=Protocol,

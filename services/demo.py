@@ -7,19 +7,36 @@ import typer
 
 from sandbox.app import Sandbox
 from services import runtime
-from shared.settings import BotSettings, WorkerSettings
+from shared.settings import BotSettings, WorkerSettings, forget_proxies
 
 # The sandbox takes any token and keys of the right shape; these open nothing anywhere.
 DEMO_TOKEN = "4242:" + "demo" * 9
 DEMO_KEY = "a-key-for-the-demo"
 
 
+class DemoBotSettings(BotSettings):
+    """The bot's settings of the demo."""
+
+    reads_environment = False
+
+
+class DemoWorkerSettings(WorkerSettings):
+    """The worker's settings of the demo."""
+
+    reads_environment = False
+
+
 def run(port: int) -> None:
-    """Serve the demo until a signal comes; what it kept is gone afterwards, like the sandbox's memory."""
+    """Serve the demo until a signal comes. Nothing leaves this machine, and all that was kept is deleted at the end."""
+    forget_proxies()
     with tempfile.TemporaryDirectory(prefix="g2d-demo-") as folder, Sandbox(port=port) as sandbox:
-        typer.echo(f"\n  Chat with the bot:  {sandbox.url}/\n  Stop with Ctrl-C.\n")
+        typer.echo(
+            f"\n  Chat with the bot:  {sandbox.url}/\n  Stop with Ctrl-C: all that the demo kept is then deleted.\n"
+        )
         everything = settings_for(sandbox.url, Path(folder))
-        runtime.run_everything(BotSettings.model_validate(everything), WorkerSettings.model_validate(everything))
+        runtime.run_everything(
+            DemoBotSettings.model_validate(everything), DemoWorkerSettings.model_validate(everything)
+        )
 
 
 def settings_for(url: str, folder: Path) -> dict[str, object]:

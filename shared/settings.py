@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any, Literal, cast
+from typing import Annotated, Any, ClassVar, Literal, cast
 
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic.fields import FieldInfo
@@ -90,8 +90,13 @@ class FileSource(PydanticBaseSettingsSource):
 
 
 class Settings(BaseSettings):
-    """What both services need."""
+    """What both services need.
 
+    Attributes:
+        reads_environment: Whether the environment and ``.env`` are read for what no argument gives.
+    """
+
+    reads_environment: ClassVar[bool] = True
     model_config = SettingsConfigDict(
         env_file=".env", env_ignore_empty=True, extra="ignore", frozen=True, hide_input_in_errors=True
     )
@@ -145,6 +150,8 @@ class Settings(BaseSettings):
         file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Arguments before the environment, that before ``NAME_FILE``, that before ``.env``."""
+        if not cls.reads_environment:
+            return (init_settings,)
         return init_settings, env_settings, FileSource(settings_cls), dotenv_settings
 
     @property
@@ -249,6 +256,12 @@ class WorkerSettings(Settings):
         if self.image_fallbacks_setting is None:
             return None
         return tuple(name.strip() for name in self.image_fallbacks_setting.split(",") if name.strip())
+
+
+def forget_proxies() -> None:
+    """Take the proxies out of this process's environment, where all HTTP libraries look for them."""
+    for name in [name for name in os.environ if name.lower().endswith("_proxy")]:
+        del os.environ[name]
 
 
 def load(*kinds: type[Settings]) -> tuple[Any, ...]:

@@ -21,6 +21,7 @@ from sandbox.telegram.people import Mistake
 from sandbox.telegram.world import Bot, Chat, InlineQuestion, Json, Person, Post, World
 
 Handler = Callable[["Visit"], Any]
+SHOWN_IN_PLACE = frozenset({"image/gif", "image/jpeg", "image/png", "image/webp"})  # all others are attachments
 BOT_FIELDS = frozenset({"first_name", "username", "has_topics_enabled", "supports_inline_queries", "can_join_groups"})
 
 
@@ -320,7 +321,12 @@ async def show_file(visit: Visit) -> Response:
     content = await files.content(file)
     if content is None:
         raise Mistake("this file is no longer kept", 404)
-    return Response(content, media_type=files.media_type(file), headers={"Cache-Control": "private, max-age=86400"})
+    media_type = files.media_type(file)
+    headers = {"Cache-Control": "private, max-age=86400", "Content-Security-Policy": "sandbox; default-src 'none'"}
+    if media_type not in SHOWN_IN_PLACE:
+        # What people uploaded must not run as a page of the sandbox's own origin.
+        headers["Content-Disposition"] = "attachment"
+    return Response(content, media_type=media_type, headers=headers)
 
 
 def follow(visit: Visit) -> Response:
