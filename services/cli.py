@@ -111,3 +111,13 @@ def migrate() -> None:
         from services import runtime
 
     runtime.migrate_database()
+
+
+@app.command()
+def public_key() -> None:
+    """Print the public half of G2D_SECRET_KEY. The bot takes it in the secret's place: it seals keys and opens none."""
+    from shared.secrets import box_for
+    from shared.settings import Settings, load
+
+    (settings,) = load(Settings)
+    typer.echo(box_for(settings).public_key)

@@ -6,16 +6,18 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from cryptography.fernet import Fernet, InvalidToken, MultiFernet
+from cryptography.fernet import Fernet
 
+from shared.key_encryption import KeyCipher
 from shared.settings import Settings, SettingsError
 
 FILE = "secret.key"
 NEEDS_KEY = (
-    "Please set G2D_SECRET_KEY, the same for the bot and all workers: it seals the keys that people bring. Make one "
-    "with `python -c 'from cryptography.fernet import Fernet; print(Fernet.generate_key().decode())'`."
+    "Please set G2D_SECRET_KEY, the same for all workers: it opens the keys that people bring. The bot takes it or its "
+    "public half, which `g2d public-key` prints. Make it with: head -c 32 /dev/urandom | base64 | tr '+/' '-_'"
 )
-WRONG_KEY = "G2D_SECRET_KEY is wrong: it takes Fernet keys, 32 bytes in URL-safe base64 each, more after a comma."
+ONLY_SEALS = "Please set G2D_SECRET_KEY to the secret itself: with its public half a worker can open no keys."
+WRONG_KEY = "G2D_SECRET_KEY is wrong: it takes keys of 32 bytes in URL-safe base64, more after a comma."
 GOOGLE, HUGGINGFACE = "google", "huggingface"
 SERVICES = (GOOGLE, HUGGINGFACE)
 SHORTEST, LONGEST = 16, 300  # characters of a key
@@ -43,7 +45,7 @@ class SealedKey:
 
 
 class Box:
-    """Seals with the first key, opens with all: a new key is put before the old ones.
+    """Seals for the first key, opens with all: a new key is put before the old ones. A public key seals alone.
 
     Raises:
         SettingsError: The keys are none.
@@ -51,10 +53,19 @@ class Box:
 
     def __init__(self, keys: str) -> None:
         try:
-            each = [Fernet(key.strip()) for key in keys.split(",") if key.strip()]
-            self._first, self._fernet = each[0], MultiFernet(each)
-        except (ValueError, IndexError):
+            self._cipher = KeyCipher([key.strip() for key in keys.split(",") if key.strip()])
+        except ValueError:
             raise SettingsError(WRONG_KEY) from None
+
+    @property
+    def opens(self) -> bool:
+        """Whether it holds a secret key; public ones seal alone."""
+        return self._cipher.has_secrets
+
+    @property
+    def public_key(self) -> str:
+        """What the bot may have in place of the secret: it seals and opens nothing."""
+        return str(self._cipher.public)
 
     def seal(self, plain: str) -> SealedKey:
         """Seal what somebody says is a key."""
@@ -64,27 +75,19 @@ class Box:
             return SealedKey(None, "", "")
         # Of a key with other signs in its tail no sign is shown: they would break the written form.
         tail = plain[-4:] if re.fullmatch(r"[\w-]{4}", plain[-4:]) else ""
-        return SealedKey(shape.lastgroup if shape else None, tail, self._fernet.encrypt(plain.encode()).decode())
+        return SealedKey(shape.lastgroup if shape else None, tail, self._cipher.encrypt(plain))
 
     def hide(self, text: str) -> str:
         """Put sealed keys in the place of all that look like keys."""
         return KEY_SHAPES.sub(lambda found: str(self.seal(found[0][:LONGEST])), text)
 
     def unseal(self, sealed: str) -> str | None:
-        """Read a key; None where none of ours sealed it. For workers alone."""
-        try:
-            return self._fernet.decrypt(sealed).decode()
-        except InvalidToken:
-            return None
+        """Read a key; None where it was sealed for none of ours. Needs a secret key."""
+        return self._cipher.decrypt(sealed)
 
     def reseal(self, sealed: str) -> str | None:
-        """The same, sealed with the first key; None where it is, or where none of ours sealed it."""
-        plain = self.unseal(sealed)
-        try:
-            self._first.decrypt(sealed)
-        except InvalidToken:
-            return self._first.encrypt(plain.encode()).decode() if plain is not None else None
-        return None
+        """The same, sealed for the first key; None where it is, or where it was sealed for none of ours."""
+        return self._cipher.renew(sealed)
 
 
 def read_sealed(text: str) -> SealedKey | None:
@@ -104,6 +107,18 @@ def box_for(settings: Settings) -> Box:
     if not settings.embedded:
         raise SettingsError(NEEDS_KEY)
     return Box(_kept(settings.data_dir / FILE))
+
+
+def opening_box_for(settings: Settings) -> Box:
+    """The installation's box of a process that opens what it holds.
+
+    Raises:
+        SettingsError: As ``box_for``, or only a public key was given.
+    """
+    box = box_for(settings)
+    if not box.opens:
+        raise SettingsError(ONLY_SEALS)
+    return box
 
 
 def _kept(file: Path) -> str:

@@ -40,7 +40,7 @@ from shared.errands import Kind
 from shared.errors import StoreAway
 from shared.images import Images
 from shared.queue import Tickets
-from shared.secrets import box_for
+from shared.secrets import opening_box_for
 from shared.settings import WorkerSettings
 from shared.store.circuits import Circuits
 from shared.store.conversations import Conversations
@@ -85,7 +85,7 @@ class Worker:
         self._errand_turns = ErrandTurns(self._lifeline, lease=lease, deadline=deadline)
         self._renewed_at = time.monotonic()
         errands = Errands(database)
-        box = box_for(settings)
+        box = opening_box_for(settings)
         self._own_keys = OwnKeys(Keys(database), box)
         hub = _hub(settings)
         studios = _studios(settings, hub, Circuits(database), self._own_keys)

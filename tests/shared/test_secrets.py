@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from cryptography.fernet import Fernet
 
-from shared.secrets import GOOGLE, HUGGINGFACE, Box, box_for, read_sealed
+from shared.secrets import GOOGLE, HUGGINGFACE, Box, box_for, opening_box_for, read_sealed
 from shared.settings import Settings, SettingsError
 
 OLD, NEW = Fernet.generate_key().decode(), Fernet.generate_key().decode()
@@ -51,6 +51,46 @@ class TestRotation:
     def test_what_is_no_secret_is_refused(self, keys: str) -> None:
         with pytest.raises(SettingsError, match="G2D_SECRET_KEY"):
             Box(keys)
+
+
+class TestThePublicKey:
+    def test_seals_what_only_the_secret_opens(self) -> None:
+        bot, worker = Box(Box(OLD).public_key), Box(OLD)
+
+        sealed = bot.seal(TOKEN).sealed
+
+        assert (bot.opens, worker.opens) == (False, True)
+        assert bot.unseal(sealed) is None
+        assert worker.unseal(sealed) == TOKEN
+
+    def test_no_two_seals_are_alike(self) -> None:
+        box = Box(OLD)
+
+        assert box.seal(TOKEN).sealed != box.seal(TOKEN).sealed
+
+    def test_a_seal_that_was_changed_opens_nothing(self) -> None:
+        sealed = Box(OLD).seal(TOKEN).sealed
+        changed = sealed[:-8] + ("AAAA" if sealed[-8:-4] != "AAAA" else "BBBB") + sealed[-4:]
+
+        assert Box(OLD).unseal(changed) is None
+
+    def test_a_worker_refuses_it(self) -> None:
+        settings = Settings.model_validate({"REDIS_URL": "redis://127.0.0.1/0", "G2D_SECRET_KEY": Box(OLD).public_key})
+
+        with pytest.raises(SettingsError, match="secret"):
+            opening_box_for(settings)
+
+
+class TestKeysOfEarlierVersions:
+    def test_what_fernet_sealed_is_opened_and_sealed_anew(self) -> None:
+        sealed = Fernet(OLD).encrypt(TOKEN.encode()).decode()
+
+        anew = Box(OLD).reseal(sealed)
+
+        assert Box(OLD).unseal(sealed) == TOKEN
+        assert anew is not None
+        assert anew.startswith("x1-")
+        assert Box(OLD).unseal(anew) == TOKEN
 
 
 class TestTheSecret:
