@@ -1,5 +1,6 @@
 """``g2d``: one short function a command."""
 
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -22,6 +23,7 @@ def main() -> None:
     """Run the command line; settings that don't allow a start are told, not thrown."""
     from shared.settings import SettingsError
 
+    os.umask(0o077)  # What people write and paint is for the user alone who runs this.
     try:
         app()
     except SettingsError as error:
