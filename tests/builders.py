@@ -56,9 +56,11 @@ def turns_of(
     return Turns(database, lease=lease, deadline=deadline, shares=shares)
 
 
-def claim(database: Database, worker: str = "worker", *, lease: timedelta = AN_HOUR) -> Job:
+def claim(
+    database: Database, worker: str = "worker", *, lease: timedelta = AN_HOUR, deadline: timedelta = AN_HOUR
+) -> Job:
     """Claim the next job, which has to be there."""
-    job = turns_of(database, lease=lease).claim_next(worker)
+    job = turns_of(database, lease=lease, deadline=deadline).claim_next(worker)
     assert job is not None, "no job is queued"
     return job
 

@@ -221,9 +221,12 @@ class Worker:
             )
             if sweep is not None
         ]
-        revived, lost, due = (sum(getattr(sweep, name) for sweep in found) for name in ("revived", "lost", "due"))
+        revived, lost, late = (sum(getattr(sweep, name) for sweep in found) for name in ("revived", "lost", "late"))
         if revived or lost:
             log.warning("work of dead workers found", extra={"revived": revived, "lost": lost})
+        if late:
+            log.warning("work ended at its deadline", extra={"late": late})
+        due = sum(sweep.due for sweep in found)
         under_way = self._tickets.on_their_way() if due else None
         if under_way is not None and due > under_way:
             self._tickets.send(due - under_way)

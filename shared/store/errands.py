@@ -152,17 +152,19 @@ class Errands:
         tokens_in: int | None = None,
         tokens_out: int | None = None,
     ) -> None:
-        """Record what came of it. From here on, it is the bot's."""
-        self._end(
-            errand,
-            State.FINISHED,
-            reason=None,
-            answer=answer,
-            result=result,
-            chat_model=chat_model,
-            tokens_in=tokens_in,
-            tokens_out=tokens_out,
-        )
+        """Record what came of it. From here on, it is the bot's.
+
+        Where the errand is no longer this worker's, what was paid for is recorded all the same.
+        """
+        paid = {"chat_model": chat_model, "tokens_in": tokens_in, "tokens_out": tokens_out}
+        try:
+            self._end(errand, State.FINISHED, reason=None, answer=answer, result=result, **paid)
+        except LostTurn:
+            errands = tables.errands.c
+            unknown = update(tables.errands).where(errands.id == errand.id, errands.tokens_out.is_(None))
+            with self._database.writing() as connection:
+                connection.execute(unknown.values(**paid))
+            raise
 
     def give_up(self, errand: Errand, reason: str) -> None:
         """Record that nothing, or nothing more, comes of it, and why."""

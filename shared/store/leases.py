@@ -1,6 +1,7 @@
 """Rows that workers hold on lease, jobs and errands alike: renewed, given back, and brought back from the dead."""
 
 from abc import ABC, abstractmethod
+from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -16,13 +17,15 @@ from sqlalchemy import (
     bindparam,
     case,
     exists,
+    false,
     func,
+    or_,
     select,
     update,
 )
 from sqlalchemy.sql.dml import ReturningUpdate
 
-from shared.errors import WorkerLost
+from shared.errors import OutOfTime, WorkerLost
 from shared.jobs import State
 from shared.store.database import Database, retrying
 from shared.store.line import state_is
@@ -42,11 +45,13 @@ class Sweep:
         due: Queued rows, counted up to a limit: that many tickets should be on their way.
         revived: Rows taken back from workers that died.
         lost: Rows given up because they took along too many workers.
+        late: Rows given up because their deadline passed while a worker held them.
     """
 
     due: int
     revived: int = 0
     lost: int = 0
+    late: int = 0
 
 
 def look_around(table: Table, first: Select[int]) -> Select[bool, int | None]:
@@ -167,8 +172,9 @@ class Leases(ABC):
     def renew(self, worker: str, ids: Collection[int]) -> int:
         """Keep the rows that a living worker has in hand its own; returns how many still are.
 
-        A row that the worker let go without being able to write it down is left to the sweep. One that is being
-        written to at this moment is left to the next renewal.
+        A row past its deadline is not renewed: its lease runs out, and a sweep ends it, whatever the worker is still
+        waiting for. A row that the worker let go without being able to write it down is left to the sweep, one that is
+        being written to at this moment to the next renewal.
         """
         return self._run_anew(self.table.c.worker == worker, self.table.c.id.in_(ids))
 
@@ -178,12 +184,12 @@ class Leases(ABC):
 
     @retrying
     def _run_anew(self, *whose: ColumnElement[bool]) -> int:
-        theirs = in_order(self.table, self.table.c.state == State.WORKING, *whose, skip_locked=True)
+        now, columns = datetime.now(UTC), self.table.c
+        in_time = or_(columns.deadline.is_(None), columns.deadline > now)
+        theirs = in_order(self.table, columns.state == State.WORKING, in_time, *whose, skip_locked=True)
         with self._database.writing() as connection:
             return connection.execute(
-                update(self.table)
-                .where(self.table.c.id.in_(theirs))
-                .values(lease_until=datetime.now(UTC) + self._lease)
+                update(self.table).where(columns.id.in_(theirs)).values(lease_until=now + self._lease)
             ).rowcount
 
     @retrying
@@ -210,12 +216,13 @@ class Leases(ABC):
             self._lost(connection, [row.id for row in rows if row.state == State.FAILED], now)
         self._repair()
         due = select(self.table.c.id).where(self._may_begin()).limit(most_due)
-        states = [row.state for row in rows]
+        ends = Counter(row.reason if row.state == State.FAILED else row.state for row in rows)
         with self._database.reading() as connection:
             return Sweep(
                 due=connection.scalar(select(func.count()).select_from(due.subquery())) or 0,
-                revived=states.count(State.QUEUED),
-                lost=states.count(State.FAILED),
+                revived=ends[State.QUEUED],
+                lost=ends[WorkerLost.reason],
+                late=ends[OutOfTime.reason],
             )
 
     def _take_back(self, connection: Connection, now: datetime) -> Sequence[Row[Any]]:
@@ -226,20 +233,22 @@ class Leases(ABC):
             .limit(AT_ONCE)
             .with_for_update(skip_locked=True)
         )
-        hopeless = columns.losses + 1 >= MAX_LOSSES
+        late = func.coalesce(columns.deadline <= now, false())
+        hopeless = late | (columns.losses + 1 >= MAX_LOSSES)
+        reason = case((late, OutOfTime.reason), (hopeless, WorkerLost.reason), else_=columns.reason)
         rows = connection.execute(
             update(self.table)
             .where(columns.id.in_(expired))
             .values(
                 state=case((hopeless, State.FAILED), else_=State.QUEUED),
-                reason=case((hopeless, WorkerLost.reason), else_=columns.reason),
+                reason=reason,
                 ended_at=case((hopeless, now), else_=None),
                 losses=columns.losses + 1,
                 worker=None,
                 lease_until=None,
                 **self._given_up(hopeless, now),
             )
-            .returning(columns.id, columns.state)
+            .returning(columns.id, columns.state, columns.reason)
         ).all()
         for row in rows:
             self._tell(connection, row.id)

@@ -45,12 +45,14 @@ def ask(
     return errand
 
 
-def turns_of(database: Database, *, lease: timedelta = AN_HOUR) -> ErrandTurns:
-    return ErrandTurns(database, lease=lease, deadline=AN_HOUR)
+def turns_of(database: Database, *, lease: timedelta = AN_HOUR, deadline: timedelta = AN_HOUR) -> ErrandTurns:
+    return ErrandTurns(database, lease=lease, deadline=deadline)
 
 
-def claim(database: Database, worker: str = "worker", *, lease: timedelta = AN_HOUR) -> Errand:
-    errand = turns_of(database, lease=lease).claim_next(worker)
+def claim(
+    database: Database, worker: str = "worker", *, lease: timedelta = AN_HOUR, deadline: timedelta = AN_HOUR
+) -> Errand:
+    errand = turns_of(database, lease=lease, deadline=deadline).claim_next(worker)
     assert errand is not None, "no errand may begin"
     return errand
 
@@ -199,6 +201,23 @@ class TestTurns:
         ended = read(database, asked)
         assert (ended.state, ended.reason) == (State.FAILED, "worker_lost")
         assert len(ErrandOutbox(database).claim(BOT, most=5)) == (kind is Kind.CHAT)
+
+    def test_one_that_is_held_past_its_deadline_ends_and_a_late_answer_is_dropped_but_counted(
+        self, database: Database
+    ) -> None:
+        ask(database)
+        errand = claim(database, lease=ALREADY_OVER, deadline=ALREADY_OVER)
+
+        assert turns_of(database).renew("worker", [errand.id]) == 0
+        found = turns_of(database).sweep(most_due=10)
+        assert found is not None
+        assert found.late == 1
+        with pytest.raises(LostTurn):
+            Errands(database).finish(errand, answer="too late", chat_model="gemini-x", tokens_in=3, tokens_out=4)
+
+        ended = read(database, errand)
+        assert (ended.state, ended.reason, ended.answer) == (State.FAILED, "out_of_time", None)
+        assert (ended.chat_model, ended.tokens_in, ended.tokens_out) == ("gemini-x", 3, 4)
 
     def test_a_worker_that_stops_gives_back_its_own(self, database: Database) -> None:
         ask(database)

@@ -4,6 +4,7 @@ import threading
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import combinations
 
@@ -11,8 +12,10 @@ import pytest
 from builders import (
     ALREADY_OVER,
     AN_HOUR,
+    BOT,
     FOX_RECIPE,
     RED_FOX,
+    an_attempt,
     claim,
     empty,
     read,
@@ -29,8 +32,9 @@ from sqlalchemy import select
 from shared.jobs import Stage, State
 from shared.store import tables
 from shared.store.database import CONNECTIONS, Database
-from shared.store.jobs import Jobs
+from shared.store.jobs import Jobs, LostTurn
 from shared.store.leases import MAX_LOSSES, Sweep
+from shared.store.outbox import Outbox
 from shared.store.turns import Turns
 
 
@@ -334,6 +338,46 @@ class TestLeases:
         assert turns_of(database).sweep(most_due=10) == Sweep(due=0)
         assert turns_of(database).release(None) == 0
         assert read(database, job).state is State.FINISHED
+
+
+class TestDeadline:
+    """A worker that hangs, in a call or in a computation without end, can't hold a job for ever."""
+
+    def test_a_lease_past_the_deadline_is_not_renewed(self, database: Database) -> None:
+        submit(database)
+        job = claim(database, "hanging", lease=ALREADY_OVER, deadline=ALREADY_OVER)
+
+        assert turns_of(database).renew("hanging", [job.id]) == 0
+        assert turns_of(database).renew_all() == 0
+
+    def test_when_its_lease_has_run_out_the_job_ends_with_an_explanation(self, database: Database) -> None:
+        submit(database)
+        job = claim(database, "hanging", lease=ALREADY_OVER, deadline=ALREADY_OVER)
+
+        assert turns_of(database).sweep(most_due=10) == Sweep(due=0, late=1)
+
+        ended = read(database, job)
+        assert (ended.state, ended.stage, ended.reason) == (State.FAILED, Stage.SENDING, "out_of_time")
+        assert Outbox(database).claim(BOT, most=5) == [replace(read(database, job), delivery_tries=1)]
+
+    def test_a_worker_that_still_has_its_lease_ends_the_job_itself(self, database: Database) -> None:
+        submit(database)
+        job = claim(database, deadline=ALREADY_OVER)
+
+        assert turns_of(database).sweep(most_due=10) == Sweep(due=0)
+        assert read(database, job).state is State.WORKING
+
+    def test_a_result_that_comes_later_is_dropped_but_its_calls_count(self, database: Database) -> None:
+        submit(database)
+        job = claim(database, lease=ALREADY_OVER, deadline=ALREADY_OVER)
+        turns_of(database).sweep(most_due=10)
+
+        with pytest.raises(LostTurn):
+            Jobs(database).finish(job, FOX_RECIPE, image_key="k", media_type="image/png", attempts=[an_attempt()])
+
+        assert read(database, job).state is State.FAILED
+        with database.reading() as connection:
+            assert connection.scalars(select(tables.attempts.c.job_id)).all() == [job.id]
 
 
 class TestSweep:

@@ -61,14 +61,14 @@ class ErrandTaker:
         return frozenset(self._in_hand.copy())
 
     def _serve(self, errand: Errand) -> None:
-        fields = {"errand_id": errand.id, "kind": errand.kind}
+        fields: dict[str, object] = {"errand_id": errand.id, "kind": errand.kind}
         try:
             if errand.stop_asked:
                 self._stop(errand)
             else:
                 self._handler(errand).run(errand)
         except LostTurn:
-            log.info("errand lost", extra=fields)
+            log_loss(errand.deadline, fields)
         except ImagineError as error:
             self._settle(errand, error)
         except Exception:
@@ -93,7 +93,12 @@ class ErrandTaker:
 
     def _settle(self, errand: Errand, error: ImagineError) -> None:
         """Write down what follows a failure; if even that fails, the lease runs out and the sweep does it."""
-        fields = {"errand_id": errand.id, "kind": errand.kind, "reason": error.reason, "error": str(error)[:200]}
+        fields: dict[str, object] = {
+            "errand_id": errand.id,
+            "kind": errand.kind,
+            "reason": error.reason,
+            "error": str(error)[:200],
+        }
         left = (errand.deadline - datetime.now(UTC)).total_seconds() if errand.deadline else 0.0
         try:
             match retry.after(error, failures=errand.failures, seconds_left=left):
@@ -106,9 +111,17 @@ class ErrandTaker:
                     level = logging.ERROR if isinstance(error, PermanentError) else logging.INFO
                     log.log(level, "errand given up", extra=fields)
         except LostTurn:
-            log.info("errand lost", extra=fields)
+            log_loss(errand.deadline, fields)
         except StoreAway as away:
             log.warning("failure not recorded", extra=fields | {"error": str(away)})
+
+
+def log_loss(deadline: datetime | None, fields: dict[str, object]) -> None:
+    """Log that a result came when its job or errand was no longer this worker's."""
+    if deadline is not None and deadline <= datetime.now(UTC):
+        log.warning("late result dropped", extra=fields)
+    else:
+        log.info("turn lost", extra=fields)
 
 
 def seconds_left(errand: Errand, most: float) -> float:

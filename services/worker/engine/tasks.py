@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from celery import Celery
 
 from services.worker.engine import retry
-from services.worker.engine.errands import ErrandTaker
+from services.worker.engine.errands import ErrandTaker, log_loss
 from services.worker.jobs.picture import Pipeline
 from shared.errors import ImagineError, PermanentError, StillPainting, StoreAway
 from shared.jobs import Attempt, Job
@@ -94,7 +94,7 @@ class TurnTaker:
         try:
             self._pipeline.run(job, attempts)
         except LostTurn:
-            log.info("turn lost", extra={"job_id": job.id})
+            log_loss(job.deadline, {"job_id": job.id})
         except ImagineError as error:
             self._settle(job, error, attempts)
         except Exception:
@@ -111,7 +111,7 @@ class TurnTaker:
             now = self._jobs.read(job.id) or job
             self._decide(job, now.failures, error, attempts)
         except LostTurn:
-            log.info("turn lost", extra={"job_id": job.id})
+            log_loss(job.deadline, {"job_id": job.id})
             self._give_back(job, error)
         except StoreAway as away:
             log.warning("failure not recorded", extra={"job_id": job.id, "error": str(away)})
