@@ -34,10 +34,12 @@ from shared.jobs import Address, Attempt, Parameters, Prompt, Recipe, Request, S
 from shared.migrations import migrate
 from shared.queue import TASK, Tickets, make_celery
 from shared.shares import Shares
+from shared.status_messages import Work
 from shared.store.database import Database
 from shared.store.jobs import Jobs
 from shared.store.line import NOTHING_YET, virtual_time
 from shared.store.outbox import Outbox
+from shared.store.status_messages import StatusMessages
 from shared.store.turns import Turns
 from shared.store.updates import RawUpdate, Updates
 
@@ -256,7 +258,7 @@ def _rows(database: Database, pictures: int) -> None:
         updates.handled([number])
         job = turns.claim_next("worker")
         assert job is not None
-        jobs.show_status(job.id, number, "queued")
+        StatusMessages(database).sent(Work.JOB, job.id, number, "queued")
         asked = Attempt("prompt", "gemini", "gemini-3.8-flash", 2_100, status=200, request_id=uuid.uuid4().hex)
         jobs.keep_prompt(job, PROMPT, [asked])
         painted = Attempt("image", "fal-ai", "org/some-model", 6_400, status=200, request_id=uuid.uuid4().hex)
@@ -264,7 +266,7 @@ def _rows(database: Database, pictures: int) -> None:
         jobs.finish(job, recipe, image_key=f"000000/{job.id}-{uuid.uuid4().hex}.jpg", media_type="image/jpeg",
                     attempts=[painted])  # fmt: skip
         outbox.claim(BOT, most=1)
-        outbox.delivered(job.id, message_id=number, file_id="A" * 80)
+        outbox.delivered(job.id, message_id=number, file_id="A" * 80, removed=number)
     print(f"\nwhat a delivered picture leaves in Postgres ({pictures:,} taken through all steps, one a person)")
     with database.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         connection.execute(text("VACUUM"))

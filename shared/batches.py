@@ -78,6 +78,8 @@ class Batch:
         status_shown: What the progress message says at present.
         sending: Jobs whose pictures were being sent, and nobody wrote down how it ended.
         witness: What the progress message certainly said before they were.
+        status_sending_since: From then on a message that sums it up may be in the chat whose number nobody wrote down.
+        status_after: That message's number is higher than this.
         undelivered_reason: Why its delivery was given up; None: it was delivered, or still may be.
     """
 
@@ -93,6 +95,8 @@ class Batch:
     ended_at: datetime | None = None
     status_message_id: int | None = None
     status_shown: str | None = None
+    status_sending_since: datetime | None = None
+    status_after: int | None = None
     delivery_tries: int = 0
     delivered_at: datetime | None = None
     sending: tuple[int, ...] = ()

@@ -50,6 +50,9 @@ class Errand:
         result: What an errand brings home that is no text.
         worker: Who holds the lease.
         shown: The messages in the chat that hold the answer, and what they say, in the bot's own form.
+        status_sending_since: From then on a message that announces the answer may be in the chat whose number nobody
+            wrote down.
+        status_after: That message's number is higher than this.
         undelivered_reason: Why its delivery was given up; None: it was delivered, or still may be.
     """
 
@@ -74,6 +77,8 @@ class Errand:
     tokens_out: int | None = None
     worker: str | None = None
     shown: Any = None
+    status_sending_since: datetime | None = None
+    status_after: int | None = None
     started_at: datetime | None = None
     ended_at: datetime | None = None
     delivery_tries: int = 0

@@ -287,6 +287,8 @@ class Job:
         reason: Why it waits or failed: an error's ``reason``.
         worker: Who holds the lease.
         status_shown: What the status message says at present.
+        status_sending_since: From then on a status message may be in the chat whose number nobody wrote down.
+        status_after: That message's number is higher than this.
         sending_before: An earlier delivery was begun then, and nobody wrote down how it ended.
         undelivered_reason: Why its delivery was given up; None: it was delivered, or still may be.
     """
@@ -317,6 +319,8 @@ class Job:
     worker: str | None = None
     status_message_id: int | None = None
     status_shown: str | None = None
+    status_sending_since: datetime | None = None
+    status_after: int | None = None
     started_at: datetime | None = None
     ended_at: datetime | None = None
     sending_before: datetime | None = None

@@ -10,9 +10,11 @@ from sqlalchemy import Table, text, update
 
 from shared.jobs import Address, Attempt, Job, Parameters, Prompt, Recipe, Request, Sender, Stage, State
 from shared.shares import Shares
+from shared.status_messages import Work
 from shared.store import tables
 from shared.store.database import Database
 from shared.store.jobs import Jobs
+from shared.store.status_messages import StatusMessages
 from shared.store.turns import Turns
 
 BOT = 42
@@ -111,6 +113,11 @@ def read(database: Database, job: Job) -> Job:
     now = Jobs(database).read(job.id)
     assert now is not None
     return now
+
+
+def show_status(database: Database, job: Job, message_id: int, shown: str = "queued:1") -> bool:
+    """Write down the number of a job's status message, as the bot does when it has sent it."""
+    return StatusMessages(database).sent(Work.JOB, job.id, message_id, shown)
 
 
 def an_attempt(**values: Any) -> Attempt:

@@ -11,10 +11,7 @@ from typing import Any, cast
 from celery import Celery
 from telegram import Update
 from telegram.error import Conflict, TelegramError
-from telegram.ext import (
-    ApplicationBuilder,
-    Updater,
-)
+from telegram.ext import ApplicationBuilder, TypeHandler, Updater
 
 from services.bot.batches.delivery import BatchDelivery
 from services.bot.batches.handler import BatchCommand
@@ -33,6 +30,7 @@ from services.bot.owner.handler import OwnersOverview
 from services.bot.pictures.buttons import Buttons
 from services.bot.pictures.delivery import Delivery
 from services.bot.pictures.imagine import Imagine
+from services.bot.pictures.promise import Promise
 from services.bot.pictures.status import Status
 from services.bot.queue.queue import Queue
 from services.bot.routes import Handlers, add_handlers
@@ -43,10 +41,15 @@ from services.bot.settings.model_refresh import Offers
 from services.bot.settings.models import ModelsCommand
 from services.bot.settings.models_menu import ModelsMenu
 from services.bot.settings.preferences import Choices
+from services.bot.status_keyboards import StatusKeyboards
 from services.bot.telegram.admins import Admins
 from services.bot.telegram.authorization import Authorization
 from services.bot.telegram.files import Files
 from services.bot.telegram.flood_limit import CALLS_AT_ONCE, FloodLimit
+from services.bot.telegram.known_messages import KnownMessages
+from services.bot.telegram.lost_messages import LostMessages
+from services.bot.telegram.removals import Removals
+from services.bot.telegram.status_messages import StatusMessages as SentStatusMessages
 from services.bot.telegram.transport import Transport
 from services.health import Heartbeat
 from shared import wakeups
@@ -68,6 +71,7 @@ from shared.store.models import Models
 from shared.store.moves import Moves
 from shared.store.outbox import Outbox
 from shared.store.people import People
+from shared.store.status_messages import StatusMessages
 from shared.store.updates import Updates
 from shared.store.waits import Waits
 from shared.styles import Styles
@@ -76,6 +80,7 @@ log = logging.getLogger(__name__)
 
 UPDATES_AT_ONCE = 64
 POLL_S = 30
+BEFORE_ALL = -1  # a group of handlers of its own
 FLUSH_S = 2.0  # for tickets at the end; those that don't leave are made up for by a worker's sweep
 Round = Callable[[], Coroutine[Any, Any, None]]
 
@@ -96,7 +101,8 @@ class Bot:
         self._updates = Updates(database, self._bot_id)
         people = People(database)
         moves = Moves(database, self._bot_id)
-        limit = FloodLimit(moves.move)
+        known = KnownMessages()
+        limit = FloodLimit(moves.move, seen=known.note_answer)
         self._application = _application(settings, self._updates, people, box_for(settings), limit)
         bot = self._application.bot
         self._tickets = BackgroundTickets(celery)
@@ -111,6 +117,12 @@ class Bot:
         jobs, waits = Jobs(database, settings.shares), Waits(database, settings.shares)
         self._outbox = Outbox(database)
         self._status = Status(bot, self._bot_id, jobs, waits, limit)
+        errands = Errands(database)
+        self._record = record = StatusMessages(database)
+        lost = LostMessages(bot, self._bot_id, record, known, limit, StatusKeyboards(jobs, errands).of)
+        self._status_messages = SentStatusMessages(record, lost, known)
+        self._removals = Removals(bot, self._bot_id, record, lost)
+        self._promise = Promise(bot, self._bot_id, self._status_messages, record, self._status)
         self._delivery = Delivery(bot, self._bot_id, self._outbox, jobs, images, default_model=catalogue.default)
 
         self._batches = Batches(database, settings.shares)
@@ -119,12 +131,12 @@ class Bot:
             bot, self._bot_id, self._batches, jobs, images, tickets, progress, default_model=catalogue.default
         )
 
-        errands, self._errand_outbox = Errands(database), ErrandOutbox(database)
+        self._errand_outbox = ErrandOutbox(database)
         self._growing = Growing(bot, self._bot_id, errands, limit)
         self._answers = Answers(bot, self._bot_id, self._errand_outbox, errands, self._growing)
 
         self._own_keys = OwnKeys(Keys(database), self._bot_id, authorization)
-        imagine = Imagine(jobs, tickets, self._status, catalogue, styles, choices=choices, files=files)
+        imagine = Imagine(jobs, tickets, self._status, self._promise, catalogue, styles, choices=choices, files=files)
         queue = Queue(jobs, self._batches, tickets, self._status, self._batch_delivery, authorization)
         handlers = Handlers(
             own_keys=self._own_keys,
@@ -162,6 +174,7 @@ class Bot:
             help=Help(catalogue, styles, batch_pictures=settings.batch_pictures),
         )
         add_handlers(self._application, handlers, bot_id=self._bot_id, owners=settings.owners)
+        self._application.add_handler(TypeHandler(Update, partial(_note, known)), group=BEFORE_ALL)
 
     async def run(self, stop: asyncio.Event) -> None:
         """Serve until ``stop`` is set.
@@ -193,6 +206,8 @@ class Bot:
             await self._delivery.finish()
             await self._batch_delivery.finish()
             await self._answers.finish()
+            await self._status_messages.finish()
+            await self._removals.finish()
             await asyncio.to_thread(self._tickets.flush, FLUSH_S)
             log.info("bot stopped", extra={"bot": application.bot.username})
 
@@ -202,6 +217,8 @@ class Bot:
             partial(wakeups.listen, self._database, self._heard, self._heard_of_errand),
             self._status.keep_true,
             self._status.keep_acting,
+            self._promise.keep_looking,
+            self._removals.empty_outbox,
             self._delivery.empty_outbox,
             self._batch_delivery.carry_on,
             self._growing.keep_growing,
@@ -226,6 +243,7 @@ class Bot:
         self._outbox.release_all(self._bot_id)
         self._batches.release_all(self._bot_id)
         self._errand_outbox.release_all(self._bot_id)
+        self._record.release_removals(self._bot_id)
 
 
 def _application(
@@ -246,6 +264,12 @@ def _application(
     )
     intake.feed(application)
     return cast("DurableApplication", application)
+
+
+async def _note(known: KnownMessages, update: Update, _: object) -> None:
+    """Take note of the message that an update brings."""
+    if (message := update.effective_message) is not None:
+        known.note(message.chat_id, message.message_id)
 
 
 def _polling_failed(error: TelegramError) -> None:

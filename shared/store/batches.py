@@ -454,6 +454,8 @@ def _read(row: Row[Any]) -> Batch:
         ended_at=row.ended_at,
         status_message_id=row.status_message_id,
         status_shown=row.status_shown,
+        status_sending_since=row.status_sending_since,
+        status_after=row.status_after,
         delivery_tries=row.delivery_tries,
         delivered_at=row.delivered_at,
         undelivered_reason=row.undelivered_reason,

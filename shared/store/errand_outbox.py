@@ -4,9 +4,11 @@ from datetime import UTC, datetime
 from typing import Any
 
 from shared.errands import Errand
+from shared.status_messages import Work
 from shared.store import tables
 from shared.store.deliveries import Deliveries, claim_of, due_for
 from shared.store.rows import read_errand
+from shared.store.status_messages import NOT_SENDING, leave_to_remove, left_by
 
 
 class ErrandOutbox(Deliveries):
@@ -25,7 +27,15 @@ class ErrandOutbox(Deliveries):
         self._again_in(errand_id, retry_after_s)
 
     def delivered(self, errand_id: int, *, shown: Any = None) -> None:
-        """It is in the chat, or the chat can't be reached any more."""
-        done = {"delivered_at": datetime.now(UTC), "delivery_lease_until": None}
+        """It is in the chat, or the chat can't be reached any more.
+
+        A message that announced it, and whose number nobody wrote down, is to be removed from here on.
+        """
+        done: dict[str, Any] = {"delivered_at": datetime.now(UTC), "delivery_lease_until": None}
+        if shown is not None:
+            done["shown"] = shown
         with self._database.writing() as connection:
-            connection.execute(self._of(errand_id).values(**done, **({} if shown is None else {"shown": shown})))
+            row = connection.execute(self._of(errand_id).values(**done).returning(*left_by(tables.errands))).one()
+            leave_to_remove(connection, Work.ERRAND, row)
+            if row.status_sending_since is not None:
+                connection.execute(self._of(errand_id).values(NOT_SENDING))

@@ -134,12 +134,21 @@ class Jobs:
 
     @retrying
     def submit(
-        self, request: Request, *, address: Address, sender: Sender, lineage: Lineage | None = None
+        self,
+        request: Request,
+        *,
+        address: Address,
+        sender: Sender,
+        lineage: Lineage | None = None,
+        status_after: int | None = None,
     ) -> tuple[Job, bool]:
         """Write down a request, each of its pictures as a job with a turn of its own.
 
         The same message or press twice is one request: Telegram sends an update again when our confirmation got
         lost. So is a second press of a button whose picture is still under way.
+
+        Args:
+            status_after: A status message is about to be sent, and its number will be higher than this.
 
         Returns:
             The first picture's job, and whether the request is new.
@@ -158,6 +167,8 @@ class Jobs:
             first: Job | None = None
             for number in range(request.count):
                 its_own = _numbered(request, number, lineage) | places.columns(number)
+                if number == 0 and status_after is not None:
+                    its_own |= {"status_sending_since": now, "status_after": status_after}
                 row = connection.execute(self._insert, values | its_own).first()
                 if row is None and first is None:
                     # Another press may stand in the way of the first picture alone: the others would go in unseen.
@@ -478,18 +489,6 @@ class Jobs:
             return frozenset((row.model, row.service) for row in rows)
 
     # What people are told
-
-    def show_status(self, job_id: int, message_id: int, shown: str) -> bool:
-        """Remember the status message and what it says; False when the picture, or another one, has overtaken it."""
-        with self._database.writing() as connection:
-            kept = connection.execute(
-                update(tables.jobs)
-                # Of two presses at once each may have sent one.
-                .where(tables.jobs.c.id == job_id, tables.jobs.c.status_message_id.is_(None))
-                .values(status_message_id=message_id, status_shown=shown)
-                .returning(tables.jobs.c.delivered_at)
-            ).first()
-            return kept is not None and kept.delivered_at is None
 
     def change_status(self, job: Job, shown: str) -> bool:
         """Take on the edit from what the status message says to this; False when another process did."""

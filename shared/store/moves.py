@@ -1,6 +1,6 @@
 """What belongs to a group goes along when it becomes a supergroup, where chat and messages have other numbers."""
 
-from sqlalchemy import Connection, Table, case, literal, null, select, update
+from sqlalchemy import Connection, Table, case, delete, literal, null, select, update
 
 from shared.store import tables
 from shared.store.database import Database, retrying
@@ -31,6 +31,10 @@ class Moves:
                 _move(connection, table, self._bot_id, chat_id, to)
             _keep_conversation(connection, self._bot_id, chat_id, to)
             self._keep_choices(connection, chat_id, to)
+            removals = tables.removals.c
+            # Nobody can delete a message of the old group any more.
+            of_group = (removals.bot_id == self._bot_id) & (removals.chat_id == chat_id)
+            connection.execute(delete(tables.removals).where(of_group))
 
     def moved_to(self, chat_id: int) -> int | None:
         """The id of the supergroup that a group has become; None where it has not."""
@@ -73,6 +77,7 @@ def _move(connection: Connection, table: Table, bot_id: int, chat_id: int, to: i
         values["shown"] = null()
     else:
         values["status_message_id"] = None
+    values |= {"status_sending_since": None, "status_after": None}
     if table is tables.jobs:
         values["delivered_message_id"] = None
         # The parts of a batch bear its number, which no message has.

@@ -5,9 +5,11 @@ from datetime import UTC, datetime
 from sqlalchemy import bindparam, exists, or_
 
 from shared.jobs import ENDED, Job
+from shared.status_messages import Work
 from shared.store import tables
 from shared.store.deliveries import Deliveries, claim_of, due_for
 from shared.store.rows import read_job
+from shared.store.status_messages import NOT_SENDING, leave_to_remove, left_by
 from shared.store.types import Instant
 
 _jobs, _sibling = tables.jobs.c, tables.jobs.alias()
@@ -17,6 +19,9 @@ _siblings_under_way = exists().where(
     _sibling.c.request_key == _jobs.request_key,
     _sibling.c.state.not_in(ENDED),
 )
+
+
+LEFT = (*left_by(tables.jobs), _jobs.status_message_id)
 
 
 class Outbox(Deliveries):
@@ -55,11 +60,15 @@ class Outbox(Deliveries):
         """Telegram may or may not have taken it: look later whether it did."""
         self._again_in(job_id, retry_after_s)
 
-    def delivered(self, job_id: int, *, message_id: int | None, file_id: str | None = None) -> int | None:
+    def delivered(
+        self, job_id: int, *, message_id: int | None, file_id: str | None = None, removed: int | None = None
+    ) -> None:
         """It is in the chat; None as message: the chat can't be reached any more, or nothing was to be sent.
 
-        Returns:
-            The status message, which is to go now.
+        From here on its status message stands among the messages to remove.
+
+        Args:
+            removed: The number of a status message that is gone already.
         """
         done = {
             "delivered_at": datetime.now(UTC),
@@ -69,7 +78,8 @@ class Outbox(Deliveries):
             "delivery_lease_until": None,
         }
         with self._database.writing() as connection:
-            status_message_id: int | None = connection.scalar(
-                self._of(job_id).values(**done).returning(_jobs.status_message_id)
-            )
-            return status_message_id
+            row = connection.execute(self._of(job_id).values(**done).returning(*LEFT)).one()
+            standing = {row.status_message_id} - {None, removed}
+            leave_to_remove(connection, Work.JOB, row, standing)
+            if row.status_sending_since is not None:
+                connection.execute(self._of(job_id).values(NOT_SENDING))

@@ -1,5 +1,6 @@
 """The tables, as SQLAlchemy sees them. Alembic makes them; a test keeps the two from drifting apart."""
 
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import BigInteger, Boolean, Column, Double, Index, Integer, MetaData, Table, UniqueConstraint, text
@@ -20,6 +21,14 @@ Id = BigInteger().with_variant(Integer, "sqlite")  # SQLite counts up by itself 
 
 def _when(condition: str) -> dict[str, Any]:
     return {"postgresql_where": text(condition), "sqlite_where": text(condition)}
+
+
+def _status_being_sent() -> tuple[Column[datetime], Column[int]]:
+    """Both are set before a status message is sent, and cleared when its number is known."""
+    return (
+        Column("status_sending_since", Instant, comment="A status message may be in the chat whose number is unknown"),
+        Column("status_after", BigInteger, comment="That message's number is higher than this"),
+    )
 
 
 users = Table(
@@ -105,6 +114,7 @@ jobs = Table(
     # The way home.
     Column("status_message_id", BigInteger),
     Column("status_shown", String(64), comment="What the status message says"),
+    *_status_being_sent(),
     Column("delivery_lease_until", Instant),
     Column("delivery_not_before", Instant),
     Column("delivery_tries", Integer, nullable=False, server_default="0"),
@@ -147,6 +157,7 @@ jobs = Table(
     # What became of the pictures of a day, among all that were ever made.
     Index("ix_jobs_ended", "ended_at", **_when("state IN ('finished', 'failed')")),
     Index("ix_jobs_user", "user_id", "id"),
+    Index("ix_jobs_status_sending", "status_sending_since", **_when("status_sending_since IS NOT NULL")),
     # A reply to a picture looks for the picture's job.
     Index("ix_jobs_delivered", "chat_id", "delivered_message_id", **_when("delivered_message_id IS NOT NULL")),
     # Many updates a row, all of them to columns outside the big indexes: leave room on the page for them.
@@ -214,6 +225,7 @@ batches = Table(
     # The way home.
     Column("status_message_id", BigInteger),
     Column("status_shown", Text, comment="What the progress message says"),
+    *_status_being_sent(),
     Column("sending", Json, comment="Jobs whose pictures Telegram may have got"),
     Column("witness", Json, comment="What the progress message certainly said before"),
     Column("delivery_lease_until", Instant),
@@ -280,6 +292,7 @@ errands = Table(
     Column("ended_at", Instant),
     # The way home.
     Column("shown", Json, comment="The messages in the chat that hold the answer, and what they say"),
+    *_status_being_sent(),
     Column("delivery_lease_until", Instant),
     Column("delivery_not_before", Instant),
     Column("delivery_tries", Integer, nullable=False, server_default="0"),
@@ -336,4 +349,21 @@ workers = Table(
     Column("name", String(64), primary_key=True),
     Column("slots", Integer, nullable=False, comment="Jobs that it works at, at a time"),
     Column("alive_until", Instant, nullable=False, comment="Unless it says so again"),
+)
+
+removals = Table(
+    "removals",
+    metadata,
+    Column("id", Id, primary_key=True, autoincrement=True),
+    Column("bot_id", BigInteger, nullable=False),
+    Column("chat_id", BigInteger, nullable=False),
+    Column("message_id", BigInteger, comment="NULL: sent, but nobody knows under which number"),
+    Column("work", String(8), nullable=False, comment="What the message tells of: job, errand or batch"),
+    Column("work_id", BigInteger, nullable=False),
+    Column("language", String(35), nullable=False),
+    Column("after", BigInteger, comment="A number that is unknown is higher than this"),
+    Column("since", Instant, nullable=False, comment="When the message was to go, or was sent without an answer"),
+    Column("tries", Integer, nullable=False, server_default="0"),
+    Column("not_before", Instant, nullable=False, comment="When the next try is due; a try under way moves it"),
+    Index("ix_removals_due", "bot_id", "not_before"),
 )

@@ -8,7 +8,7 @@ from typing import Any
 
 import PIL.Image
 import pytest
-from builders import BOT, FOX_RECIPE, RED_FOX, submit_and_claim
+from builders import BOT, FOX_RECIPE, RED_FOX, show_status, submit_and_claim
 from sqlalchemy import select
 from telegram.ext import ExtBot
 
@@ -47,7 +47,7 @@ class Post:
         if kept:
             key = self.images.put(job.id, Image(self._picture, "image/png", 64, 48))
         if status is not None:
-            jobs.show_status(job.id, status, "painting")
+            show_status(self.database, job, status, "painting")
         jobs.finish(job, FOX_RECIPE, image_key=key, media_type="image/png")
         return job
 

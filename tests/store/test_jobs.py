@@ -20,6 +20,7 @@ from builders import (
     an_attempt,
     claim,
     read,
+    show_status,
     submit,
     submit_and_claim,
     submit_and_fail,
@@ -563,7 +564,7 @@ class TestPlaceInTheLine:
         submit(database, user=1, bot=43)
         mine = submit(database, user=2)
         without_status = submit(database, user=3)
-        Jobs(database).show_status(mine.id, 100, "queued:2")
+        show_status(database, mine, 100, "queued:2")
 
         assert [(place, job.id) for place, job in Jobs(database).line(BOT, most=10)] == [(2, mine.id)]
         assert Jobs(database).line(BOT, most=1) == []
@@ -573,7 +574,7 @@ class TestPlaceInTheLine:
 class TestWhatPeopleAreTold:
     def test_one_of_two_processes_edits_the_status_message(self, database: Database) -> None:
         job = submit_and_claim(database)
-        Jobs(database).show_status(job.id, 100, "queued:1")
+        show_status(database, job, 100, "queued:1")
         job = read(database, job)
 
         assert Jobs(database).change_status(job, "writing")
@@ -582,7 +583,7 @@ class TestWhatPeopleAreTold:
 
     def test_a_job_that_ended_meanwhile_keeps_its_status(self, database: Database) -> None:
         job = submit_and_claim(database)
-        Jobs(database).show_status(job.id, 100, "queued:1")
+        show_status(database, job, 100, "queued:1")
         before = read(database, job)
         Jobs(database).give_up(job, "unexpected")
 
@@ -595,7 +596,7 @@ class TestWhatPeopleAreTold:
         jobs = Jobs(database)
         jobs.wait(waiting, seconds=60, stage=Stage.RETRYING, reason="service_busy", failures=1)
         for message_id, job in enumerate((working, waiting, elsewhere, submit(database)), 100):
-            jobs.show_status(job.id, message_id, "queued:1")
+            show_status(database, job, message_id, "queued:1")
 
         assert {job.id for job in jobs.under_way(BOT, most=10)} == {working.id, waiting.id}
 

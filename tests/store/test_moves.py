@@ -1,7 +1,7 @@
 """A group becomes a supergroup: what belongs to it is there under the new id, and meets nothing of the new chat's."""
 
 import pytest
-from builders import BOT, read, submit, submit_and_finish
+from builders import BOT, read, show_status, submit, submit_and_finish
 from sqlalchemy import select
 
 from shared.errands import Kind
@@ -46,7 +46,7 @@ class TestTheGroup:
 class TestPictures:
     def test_are_answered_under_the_new_id_and_reply_to_nothing(self, database: Database, moves: Moves) -> None:
         job = submit(database, chat=OLD, message=17)
-        Jobs(database).show_status(job.id, 18, "queued:1")
+        show_status(database, job, 18, "queued:1")
 
         moves.move(OLD, NEW)
 

@@ -5,7 +5,15 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from builders import BOT, claim, submit, submit_and_claim, submit_and_fail, submit_and_finish, while_somebody_writes
+from builders import (
+    BOT,
+    claim,
+    submit,
+    submit_and_claim,
+    submit_and_fail,
+    submit_and_finish,
+    while_somebody_writes,
+)
 from sqlalchemy import select, update
 
 from shared.jobs import Address, Request, Sender
@@ -173,27 +181,6 @@ class TestWhatBecameOfIt:
 
         let_leases_run_out(database)
         assert ids(outbox) == []
-
-
-class TestTheStatusMessage:
-    def test_one_that_was_sent_during_the_delivery_is_named_to_be_removed(
-        self, database: Database, outbox: Outbox
-    ) -> None:
-        submit_and_finish(database)
-        (job,) = outbox.claim(BOT, most=1)
-        assert Jobs(database).show_status(job.id, 77, "queued:1")
-
-        assert job.status_message_id is None
-        assert outbox.delivered(job.id, message_id=500) == 77
-
-    def test_one_that_was_sent_after_the_delivery_is_removed_by_its_sender(
-        self, database: Database, outbox: Outbox
-    ) -> None:
-        submit_and_finish(database)
-        (job,) = outbox.claim(BOT, most=1)
-
-        assert outbox.delivered(job.id, message_id=500) is None
-        assert not Jobs(database).show_status(job.id, 77, "queued:1")
 
 
 class TestTakingOver:

@@ -212,34 +212,38 @@ class Delivery(Carrier[Job]):
         Args:
             messages: By job: what reached the chat.
         """
-        if job.status_message_id is not None:
-            await self._remove_status(job, job.status_message_id)
-        status_message_id = await self._note(job, messages)
-        if status_message_id not in {None, job.status_message_id}:
-            # It was sent while the photo was on its way.
-            await self._remove_status(job, status_message_id)
+        removed = job.status_message_id if await self._remove_status(job) else None
+        await self._note(job, messages, removed)
         log.info("delivered", extra={"job_id": job.id, "state": str(job.state), "chat_id": job.address.chat_id})
 
-    async def _note(self, job: Job, messages: Mapping[int, Message]) -> int | None:
-        """Write down what was delivered; returns the status message as it is known now."""
+    async def _note(self, job: Job, messages: Mapping[int, Message], removed: int | None = None) -> None:
+        """Write down what was delivered; a status message that is still there is removed from here on.
+
+        Args:
+            removed: The number of a status message that is gone already.
+        """
         others = [] if job.request.count == 1 else (await asyncio.to_thread(self._jobs.siblings, job))[1:]
-        status_message_id = None
         # The first comes last: while it isn't noted, the whole request can be taken up again.
         for one in (*others, job):
             message = messages.get(one.id)
-            status_message_id = await asyncio.to_thread(
+            await asyncio.to_thread(
                 self._outbox.delivered,
                 one.id,
                 message_id=message.message_id if message else None,
                 file_id=_file_id(message),
+                removed=removed,
             )
-        return status_message_id
 
-    async def _remove_status(self, job: Job, message_id: int | None) -> None:
+    async def _remove_status(self, job: Job) -> bool:
+        """Delete the status message; False where there is none, or Telegram has not said that it is gone."""
+        if job.status_message_id is None:
+            return False
         try:
-            await self._bot.delete_message(job.address.chat_id, message_id or 0)
+            await self._bot.delete_message(job.address.chat_id, job.status_message_id)
         except TelegramError as error:
-            log.debug("status not removed", extra={"job_id": job.id, "error": type(error).__name__})
+            log.info("status not removed yet", extra={"job_id": job.id, "error": type(error).__name__})
+            return False
+        return True
 
     async def _status_is_there(self, job: Job) -> bool:
         if job.status_message_id is None:

@@ -8,9 +8,9 @@ from telegram.constants import ChatAction
 from telegram.ext import ContextTypes
 
 from services.bot.locales import is_said, say
-from services.bot.pictures import keyboards
+from services.bot.pictures.promise import Promise
 from services.bot.pictures.replies import follow, is_to_picture, picture_replied_to
-from services.bot.pictures.status import Status, sentence
+from services.bot.pictures.status import Status
 from services.bot.settings.preferences import Choices
 from services.bot.telegram.addresses import address_of, answer, sender_of
 from services.bot.telegram.commands import words_after_command
@@ -27,11 +27,12 @@ from shared.styles import Styles
 class Imagine:
     """Takes ideas in."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0917 - each is another kind of thing
         self,
         jobs: Jobs,
         tickets: BackgroundTickets,
         status: Status,
+        promise: Promise,
         catalogue: Catalogue,
         styles: Styles,
         *,
@@ -43,6 +44,7 @@ class Imagine:
         self._choices = choices
         self._tickets = tickets
         self._status = status
+        self._promise = promise
         self._catalogue = catalogue
         self._styles = styles
 
@@ -141,28 +143,17 @@ class Imagine:
             return False
         if is_new:
             self._tickets.send(request.count)
-            await self._promise(job, shown, context)
-        elif job.status_message_id is None and job.state not in ENDED:
-            await self._promise(job, shown, context)
+            await self._promise.make(job, shown)
+        elif job.state not in ENDED:
+            await self._promise.make_again(job, shown)
         return is_new
 
     def _accept(
         self, request: Request, address: Address, sender: Sender, lineage: Lineage | None
     ) -> tuple[Job, bool, str]:
-        job, is_new = self._jobs.submit(request, address=address, sender=sender, lineage=lineage)
+        after = self._promise.after(address.chat_id, address.message_id)
+        job, is_new = self._jobs.submit(request, address=address, sender=sender, lineage=lineage, status_after=after)
         return job, is_new, self._status.describe_waiting(job)
-
-    async def _promise(self, job: Job, shown: str, context: ContextTypes.DEFAULT_TYPE) -> None:
-        message = await context.bot.send_message(
-            text=sentence(shown, job.sender.language),
-            reply_markup=keyboards.status(job),
-            **answer(job.address),
-            disable_notification=True,
-        )
-        if await asyncio.to_thread(self._jobs.show_status, job.id, message.message_id, shown):
-            self._status.promised(job)
-        else:
-            await message.delete()
 
     @staticmethod
     async def _ask(address: Address, sender: Sender, context: ContextTypes.DEFAULT_TYPE) -> None:

@@ -27,6 +27,8 @@ LEAST_S = 0.001  # a wait that isn't over yet, whatever the rounding
 ASK_AGAIN_S = 0.1  # where something more important waits
 MANY_CHATS = 1_000  # from so many on, those that are quiet are forgotten
 SHOWING = ("send", "edit", "copy", "forward")  # how the names of methods begin that show something
+QUIETLY = -1  # in place of the number of tries: one try, inside of ``quiet``
+QUIET_WITHIN_S = 5.0  # so long what is being sent may take before it is left for later to be quiet
 
 
 class Kind(Enum):
@@ -110,6 +112,11 @@ class Bucket:
         self._under_way -= count
 
     @property
+    def is_sending(self) -> bool:
+        """Whether Telegram's answer to something is still awaited."""
+        return self._under_way > 0
+
+    @property
     def is_quiet(self) -> bool:
         """Whether nothing is left of what was sent."""
         return not self.waiting and self._now_left() >= self.quota.most
@@ -131,9 +138,16 @@ class FloodLimit(BaseRateLimiter[int]):
     The argument of a call is how often it may be tried, 3 by default.
     """
 
-    def __init__(self, move: Callable[[int, int], None] | None = None) -> None:
-        """Tell ``move`` of a group that has become a supergroup: both ids, the old one first. It may block."""
+    def __init__(
+        self, move: Callable[[int, int], None] | None = None, *, seen: Callable[[Any], None] | None = None
+    ) -> None:
+        """Tell ``move`` of a group that has become a supergroup: both ids, the old one first. It may block.
+
+        Args:
+            seen: Is told every answer, as Telegram gave it. It must not block.
+        """
         self._move = move
+        self._seen = seen
         self._slots = asyncio.Semaphore(CALLS_AT_ONCE)
         self._closed_until: dict[Any, float] = {}
         self._overall = Bucket(OVERALL)
@@ -176,11 +190,15 @@ class FloodLimit(BaseRateLimiter[int]):
             ChatMigrated: The group has another id by now, and all that belongs to it has been moved there.
         """
         chat_id = data.get("chat_id")
-        tries = rate_limit_args or TRIES
+        quietly = rate_limit_args == QUIETLY
+        tries = 1 if quietly else rate_limit_args or TRIES
         for attempt in range(1, tries + 1):
             try:
-                async with self._place(chat_id, messages_in(endpoint, data)):
-                    return await callback(*args, **kwargs)
+                async with self._place(chat_id, 0 if quietly else messages_in(endpoint, data)):
+                    answer = await callback(*args, **kwargs)
+                    if self._seen is not None:
+                        self._seen(answer)
+                    return answer
             except ChatMigrated as error:
                 log.info("group became a supergroup", extra={"chat_id": chat_id, "new_chat_id": error.new_chat_id})
                 if self._move is not None and chat_id is not None:
@@ -229,6 +247,22 @@ class FloodLimit(BaseRateLimiter[int]):
         finally:
             chat.end(count)
             self._overall.end(count)
+
+    @asynccontextmanager
+    async def quiet(self, chat_id: int) -> AsyncIterator[None]:
+        """Let nothing be sent to a chat meanwhile; only calls with ``QUIETLY`` go through.
+
+        Raises:
+            RetryAfter: Something was being sent for too long.
+        """
+        chat = self._chat(chat_id)
+        async with chat.in_line(1):
+            until = _now() + QUIET_WITHIN_S
+            while chat.is_sending:
+                if _now() > until:
+                    raise RetryAfter(math.ceil(QUIET_WITHIN_S))
+                await asyncio.sleep(ASK_AGAIN_S)
+            yield
 
     async def _until_open(self, chat_id: Any) -> None:
         # Another call may be told to wait for longer while this one waits.

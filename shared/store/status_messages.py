@@ -1,0 +1,298 @@
+"""Status messages in the record: being sent, standing, and to be removed. One transaction a method.
+
+That one is being sent is committed before the call to Telegram, so that a message whose number nobody wrote down is
+known to be missing. A message that is to go stands in ``removals`` until Telegram has said that it is gone.
+"""
+
+from collections.abc import Collection
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import (
+    Column,
+    ColumnElement,
+    Connection,
+    Row,
+    Table,
+    Update,
+    delete,
+    exists,
+    insert,
+    or_,
+    select,
+    update,
+)
+
+from shared.jobs import Job
+from shared.status_messages import Removal, Work
+from shared.store import tables
+from shared.store.database import Database
+from shared.store.rows import read_job
+
+TABLES = {Work.JOB: tables.jobs, Work.ERRAND: tables.errands, Work.BATCH: tables.batches}
+LEASE = timedelta(seconds=60)  # longer than one try takes, flood waits included
+# Mostly the answer of a message that is still being sent is on its way, and brings the number.
+ANSWER_MAY_COME = timedelta(seconds=3)
+NOT_SENDING: dict[str, None] = {"status_sending_since": None, "status_after": None}
+NUMBERS = ("status_message_id", "delivered_message_id", "shown")  # the columns in which messages are named
+NEWEST = 200  # rows of a chat whose messages are compared with a number
+
+
+class StatusMessages:
+    """The status messages of jobs, errands and batches."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    # Sending
+
+    def begin(self, work: Work, work_id: int, *, after: int) -> bool:
+        """Note that a status message is about to be sent; False where one is in the chat already, or may be.
+
+        Args:
+            after: The highest message number that is known where the chat's messages are counted.
+        """
+        table = TABLES[work]
+        free = (_number(table).is_(None), table.c.status_sending_since.is_(None), table.c.delivered_at.is_(None))
+        with self._database.writing() as connection:
+            begun = connection.execute(
+                update(table)
+                .where(table.c.id == work_id, *free)
+                .values(status_sending_since=datetime.now(UTC), status_after=after)
+            )
+            return begun.rowcount == 1
+
+    def not_sent(self, work: Work, work_id: int) -> None:
+        """Note that Telegram certainly did not take it."""
+        table = TABLES[work]
+        with self._database.writing() as connection:
+            connection.execute(update(table).where(table.c.id == work_id).values(NOT_SENDING))
+
+    def sent(self, work: Work, work_id: int, message_id: int, shown: str) -> bool:
+        """Write down the number of a status message, and what it says.
+
+        Returns:
+            False where the picture, or another status message, has overtaken it: then it is to be removed, and stands
+            among ``removals``.
+        """
+        table = TABLES[work]
+        with self._database.writing() as connection:
+            kept = connection.execute(
+                update(table)
+                .where(table.c.id == work_id, _number(table).is_(None), table.c.delivered_at.is_(None))
+                .values(**_standing(table, message_id, shown), **NOT_SENDING)
+            )
+            if kept.rowcount:
+                return True
+            row = connection.execute(select(table).where(table.c.id == work_id)).first()
+            if row is None:
+                return False
+            if message_id in _numbers(row):
+                return row.delivered_at is None
+            removals = tables.removals.c
+            # Whoever looked for its number needs to look no longer.
+            connection.execute(
+                delete(tables.removals).where(
+                    removals.work == work, removals.work_id == work_id, removals.message_id.is_(None)
+                )
+            )
+            _remove(connection, work, row, message_id=message_id)
+            return False
+
+    def send_again(self, work: Work, work_id: int, *, after: int, may_be_there: bool) -> bool:
+        """Note that a status message is about to be sent once more.
+
+        Args:
+            after: As for ``begin``.
+            may_be_there: The one before was found nowhere; if it turns up, it is to be removed.
+
+        Returns:
+            Whether to send it: False where the number is known by now, or nobody needs it any more.
+        """
+        table = TABLES[work]
+        with self._database.writing() as connection:
+            row = connection.execute(
+                select(table)
+                .where(
+                    table.c.id == work_id,
+                    _number(table).is_(None),
+                    table.c.status_sending_since.is_not(None),
+                    table.c.delivered_at.is_(None),
+                )
+                .with_for_update()
+            ).first()
+            if row is None:
+                return False
+            if may_be_there:
+                _remove(connection, work, row, message_id=None)
+            again = {"status_sending_since": datetime.now(UTC), "status_after": after}
+            connection.execute(update(table).where(table.c.id == work_id).values(again))
+            return True
+
+    def missing(self, bot_id: int, *, before: datetime, most: int) -> list[Job]:
+        """Jobs under way whose status message was sent before this moment, and nobody knows its number."""
+        jobs = tables.jobs.c
+        with self._database.reading() as connection:
+            rows = connection.execute(
+                select(tables.jobs)
+                .where(
+                    jobs.status_sending_since.is_not(None),
+                    jobs.status_sending_since < before,
+                    jobs.bot_id == bot_id,
+                    jobs.delivered_at.is_(None),
+                )
+                .order_by(jobs.status_sending_since)
+                .limit(most)
+            )
+            return [read_job(row) for row in rows]
+
+    def missing_in_reply_to(self, bot_id: int, chat_id: int, message_id: int) -> tuple[Work, int] | None:
+        """What this message asked for, where the number of its status message is unknown."""
+        removals = tables.removals.c
+        with self._database.reading() as connection:
+            for work, table in TABLES.items():
+                to_remove = exists().where(
+                    removals.work == work, removals.work_id == table.c.id, removals.message_id.is_(None)
+                )
+                asked = (table.c.bot_id == bot_id, table.c.chat_id == chat_id, table.c.message_id == message_id)
+                missing = or_(table.c.status_sending_since.is_not(None), to_remove)
+                found = connection.scalar(select(table.c.id).where(*asked, missing).order_by(table.c.id).limit(1))
+                if found is not None:
+                    return work, found
+        return None
+
+    def known(self, bot_id: int, chat_id: int, message_ids: Collection[int]) -> set[int]:
+        """Those of these messages of a chat of which the record knows what they are."""
+        found = set[int]()
+        with self._database.reading() as connection:
+            for table in TABLES.values():
+                numbers = [table.c[name] for name in NUMBERS if name in table.c]
+                newest = select(*numbers).where(table.c.bot_id == bot_id, table.c.chat_id == chat_id)
+                for row in connection.execute(newest.order_by(table.c.id.desc()).limit(NEWEST)):
+                    found |= _numbers(row)
+        return found & set(message_ids)
+
+    # Removing
+
+    def remove(self, work: Work, work_id: int, message_id: int) -> None:
+        """Have a message removed that tells of this, where its row is there."""
+        table = TABLES[work]
+        with self._database.writing() as connection:
+            row = connection.execute(select(table).where(table.c.id == work_id)).first()
+            if row is not None:
+                _remove(connection, work, row, message_id=message_id)
+
+    def claim_removals(self, bot_id: int, *, most: int) -> list[Removal]:
+        """Take messages that are to be removed now, those that waited longest first."""
+        now, removals = datetime.now(UTC), tables.removals.c
+        due = select(removals.id).where(removals.bot_id == bot_id, removals.not_before <= now)
+        with self._database.reading() as connection:
+            if connection.execute(due.limit(1)).first() is None:
+                return []
+        first = due.order_by(removals.not_before).limit(most).with_for_update(skip_locked=True)
+        with self._database.writing() as connection:
+            rows = connection.execute(
+                update(tables.removals)
+                .where(removals.id.in_(first))
+                .values(not_before=now + LEASE, tries=removals.tries + 1)
+                .returning(tables.removals)
+            ).all()
+        return [_read(row) for row in sorted(rows, key=lambda row: row.id)]
+
+    def found(self, removal_id: int, message_id: int) -> None:
+        """Write down the number of a message that is to be removed."""
+        with self._database.writing() as connection:
+            connection.execute(_of(removal_id).values(message_id=message_id))
+
+    def again(self, removal_id: int, *, in_s: float) -> None:
+        """Try later."""
+        with self._database.writing() as connection:
+            connection.execute(_of(removal_id).values(not_before=datetime.now(UTC) + timedelta(seconds=in_s)))
+
+    def removed(self, removal_id: int) -> None:
+        """Telegram has said that it is gone, or nothing more can be done about it."""
+        with self._database.writing() as connection:
+            connection.execute(delete(tables.removals).where(tables.removals.c.id == removal_id))
+
+    def release_removals(self, bot_id: int, chat_id: int | None = None) -> None:
+        """Try at once what waits for its next try: of one chat, or of all."""
+        removals = tables.removals.c
+        where = [removals.bot_id == bot_id, *([removals.chat_id == chat_id] if chat_id is not None else [])]
+        with self._database.writing() as connection:
+            connection.execute(update(tables.removals).where(*where).values(not_before=datetime.now(UTC)))
+
+
+def left_by(table: Table) -> list[Column[Any]]:
+    """What ``leave_to_remove`` looks at in a row of this table."""
+    names = ("id", "bot_id", "chat_id", "language", "status_sending_since", "status_after")
+    return [table.c[name] for name in names]
+
+
+def leave_to_remove(connection: Connection, work: Work, row: Row[Any], message_ids: Collection[int] = ()) -> None:
+    """Have messages removed: to be called in the transaction after which nobody needs them.
+
+    A status message that may be in the chat under an unknown number is removed with them.
+
+    Args:
+        row: Its ``left_by``, as they were before ``NOT_SENDING`` was written into it.
+    """
+    for message_id in message_ids:
+        _remove(connection, work, row, message_id=message_id)
+    if row.status_sending_since is not None:
+        _remove(connection, work, row, message_id=None)
+
+
+def _remove(connection: Connection, work: Work, row: Row[Any], *, message_id: int | None) -> None:
+    now = datetime.now(UTC)
+    missing = message_id is None
+    connection.execute(
+        insert(tables.removals),
+        {
+            "bot_id": row.bot_id,
+            "chat_id": row.chat_id,
+            "message_id": message_id,
+            "work": work,
+            "work_id": row.id,
+            "language": row.language,
+            "after": row.status_after if missing else None,
+            "since": row.status_sending_since if missing else now,
+            "not_before": now + ANSWER_MAY_COME if missing else now,
+        },
+    )
+
+
+def _of(removal_id: int) -> Update:
+    return update(tables.removals).where(tables.removals.c.id == removal_id)
+
+
+def _number(table: Table) -> ColumnElement[Any]:
+    """The column that holds the number of a status message; of an answer, the messages in which it stands."""
+    column: ColumnElement[Any] = table.c.shown if table is tables.errands else table.c.status_message_id
+    return column
+
+
+def _standing(table: Table, message_id: int, shown: str) -> dict[str, Any]:
+    if table is tables.errands:
+        return {"shown": {"messages": [message_id]}}
+    return {"status_message_id": message_id, "status_shown": shown}
+
+
+def _numbers(row: Row[Any]) -> set[int]:
+    """Every message that a row, or a part of it, names."""
+    named: set[Any] = {getattr(row, name, None) for name in ("status_message_id", "delivered_message_id")}
+    return named - {None} | set((getattr(row, "shown", None) or {}).get("messages", ()))
+
+
+def _read(row: Row[Any]) -> Removal:
+    return Removal(
+        id=row.id,
+        bot_id=row.bot_id,
+        chat_id=row.chat_id,
+        message_id=row.message_id,
+        work=Work(row.work),
+        work_id=row.work_id,
+        language=row.language,
+        after=row.after,
+        since=row.since,
+        tries=row.tries,
+    )
