@@ -18,7 +18,7 @@ from filelock import FileLock, Timeout
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
-from services import logs, runtime
+from services import logs, startup
 from services.bot.locales import say
 from services.importing import importing
 from shared.batches import Batch, BatchReading, BatchState, Counts, Way, file_name, outcome, read_batch, write_manifest
@@ -26,7 +26,7 @@ from shared.catalogue import Catalogue
 from shared.errors import StoreAway, UserError
 from shared.images import Images
 from shared.jobs import ENDED, Address, Job, Sender, State
-from shared.migrations import is_current, migrate
+from shared.migrations import is_current
 from shared.queue import Tickets, make_celery
 from shared.settings import Settings, WorkerSettings, load
 from shared.store.batches import Batches
@@ -115,7 +115,7 @@ def batch(file: Path, out: Path, *, as_json: bool) -> int:
     """Paint what the file says; returns the exit status."""
     try:
         (settings,) = load(Settings)
-        with runtime.opened(settings) as database:
+        with startup.opened(settings) as database:
             reading = _read(file, settings, _catalogue(settings, database))
     except (UserError, OSError) as error:
         typer.echo(_sentence(error, file), err=True)
@@ -126,7 +126,7 @@ def batch(file: Path, out: Path, *, as_json: bool) -> int:
         return BAD_USAGE
     out.mkdir(parents=True, exist_ok=True)
     logs.set_up(settings.log_format, "WARNING", [])
-    with runtime.opened(settings) as database, _worker(settings, database) as (tickets, goes_on):
+    with startup.opened(settings) as database, _worker(settings, database) as (tickets, goes_on):
         return _Run(
             Batches(database, settings.shares),
             Images(settings.image_store_url),
@@ -140,7 +140,7 @@ def batch(file: Path, out: Path, *, as_json: bool) -> int:
 def _catalogue(settings: Settings, database: Database) -> Catalogue:
     """The image models that can be wished: those of the last survey, the shipped ones before the first."""
     if not settings.embedded:
-        runtime.require_tables(database)
+        startup.require_tables(database, settings)
     catalogue = Catalogue(settings.image_model)
     if is_current(database):
         catalogue.refresh(Models(database).all(IMAGE))
@@ -171,7 +171,7 @@ def _worker(settings: Settings, database: Database) -> Iterator[tuple[Tickets, b
         The way to them, and whether they go on when this process ends.
     """
     if not settings.embedded:
-        runtime.require_tables(database)
+        startup.require_tables(database, settings)
         yield Tickets(make_celery(settings.redis_url)), True
         return
     celery = make_celery(None)
@@ -185,7 +185,7 @@ def _worker(settings: Settings, database: Database) -> Iterator[tuple[Tickets, b
         with importing():
             from services.worker.app import Worker
 
-        migrate(database)
+        startup.migrate_now(database, settings)
         (own,) = load(WorkerSettings)
         worker = Worker(own, database, celery)
         worker.start()

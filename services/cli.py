@@ -94,16 +94,16 @@ def sandbox(port: Port = 8090, host: Host = "127.0.0.1") -> None:
 
 @app.command()
 def health() -> None:
-    """Tell whether the bot or worker that touches G2D_HEARTBEAT_FILE is at work; if not, the exit status is 1."""
-    from services.health import is_alive
+    """Tell whether the bot or worker that writes G2D_HEARTBEAT_FILE is at work; if not, what it doesn't do; exit 1."""
+    from services.health import complaints
     from shared.settings import Settings, SettingsError, load
 
     (settings,) = load(Settings)
     if settings.heartbeat_file is None:
         raise SettingsError("Please set G2D_HEARTBEAT_FILE, for the service and for this command alike.")
-    alive = is_alive(settings.heartbeat_file)
-    typer.echo("at work" if alive else "silent")
-    raise typer.Exit(0 if alive else 1)
+    found = complaints(settings.heartbeat_file)
+    typer.echo("\n".join(found) or "at work")
+    raise typer.Exit(1 if found else 0)
 
 
 @app.command()

@@ -9,22 +9,20 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from filelock import FileLock, Timeout
 from pydantic import SecretStr
-from sqlalchemy.exc import SQLAlchemyError
 
-from services import logs
+from services import logs, startup
+from services.health import LOOK_S, Signs, Watchdog
 from services.importing import importing
-from shared.errors import StoreAway
-from shared.migrations import is_current, migrate
+from services.supervision import Threads
 from shared.settings import BotSettings, Settings, SettingsError, WorkerSettings, load
-from shared.store.database import Database
 
 # Bot and worker are imported where one is started: each costs a second and much memory, and no other process needs it.
 if TYPE_CHECKING:
     from services.bot.app import Bot
     from services.worker.app import Worker
 
+LOOK_AFTER_S = 1.0  # between two looks for threads that have ended
 NEEDS_BROKER = (
     "Please set REDIS_URL (and DATABASE_URL): `g2d bot` and `g2d worker` are separate processes and meet over "
     "Redis. For everything in one process there is `g2d run`."
@@ -41,15 +39,18 @@ def run_everything(bot_settings: BotSettings | None = None, worker_settings: Wor
         from shared.queue import make_celery
 
     _set_up_logs(bot_settings, worker_settings)
-    with _alone_in(bot_settings), opened(bot_settings) as database:
-        migrate(database)
+    with stopping() as stop, startup.alone_in(bot_settings), startup.opened(bot_settings) as database:
+        if not startup.wait_and_migrate(database, bot_settings, stop):
+            return
         celery = make_celery(bot_settings.redis_url)
-        worker = Worker(worker_settings, database, celery)
+        guard = Guard(bot_settings)
+        worker = Worker(worker_settings, database, celery, signs=guard.signs)
+        guard.start(worker.look_after)
         worker.start()
         try:
-            asyncio.run(_serve(lambda: Bot(bot_settings, database, celery)))
+            asyncio.run(_serve(lambda: Bot(bot_settings, database, celery, signs=guard.signs), guard, stop))
         finally:
-            _stop(worker)
+            _stop(worker, guard)
 
 
 def run_bot() -> None:
@@ -61,9 +62,15 @@ def run_bot() -> None:
         from services.bot.app import Bot
         from shared.queue import make_celery
 
-    with opened(settings) as database:
-        require_tables(database)
-        asyncio.run(_serve(lambda: Bot(settings, database, make_celery(settings.redis_url))))
+    with stopping() as stop, startup.opened(settings) as database:
+        if not startup.wait_for_tables(database, settings, stop):
+            return
+        guard = Guard(settings)
+        guard.start()
+        celery = make_celery(settings.redis_url)
+        asyncio.run(_serve(lambda: Bot(settings, database, celery, signs=guard.signs), guard, stop))
+        if guard.ended_it:
+            raise SystemExit(1)
 
 
 def run_worker() -> None:
@@ -75,43 +82,89 @@ def run_worker() -> None:
         from services.worker.app import Worker
         from shared.queue import make_celery
 
-    with opened(settings) as database:
-        require_tables(database)
-        worker = Worker(settings, database, make_celery(settings.redis_url))
-        stop = threading.Event()
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, lambda *_: os._exit(1) if stop.is_set() else stop.set())
+    with stopping() as stop, startup.opened(settings) as database:
+        if not startup.wait_for_tables(database, settings, stop):
+            return
+        guard = Guard(settings)
+        worker = Worker(settings, database, make_celery(settings.redis_url), signs=guard.signs)
+        guard.start(worker.look_after)
         worker.start()
-        while not stop.wait(1):
-            # An endless wait would keep signals from being seen on some systems.
-            continue
-        _stop(worker)
+        while not stop.wait(LOOK_AFTER_S):
+            guard.look_after()
+        _stop(worker, guard)
 
 
 def migrate_database() -> None:
     """Bring the tables up to date."""
     (settings,) = load(Settings)
     _set_up_logs(settings)
-    with opened(settings) as database:
-        migrate(database)
+    with startup.opened(settings) as database:
+        startup.migrate_now(database, settings)
 
 
-async def _serve(make_bot: Callable[[], "Bot"]) -> None:
-    from telegram.error import InvalidToken
+class Guard:
+    """Watches over one process: its duties, and its threads, the watchdog's among them."""
 
+    def __init__(self, settings: Settings) -> None:
+        self.signs = Signs(settings.heartbeat_file)
+        self._watchdog = Watchdog(self.signs)
+        self._ending = threading.Event()
+        self._threads = Threads({"watchdog": self._keep_watch})
+        self._look_after: Callable[[], None] | None = None
+
+    def start(self, look_after: Callable[[], None] | None = None) -> None:
+        """Begin to watch; ``look_after`` starts again what else there is of threads that ended."""
+        self._look_after = look_after
+        self._threads.start()
+
+    @property
+    def ended_it(self) -> bool:
+        """Whether the process ends because one of its duties hangs."""
+        return self._watchdog.reason is not None
+
+    def look_after(self) -> None:
+        """Start again the threads that ended; to be called about every second."""
+        self._threads.look_after()
+        if self._look_after is not None:
+            self._look_after()
+
+    async def keep_looking(self) -> None:
+        """Look after the threads from an event loop. Runs until cancelled."""
+        while True:
+            self.look_after()
+            await asyncio.sleep(LOOK_AFTER_S)
+
+    def _keep_watch(self) -> None:
+        while not self._ending.wait(LOOK_S):
+            self._watchdog.look()
+
+
+@contextmanager
+def stopping() -> Iterator[threading.Event]:
+    """An event that SIGINT and SIGTERM set; a second signal ends the process at once."""
+    stop = threading.Event()
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    before = [signal.signal(number, lambda *_: os._exit(1) if stop.is_set() else stop.set()) for number in numbers]
+    try:
+        yield stop
+    finally:
+        for number, handler in zip(numbers, before, strict=True):
+            signal.signal(number, handler)
+
+
+async def _serve(make_bot: Callable[[], "Bot"], guard: Guard, stopped: threading.Event) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
-    try:
-        await make_bot().run(stop)
-    except InvalidToken:
-        raise SettingsError("Telegram doesn't know this TELEGRAM_BOT_TOKEN: ask @BotFather for a new one.") from None
+    if stopped.is_set():  # A signal came before the handlers above were there.
+        return
+    await make_bot().run(stop, beside={"look after threads": guard.keep_looking})
 
 
-def _stop(worker: "Worker") -> None:
+def _stop(worker: "Worker", guard: Guard) -> None:
     ended = worker.stop()
-    status = 1 if worker.died else 0
+    status = 1 if worker.died or guard.ended_it else 0
     if not ended:
         # A call to some service is still under way in a thread, and threads can't be ended. Its job was given back.
         sys.stdout.flush()
@@ -120,45 +173,9 @@ def _stop(worker: "Worker") -> None:
         raise SystemExit(status)
 
 
-@contextmanager
-def opened(settings: Settings) -> Iterator[Database]:
-    """The database of these settings, closed at the end."""
-    settings.data_dir.mkdir(parents=True, exist_ok=True)
-    database = Database(settings.database_url)
-    try:
-        yield database
-    finally:
-        database.close()
-
-
-@contextmanager
-def _alone_in(settings: Settings) -> Iterator[None]:
-    """Keep a second process out of this data folder: embedded, everything belongs to one."""
-    settings.data_dir.mkdir(parents=True, exist_ok=True)
-    try:
-        with FileLock(settings.data_dir / "g2d.lock", timeout=0):
-            yield
-    except Timeout:
-        raise SettingsError(f"Another g2d uses the folder {settings.data_dir}: stop it first.") from None
-
-
 def _require_broker(settings: Settings) -> None:
     if settings.embedded:
         raise SettingsError(NEEDS_BROKER)
-
-
-def require_tables(database: Database) -> None:
-    """Check that the database can be used.
-
-    Raises:
-        SettingsError: It can't be reached, or its tables are not up to date.
-    """
-    try:
-        current = is_current(database)
-    except (StoreAway, SQLAlchemyError) as error:
-        raise SettingsError(f"The database in DATABASE_URL can't be used: {type(error).__name__}.") from error
-    if not current:
-        raise SettingsError("The database's tables are not up to date: please run `g2d migrate` first.")
 
 
 def _set_up_logs(*settings: Settings) -> None:

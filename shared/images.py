@@ -1,5 +1,6 @@
 """Originals: pictures as the painter made them, in an object store behind one URL."""
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,6 +12,7 @@ from obstore.store import LocalStore, ObjectStore, from_url
 
 from shared.errors import StoreAway
 from shared.jobs import Image
+from shared.settings import SettingsError
 
 SUFFIXES = {"image/jpeg": "jpg", "image/png": "png", "image/webp": "webp"}
 JOBS_A_FOLDER = 1000  # keeps folders small enough to look into
@@ -20,6 +22,11 @@ class Images:
     """A folder (``file:///…``) or a bucket (``s3://bucket/prefix``; credentials in the AWS variables)."""
 
     def __init__(self, url: str) -> None:
+        """Open the store; a folder that isn't there is made.
+
+        Raises:
+            SettingsError: The folder can't be made or written, or the URL is none.
+        """
         self._store = _open(url)
 
     def put(self, job_id: int, image: Image) -> str:
@@ -63,10 +70,22 @@ def _key(job_id: int, media_type: str) -> str:
 def _open(url: str) -> ObjectStore:
     parts = urlsplit(url)
     if parts.scheme != "file":
-        return from_url(url)
+        return _open_bucket(url)
     folder = Path(unquote(parts.path))
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise SettingsError(f"IMAGE_STORE_URL: the folder {folder} can't be made: {error.strerror}.") from None
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise SettingsError(f"IMAGE_STORE_URL: the folder {folder} can't be written.")
     return LocalStore(folder)
+
+
+def _open_bucket(url: str) -> ObjectStore:
+    try:
+        return from_url(url)
+    except (BaseError, ValueError) as error:
+        raise SettingsError(f"IMAGE_STORE_URL is wrong: {' '.join(str(error).split())[:200]}") from None
 
 
 @contextmanager

@@ -100,13 +100,17 @@ def box_for(settings: Settings) -> Box:
     """The installation's own box; embedded, its key is made once and lies in the data folder.
 
     Raises:
-        SettingsError: Separate processes were given no key, or it is none.
+        SettingsError: Separate processes were given no key, or it is none, or the file can't be used.
     """
     if settings.secret_key is not None:
         return Box(settings.secret_key.get_secret_value())
     if not settings.embedded:
         raise SettingsError(NEEDS_KEY)
-    return Box(_kept(settings.data_dir / FILE))
+    file = settings.data_dir / FILE
+    try:
+        return Box(_kept(file))
+    except OSError as error:
+        raise SettingsError(f"G2D_DATA_DIR: the file {file} can't be read or written: {error.strerror}.") from None
 
 
 def opening_box_for(settings: Settings) -> Box:

@@ -72,17 +72,16 @@ class TestArrows:
         assert {name for name in knowing if not is_below(name, "services.worker.gemini")} == set()
 
     def test_only_the_bot_knows_telegram(self) -> None:
-        """And the one who starts it, for the error of a wrong token."""
         knowing = importers("telegram", within="services") | importers("telegram", within="shared")
 
-        assert {name for name in knowing if not is_below(name, "services.bot")} <= {"services.runtime"}
+        assert {name for name in knowing if not is_below(name, "services.bot")} == set()
 
     def test_only_the_store_speaks_sql(self) -> None:
         knowing = importers("sqlalchemy", within="services") | importers("sqlalchemy", within="shared")
         rooms = ("shared.store", "shared.migrations")
 
         outside = {name for name in knowing if not any(is_below(name, room) for room in rooms)}
-        assert outside <= {"services.runtime"}  # It tells an unreachable database from a bug.
+        assert outside <= {"services.startup"}  # It tells an unreachable database from a bug.
 
     def test_only_the_worker_opens_keys(self) -> None:
         opening = {

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from functools import partial
@@ -10,8 +10,7 @@ from typing import Any, cast
 
 from celery import Celery
 from telegram import Update
-from telegram.error import Conflict, TelegramError
-from telegram.ext import ApplicationBuilder, TypeHandler, Updater
+from telegram.ext import ApplicationBuilder, TypeHandler
 
 from services.bot.batches.delivery import BatchDelivery
 from services.bot.batches.handler import BatchCommand
@@ -21,10 +20,11 @@ from services.bot.chat.delivery import Answers
 from services.bot.chat.describe import Describe
 from services.bot.chat.handler import Chat
 from services.bot.chat.stream import Growing
-from services.bot.help.command_menus import set_menus
+from services.bot.help.command_menus import keep_menus
 from services.bot.help.start import Help
 from services.bot.intake.application import DurableApplication, feed_unhandled, keep_feeding, keep_ticking_off
-from services.bot.intake.poller import DurableTransport
+from services.bot.intake.poller import Poller
+from services.bot.intake.raw_api import RawApi
 from services.bot.intake.service_messages import Migration
 from services.bot.owner.handler import OwnersOverview
 from services.bot.pictures.buttons import Buttons
@@ -51,13 +51,16 @@ from services.bot.telegram.lost_messages import LostMessages
 from services.bot.telegram.removals import Removals
 from services.bot.telegram.status_messages import StatusMessages as SentStatusMessages
 from services.bot.telegram.transport import Transport
-from services.health import Heartbeat
+from services.health import Sign, Signs
+from services.retrying import Outage, jittered, pause_s
+from services.supervision import Round, Tasks
 from shared import wakeups
 from shared.catalogue import Catalogue
 from shared.chat_models import ChatModels
+from shared.errors import StoreAway
 from shared.images import Images
 from shared.queue import BackgroundTickets
-from shared.secrets import Box, box_for
+from shared.secrets import box_for
 from shared.settings import BotSettings
 from shared.store.albums import Albums
 from shared.store.batches import Batches
@@ -79,10 +82,9 @@ from shared.styles import Styles
 log = logging.getLogger(__name__)
 
 UPDATES_AT_ONCE = 64
-POLL_S = 30
+POLLS = "polls"
 BEFORE_ALL = -1  # a group of handlers of its own
 FLUSH_S = 2.0  # for tickets at the end; those that don't leave are made up for by a worker's sweep
-Round = Callable[[], Coroutine[Any, Any, None]]
 
 DRAFT_STOPPED = "stopped_message_generation"  # of Bot API 10.3; servers that are older leave it alone
 EVERYTHING_WE_ANSWER = [Update.MESSAGE, Update.EDITED_MESSAGE, Update.CALLBACK_QUERY, DRAFT_STOPPED]
@@ -91,10 +93,13 @@ EVERYTHING_WE_ANSWER = [Update.MESSAGE, Update.EDITED_MESSAGE, Update.CALLBACK_Q
 class Bot:
     """The Telegram front end."""
 
-    def __init__(self, settings: BotSettings, database: Database, celery: Celery) -> None:
+    def __init__(
+        self, settings: BotSettings, database: Database, celery: Celery, *, signs: Signs | None = None
+    ) -> None:
         """Build everything; nothing connects yet. Call inside the event loop that ``run`` will use."""
         # Database and files block, so they wait in threads; tickets have threads of their own.
         asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(settings.threads, thread_name_prefix="bot"))
+        self._signs = signs = signs or Signs()
         self._settings = settings
         self._database = database
         self._bot_id = settings.bot_id
@@ -103,8 +108,20 @@ class Bot:
         moves = Moves(database, self._bot_id)
         known = KnownMessages()
         limit = FloodLimit(moves.move, seen=known.note_answer)
-        self._application = _application(settings, self._updates, people, box_for(settings), limit)
+        polling = Transport(connections=1)
+        self._application = _application(
+            settings, self._updates, people, polling, limit=limit, sign=signs.of("handles updates")
+        )
         bot = self._application.bot
+        self._poller = Poller(
+            RawApi(settings.telegram_api_url, settings.telegram_bot_token.get_secret_value(), polling),
+            self._updates,
+            box_for(settings),
+            bot=bot,
+            kinds=EVERYTHING_WE_ANSWER,
+            hand_over=self._application.update_queue.put_nowait,
+            sign=signs.of(POLLS),
+        )
         self._tickets = BackgroundTickets(celery)
         catalogue, styles = Catalogue(settings.image_model), Styles(settings.styles_file)
         chat_models = ChatModels(settings.chat_model)
@@ -176,32 +193,35 @@ class Bot:
         add_handlers(self._application, handlers, bot_id=self._bot_id, owners=settings.owners)
         self._application.add_handler(TypeHandler(Update, partial(_note, known)), group=BEFORE_ALL)
 
-    async def run(self, stop: asyncio.Event) -> None:
-        """Serve until ``stop`` is set.
+    async def run(self, stop: asyncio.Event, beside: Mapping[str, Round] | None = None) -> None:
+        """Serve until ``stop`` is set, and keep the tasks ``beside`` it running as well.
 
         Raises:
-            telegram.error.InvalidToken: Telegram doesn't know the token.
+            SettingsError: Telegram has refused the token for a minute.
         """
+        tasks = Tasks({**self._rounds(), **(beside or {})})
+        try:
+            if await done_before(stop, self._begin()):
+                log.info("bot started", extra={"bot": self._application.bot.username})
+                await tasks.watch(stop)
+        finally:
+            await self._end(tasks)
+
+    async def _begin(self) -> None:
+        """Wait for Telegram, take over from the process before this one, and take its unhandled updates on."""
+        await self._poller.connect(self._application.initialize)
+        await until_stored(self._take_over)
+        await self._application.start()
+        await until_stored(self._feed_unhandled)
+
+    async def _end(self, tasks: Tasks) -> None:
+        """No new updates, then the handlers under way, then the deliveries under way."""
         application = self._application
-        updater = cast("Updater", application.updater)
-        async with application:
-            await set_menus(application.bot, self._settings.owners)
-            await asyncio.to_thread(self._take_over)
-            await self._offers.look()
-            await application.start()
-            await feed_unhandled(self._updates, application.bot, application.update_queue, older_than=timedelta(0))
-            rounds = [asyncio.create_task(_keep_going(one)) for one in self._rounds()]
-            await updater.start_polling(
-                timeout=POLL_S, allowed_updates=EVERYTHING_WE_ANSWER, error_callback=_polling_failed
-            )
-            log.info("bot started", extra={"bot": application.bot.username})
-            await stop.wait()
-            # No new updates, then the handlers under way, then the deliveries under way.
-            await updater.stop()
+        await tasks.end(POLLS)
+        await self._poller.close()
+        if application.running:
             await application.stop()
-            for round_ in rounds:
-                round_.cancel()
-            await asyncio.gather(*rounds, return_exceptions=True)
+            await tasks.end()
             await application.tick_off()
             await self._delivery.finish()
             await self._batch_delivery.finish()
@@ -210,25 +230,31 @@ class Bot:
             await self._removals.finish()
             await asyncio.to_thread(self._tickets.flush, FLUSH_S)
             log.info("bot stopped", extra={"bot": application.bot.username})
+        await tasks.end()
+        await application.shutdown()
+        await application.bot.shutdown()  # Where the start was not completed, the application has left it open.
 
-    def _rounds(self) -> list[Round]:
-        application = self._application
-        return [
-            partial(wakeups.listen, self._database, self._heard, self._heard_of_errand),
-            self._status.keep_true,
-            self._status.keep_acting,
-            self._promise.keep_looking,
-            self._removals.empty_outbox,
-            self._delivery.empty_outbox,
-            self._batch_delivery.carry_on,
-            self._growing.keep_growing,
-            self._growing.keep_typing,
-            self._answers.empty_outbox,
-            partial(self._own_keys.keep_telling, application.bot),
-            self._offers.keep_current,
-            partial(keep_ticking_off, application),
-            partial(keep_feeding, self._updates, application.bot, application.update_queue),
-        ]
+    def _rounds(self) -> dict[str, Round]:
+        """The bot's background tasks by name."""
+        application, signs = self._application, self._signs
+        return {
+            POLLS: self._poller.keep_polling,
+            "listen for wake-ups": partial(wakeups.listen, self._database, self._heard, self._heard_of_errand),
+            "status messages": self._status.keep_true,
+            "chat actions": self._status.keep_acting,
+            "look for lost messages": self._promise.keep_looking,
+            "remove status messages": partial(self._removals.empty_outbox, signs.of("removes status messages")),
+            "deliver pictures": partial(self._delivery.empty_outbox, signs.of("delivers pictures")),
+            "deliver batches": partial(self._batch_delivery.carry_on, signs.of("delivers batches")),
+            "deliver answers": partial(self._answers.empty_outbox, signs.of("delivers answers")),
+            "stream answers": self._growing.keep_growing,
+            "typing": self._growing.keep_typing,
+            "tell of keys": partial(self._own_keys.keep_telling, application.bot),
+            "models": self._offers.keep_current,
+            "menus": partial(keep_menus, application.bot, self._settings.owners),
+            "tick off updates": partial(keep_ticking_off, application),
+            "feed unhandled updates": partial(keep_feeding, self._updates, application.bot, application.update_queue),
+        }
 
     def _heard(self, job_id: int) -> None:
         self._status.changed(job_id)
@@ -238,31 +264,62 @@ class Bot:
         self._growing.changed()
         self._answers.changed()
 
-    def _take_over(self) -> None:
+    async def _take_over(self) -> None:
         # Telegram lets one process poll: whoever held deliveries before us is gone.
-        self._outbox.release_all(self._bot_id)
-        self._batches.release_all(self._bot_id)
-        self._errand_outbox.release_all(self._bot_id)
-        self._record.release_removals(self._bot_id)
+        for one in (self._outbox, self._batches, self._errand_outbox):
+            await asyncio.to_thread(one.release_all, self._bot_id)
+        await asyncio.to_thread(self._record.release_removals, self._bot_id)
+
+    async def _feed_unhandled(self) -> None:
+        application = self._application
+        await feed_unhandled(self._updates, application.bot, application.update_queue, older_than=timedelta(0))
+
+
+async def done_before(stop: asyncio.Event, act: Coroutine[Any, Any, None]) -> bool:
+    """Whether an action came to its end before ``stop`` was set; if not, it is cancelled."""
+    acting, stopping = asyncio.ensure_future(act), asyncio.ensure_future(stop.wait())
+    try:
+        await asyncio.wait({acting, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        if acting.done():
+            acting.result()
+        return acting.done()
+    finally:
+        for task in (acting, stopping):
+            task.cancel()
+        await asyncio.gather(acting, stopping, return_exceptions=True)
+
+
+async def until_stored(act: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    """Repeat an action until the database answers."""
+    outage = Outage(log, "the database answers again")
+    while True:
+        try:
+            await act()
+        except StoreAway:
+            outage.failed(StoreAway)
+            outage.say(logging.WARNING, "the database is away, trying again")
+            await asyncio.sleep(jittered(pause_s(outage.failures)))
+        else:
+            outage.succeeded()
+            return
 
 
 def _application(
-    settings: BotSettings, updates: Updates, people: People, box: Box, limit: FloodLimit
+    settings: BotSettings, updates: Updates, people: People, polling: Transport, *, limit: FloodLimit, sign: Sign
 ) -> DurableApplication:
-    intake = DurableTransport(updates, Heartbeat(settings.heartbeat_file), box)
     application = (
         ApplicationBuilder()
-        .application_class(DurableApplication, {"updates": updates, "people": people})
+        .application_class(DurableApplication, {"updates": updates, "people": people, "sign": sign})
+        .updater(None)
         .token(settings.telegram_bot_token.get_secret_value())
         .base_url(f"{settings.telegram_api_url}/bot")
         .base_file_url(f"{settings.telegram_api_url}/file/bot")
-        .get_updates_request(intake)
+        .get_updates_request(polling)
         .request(Transport(CALLS_AT_ONCE))
         .rate_limiter(limit)
         .concurrent_updates(UPDATES_AT_ONCE)
         .build()
     )
-    intake.feed(application)
     return cast("DurableApplication", application)
 
 
@@ -270,20 +327,3 @@ async def _note(known: KnownMessages, update: Update, _: object) -> None:
     """Take note of the message that an update brings."""
     if (message := update.effective_message) is not None:
         known.note(message.chat_id, message.message_id)
-
-
-def _polling_failed(error: TelegramError) -> None:
-    if isinstance(error, Conflict):
-        log.error("another process polls with this bot's token; only one may run")
-    else:
-        log.warning("polling failed, trying again", extra={"error": type(error).__name__})
-
-
-async def _keep_going(round_: Round) -> None:
-    while True:
-        try:
-            await round_()
-        except Exception:
-            # A round's outer door: without its rounds the bot would look healthy and do nothing.
-            log.exception("round failed, starting it again")
-        await asyncio.sleep(1)

@@ -10,13 +10,16 @@ import time
 import uuid
 from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
 
 from celery import Celery
 from celery.platforms import EX_OK
+from celery.worker import WorkController
 from celery.worker import state as celery_state
 from pydantic import SecretStr
 
-from services.health import Heartbeat
+from services.health import Sign, Signs
+from services.supervision import Threads
 from services.worker.engine.errands import ErrandTaker, Handler
 from services.worker.engine.tasks import TurnTaker, register
 from services.worker.engine.user_keys import GOOGLE, HUGGINGFACE, Lent, OwnKeys, PrivateBreaker
@@ -59,6 +62,8 @@ log = logging.getLogger(__name__)
 RENEWALS_A_LEASE = 4  # so that a few may fail before a living worker loses its jobs
 LATE = 2 / 3  # of a lease: an outage in which somebody's leases run out keeps all others from renewing for longer
 SWEEP_S = 3.0
+CONSUMER_LOOK_S = 5.0
+CONSUMER_ANSWERS_S = 30.0  # Celery's loop turns every 2 to 10 seconds
 MOST_TICKETS = 500  # topped up in one sweep: each wakes an idle slot, which goes on as long as there is work
 CHECK_S = 1.0  # between two looks for keys that nobody has checked
 RESEAL_S = 3600.0
@@ -70,8 +75,12 @@ LAST_ROUND_S = 1.0  # for each round, which takes milliseconds unless it calls a
 class Worker:
     """One worker process: Celery's thread pool, the renewal of leases, and the sweep."""
 
-    def __init__(self, settings: WorkerSettings, database: Database, celery: Celery) -> None:
+    def __init__(
+        self, settings: WorkerSettings, database: Database, celery: Celery, *, signs: Signs | None = None
+    ) -> None:
         """Build everything; nothing connects yet."""
+        signs = signs or Signs()
+        self._takes_tickets = signs.of("takes tickets")
         # No other process may ever have this name: leases are held under it.
         self.name = f"{socket.gethostname()[:40]}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
         self._settings = settings
@@ -111,21 +120,26 @@ class Worker:
             self.name, turns, jobs, pipeline, self._tickets, errands=self._errands, slots=settings.slots
         )
         register(celery, self._taker)
-        self._heartbeat = Heartbeat(settings.heartbeat_file)
         self.died = False
         self._stopping = threading.Event()
+        self._controller: WorkController | None = None
+        self._ask_consumer_at = 0.0
         self._consumer = threading.Thread(target=self._consume, name="tickets", daemon=True)
-        self._rounds = [
-            threading.Thread(target=self._again_and_again, args=round_, name=round_[0].__name__, daemon=True)
-            for round_ in (
-                (self._renew, settings.lease_s / RENEWALS_A_LEASE),
-                (self._sweep, SWEEP_S),
-                (self._check_keys, CHECK_S),
-                (self._own_keys.reseal, RESEAL_S),
-                (self._surveying.survey_if_due, LOOK_S),
-                (self._chat_surveying.survey_if_due, LOOK_S),
-            )
-        ]
+
+        def again(act: Callable[[], None], every_s: float, sign: Sign | None = None) -> Callable[[], None]:
+            return partial(self._again_and_again, act, every_s, sign)
+
+        self._rounds = Threads(
+            {
+                "renew leases": again(self._renew, settings.lease_s / RENEWALS_A_LEASE, signs.of("renews leases")),
+                "sweep": again(self._sweep, SWEEP_S, signs.of("sweeps")),
+                "look at consumer": again(self._look_at_consumer, CONSUMER_LOOK_S),
+                "check keys": again(self._check_keys, CHECK_S),
+                "reseal keys": again(self._own_keys.reseal, RESEAL_S),
+                "survey image models": again(self._surveying.survey_if_due, LOOK_S),
+                "survey chat models": again(self._chat_surveying.survey_if_due, LOOK_S),
+            }
+        )
 
     def start(self) -> None:
         """Begin to take tickets, in threads of its own."""
@@ -135,8 +149,8 @@ class Worker:
             self._errand_turns.release(None)
             self._workers.gone(None)
         celery_state.should_stop = None
-        for thread in (self._consumer, *self._rounds):
-            thread.start()
+        self._consumer.start()
+        self._rounds.start()
         log.info("worker started", extra={"worker": self.name, "slots": self._settings.slots})
 
     def stop(self, seconds: float = STOP_S) -> bool:
@@ -153,9 +167,8 @@ class Worker:
             self._tickets.send(2)
         self._consumer.join(seconds)
         self._stopping.set()
-        for thread in self._rounds:
-            # A round that is still under way must not tell that this worker is there after it said that it is gone.
-            thread.join(LAST_ROUND_S)
+        # A round that is still under way must not tell that this worker is there after it said that it is gone.
+        self._rounds.join(LAST_ROUND_S)
         try:
             self._workers.gone(self.name)
             released = self._turns.release(self.name) + self._errand_turns.release(self.name)
@@ -166,10 +179,28 @@ class Worker:
         log.info("worker stopped", extra={"worker": self.name, "released": released})
         return not self._consumer.is_alive()
 
+    def look_after(self) -> None:
+        """Start again those of its threads that have ended; to be called about every second."""
+        if not self._stopping.is_set():
+            self._rounds.look_after()
+
     def _consume(self) -> None:
+        try:
+            self._take_tickets()
+        except Exception:
+            # Top-level handler of a thread; what follows is below.
+            log.exception("taking tickets failed")
+        finally:
+            if celery_state.should_stop is None:
+                # Nobody asked for the end: a process without its consumer would look alive and do nothing.
+                log.critical("tickets are no longer taken, ending the process", extra={"worker": self.name})
+                self.died = True
+                os.kill(os.getpid(), signal.SIGTERM)
+
+    def _take_tickets(self) -> None:
         # The pool's threads look their application up as the process's default one.
         self._celery.set_default()
-        controller = self._celery.WorkController(
+        self._controller = self._celery.WorkController(
             pool="threads",
             concurrency=self._settings.slots,
             hostname=self.name,
@@ -177,22 +208,34 @@ class Worker:
             without_mingle=True,
             without_heartbeat=True,
         )
-        controller.start()
-        if celery_state.should_stop is None:
-            # Nobody asked for the end: a process without its consumer would look alive and do nothing.
-            log.critical("tickets are no longer taken", extra={"worker": self.name})
-            self.died = True
-            os.kill(os.getpid(), signal.SIGTERM)
+        self._controller.start()
 
-    def _again_and_again(self, act: Callable[[], None], every_s: float) -> None:
+    def _look_at_consumer(self) -> None:
+        """See whether Celery's loop turns: a loop that does runs what is put into it, one without a broker waits."""
+        consumer = getattr(self._controller, "consumer", None)
+        asked = time.monotonic()
+        if consumer is not None and asked >= self._ask_consumer_at:
+            self._ask_consumer_at = asked + CONSUMER_ANSWERS_S
+            consumer.call_soon(self._consumer_turned)
+        elif self._tickets.on_their_way() is None:
+            self._takes_tickets.tried()  # The broker is away, which no restart of ours mends.
+
+    def _consumer_turned(self) -> None:
+        self._ask_consumer_at = 0.0
+        self._takes_tickets.done()
+
+    def _again_and_again(self, act: Callable[[], None], every_s: float, sign: Sign | None = None) -> None:
+        name, sign = threading.current_thread().name, sign or Sign()
         while not self._stopping.is_set():
             try:
                 act()
+                sign.done()
             except StoreAway as error:
-                log.warning("round missed", extra={"round": act.__name__, "error": str(error)})
+                sign.tried()
+                log.warning("round missed", extra={"round": name, "error": str(error)})
             except Exception:
-                # A thread's outer door: a round that fails must not be the last one.
-                log.exception("round failed", extra={"round": act.__name__})
+                # Top-level handler of a thread: a round that fails must not be the last one.
+                log.exception("round failed", extra={"round": name})
             self._stopping.wait(every_s * random.uniform(0.8, 1.2))
 
     def _renew(self) -> None:
@@ -205,7 +248,6 @@ class Worker:
         self._renewed_at = time.monotonic()
         if self._consumer.is_alive():
             self._workers.beat(self.name, self._settings.slots, lease=self._lease)
-            self._heartbeat.beat()
 
     def _check_keys(self) -> None:
         self._checks.check_new()

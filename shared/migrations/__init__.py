@@ -1,5 +1,6 @@
 """Brings a database to the present schema, with Alembic."""
 
+from enum import Enum
 from pathlib import Path
 
 from alembic import command
@@ -29,8 +30,29 @@ def migrate(database: Database) -> None:
         command.upgrade(config(connection), "head")
 
 
+class Tables(Enum):
+    """How a database's tables stand to this code."""
+
+    CURRENT = "current"
+    OLDER = "older"
+    NEWER = "newer"
+
+
+def state_of(database: Database) -> Tables:
+    """Compare the database's schema with the one that this code was written for.
+
+    Raises:
+        StoreAway: The database does not answer.
+    """
+    script = ScriptDirectory.from_config(config())
+    with database.reading() as connection:
+        found = MigrationContext.configure(connection).get_current_revision()
+    if found == script.get_current_head():
+        return Tables.CURRENT
+    known = {one.revision for one in script.walk_revisions()}
+    return Tables.OLDER if found is None or found in known else Tables.NEWER
+
+
 def is_current(database: Database) -> bool:
     """Whether the database has the schema which this code was written for."""
-    head = ScriptDirectory.from_config(config()).get_current_head()
-    with database.reading() as connection:
-        return MigrationContext.configure(connection).get_current_revision() == head
+    return state_of(database) is Tables.CURRENT

@@ -15,6 +15,7 @@ from telegram.ext import ExtBot
 from sandbox.client import SandboxClient
 from services.bot.pictures.delivery import Delivery
 from services.bot.telegram.transport import Transport
+from services.health import Sign
 from shared.images import Images
 from shared.jobs import Image, Job
 from shared.migrations import migrate
@@ -67,7 +68,7 @@ class Post:
     async def _deliver(self, bot: ExtBot[None], patience_s: float) -> Any:
         jobs = Jobs(self.database)
         delivery = Delivery(bot, BOT, self.outbox, jobs, self.images, default_model=FOX_RECIPE.model)
-        rounds = asyncio.create_task(delivery.empty_outbox())
+        rounds = asyncio.create_task(delivery.empty_outbox(Sign()))
         try:
             async with asyncio.timeout(patience_s):
                 while not self._is_settled(row := self._row()):

@@ -19,6 +19,7 @@ from services.bot.pictures.captions import write_caption
 from services.bot.pictures.delivery import MAX_PHOTO_BYTES, MAX_REFUSALS, NOT_AS_PHOTO, UNREACHABLE, UPLOAD_S
 from services.bot.telegram.addresses import reply_to
 from services.bot.telegram.news import wait_for_news
+from services.health import Sign
 from shared.batches import Batch, BatchState, Way, file_name, write_manifest
 from shared.errors import StoreAway
 from shared.images import Images
@@ -70,7 +71,7 @@ class BatchDelivery:
         """Take note that a batch was started, paused, resumed or cancelled."""
         self._news.set()
 
-    async def carry_on(self) -> None:
+    async def carry_on(self, sign: Sign) -> None:
         """Look after all batches. Runs until cancelled; ``finish`` waits for what it began."""
         while True:
             self._news.clear()
@@ -79,7 +80,9 @@ class BatchDelivery:
                     if batch.id not in self._in_hand:
                         task = self._in_hand[batch.id] = asyncio.create_task(self._carry(batch))
                         task.add_done_callback(partial(self._carried, batch.id))
+                sign.done()
             except StoreAway as error:
+                sign.tried()
                 log.warning("batches not looked after", extra={"error": str(error)})
             await wait_for_news(self._news, LOOK_EVERY_S)
 

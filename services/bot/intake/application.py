@@ -10,6 +10,7 @@ from telegram import Bot, Update
 from telegram.ext import Application, ExtBot
 
 from services.bot.intake.languages import in_language
+from services.health import Sign
 from shared.errors import StoreAway
 from shared.store.people import People
 from shared.store.updates import Updates
@@ -26,16 +27,15 @@ MOST_AT_ONCE = 10_000
 _Application = Application[ExtBot[Any], Any, Any, Any, Any, Any]
 
 
-def is_number_only(update: Update) -> bool:
-    """Whether this is what the library confirms with, and no update of a person's."""
-    return not update.api_kwargs and all(getattr(update, kind) is None for kind in Update.ALL_TYPES)
-
-
 class DurableApplication(_Application):
     """Ticks every update off when its handlers are through with it."""
 
-    def __init__(self, *, updates: Updates, people: People | None = None, **kwargs: Any) -> None:
+    def __init__(
+        self, *, updates: Updates, people: People | None = None, sign: Sign | None = None, **kwargs: Any
+    ) -> None:
+        """Tell ``sign`` of each update that was handled, and of each look at which there was none to handle."""
         super().__init__(**kwargs)
+        self._sign = sign or Sign()
         self._people = people
         self._updates = updates
         self._in_hand: set[int] = set()
@@ -47,7 +47,7 @@ class DurableApplication(_Application):
         if not isinstance(update, Update):
             await super().process_update(update)
             return
-        if update.update_id in self._in_hand or is_number_only(update):
+        if update.update_id in self._in_hand:
             return
         self._in_hand.add(update.update_id)
         try:
@@ -57,6 +57,7 @@ class DurableApplication(_Application):
         finally:
             self._postponed.discard(update.update_id)
             self._in_hand.discard(update.update_id)
+            self._sign.done()
 
     async def _in_chosen_language(self, update: Update) -> Update:
         user = update.effective_user
@@ -73,6 +74,8 @@ class DurableApplication(_Application):
 
         Handlers may run twice for what was handled but not ticked off yet when the process was killed.
         """
+        if not self._in_hand and self.update_queue.empty():
+            self._sign.done()
         done, self._handled = self._handled, []
         if not done:
             return

@@ -1,88 +1,201 @@
-"""update → committed → handlers; and again what was not handled.
+"""fetch → redact keys → commit → hand over → confirm: the way of updates from Telegram to the handlers.
 
-Telegram forgets an update as soon as it is asked for the next one, and the library keeps it in memory only. So every
-update is committed between Telegram's answer and the library's first look at it.
+Telegram forgets an update as soon as it is asked for the ones after it, and handlers keep theirs in memory only. So
+every update is in the database before the next request confirms it. No failure ends the polling; what follows from
+each is decided in ``poll_failures``.
 """
 
 import asyncio
 import json
 import logging
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
+from urllib.parse import urlsplit
 
 from telegram import Bot, Update
-from telegram.error import NetworkError
-from telegram.ext import Application, ExtBot
+from telegram.error import TelegramError
 
 from services.bot.intake.key_redaction import seal_update
-from services.bot.telegram.transport import Transport
-from services.health import Heartbeat
+from services.bot.intake.poll_failures import Failure, Next, Nonsense, NotKept, Unreachable, after, kind_of
+from services.bot.intake.raw_api import CallFailed, RawApi
+from services.health import Sign
+from services.retrying import Outage, jittered
 from shared.errors import StoreAway
 from shared.secrets import Box
+from shared.settings import SettingsError
 from shared.store.updates import RawUpdate, Updates
 
 log = logging.getLogger(__name__)
 
+POLL_S = 30  # Telegram waits for so long for an update before it answers that there is none; at most 50
+LEAST_POLL_S = 1.0  # between two requests that bring nothing, should a server not wait at all
+BREATH_S = 30.0  # between two signs of life in a long pause
+GOODBYE_S = 2.0
+UNKNOWN_BOT = "Telegram doesn't know this TELEGRAM_BOT_TOKEN: ask @BotFather for a new one."
 
-_Application = Application[ExtBot[Any], Any, Any, Any, Any, Any]
 
+class Poller:
+    """Asks Telegram for updates, one request after the other."""
 
-class DurableTransport(Transport):
-    """Fetches updates, commits them, and only then feeds them to the handlers.
-
-    The library is given nothing but the last one's number, with which it confirms them all: an update that it can't
-    parse would keep it asking for the same one for ever.
-    """
-
-    def __init__(self, updates: Updates, heartbeat: Heartbeat, box: Box) -> None:
-        super().__init__(connections=1)
-        self._box = box
+    def __init__(
+        self,
+        api: RawApi,
+        updates: Updates,
+        box: Box,
+        *,
+        bot: Bot,
+        kinds: Sequence[str],
+        hand_over: Callable[[Update], None],
+        sign: Sign,
+    ) -> None:
+        """Ask for updates of these ``kinds``, keep them in ``updates``, and call ``hand_over`` with each new one."""
+        self._api = api
         self._updates = updates
-        self._heartbeat = heartbeat
-        self._application: _Application | None = None
+        self._box = box
+        self._bot = bot
+        self._kinds = list(kinds)
+        self._hand_over = hand_over
+        self._sign = sign
+        self._outage = Outage(log, "Telegram answers again")
+        self._offset = 0
 
-    def feed(self, application: _Application) -> None:
-        """Name the application whose handlers get the updates."""
-        self._application = application
-
-    async def do_request(self, url: str, *args: Any, **kwargs: Any) -> tuple[int, bytes]:
-        """Do what the parent does, with updates written down in between.
+    async def connect(self, initialize: Callable[[], Awaitable[None]]) -> None:
+        """Wait until Telegram knows the bot and ``initialize`` has asked it what it needs.
 
         Raises:
-            NetworkError: The updates could not be written down. The library asks for the same ones again, later.
+            SettingsError: Telegram has refused the token for a minute.
         """
-        self._heartbeat.beat()
-        status, body = await super().do_request(url, *args, **kwargs)
-        if status != 200 or not url.endswith("/getUpdates") or self._application is None:
-            return status, body
-        bot_id = self._application.bot.id
+        await self._api.open()
+        while True:
+            failure = await self._try_to_connect(initialize)
+            if failure is None:
+                self._outage.succeeded()
+                return
+            decided = self._decide(failure)
+            if decided.token_is_wrong:
+                raise SettingsError(UNKNOWN_BOT)
+            await self._pause(decided.wait_s)
+
+    async def _try_to_connect(self, initialize: Callable[[], Awaitable[None]]) -> Failure | None:
         try:
-            # People's keys are sealed before anything else: from here on updates are written down.
-            bodies = {int(one["update_id"]): seal_update(one, self._box, bot_id) for one in _read(body)["result"]}
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise NetworkError("getUpdates was answered with something else") from error
-        readable = {number: parse(one, self._application.bot) for number, one in bodies.items()}
-        raw = [RawUpdate(number, json.dumps(one), readable[number] is not None) for number, one in bodies.items()]
+            await self._api.call("getMe")
+            await initialize()
+        except CallFailed as error:
+            return error.failure
+        except TelegramError as error:
+            return Unreachable(type(error).__name__)  # The library's own words may hold the token.
+        except Exception as error:  # noqa: BLE001 - the library stumbles over answers that are none in many ways
+            return Nonsense(f"what the library can't read: {type(error).__name__}")
+        return None
+
+    async def keep_polling(self) -> None:
+        """Fetch and hand over. Runs until cancelled."""
+        while True:
+            try:
+                await self._poll()
+                self._outage.succeeded()
+                self._sign.done()
+            except CallFailed as error:
+                await self._follow(self._decide(error.failure))
+            except StoreAway:
+                await self._follow(self._decide(NotKept()))
+
+    async def close(self) -> None:
+        """Confirm what was handed over last, so that Telegram does not send it again, and close the connection."""
         try:
-            done = await asyncio.to_thread(self._updates.keep, raw)
-        except StoreAway as error:
-            raise NetworkError("updates could not be written down") from error
-        for number, update in readable.items():
-            if update is not None and number not in done:
-                self._application.update_queue.put_nowait(update)
-        last = [{"update_id": max(bodies)}] if bodies else []
-        return status, json.dumps({"ok": True, "result": last}).encode()
+            if self._offset:
+                async with asyncio.timeout(GOODBYE_S):
+                    await self._api.call("getUpdates", offset=self._offset, timeout=0, limit=1)
+        except (CallFailed, TimeoutError):
+            log.info("last updates not confirmed: they will come again, and are known then")
+        finally:
+            await self._api.close()
+
+    async def _poll(self) -> None:
+        begun = asyncio.get_running_loop().time()
+        fetched = await self._api.call(
+            "getUpdates", takes_s=POLL_S, offset=self._offset, timeout=POLL_S, allowed_updates=self._kinds
+        )
+        bodies = redacted(fetched, self._box, self._bot.id)
+        new = await self._commit(bodies)
+        for update in new:
+            self._hand_over(update)
+        self._offset = max(bodies, default=self._offset - 1) + 1  # The next request confirms all below.
+        if not bodies:
+            await asyncio.sleep(begun + LEAST_POLL_S - asyncio.get_running_loop().time())
+
+    async def _commit(self, bodies: dict[int, dict[str, Any] | None]) -> list[Update]:
+        """Write updates down; returns those that have to be handled.
+
+        Raises:
+            StoreAway: The database does not answer.
+        """
+        readable = {number: parse(number, body, self._bot) for number, body in bodies.items()}
+        raw = [RawUpdate(number, json.dumps(body), readable[number] is not None) for number, body in bodies.items()]
+        done = await asyncio.to_thread(self._updates.keep, raw)
+        return [update for number, update in readable.items() if update is not None and number not in done]
+
+    def _decide(self, failure: Failure) -> Next:
+        lasting_s = self._outage.failed(kind_of(failure))
+        decided = after(failure, failures=self._outage.failures, lasting_s=lasting_s, address=self._api.address)
+        self._outage.say(decided.level, decided.event, **decided.fields)
+        return decided
+
+    async def _follow(self, decided: Next) -> None:
+        if decided.delete_webhook:
+            await self._delete_webhook()
+        await self._pause(decided.wait_s)
+
+    async def _delete_webhook(self) -> None:
+        try:
+            info = await self._api.call("getWebhookInfo")
+            await self._api.call("deleteWebhook")
+        except CallFailed as error:
+            log.warning("webhook not deleted yet", extra={"error": str(error.failure)})
+            return
+        # The host alone: the path of a webhook is often its secret.
+        host = urlsplit(str(info.get("url"))).hostname if isinstance(info, dict) else None
+        log.warning("webhook deleted: somebody had set one for this bot, and it took the updates", extra={"host": host})
+
+    async def _pause(self, seconds: float) -> None:
+        left = jittered(seconds)
+        while left > 0:
+            self._sign.tried()
+            await asyncio.sleep(min(left, BREATH_S))
+            left -= BREATH_S
 
 
-def _read(body: bytes) -> Any:
-    """The JSON of an answer. Half a surrogate pair, which JSON can spell and no text can hold, becomes ``?``."""
-    return json.loads(json.dumps(json.loads(body), ensure_ascii=False).encode(errors="replace"))
+def redacted(fetched: Any, box: Box, bot_id: int) -> dict[int, dict[str, Any] | None]:
+    """The updates of an answer by their numbers, with people's keys sealed: from here on they are written down.
+
+    An update of a shape that can't be redacted is None: it must not keep the others away, and may hold a key.
+
+    Raises:
+        CallFailed: The answer is no list of updates.
+    """
+    try:
+        numbered = {int(one["update_id"]): dict(one) for one in fetched}
+    except (TypeError, KeyError, ValueError) as error:
+        raise CallFailed(Nonsense("no list of updates")) from error
+    return {number: _redacted(number, body, box, bot_id) for number, body in numbered.items()}
 
 
-def parse(body: dict[str, Any], bot: Bot) -> Update | None:
+def _redacted(number: int, body: dict[str, Any], box: Box, bot_id: int) -> dict[str, Any] | None:
+    try:
+        return seal_update(body, box, bot_id)
+    except Exception as error:  # noqa: BLE001 - whatever is wrong with it, the others go on
+        fields = {"update_id": number, "error": type(error).__name__}
+        log.error("update can't be redacted, its content is dropped", extra=fields)  # noqa: TRY400 - it may hold a key
+        return None
+
+
+def parse(number: int, body: dict[str, Any] | None, bot: Bot) -> Update | None:
     """Read an update as Telegram sent it; None where the library can't."""
+    if body is None:
+        return None
     try:
         return Update.de_json(body.copy(), bot)
     except Exception:
-        # Whatever it is that the library can't parse: it is written down, and life goes on.
-        log.exception("update can't be read", extra={"update_id": body["update_id"]})
+        # An update that the library can't parse is written down, and polling goes on.
+        log.exception("update can't be read", extra={"update_id": number})
         return None

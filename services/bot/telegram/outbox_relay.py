@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from typing import ClassVar, Generic, Protocol, TypeVar
 
 from services.bot.telegram.news import wait_for_news
+from services.health import Sign
 from shared.errors import StoreAway
 
 log = logging.getLogger(__name__)
@@ -46,14 +47,16 @@ class Carrier(ABC, Generic[T]):
         """Take note that the outbox may have something."""
         self._news.set()
 
-    async def empty_outbox(self) -> None:
+    async def empty_outbox(self, sign: Sign) -> None:
         """Bring home whatever ends. Runs until cancelled; ``finish`` waits for what it began."""
         while True:
             self._news.clear()
             found = 0
             try:
                 found = await self._begin_some()
+                sign.done()
             except StoreAway as error:
+                sign.tried()
                 log.warning("nothing delivered", extra={"what": self.what, "error": str(error)})
             if not found:
                 await wait_for_news(self._news, LOOK_EVERY_S)

@@ -4,6 +4,7 @@ The library's own transport spends most of a busy bot's time in its connection p
 """
 
 import json
+from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import urlencode
@@ -19,6 +20,7 @@ READ_S = 20.0
 WRITE_S = 20.0
 MEDIA_WRITE_S = 60.0
 KEEP_ALIVE_S = 60.0
+FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 
 
 class Transport(BaseRequest):
@@ -68,25 +70,56 @@ class Transport(BaseRequest):
             EntityTooLarge: The server takes no request of this size.
             NetworkError: The connection failed.
         """
-        if self._session is None:
-            raise RuntimeError("this transport is not initialized")
         uploads = request_data is not None and request_data.contains_files
         body: aiohttp.FormData | bytes | None
         body, headers = _form(request_data) if request_data and uploads else _fields(request_data)
         connect = _seconds(connect_timeout, CONNECT_S)
         write = _seconds(write_timeout, MEDIA_WRITE_S if uploads else WRITE_S)
         total = connect + write + _seconds(read_timeout, READ_S)
-        timeout = aiohttp.ClientTimeout(total=total, sock_connect=connect)
+        limits = aiohttp.ClientTimeout(total=total, sock_connect=connect)
+        status, answer = await self._exchange(method, url, body, headers, limits)
+        return status, _checked(status, answer)
+
+    async def ask(self, url: str, fields: Mapping[str, str], *, within_s: float) -> tuple[int, bytes]:
+        """Post a form and return status and body as they came, whatever they are.
+
+        Raises:
+            TimedOut: There was no whole answer within so many seconds, name lookup and connecting included.
+            NotConnected: Telegram was not reached.
+            NetworkError: The connection failed.
+        """
+        limits = aiohttp.ClientTimeout(total=within_s, sock_connect=min(CONNECT_S, within_s))
+        return await self._exchange("POST", url, urlencode(fields).encode(), FORM, limits)
+
+    async def _exchange(
+        self,
+        method: str,
+        url: str,
+        body: "aiohttp.FormData | bytes | None",
+        headers: dict[str, str],
+        limits: aiohttp.ClientTimeout,
+    ) -> tuple[int, bytes]:
+        if self._session is None:
+            raise RuntimeError("this transport is not initialized")
         try:
-            async with self._session.request(method, url, data=body, headers=headers, timeout=timeout) as answer:
-                return answer.status, _checked(answer.status, await answer.read())
+            async with self._session.request(method, url, data=body, headers=headers, timeout=limits) as answer:
+                return answer.status, await answer.read()
         # No cause is kept: these errors' texts may hold the URL, and it holds the token.
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
-            raise NotConnected(f"no connection: {type(error).__name__}") from None
+            raise NotConnected(f"no connection: {_cause(error)}") from None
         except TimeoutError:
             raise TimedOut from None
         except (aiohttp.ClientError, OSError) as error:
-            raise NetworkError(f"the connection failed: {type(error).__name__}") from None
+            raise NetworkError(f"the connection failed: {_cause(error)}") from None
+
+
+def _cause(error: Exception) -> str:
+    """What went wrong, without the URL: errors of connecting name host and port alone."""
+    if isinstance(error, aiohttp.ClientConnectorError):
+        return str(error)
+    if isinstance(error, aiohttp.ClientResponseError):
+        return f"{type(error).__name__} {error.status}"
+    return type(error).__name__
 
 
 def _checked(status: int, body: bytes) -> bytes:
@@ -110,7 +143,7 @@ def _fields(data: RequestData | None) -> tuple[bytes | None, dict[str, str]]:
     # aiohttp would make a multipart writer with a random boundary first, even where none is needed.
     if data is None:
         return None, {}
-    return urlencode(data.json_parameters).encode(), {"Content-Type": "application/x-www-form-urlencoded"}
+    return urlencode(data.json_parameters).encode(), FORM
 
 
 def _form(data: RequestData) -> tuple[aiohttp.FormData, dict[str, str]]:

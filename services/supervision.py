@@ -1,0 +1,126 @@
+"""Keeps background tasks and threads running: one that ends, however it does, is started again after a pause."""
+
+import asyncio
+import logging
+import threading
+import time
+from collections.abc import Callable, Coroutine, Mapping
+from typing import Any
+
+from services.retrying import jittered, pause_s
+
+log = logging.getLogger(__name__)
+
+LONGEST_PAUSE_S = 60.0
+HEALTHY_S = 60.0  # what ran for so long before it ended is started again without delay
+
+Round = Callable[[], Coroutine[Any, Any, None]]
+
+
+class Restarts:
+    """How often one task or thread has ended of late. Pure but for the clock."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._count = 0
+        self._started_at = clock()
+
+    def next_pause_s(self) -> float:
+        """Take note that it has ended; returns the seconds until it shall be started again."""
+        ran_s = self._clock() - self._started_at
+        self._count = 1 if ran_s >= HEALTHY_S else self._count + 1
+        pause = jittered(pause_s(self._count, longest_s=LONGEST_PAUSE_S))
+        self._started_at = self._clock() + pause
+        return pause
+
+
+class Tasks:
+    """Background tasks of an event loop. None of them is meant to end."""
+
+    def __init__(self, rounds: Mapping[str, Round]) -> None:
+        """Name the tasks; nothing runs before ``watch``."""
+        self._rounds = rounds
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._restarts: dict[str, Restarts] = {}
+
+    async def watch(self, stop: asyncio.Event) -> None:
+        """Run all of them until ``stop`` is set; they still run when this returns."""
+        for name in self._rounds:
+            self._restarts[name] = Restarts()
+            self._start(name)
+        while not stop.is_set():
+            stopping = asyncio.ensure_future(stop.wait())
+            await asyncio.wait({stopping, *self._tasks.values()}, return_when=asyncio.FIRST_COMPLETED)
+            stopping.cancel()
+            for name in [name for name, task in self._tasks.items() if task.done()]:
+                self._restart(name)
+
+    async def end(self, *names: str) -> None:
+        """Cancel the tasks of these names, or all."""
+        ending = [self._tasks.pop(name) for name in (names or tuple(self._tasks)) if name in self._tasks]
+        for task in ending:
+            task.cancel()
+        await asyncio.gather(*ending, return_exceptions=True)
+
+    def _restart(self, name: str) -> None:
+        task, pause = self._tasks[name], self._restarts[name].next_pause_s()
+        error = None if task.cancelled() else task.exception()
+        fields = {"task": name, "error": type(error).__name__ if error else None, "seconds": round(pause, 1)}
+        log.error("background task ended, starting it again", exc_info=error, extra=fields)
+        self._start(name, pause)
+
+    def _start(self, name: str, pause: float = 0.0) -> None:
+        self._tasks[name] = asyncio.create_task(_after(pause, self._rounds[name]), name=name)
+
+
+async def _after(pause: float, round_: Round) -> None:
+    await asyncio.sleep(pause)
+    await round_()
+
+
+class Threads:
+    """Threads that are not meant to end. Daemons: they hold up no exit."""
+
+    def __init__(self, work: Mapping[str, Callable[[], None]]) -> None:
+        """Name the threads; nothing runs before ``start``."""
+        self._work = work
+        self._threads: dict[str, threading.Thread] = {}
+        self._restarts: dict[str, Restarts] = {}
+        self._due: dict[str, float] = {}
+
+    def start(self) -> None:
+        """Start all of them."""
+        for name in self._work:
+            self._restarts[name] = Restarts()
+            self._start(name)
+
+    def look_after(self) -> None:
+        """Start again what has ended, after its pause; to be called about every second."""
+        for name, thread in self._threads.items():
+            if thread.is_alive():
+                continue
+            if name not in self._due:
+                pause = self._restarts[name].next_pause_s()
+                self._due[name] = time.monotonic() + pause
+                log.error("thread ended, starting it again", extra={"task": name, "seconds": round(pause, 1)})
+            elif time.monotonic() >= self._due[name]:
+                del self._due[name]
+                self._start(name)
+
+    def join(self, seconds: float) -> None:
+        """Wait for each of them to end, at most so long."""
+        for thread in self._threads.values():
+            thread.join(seconds)
+
+    def _start(self, name: str) -> None:
+        thread = threading.Thread(target=_logged, args=(self._work[name],), name=name, daemon=True)
+        self._threads[name] = thread
+        thread.start()
+
+
+def _logged(work: Callable[[], None]) -> None:
+    try:
+        work()
+    except BaseException:
+        # Top-level handler of a thread: its owner starts it again, and finds the cause in the log.
+        log.exception("thread failed", extra={"task": threading.current_thread().name})
