@@ -137,10 +137,10 @@ class Service:
         assert self._process is not None
         os.killpg(self._process.pid, signal.SIGCONT)
 
-    def wait(self) -> int:
+    def wait(self, *, timeout_s: float = END_S) -> int:
         """Wait for its end; returns its exit status."""
         assert self._process is not None
-        return self._process.wait(END_S)
+        return self._process.wait(timeout_s)
 
     def _end(self, number: signal.Signals) -> int:
         if self._process is None:

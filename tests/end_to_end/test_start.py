@@ -1,7 +1,7 @@
 """Settings that don't allow a start: told at once, all together, in words the owner understands."""
 
 import pytest
-from installation import BOT_TOKEN, GEMINI_KEY, HF_TOKEN, SECRET_KEY, Service, run, settings_for
+from installation import BOT_TOKEN, GEMINI_KEY, HF_TOKEN, SECRET_KEY, Service, run, settings_for, wait_until
 
 from sandbox.app import Sandbox
 from sandbox.client import SandboxClient
@@ -11,6 +11,18 @@ from sandbox.client import SandboxClient
 def url():
     with Sandbox() as sandbox:
         yield sandbox.url
+
+
+@pytest.fixture(scope="module", autouse=True)
+def refused(tmp_path_factory):
+    """A service whose token Telegram refuses. It runs beside all tests of this file, for it takes its time to end."""
+    folder = tmp_path_factory.mktemp("refused")
+    with Sandbox() as telegram, SandboxClient(telegram.url) as sandbox:
+        sandbox.arm("telegram", path="/getMe$", times=None, preset="unauthorized")
+        service = Service("run", settings_for(telegram.url, folder), folder)
+        service.start()
+        yield service
+        service.kill()
 
 
 @pytest.fixture
@@ -74,24 +86,28 @@ class TestWrongSettings:
         assert "HF_TOKEN: is wrong" in said
         assert GEMINI_KEY not in said
 
-    def test_a_token_that_telegram_does_not_know_is_named(self, settings, url, tmp_path):
-        with SandboxClient(url) as sandbox:
-            sandbox.arm("telegram", path="/getMe$", times=None, preset="unauthorized")
-            said = refusal("run", settings, tmp_path)
-            sandbox.clear_faults()
-
-        assert "Telegram doesn't know this TELEGRAM_BOT_TOKEN: ask @BotFather for a new one." in said
-
     @pytest.mark.parametrize("token", ["nonsense", ":"])
     def test_a_token_that_is_none_is_named(self, settings, tmp_path, token):
         said = refusal("run", settings | {"TELEGRAM_BOT_TOKEN": token}, tmp_path)
 
         assert "TELEGRAM_BOT_TOKEN" in said
 
-    def test_a_database_that_is_not_there_is_named(self, settings, tmp_path):
-        places = {"DATABASE_URL": "postgresql://postgres@127.0.0.1:9/g2d", "REDIS_URL": "redis://127.0.0.1:9/0"}
+    @pytest.mark.parametrize("command", ["bot", "migrate"])
+    @pytest.mark.parametrize(
+        "url",
+        [
+            "nonsense",
+            "mysql://g2d:pass-word@127.0.0.1/g2d",
+            "postgresql://g2d:pass-word@127.0.0.1:port/g2d",
+            "postgresql://g2d:pass@word/1@127.0.0.1:9/g2d",
+        ],
+    )
+    def test_an_address_that_is_none_is_named_without_its_password(self, settings, tmp_path, command, url):
+        said = refusal(command, settings | {"DATABASE_URL": url, "REDIS_URL": "redis://127.0.0.1:9/0"}, tmp_path)
 
-        assert "DATABASE_URL" in refusal("bot", settings | places, tmp_path)
+        assert said.startswith("DATABASE_URL is no address of a database.")
+        assert len(said.splitlines()) == 1
+        assert not any(part in said for part in ("pass-word", "word/1", "pass@word"))
 
     def test_a_file_of_a_secret_that_is_not_there_is_named(self, settings, tmp_path):
         del settings["HF_TOKEN"]
@@ -99,6 +115,95 @@ class TestWrongSettings:
         said = refusal("run", settings | {"HF_TOKEN_FILE": str(tmp_path / "nothing")}, tmp_path)
 
         assert str(tmp_path / "nothing") in said
+
+
+class TestTelegram:
+    def test_that_is_not_reached_is_waited_for(self, settings, tmp_path, started):
+        with Sandbox() as telegram:
+            address = telegram.url
+        service = started("run", settings | {"TELEGRAM_API_URL": f"{address}/telegram"})
+        wait_until(lambda: "Telegram can't be reached" in service.log, timeout_s=60)
+
+        with Sandbox(port=int(address.rpartition(":")[2])):
+            wait_until(lambda: "bot started" in service.log, timeout_s=60)
+
+        assert "Traceback" not in service.log
+        assert "Unclosed" not in service.log
+
+    def test_that_is_waited_for_does_not_hold_up_the_end(self, settings, started):
+        service = started("run", settings | {"TELEGRAM_API_URL": "http://127.0.0.1:9/telegram"})
+        wait_until(lambda: "Telegram can't be reached" in service.log, timeout_s=60)
+
+        assert service.stop() == 0
+        assert "Unclosed" not in service.log
+
+    def test_that_sends_the_menus_away_for_long_is_polled_all_the_same(self, settings, url, started):
+        with SandboxClient(url) as sandbox:
+            sandbox.clear_journal()
+            sandbox.arm(
+                "telegram", path="MyCommands", times=None, preset="too-many-requests", arguments={"retry_after": 480}
+            )
+            started("run", settings)
+            sandbox.wait_for(lambda: sandbox.journal("telegram", "/getUpdates$"), timeout_s=60)
+            ada = sandbox.person("Ada")
+            sandbox.say(ada, "/start")
+            sandbox.wait_for(lambda: sandbox.from_bot(ada), timeout_s=60)
+            sandbox.clear_faults()
+
+    @pytest.mark.parametrize("path", ["/no-such-path", "/telegram/bot"])
+    def test_that_is_not_at_this_address_is_no_fault_of_the_token(self, settings, url, started, path):
+        service = started("run", settings | {"TELEGRAM_API_URL": url + path})
+
+        wait_until(lambda: "there is no Bot API at this address; check TELEGRAM_API_URL" in service.log, timeout_s=60)
+        assert url + path in service.log
+        assert "TELEGRAM_BOT_TOKEN" not in service.log
+        assert service.is_running
+
+
+class TestFolders:
+    """What can't be written is one sentence with the setting's name."""
+
+    def test_a_data_folder_that_can_not_be_made(self, settings, tmp_path):
+        (tmp_path / "a file").touch()
+
+        said = refusal("run", settings | {"G2D_DATA_DIR": str(tmp_path / "a file" / "data")}, tmp_path)
+
+        assert said.startswith("G2D_DATA_DIR")
+        assert len(said.splitlines()) == 1
+
+    def test_a_lock_that_can_not_be_taken(self, settings, tmp_path):
+        (tmp_path / "data" / "g2d.lock").mkdir(parents=True)
+
+        said = refusal("run", settings, tmp_path)
+
+        assert said.startswith("G2D_DATA_DIR")
+        assert len(said.splitlines()) == 1
+
+    def test_a_key_that_can_not_be_read(self, settings, tmp_path):
+        (tmp_path / "data" / "secret.key").mkdir(parents=True)
+
+        said = refusal("run", settings, tmp_path)
+
+        assert said.splitlines()[-1].startswith("G2D_DATA_DIR")
+
+    def test_an_image_store_that_can_not_be_made(self, settings, tmp_path):
+        said = refusal("run", settings | {"IMAGE_STORE_URL": "file:///proc/pictures"}, tmp_path)
+
+        assert said.splitlines()[-1].startswith("IMAGE_STORE_URL")
+
+    @pytest.mark.parametrize("command", ["run", "migrate"])
+    def test_a_database_that_is_none(self, settings, tmp_path, command):
+        (tmp_path / "g2d.db").write_text("something else " * 1000)
+
+        said = refusal(command, settings, tmp_path)
+
+        assert said.splitlines()[-1] == "The database in DATABASE_URL can't be used: file is not a database."
+
+    @pytest.mark.parametrize("command", ["run", "migrate"])
+    def test_a_database_that_can_not_be_made(self, settings, tmp_path, command):
+        said = refusal(command, settings | {"DATABASE_URL": "sqlite:////proc/g2d.db"}, tmp_path)
+
+        assert said.splitlines()[-1] == "The database in DATABASE_URL can't be used: unable to open database file."
 
 
 @pytest.mark.distributed
@@ -153,3 +258,14 @@ class TestSecretsInFiles:
             [photo] = sandbox.wait_for_photo(ada, timeout_s=60)
 
         assert photo["caption"].startswith("a fox in the snow\n")
+
+
+class TestATokenThatTelegramRefuses:
+    def test_for_a_minute_ends_the_process_with_one_sentence(self, refused):
+        assert refused.wait(timeout_s=120) == 2
+
+        *_, last = refused.log.splitlines()
+        assert last == "Telegram doesn't know this TELEGRAM_BOT_TOKEN: ask @BotFather for a new one."
+        assert "Traceback" not in refused.log
+        assert "Unclosed" not in refused.log
+        assert BOT_TOKEN not in refused.log
