@@ -26,6 +26,7 @@ from services.bot.telegram.known_messages import KnownMessages
 from services.bot.telegram.lost_messages import LostMessages
 from services.bot.telegram.removals import CLOSED_PAUSE_S, Removals, pause_after
 from services.bot.telegram.transport import Transport
+from services.health import Sign
 from shared.migrations import migrate
 from shared.status_messages import Work
 from shared.store import tables
@@ -101,7 +102,7 @@ class Chat:
     async def _remove(self, bot: ExtBot[None]) -> None:
         lost = LostMessages(bot, BOT, self.record, KnownMessages(), FloodLimit(), lambda *_: None)
         removals = Removals(bot, BOT, self.record, lost)
-        rounds = asyncio.create_task(removals.empty_outbox())
+        rounds = asyncio.create_task(removals.empty_outbox(Sign()))
         try:
             async with asyncio.timeout(20):
                 while self.is_due():
