@@ -35,13 +35,12 @@ class AnswerButtons:
     async def press(self, update: Update, context: ContextTypes.DEFAULT_TYPE) -> None:
         """Answer a press."""
         query = update.callback_query
-        wanted = keyboards.read(query.data) if query else None
-        if query is None or wanted is None:
+        if query is None:
             return
+        wanted, message = keyboards.read(query.data), query.message
         sender = Sender(query.from_user.id, query.from_user.language_code or "en")
-        errand = await asyncio.to_thread(self._errands.read, wanted[1])
-        message = query.message
-        if errand is None or errand.kind is not Kind.CHAT or message is None:
+        errand = await asyncio.to_thread(self._errands.read, wanted[1]) if wanted else None
+        if wanted is None or errand is None or errand.kind is not Kind.CHAT or message is None:
             await acknowledge(query, say("pressed_unknown", sender.language))
             return
         action = Action.DRAW_ANSWER if wanted[0] == keyboards.DRAW else Action.STOP_ANSWER

@@ -93,13 +93,12 @@ class Describe:
     async def press(self, update: Update, context: ContextTypes.DEFAULT_TYPE) -> None:
         """Have the prompt painted whose button was pressed, for whom it was written."""
         query = update.callback_query
-        wanted = keyboards.read(query.data) if query else None
-        if query is None or wanted is None:
+        if query is None:
             return
+        wanted, message = keyboards.read(query.data), query.message
         language = query.from_user.language_code or "en"
-        errand = await asyncio.to_thread(self._errands.read, wanted[1])
-        prompt = _prompt(errand, wanted[2])
-        message = query.message
+        errand = await asyncio.to_thread(self._errands.read, wanted[1]) if wanted else None
+        prompt = _prompt(errand, wanted[2]) if wanted else None
         if errand is None or prompt is None or message is None:
             await acknowledge(query, say("describe_pressed_unknown", language))
         elif not await self._authorization.allows(
