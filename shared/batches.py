@@ -14,6 +14,7 @@ from math import prod
 from typing import Any
 
 from shared.catalogue import Catalogue
+from shared.csv_export import write_csv
 from shared.errors import BadBatch, BadParameter, UserError
 from shared.flags import KINDS, Flag, Takes, part, quote
 from shared.ideas import MAX_IDEA_LENGTH, Hint, read_request
@@ -504,21 +505,20 @@ def slug(idea: str) -> str:
 
 def write_manifest(jobs: Iterable[Job]) -> str:
     """Every idea of a batch with what became of it, as CSV with a line of headings."""
-    table = io.StringIO()
-    rows = csv.writer(table)
-    rows.writerow(MANIFEST)
-    for job in jobs:
-        recipe, prompt = job.recipe, job.prompt
-        rows.writerow([
-            *place_of(job),
-            job.request.idea,
-            prompt.text if prompt else "",
-            prompt.negative if prompt else "",
-            "" if recipe is None or recipe.seed is None else recipe.seed,
-            recipe.model if recipe else job.request.parameters.model or "",
-            recipe.provider if recipe else "",
-            file_name(job) if job.state is State.FINISHED else "",
-            outcome(job),
-            job.reason or "",
-        ])  # fmt: skip
-    return table.getvalue()
+    return write_csv([MANIFEST, *(_manifest_row(job) for job in jobs)])
+
+
+def _manifest_row(job: Job) -> list[str | int]:
+    recipe, prompt = job.recipe, job.prompt
+    return [
+        *place_of(job),
+        job.request.idea,
+        prompt.text if prompt else "",
+        prompt.negative if prompt else "",
+        "" if recipe is None or recipe.seed is None else recipe.seed,
+        recipe.model if recipe else job.request.parameters.model or "",
+        recipe.provider if recipe else "",
+        file_name(job) if job.state is State.FINISHED else "",
+        outcome(job),
+        job.reason or "",
+    ]

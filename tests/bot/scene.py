@@ -227,7 +227,7 @@ class Scene:
     def _waiting(self, address: Address, sender: Sender) -> None:
         job = self._job(address, sender)
         message_id = self.post(address.chat_id, "On it …", keyboards.status(job))
-        self._jobs.show_status(job.id, message_id, "queued:1")
+        self._change(tables.jobs, job.id, status_message_id=message_id, status_shown="queued:1")
         self._show(data_in(keyboards.status(job)), address, sender, message_id)
 
     def _answers(self, asked: Iterator[tuple[Address, Sender]]) -> None:
@@ -259,7 +259,7 @@ class Scene:
             keyboard = progress.keyboard(batch, Counts(), "sandbox_bot")
             assert keyboard is not None
             message_id = self.post(address.chat_id, "A batch", keyboard)
-            batches.show_status(batch.id, message_id, "asked")
+            self._change(tables.batches, batch.id, status_message_id=message_id, status_shown="asked")
             self._show({*data_in(keyboard), f"batch {batch.id} retry"}, address, sender, message_id)
 
     def _ask_elsewhere(self) -> None:
