@@ -23,6 +23,7 @@ from services.bot.chat.stream import Growing
 from services.bot.help.command_menus import keep_menus
 from services.bot.help.start import Help
 from services.bot.intake.application import DurableApplication, feed_unhandled, keep_feeding, keep_ticking_off
+from services.bot.intake.dispatcher import Dispatcher
 from services.bot.intake.poller import Poller
 from services.bot.intake.raw_api import RawApi
 from services.bot.intake.service_messages import Migration
@@ -81,7 +82,6 @@ from shared.styles import Styles
 
 log = logging.getLogger(__name__)
 
-UPDATES_AT_ONCE = 64
 POLLS = "polls"
 BEFORE_ALL = -1  # a group of handlers of its own
 FLUSH_S = 2.0  # for tickets at the end; those that don't leave are made up for by a worker's sweep
@@ -317,7 +317,7 @@ def _application(
         .get_updates_request(polling)
         .request(Transport(CALLS_AT_ONCE))
         .rate_limiter(limit)
-        .concurrent_updates(UPDATES_AT_ONCE)
+        .concurrent_updates(Dispatcher())
         .build()
     )
     return cast("DurableApplication", application)

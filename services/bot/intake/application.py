@@ -9,6 +9,7 @@ from typing import Any
 from telegram import Bot, Update
 from telegram.ext import Application, ExtBot
 
+from services.bot.intake.dispatcher import Dispatcher
 from services.bot.intake.languages import in_language
 from services.health import Sign
 from shared.errors import StoreAway
@@ -58,6 +59,12 @@ class DurableApplication(_Application):
             self._postponed.discard(update.update_id)
             self._in_hand.discard(update.update_id)
             self._sign.done()
+
+    async def stop(self) -> None:
+        """End when the updates under way are handled; those that wait are handled after the next start."""
+        if isinstance(self.update_processor, Dispatcher):
+            self.update_processor.close()
+        await super().stop()
 
     async def _in_chosen_language(self, update: Update) -> Update:
         user = update.effective_user

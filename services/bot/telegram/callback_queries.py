@@ -1,6 +1,9 @@
-"""What all presses of buttons share: they are answered at once, and may change the message that they stand under."""
+"""What all presses of buttons share: they are answered in time, and may change the message that they stand under."""
 
+import asyncio
+from collections import OrderedDict
 from collections.abc import Callable, Hashable
+from contextvars import ContextVar
 from typing import Any
 
 from telegram import Bot, CallbackQuery, InlineKeyboardMarkup
@@ -9,14 +12,62 @@ from telegram.error import BadRequest, TelegramError
 
 from services.bot.telegram.addresses import visible
 
+ANSWER_WITHIN_S = 3.0  # people press again after a few seconds; Telegram refuses answers after some 15
+MOST_REMEMBERED = 1_000
+
+
+class PressAnswers:
+    """Sees to it that each press is answered once, and in time.
+
+    A handler may have to wait before it can say what came of a press. Then the press is answered without words, so
+    that the button stops waiting; what the handler would have said is left out.
+    """
+
+    def __init__(self) -> None:
+        self._answered: OrderedDict[str, None] = OrderedDict()
+        self._late: set[asyncio.Task[None]] = set()
+
+    def watch(self, query: CallbackQuery) -> None:
+        """Answer a press that this task, or one that it starts, does not answer in time."""
+        _answers.set(self)
+        asyncio.get_running_loop().call_later(ANSWER_WITHIN_S, self._answer_late, query)
+
+    def claim(self, query_id: str) -> bool:
+        """Take it upon oneself to answer; False: it has been answered."""
+        if query_id in self._answered:
+            return False
+        self._answered[query_id] = None
+        if len(self._answered) > MOST_REMEMBERED:
+            self._answered.popitem(last=False)
+        return True
+
+    def disclaim(self, query_id: str) -> None:
+        """Take note that the answer did not reach Telegram."""
+        self._answered.pop(query_id, None)
+
+    def _answer_late(self, query: CallbackQuery) -> None:
+        if query.id not in self._answered:
+            task = asyncio.get_running_loop().create_task(acknowledge(query))
+            self._late.add(task)
+            task.add_done_callback(self._late.discard)
+
+
+_answers: ContextVar[PressAnswers | None] = ContextVar("press_answers", default=None)
+
 
 async def acknowledge(query: CallbackQuery, text: str | None = None, *, alert: bool = False) -> None:
-    """Answer a press, so that the button stops waiting."""
+    """Answer a press, so that the button stops waiting; one that was answered already stays as it is."""
+    answers = _answers.get()
+    if answers is not None and not answers.claim(query.id):
+        return
     try:
         await query.answer(text, show_alert=alert)
-    except TelegramError:
+    except BadRequest:
         # An answer that comes too late is refused; the press counts all the same.
         return
+    except TelegramError:
+        if answers is not None:
+            answers.disclaim(query.id)
 
 
 def first_word(data: str) -> str:

@@ -1,0 +1,126 @@
+"""Decides when each update is handled. What waits for Telegram's limits keeps nobody else waiting.
+
+A handler may take long: Telegram tells a chat to wait, a file is slow, a call hangs. So few updates of one person and
+of one chat are handled at a time, and one that takes longer than a moment gives its place to the next.
+"""
+
+import asyncio
+import sys
+from collections.abc import Awaitable, Coroutine, Iterator
+from contextlib import contextmanager
+from typing import Any, cast
+
+from telegram import Update
+from telegram.ext import BaseUpdateProcessor
+
+from services.bot.intake.lines import Lines, Origin
+from services.bot.telegram.callback_queries import PressAnswers
+
+PLACES = 64  # updates that are begun at a time
+SHARE = 3  # of one person, and of one chat; words, files and presses of buttons apart
+MOMENT_S = 0.25  # after which a handler waits for something, and its place goes to the next; most take 20 to 50 ms
+
+
+class Dispatcher(BaseUpdateProcessor):
+    """Lets updates through to their handlers, in turn."""
+
+    def __init__(self) -> None:
+        super().__init__(sys.maxsize)  # The library holds nothing back.
+        self._lines: Lines[asyncio.Future[bool]] = Lines(PLACES, SHARE)
+        self._answers = PressAnswers()
+        self._here: set[int] = set()
+        self._closed = False
+
+    async def initialize(self) -> None:
+        """Nothing to prepare."""
+
+    async def shutdown(self) -> None:
+        """Let nothing more through."""
+        self.close()
+
+    def has(self, update_id: int) -> bool:
+        """Whether an update waits or is being handled."""
+        return update_id in self._here
+
+    def close(self) -> None:
+        """Begin no more updates; those that wait are dropped, and handled after the next start."""
+        self._closed = True
+        for turn in self._lines.clear():
+            _tell(turn, may_begin=False)
+
+    async def do_process_update(self, update: object, coroutine: Awaitable[Any]) -> None:
+        """Handle an update when its turn has come; one that is here already, or comes too late, is dropped."""
+        handling = cast("Coroutine[Any, Any, None]", coroutine)
+        try:
+            if not isinstance(update, Update):
+                await handling
+            elif not self._closed and update.update_id not in self._here:
+                await self._handle(update, handling)
+        finally:
+            handling.close()  # It may not have been begun.
+
+    async def _handle(self, update: Update, handling: Coroutine[Any, Any, None]) -> None:
+        if update.callback_query is not None:
+            self._answers.watch(update.callback_query)
+        origin = origin_of(update)
+        self._here.add(update.update_id)
+        try:
+            if self._lines.enter(origin) or await self._turn(origin):
+                with self._place(origin):
+                    await handling
+        finally:
+            self._here.discard(update.update_id)
+
+    async def _turn(self, origin: Origin) -> bool:
+        """Wait in line; whether the update may begin."""
+        turn: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        self._lines.wait(origin, turn)
+        return await turn
+
+    @contextmanager
+    def _place(self, origin: Origin) -> Iterator[None]:
+        """Hold a place for a moment at most, and the share of person and chat to the end."""
+        has_left = False
+
+        def leave() -> None:
+            nonlocal has_left
+            if not has_left:
+                has_left = True
+                self._lines.leave_place()
+            self._begin_all()
+
+        timer = asyncio.get_running_loop().call_later(MOMENT_S, leave)
+        try:
+            yield
+        finally:
+            timer.cancel()
+            self._lines.end(origin)
+            leave()
+
+    def _begin_all(self) -> None:
+        while (turn := self._lines.begin_next()) is not None:
+            _tell(turn, may_begin=True)
+
+
+def _tell(turn: "asyncio.Future[bool]", *, may_begin: bool) -> None:
+    if not turn.done():  # It is where the task that waits was cancelled.
+        turn.set_result(may_begin)
+
+
+def origin_of(update: Update) -> Origin:
+    """Whose update it is, and in which chat. Pure.
+
+    Presses of buttons and files have lines of their own: a press is not held up by what waits to be written in a chat,
+    and words are not held up by files that are being fetched.
+    """
+    sender, chat, kind = update.effective_sender, update.effective_chat, _kind_of(update)
+    # What comes from nobody shares no limit.
+    person = sender.id if sender is not None else f"update {update.update_id}"
+    return Origin((kind, person), (kind, chat.id if chat is not None else f"update {update.update_id}"))
+
+
+def _kind_of(update: Update) -> str:
+    if update.callback_query is not None:
+        return "press"
+    message = update.effective_message
+    return "file" if message is not None and message.effective_attachment is not None else "words"
