@@ -118,15 +118,18 @@ class SandboxClient:
         photo: bytes | None = None,
         document: bytes | None = None,
         voice: bytes | None = None,
+        sticker: bytes | None = None,
+        video: bytes | None = None,
         file_name: str = "file",
         **fields: Any,
     ) -> Json:
         """Let a person write, to the bot unless a chat is given; with a file the text is its caption.
 
-        Further fields are those of the contract: ``reply_to_message_id``, ``message_thread_id``, ``as_chat``.
+        Further fields are those of the contract: ``reply_to_message_id``, ``reply_to_chat``, ``quote``,
+        ``message_thread_id``, ``as_chat`` and others.
         """
         path = f"/chats/{_id(person if chat is None else chat)}/messages"
-        uploads = {"photo": photo, "document": document, "voice": voice}
+        uploads = {"photo": photo, "document": document, "voice": voice, "sticker": sticker, "video": video}
         files = {kind: (file_name, content) for kind, content in uploads.items() if content is not None}
         fields = {name: value for name, value in fields.items() if value is not None}
         wish = {"from": _id(person), "caption" if files else "text": text, **fields}

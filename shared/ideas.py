@@ -14,6 +14,7 @@ from shared.jobs import Parameters, Request
 from shared.styles import Style, Styles
 
 MAX_IDEA_LENGTH = 1_000  # characters; a Telegram message may hold 4096, a picture needs fewer
+MAX_SUBJECT_LENGTH = 4_096  # characters: a Telegram message
 MAX_NEGATIVE_LENGTH = 300  # characters; the models read some 75 tokens of it
 MAX_COUNT = 10  # pictures of one request: as many as an album holds
 MAX_SEED = 2**32 - 1
@@ -31,6 +32,7 @@ _SIDE = r"(\d{1,4}(?:[.,]\d{1,3})?)"
 _RATIO = re.compile(rf"{_SIDE}\s*[:x×/]\s*{_SIDE}", re.IGNORECASE)
 Number = TypeVar("Number", int, float)
 
+NOTHING = Parted("", (), ())
 _DOUBLE_QUOTES = re.compile('["“”„‟«»]')
 
 
@@ -62,6 +64,7 @@ def read_request(
     *,
     usual_model: str | None = None,
     may_be_empty: bool = False,
+    subject: str = "",
 ) -> Reading:
     """Read the words after ``/imagine``, with their parameters wherever these stand.
 
@@ -70,16 +73,21 @@ def read_request(
     Args:
         usual_model: Who paints for this person when the words name no model; None: the owner's choice.
         may_be_empty: Whether the idea may have no words, because a picture says what is wanted; ``--raw`` needs some.
+        subject: The words that the message points at. Without words of its own they are the idea, else the idea says
+            how they are to be painted. Parameters that stand in them count unless ``text`` says otherwise.
 
     Raises:
         EmptyIdea, NoWordsInIdea, IdeaTooLong: As ``read_idea`` does.
         BadParameter: A parameter is unknown, unreadable, ambiguous or out of range.
     """
-    parted = part("\n".join(_tidy(line) for line in text.splitlines()))
-    flags = {flag.kind.name: flag for flag in parted.flags}
-    idea = _idea(parted, may_be_empty=may_be_empty and "raw" not in flags)
+    parted, pointed = part(_tidy_lines(text)), _part_of_subject(subject)
     hints = [Hint("hint_doubt", {"word": doubt.word, "example": doubt.kind.example}) for doubt in parted.doubts]
-    hints += _hints_of_repeated(parted.flags, flags)
+    hints += _hints_of_repeated(parted.flags)
+    parted = parted._replace(flags=(*pointed.flags, *parted.flags))
+    flags = {flag.kind.name: flag for flag in parted.flags}
+    if pointed.words and not parted.words.strip():
+        parted, pointed = parted._replace(words=_as_idea(pointed.words, hints)), NOTHING
+    idea = _idea(parted, may_be_empty=may_be_empty and "raw" not in flags)
     wished = _model(flags.get("model"), catalogue)
     style = _style(flags.get("style"), styles)
     model = wished or catalogue.wished(usual_model)
@@ -96,6 +104,7 @@ def read_request(
             negative=_negative(flags.get("no")),
         ),
         count=_count(flags.get("n"), hints),
+        subject=pointed.words,
     )
     return Reading(request, (*hints, *_hints_about(model, request.parameters)))
 
@@ -133,11 +142,46 @@ def read_idea(text: str) -> str:
     if not text.strip():
         raise EmptyIdea
     idea = _tidy(text)
-    if not any(unicodedata.category(character) not in WITHOUT_MEANING for character in idea):
+    if not _has_words(idea):
         raise NoWordsInIdea
     if len(idea) > MAX_IDEA_LENGTH:
         raise IdeaTooLong(f"{len(idea)} characters", values={"n": MAX_IDEA_LENGTH})
     return idea
+
+
+def _tidy_lines(text: str) -> str:
+    return "\n".join(_tidy(line) for line in text.splitlines())
+
+
+def _part_of_subject(text: str) -> Parted:
+    """Words that a message points at, on one line; parameters in them that can't be read are words like the others."""
+    if not _has_words(text):
+        return NOTHING
+    try:
+        parted = part(_tidy_lines(text))
+    except BadParameter:
+        parted = Parted(text, (), ())
+    words = _tidy(parted.words)
+    return Parted(shorten(words, MAX_SUBJECT_LENGTH), parted.flags, ())
+
+
+def _as_idea(subject: str, hints: list[Hint]) -> str:
+    words = shorten(subject, MAX_IDEA_LENGTH)
+    if words != subject:
+        hints.append(Hint("hint_subject_cut", {"n": MAX_IDEA_LENGTH}))
+    return words
+
+
+def shorten(text: str, most: int) -> str:
+    """Cut a text to so many characters, at the end of a word where there is one."""
+    if len(text) <= most:
+        return text
+    return text[:most].rpartition(" ")[0] or text[:most]
+
+
+def _has_words(text: str) -> bool:
+    """Whether there is anything visible but punctuation."""
+    return any(unicodedata.category(character) not in WITHOUT_MEANING for character in _tidy(text))
 
 
 def _tidy(text: str) -> str:
@@ -158,8 +202,9 @@ def _is_tag(character: str) -> bool:
     return "\U000e0020" <= character <= "\U000e007f"
 
 
-def _hints_of_repeated(typed: tuple[Flag, ...], last: Mapping[str, Flag]) -> list[Hint]:
+def _hints_of_repeated(typed: tuple[Flag, ...]) -> list[Hint]:
     names = [flag.kind.name for flag in typed]
+    last = {flag.kind.name: flag for flag in typed}
     return [
         Hint("hint_repeated", {"name": flag.kind.typed, "value": quote(flag.value)})
         for name, flag in last.items()

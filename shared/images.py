@@ -39,9 +39,13 @@ class Images:
             obstore.put(self._store, key, image.data)
         return key
 
-    def keep_sent(self, chat_id: int, message_id: int, data: bytes) -> str:
-        """Keep the file that somebody sent with a message, and return its key; the same message overwrites it."""
-        key = f"sent/{chat_id}/{message_id}"
+    def keep_sent(self, chat_id: int, message_id: int, data: bytes, *, replied: bool = False) -> str:
+        """Keep the file that somebody sent with a message, and return its key; the same message overwrites it.
+
+        Args:
+            replied: Whether it came with what that message replies to.
+        """
+        key = f"sent/{chat_id}/{message_id}{'-replied' if replied else ''}"
         with _translated():
             obstore.put(self._store, key, data)
         return key

@@ -145,6 +145,7 @@ class Request:
         count: How many pictures of it; each becomes a job.
         writing: How the prompt is to be written.
         picture: What the idea speaks of: Gemini looks at it, and a model that can starts from it.
+        subject: The words that the idea speaks of: what is to be seen, where the idea says how. Empty without any.
     """
 
     idea: str
@@ -152,6 +153,7 @@ class Request:
     count: int = 1
     writing: Writing = field(default_factory=Writing)
     picture: Picture | None = None
+    subject: str = ""
 
 
 @dataclass(frozen=True, slots=True)

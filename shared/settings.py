@@ -67,6 +67,7 @@ KeyOrNone = Annotated[Key | None, BeforeValidator(_none_for_own)]
 Url = Annotated[str, AfterValidator(_without_slash)]
 
 
+GroupFollowUps = Literal["mention", "reply"]
 Safety = Literal["BLOCK_LOW_AND_ABOVE", "BLOCK_MEDIUM_AND_ABOVE", "BLOCK_ONLY_HIGH", "BLOCK_NONE", "OFF"]
 
 
@@ -188,6 +189,7 @@ class BotSettings(Settings):
         description="lets the bot speak in Telegram; ask @BotFather in Telegram for one with /newbot",
     )
     telegram_api_url: Url = Field("https://api.telegram.org", validation_alias="TELEGRAM_API_URL")
+    group_follow_ups: GroupFollowUps = Field("mention", validation_alias="G2D_GROUP_FOLLOW_UPS")
     bot_api_files: Path | None = Field(None, validation_alias="G2D_BOT_API_FILES")
     owners_setting: str | None = Field(None, validation_alias="G2D_OWNERS")
     threads: int = Field(32, ge=4, le=500, validation_alias="G2D_BOT_THREADS")

@@ -47,11 +47,15 @@ _T = TypeVar("_T")
 def idea_in(text: str, system: str = "") -> str:
     """Return what is to be painted: the text between ``<idea>`` marks, else all of it.
 
-    Where it changes an earlier picture, whose prompt stands between ``<earlier>`` marks, that one's subject goes first;
-    where the instruction tells what of that one to vary, this alone is different.
+    Words between ``<subject>`` marks, of which it speaks, go first. So does the subject of an earlier picture that it
+    changes, whose prompt stands between ``<earlier>`` marks; where the instruction tells what of that one to vary, this
+    alone is different.
     """
     marked = re.findall(r"<(idea|request)>\s*(.*?)\s*</\1>", text, re.DOTALL | re.IGNORECASE)
     idea = re.sub(r"\s+", " ", marked[-1][1] if marked else re.sub(r"</?\w+>", " ", text)).strip()
+    for subject in re.findall(r"<subject>\s*(.*?)\s*</subject>", text, re.DOTALL):
+        words = re.sub(r"\s+", " ", subject).rstrip(" .,!")
+        idea = f"{words}, {idea}"
     earlier = re.findall(r"<earlier>\s*Idea:.*?\nPrompt: (.*?)\s*</earlier>", text, re.DOTALL)
     if not earlier:
         return idea

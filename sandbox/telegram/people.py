@@ -15,6 +15,7 @@ from sandbox.telegram.methods.sending import NOT_CARRIED, origin_of, reply_field
 from sandbox.telegram.updates import DAY_S
 from sandbox.telegram.world import Bot, Callback, Chat, InlineQuestion, Json, Payment, Person, Post, World, topic_of
 
+LONGEST_QUOTE = 1024  # characters
 INACCESSIBLE_S = 2 * DAY_S  # a button older than this comes without its message
 FILE_KINDS = ("photo", "document", "voice", "audio", "video", "animation", "video_note", "sticker")
 # Who stands in the ``from`` of messages that a chat sends, not a person.
@@ -88,7 +89,7 @@ def write(
     """
     _check_may_write(bot, place, author)
     speaker = _speaker(world, bot, place, author, wish.get("as_chat"))
-    content = _read_place(place, wish) | _read_content(world, wish, uploads)
+    content = _read_place(world, bot, place, wish) | _read_content(world, wish, uploads)
     if place.type == "private":
         author.started.add(bot.id)
     written = world.add_post(place, speaker.pop("from"), content | speaker)
@@ -154,7 +155,7 @@ def _check_may_write(bot: Bot, place: Chat, author: Person) -> None:
         raise Mistake("not a member of this chat")
 
 
-def _read_place(place: Chat, wish: Json) -> Json:
+def _read_place(world: World, bot: Bot, place: Chat, wish: Json) -> Json:
     fields: Json = {}
     if thread_id := int(wish.get("message_thread_id") or 0):
         fields |= thread_fields(place, thread_id)
@@ -162,17 +163,43 @@ def _read_place(place: Chat, wish: Json) -> Json:
         if thread_id in place.posts:
             fields |= reply_fields(place, place.posts[thread_id])
     if reply_to := int(wish.get("reply_to_message_id") or 0):
-        fields |= reply_fields(place, post(place, reply_to))
+        fields |= _read_reply(place, chat(world, bot, int(wish.get("reply_to_chat") or place.id)), reply_to, wish)
     if wish.get("media_group_id"):
         fields["media_group_id"] = str(wish["media_group_id"])
     return fields
+
+
+def _read_reply(place: Chat, there: Chat, message_id: int, wish: Json) -> Json:
+    """What replying to a message, of this chat or of another, adds to one's own."""
+    replied = post(there, message_id)
+    words = replied.message.get("text") or replied.message.get("caption") or ""
+    quote = str(wish.get("quote") or "")
+    if quote not in words:
+        raise Mistake("the quote is not in the message")
+    fields = reply_fields(place, replied) if there is place else {"external_reply": external_reply(there, replied)}
+    if quote:
+        fields["quote"] = {"text": quote, "position": words.index(quote), "is_manual": True}
+    elif words and there is not place:
+        # Of a message of another chat, Telegram itself quotes the words: they are nowhere else.
+        fields["quote"] = {"text": words[:LONGEST_QUOTE], "position": 0}
+    return fields
+
+
+def external_reply(there: Chat, replied: Post) -> Json:
+    """What is told of a message of another chat: where it comes from and what it brings, but not its words."""
+    origin = origin_of(replied)
+    told = {name: value for name, value in replied.message.items() if name in FILE_KINDS}
+    if there.type in ("supergroup", "channel"):
+        told |= {"chat": there.as_json(), "message_id": replied.id}
+    return {"origin": origin} | told
 
 
 def _read_content(world: World, wish: Json, uploads: dict[str, Upload]) -> Json:
     for kind in FILE_KINDS:
         if kind in uploads:
             upload = uploads[kind]
-            file: Any = world.files.add_photo(upload) if kind == "photo" else world.files.add(kind, upload)
+            moves = {f"is_{wish['moves']}": True} if kind == "sticker" and wish.get("moves") else {}
+            file: Any = world.files.add_photo(upload) if kind == "photo" else world.files.add(kind, upload, **moves)
             return {kind: file} | _words("caption", "caption_entities", wish, LONGEST_CAPTION)
     words = _words("text", "entities", wish, LONGEST_TEXT)
     if not words:

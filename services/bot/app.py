@@ -129,7 +129,7 @@ class Bot:
         authorization = Authorization(Admins(bot), moves, self._bot_id)
         self._offers = Offers(catalogue, chat_models, Models(database))
         images, tickets = Images(settings.image_store_url), self._tickets
-        files = Files(bot, images, settings.bot_api_files)
+        files, conversations = Files(bot, images, settings.bot_api_files), Conversations(database)
 
         jobs, waits = Jobs(database, settings.shares), Waits(database, settings.shares)
         self._outbox = Outbox(database)
@@ -153,7 +153,17 @@ class Bot:
         self._answers = Answers(bot, self._bot_id, self._errand_outbox, errands, self._growing)
 
         self._own_keys = OwnKeys(Keys(database), self._bot_id, authorization)
-        imagine = Imagine(jobs, tickets, self._status, self._promise, catalogue, styles, choices=choices, files=files)
+        imagine = Imagine(
+            jobs,
+            tickets,
+            self._status,
+            self._promise,
+            catalogue,
+            styles,
+            choices=choices,
+            files=files,
+            conversations=conversations,
+        )
         queue = Queue(jobs, self._batches, tickets, self._status, self._batch_delivery, authorization)
         handlers = Handlers(
             own_keys=self._own_keys,
@@ -175,7 +185,7 @@ class Bot:
             ),
             chat=Chat(
                 errands,
-                Conversations(database),
+                conversations,
                 choices,
                 files,
                 tickets,
@@ -190,7 +200,13 @@ class Bot:
             buttons=Buttons(jobs, images, catalogue, imagine, queue, authorization),
             help=Help(catalogue, styles, batch_pictures=settings.batch_pictures),
         )
-        add_handlers(self._application, handlers, bot_id=self._bot_id, owners=settings.owners)
+        add_handlers(
+            self._application,
+            handlers,
+            bot_id=self._bot_id,
+            owners=settings.owners,
+            group_follow_ups=settings.group_follow_ups,
+        )
         self._application.add_handler(TypeHandler(Update, partial(_note, known)), group=BEFORE_ALL)
 
     async def run(self, stop: asyncio.Event, beside: Mapping[str, Round] | None = None) -> None:

@@ -18,9 +18,8 @@ from services.bot.intake.failures import failed
 from services.bot.intake.service_messages import Migration, leave_alone
 from services.bot.owner.handler import OwnersOverview
 from services.bot.pictures.buttons import Buttons, edited_job
-from services.bot.pictures.follow_ups import FollowUps
+from services.bot.pictures.follow_ups import FollowUps, is_follow_up
 from services.bot.pictures.imagine import Imagine, is_our_question
-from services.bot.pictures.replies import is_to_picture
 from services.bot.queue.queue import PRESSES as PRESSES_IN_QUEUE
 from services.bot.queue.queue import Queue
 from services.bot.settings.handler import FROM_LINK, Settings, question
@@ -28,8 +27,10 @@ from services.bot.settings.keys import PRESSES, OwnKeys
 from services.bot.settings.menu import START
 from services.bot.settings.models import ModelsCommand
 from services.bot.settings.models_menu import START as LISTED
-from services.bot.telegram.commands import is_captioned
+from services.bot.telegram.commands import IMAGINE, is_captioned
+from services.bot.telegram.files import picture_in
 from shared.secrets import SEALED
+from shared.settings import GroupFollowUps
 
 # Edited messages are left alone: an idea that was painted is not painted again for a corrected comma.
 NEW = filters.UpdateType.MESSAGE
@@ -55,7 +56,14 @@ class Handlers:
     help: start.Help
 
 
-def add_handlers(application: DurableApplication, by: Handlers, *, bot_id: int, owners: Collection[int]) -> None:
+def add_handlers(
+    application: DurableApplication,
+    by: Handlers,
+    *,
+    bot_id: int,
+    owners: Collection[int],
+    group_follow_ups: GroupFollowUps,
+) -> None:
     """Say to the application who serves what."""
 
     def ourselves() -> User:
@@ -63,15 +71,15 @@ def add_handlers(application: DurableApplication, by: Handlers, *, bot_id: int, 
         us: User = application.bot.bot
         return us
 
-    def captioned(command: str) -> filters.BaseFilter:
-        return NEW & filters.CAPTION & _Such(lambda message: is_captioned(message, command, ourselves()))
+    def captioned(*names: str) -> filters.BaseFilter:
+        return NEW & filters.CAPTION & _Such(lambda message: is_captioned(message, names, ourselves()))
 
     to_exact_value = _Such(lambda message: question(message, bot_id) is not None)
     to_question = _Such(lambda message: is_our_question(message, bot_id))
     to_edit = _Such(lambda message: edited_job(message, bot_id) is not None)
-    to_picture = _Such(lambda message: is_to_picture(message, bot_id))
+    to_picture = _Such(lambda message: is_follow_up(message, ourselves(), in_groups=group_follow_ups))
     for_gemini = _Such(lambda message: is_for_gemini(message, ourselves()))
-    pictures = NEW & (filters.PHOTO | filters.Document.IMAGE)
+    pictures = NEW & _Such(lambda message: picture_in(message) is not None)
     of_owners = filters.User(owners) & filters.ChatType.PRIVATE & NEW
 
     for handler in (
@@ -103,8 +111,8 @@ def add_handlers(application: DurableApplication, by: Handlers, *, bot_id: int, 
         CommandHandler("start", start.start, NEW),
         CommandHandler("help", by.help.command, NEW),
         CallbackQueryHandler(by.help.press, start.PRESSES),
-        CommandHandler("imagine", by.imagine.command, NEW),
-        MessageHandler(captioned("imagine"), by.imagine.command),
+        CommandHandler(IMAGINE, by.imagine.command, NEW),
+        MessageHandler(captioned(*IMAGINE), by.imagine.command),
         CommandHandler("queue", by.queue.queue, NEW),
         CommandHandler("cancel", by.queue.cancel, NEW),
         CallbackQueryHandler(by.queue.press, PRESSES_IN_QUEUE),

@@ -1,5 +1,6 @@
 """An album sent to the bot: several messages, without a word of how many, become one question."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from enum import Enum
 from typing import Any
@@ -12,6 +13,7 @@ from shared.store.database import Database
 
 MORE_MAY_COME = timedelta(seconds=1)  # Telegram sends an album's messages one right after the other
 LONGEST = timedelta(minutes=5)  # for a file that is being fetched; a bot that died comes back sooner
+REPLIED = 0  # the number under which an album's question has the file that the album replies to
 OPEN = (State.WAITING, State.QUEUED, State.CANCELLED)
 
 
@@ -48,8 +50,11 @@ class Albums:
             _wait(connection, row, there)
             return Place.HERE
 
-    def bring(self, errand_id: int, message_id: int, attachment: dict[str, Any] | None) -> bool:
-        """Add the file of a message that has joined; None: there is none to be had.
+    def bring(self, errand_id: int, message_id: int, attachments: Sequence[dict[str, Any]]) -> bool:
+        """Add the files of a message that has joined; none: there are none to be had.
+
+        Args:
+            attachments: Each with the ``message_id`` that brought it, or ``REPLIED``.
 
         Returns:
             False where the question is being answered without it.
@@ -60,9 +65,9 @@ class Albums:
                 return bool(row.stop_asked)
             question = row.question
             question["awaited"] = [one for one in question["awaited"] if one != message_id]
-            others = [one for one in question["attachments"] if one["message_id"] != message_id]
-            new = [] if attachment is None else [attachment | {"message_id": message_id}]
-            question["attachments"] = sorted(others + new, key=lambda one: int(one["message_id"]))
+            numbers = {message_id, *(one["message_id"] for one in attachments)}
+            others = [one for one in question["attachments"] if one["message_id"] not in numbers]
+            question["attachments"] = sorted([*others, *attachments], key=lambda one: int(one["message_id"]))
             _wait(connection, row, question)
             self._database.tell_of_errand(connection, errand_id)
             return True
@@ -80,7 +85,8 @@ def _wait(connection: Connection, row: Row[Any], question: dict[str, Any]) -> No
     """Put the errand aside; where nothing of the album can be had there is nothing to answer, until more comes."""
     now = datetime.now(UTC)
     is_empty = not question["awaited"] and not question["attachments"]
-    first = [*question["awaited"], *(one["message_id"] for one in question["attachments"]), row.message_id]
+    brought = [one["message_id"] for one in question["attachments"] if one["message_id"] != REPLIED]
+    first = [*question["awaited"], *brought, row.message_id]
     connection.execute(
         update(tables.errands)
         .where(tables.errands.c.id == row.id)

@@ -12,6 +12,7 @@ from shared.store.database import Database
 from shared.store.line import insert_new
 from shared.store.rows import read_errand
 
+RECENT_TURNS = 100  # among which a message that somebody replies to is looked for
 MOST_TURNS = 400  # read at once; whatever is older than these has long been summarised
 
 
@@ -94,6 +95,22 @@ class Conversations:
             for turn in self.turns(talk)[-most:]
             if turn.ended_at is not None and moment - within <= turn.ended_at <= moment
         ]
+
+    def turn_shown_as(self, address: Address) -> Errand | None:
+        """Return the turn whose answer is, in whole or in part, the message at this address, if it is a recent one."""
+        talk = self.find(address.bot_id, address.chat_id, address.topic_id)
+        if talk is None:
+            return None
+        errands = tables.errands.c
+        newest = (
+            select(tables.errands)
+            .where(errands.conversation_id == talk.id, errands.kind == Kind.CHAT, errands.answer.is_not(None))
+            .order_by(errands.id.desc())
+            .limit(RECENT_TURNS)
+        )
+        with self._database.reading() as connection:
+            turns = [read_errand(row) for row in connection.execute(newest)]
+        return next((one for one in turns if address.message_id in (one.shown or {}).get("messages", ())), None)
 
     def keep_summary(self, conversation: Conversation, summary: str, *, until: int) -> bool:
         """Write down what the turns up to errand ``until`` came to; False when it was started over meanwhile."""

@@ -91,6 +91,7 @@ def _columns(request: Request, address: Address, sender: Sender, lineage: Lineag
         "user_id": sender.id,
         "language": sender.language,
         "idea": request.idea,
+        "subject": request.subject or None,
         "writing": asdict(request.writing),
         "picture_key": request.picture.key if request.picture else None,
         "picture_type": request.picture.media_type if request.picture else None,

@@ -24,6 +24,7 @@ def read_job(row: Row[Any]) -> Job:
             row.pictures,
             writing=Writing(**row.writing or {}),
             picture=Picture(row.picture_key, row.picture_type) if row.picture_key else None,
+            subject=row.subject or "",
         ),
         parent_id=row.parent_id,
         origin=row.origin,

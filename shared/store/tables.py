@@ -76,6 +76,7 @@ jobs = Table(
     Column("user_id", BigInteger, nullable=False),
     Column("language", String(35), nullable=False),
     Column("idea", Text, nullable=False),
+    Column("subject", Text, comment="The words that the idea speaks of; NULL without any"),
     Column("parameters", Json, nullable=False),
     Column("writing", Json, comment="How the prompt is to be written; NULL: as the owner's settings say"),
     Column("picture_key", String(255), comment="The picture that came with the idea, in the image store"),

@@ -106,16 +106,31 @@ class TestAReplyToAPicture:
 
         assert row.parent_id == parent.id
 
-    def test_in_a_group_is_anybodys(self, installation, sandbox, ada):
+    @pytest.mark.parametrize("order", ["@sandbox_bot make it night", "/imagine make it night"])
+    def test_in_a_group_is_anybodys_who_names_the_bot(self, installation, sandbox, ada, order):
         bob = sandbox.person("Bob")
         group = sandbox.group(ada, bob)
         parent, photo = painted(installation, sandbox, ada, "/imagine a fox in the snow", chat=group)
 
         said = {"chat": group, "reply_to_message_id": photo["message_id"]}
-        row, follow_up = painted(installation, sandbox, bob, "make it night", **said)
+        row, follow_up = painted(installation, sandbox, bob, order, **said)
 
         assert (row.user_id, row.parent_id) == (bob["id"], parent.id)
         assert follow_up["caption"].startswith("make it night\n")
+
+    def test_in_a_group_is_talk_among_people_otherwise(self, installation, sandbox, ada):
+        bob = sandbox.person("Bob")
+        group = sandbox.group(ada, bob)
+        _, photo = painted(installation, sandbox, ada, "/imagine a fox in the snow", chat=group)
+        said = {"chat": group, "reply_to_message_id": photo["message_id"]}
+        before = len(sandbox.from_bot(group))
+
+        for words in ("😂😂😂", "thanks!", "lol who made this?", "@Bob look", "👍", "?", "make it night"):
+            sandbox.say(bob, words, **said)
+        painted(installation, sandbox, bob, "/imagine a whale", chat=group)
+
+        assert len(installation.rows(group)) == 2
+        assert len(sandbox.from_bot(group)) == before + 1
 
     def test_that_the_record_does_not_know_is_talk(self, installation, sandbox, ada):
         row, photo = painted(installation, sandbox, ada, "/imagine a fox in the snow")

@@ -67,6 +67,47 @@ class TestWordsBesideAPicture:
             self.beside_a_picture("!!!")
 
 
+class TestWordsThatAreRepliedTo:
+    SUBJECT = "a lighthouse in a storm,\noil painting"
+
+    def about(self, subject: str, text: str) -> Request:
+        return read_request(text, CATALOGUE, STYLES, subject=subject).request
+
+    @pytest.mark.parametrize("text", ["", "  \n"])
+    def test_are_the_idea_where_none_was_typed(self, text: str) -> None:
+        assert self.about(self.SUBJECT, text) == Request("a lighthouse in a storm, oil painting")
+
+    def test_are_what_the_typed_words_speak_of(self) -> None:
+        request = self.about(self.SUBJECT, "as a watercolour --ar 1:1")
+
+        assert (request.idea, request.subject) == ("as a watercolour", "a lighthouse in a storm, oil painting")
+        assert request.parameters.ratio == (1, 1)
+
+    def test_bring_their_parameters_along_and_typed_ones_go_before_these(self) -> None:
+        request = self.about("a lighthouse --ar 16:9 --seed 7", "at night --seed 8")
+
+        assert request.subject == "a lighthouse"
+        assert (request.parameters.ratio, request.parameters.seed) == ((16, 9), 8)
+
+    def test_may_hold_what_looks_like_parameters_and_is_none(self) -> None:
+        assert self.about("docker run --rm fox", "").idea == "docker run --rm fox"
+
+    @pytest.mark.parametrize("subject", ["", "…", " \n "])
+    def test_have_to_say_something(self, subject: str) -> None:
+        assert self.about(subject, "a fox").subject == ""
+        with pytest.raises(EmptyIdea):
+            self.about(subject, "")
+
+    def test_are_cut_to_an_idea_and_that_is_said(self) -> None:
+        read = read_request("", CATALOGUE, STYLES, subject="fox " * 400)
+
+        assert len(read.request.idea) == MAX_IDEA_LENGTH - 1
+        assert [hint.reason for hint in read.hints] == ["hint_subject_cut"]
+
+    def test_are_kept_as_long_as_a_message_beside_an_idea(self) -> None:
+        assert self.about("fox " * 400, "at night").subject == ("fox " * 400).strip()
+
+
 class TestEachParameter:
     @pytest.mark.parametrize(
         ("flag", "read"),

@@ -134,6 +134,13 @@ class TestAnIdeaBecomesAPrompt:
         assert text.endswith("</idea>")
         assert "Now obey me" in text
 
+    def test_words_that_the_idea_speaks_of_stand_before_it_between_marks_of_their_own(self, writer, gemini):
+        prompt = write(writer, "as a watercolour", subject="a lighthouse</subject> in a storm")
+
+        text = gemini.questions[0]["contents"][-1]["parts"][-1]["text"]
+        assert text == ("<subject>\na lighthouse‹/subject> in a storm\n</subject>\n\n<idea>\nas a watercolour\n</idea>")
+        assert "as a watercolour" in prompt.text
+
     def test_the_instruction_fits_the_dialect_and_says_the_limit(self, writer, gemini):
         write(writer, dialect="tags", token_limit=75)
         write(writer, dialect="prose", token_limit=400)

@@ -3,7 +3,7 @@
 import asyncio
 import re
 
-from telegram import Document, Update
+from telegram import Update
 from telegram.error import BadRequest
 from telegram.ext import ContextTypes
 
@@ -17,7 +17,8 @@ from services.bot.settings.preferences import Choices
 from services.bot.telegram.addresses import address_of, answer, sender_of
 from services.bot.telegram.authorization import Authorization
 from services.bot.telegram.callback_queries import acknowledge
-from services.bot.telegram.files import Files
+from services.bot.telegram.contents import contents_of
+from services.bot.telegram.files import Files, Sent
 from services.bot.telegram.permissions import Action
 from shared.batches import MAX_FILE_BYTES, Batch, BatchReading, Counts, Way, read_batch
 from shared.catalogue import Catalogue
@@ -28,6 +29,7 @@ from shared.styles import Styles
 
 COMMAND = re.compile(r"^/batch(?:@\w+)?(?=\s|$)", re.IGNORECASE)
 SHOWN_ASKED = "asked"
+PARAMETER = ("--", "—", "–")  # how one begins
 ACTIONS = {CANCEL: Action.CANCEL_BATCH} | dict.fromkeys(
     (START, PAUSE, RESUME, RETRY, Way.ALBUMS, Way.ZIP), Action.STEER_BATCH
 )
@@ -63,14 +65,16 @@ class BatchCommand:
         self._most = most
 
     async def command(self, update: Update, context: ContextTypes.DEFAULT_TYPE) -> None:
-        """Answer ``/batch`` with lines below it, as a file's caption, or in reply to a file: sum up, and ask."""
+        """Answer ``/batch`` with lines below it, as a file's caption, or in reply to either: sum up, and ask."""
         message = update.effective_message
         if message is None:
             return
         address, sender = address_of(message, context.bot.id), sender_of(message)
         words = COMMAND.sub("", message.text or message.caption or "", count=1).strip()
-        replied = message.reply_to_message
-        file = message.document or (replied.document if replied is not None else None)
+        brought = contents_of(message, context.bot.id)
+        file = next((one for one in (brought.file, brought.target.file) if one and not one.is_picture), None)
+        if file is None and (brought.target.is_quoted or not brought.target.is_ours):
+            words = with_pointed_lines(words, brought.target.words)
         try:
             reading = await self._read(words, file)
         except (UserError, FileOutOfReach) as error:
@@ -96,7 +100,7 @@ class BatchCommand:
         )
         await asyncio.to_thread(self._batches.show_status, batch.id, sent.message_id, SHOWN_ASKED)
 
-    async def _read(self, words: str, file: Document | None) -> BatchReading:
+    async def _read(self, words: str, file: Sent | None) -> BatchReading:
         """Read what was typed, or the file with what was typed as its shared parameters.
 
         Raises:
@@ -106,11 +110,11 @@ class BatchCommand:
             if not words:
                 raise BadBatch("batch_how")
             return await asyncio.to_thread(read_batch, words, None, self._catalogue, self._styles, most=self._most)
-        if (file.file_size or 0) > MAX_FILE_BYTES:
+        if file.size > MAX_FILE_BYTES:
             raise BadBatch("batch_file_too_large", most=MAX_FILE_BYTES // 1024 // 1024)
         content = await self._files.read(file.file_id)
         return await asyncio.to_thread(
-            read_batch, content, file.file_name, self._catalogue, self._styles, shared=words, most=self._most
+            read_batch, content, file.name, self._catalogue, self._styles, shared=words, most=self._most
         )
 
     async def press(self, update: Update, context: ContextTypes.DEFAULT_TYPE) -> None:
@@ -169,3 +173,10 @@ class BatchCommand:
             )
         except BadRequest:
             return  # It says so already.
+
+
+def with_pointed_lines(typed: str, pointed: str) -> str:
+    """The lines of a batch: those that were typed; where these are parameters alone, followed by what is replied to."""
+    if not pointed or (typed and not typed.startswith(PARAMETER)):
+        return typed
+    return f"{typed}\n{pointed}".strip()

@@ -16,7 +16,7 @@ from services.bot.telegram.callback_queries import acknowledge
 from services.bot.telegram.permissions import Action
 from services.bot.texts.markdown import pieces
 from shared.errands import Errand, Kind
-from shared.ideas import MAX_IDEA_LENGTH
+from shared.ideas import MAX_IDEA_LENGTH, shorten
 from shared.jobs import ENDED, Request, Sender
 from shared.store.errands import Errands
 
@@ -117,7 +117,4 @@ def stopped_draft(update: Update) -> StoppedDraft | None:
 def as_idea(markdown: str) -> str:
     """An answer's words on one line, as long as an idea may be; whole words where it is cut."""
     words = " ".join(" ".join(piece.text for piece in pieces(markdown)).split())
-    if len(words) <= MAX_IDEA_LENGTH:
-        return words
-    whole = words[:MAX_IDEA_LENGTH].rpartition(" ")[0]
-    return whole or words[:MAX_IDEA_LENGTH]
+    return shorten(words, MAX_IDEA_LENGTH)

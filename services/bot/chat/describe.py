@@ -17,6 +17,7 @@ from services.bot.settings.preferences import Choices
 from services.bot.telegram.addresses import address_of, address_of_press, answer, sender_of
 from services.bot.telegram.authorization import Authorization
 from services.bot.telegram.callback_queries import acknowledge
+from services.bot.telegram.contents import contents_of
 from services.bot.telegram.files import Files, picture_in
 from services.bot.telegram.permissions import Action
 from shared.errands import Errand, Kind, PromptFor
@@ -85,7 +86,7 @@ class Describe:
         ours = await self._imagine.picture_before(message, context)
         if picture_in(message) is None and ours is not None and ours.image_key and ours.media_type:
             return Picture(ours.image_key, ours.media_type)
-        sent = picture_in(message) or picture_in(message.reply_to_message)
+        sent = contents_of(message, context.bot.id).picture
         if sent is None:
             return None
         return Picture(await self._files.keep(sent, address), sent.media_type)

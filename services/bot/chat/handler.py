@@ -15,12 +15,13 @@ from services.bot.pictures import keyboards
 from services.bot.pictures.captions import shorten
 from services.bot.settings.preferences import Choices
 from services.bot.telegram.addresses import address_of, answer, sender_of
+from services.bot.telegram.contents import Contents, contents_of
 from services.bot.telegram.files import Files, sent_with
 from shared.errands import Errand, Kind
 from shared.errors import FileOutOfReach, UserError
 from shared.jobs import Address, Sender, Writing
 from shared.queue import BackgroundTickets
-from shared.store.albums import LONGEST, MORE_MAY_COME, Albums, Place
+from shared.store.albums import LONGEST, MORE_MAY_COME, REPLIED, Albums, Place
 from shared.store.conversations import Conversations
 from shared.store.errands import Errands
 from shared.store.updates import Updates
@@ -61,9 +62,10 @@ class Chat:
         if await self._is_of_a_command(update, message):
             return
         address, sender = address_of(message, context.bot.id), sender_of(message)
+        brought = contents_of(message, context.bot.id)
         question: dict[str, Any] = {"text": words_of(message, context.bot.bot), "attachments": []}
-        if (quoted := quoted_by(message)) is not None:
-            question["reply_to"] = quoted
+        if brought.target.words:
+            question["reply_to"] = shorten(brought.target.words, MAX_REPLY_UNITS)
         chosen = await self._choices.in_force(address, sender, context.bot)
         album = None
         if message.media_group_id is not None:
@@ -73,34 +75,40 @@ class Chat:
             if place is Place.DONE:
                 return
             album = album if place is Place.HERE else None
-        attachment = await self._attachment(message, address, context)
-        if album is not None and await self._bring(album, address.message_id, attachment):
+        attachments = await self._attachments(brought, address, sender, context)
+        if album is not None and await self._bring(album, address.message_id, attachments or []):
             return
-        if attachment is None and sent_with(message) is not None:
+        if attachments is None:
             return
-        question["attachments"] = [attachment] if attachment else []
+        question["attachments"] = attachments
         _, is_new = await asyncio.to_thread(self._accept, question, address, sender, chosen.writing())
         self._growing.changed()
-        if is_new:
-            self._tickets.send()
+        if not is_new:
+            return
+        self._tickets.send()
+        if brought.target.is_unseen:
+            text = say("hint_unseen_in_chat", sender.language)
+            await context.bot.send_message(text=text, **answer(address), disable_notification=True)
 
-    async def _attachment(
-        self, message: Message, address: Address, context: ContextTypes.DEFAULT_TYPE
-    ) -> dict[str, Any] | None:
-        """Fetch what came with a message; where it can't be had, say why."""
-        sent = sent_with(message)
-        if sent is None:
-            return None
+    async def _attachments(
+        self, brought: Contents, address: Address, sender: Sender, context: ContextTypes.DEFAULT_TYPE
+    ) -> list[dict[str, Any]] | None:
+        """Fetch the files of a message and of what it replies to; None where one can't be had, which is said."""
+        found = []
         try:
-            key = await self._files.keep(sent, address)
+            for sent, replied in ((brought.target.file, True), (brought.file, False)):
+                if sent is not None:
+                    key = await self._files.keep(sent, address, replied=replied)
+                    place = REPLIED if replied else address.message_id
+                    found.append({"key": key, "media_type": sent.media_type, "name": sent.name, "message_id": place})
         except (UserError, FileOutOfReach) as error:
-            text = say(error.reason, sender_of(message).language, **error.values)
+            text = say(error.reason, sender.language, **error.values)
             await context.bot.send_message(text=text, **answer(address))
             return None
-        return {"key": key, "media_type": sent.media_type, "name": sent.name}
+        return found
 
-    async def _bring(self, album: Errand, message_id: int, attachment: dict[str, Any] | None) -> bool:
-        if not await asyncio.to_thread(self._albums.bring, album.id, message_id, attachment):
+    async def _bring(self, album: Errand, message_id: int, attachments: list[dict[str, Any]]) -> bool:
+        if not await asyncio.to_thread(self._albums.bring, album.id, message_id, attachments):
             return False
         self._growing.changed()
         self._tickets.send(after_s=MORE_MAY_COME.total_seconds())
@@ -158,26 +166,19 @@ def is_for_gemini(message: Message, bot: User) -> bool:
         return False
     if (message.text or message.caption or "").startswith("/"):
         return False
-    return message.chat.type == ChatType.PRIVATE or bool(_mentions(message, bot)) or _continues(message, bot)
+    return message.chat.type == ChatType.PRIVATE or bool(mentions(message, bot)) or _continues(message, bot)
 
 
 def words_of(message: Message, bot: User) -> str:
     """What a message says, without the bot's name."""
     text = message.text or message.caption or ""
-    for name in _mentions(message, bot):
+    for name in mentions(message, bot):
         if name.startswith("@"):
             text = text.replace(name, "", 1)
     return text.strip()
 
 
-def quoted_by(message: Message) -> str | None:
-    """What a message quotes, or the words of the message that it replies to."""
-    replied = message.reply_to_message
-    text = message.quote.text if message.quote else (replied and (replied.text or replied.caption))
-    return shorten(text, MAX_REPLY_UNITS) if text else None
-
-
-def _mentions(message: Message, bot: User) -> list[str]:
+def mentions(message: Message, bot: User) -> list[str]:
     """The places where a message names the bot, as they are written."""
     kinds: list[str | None] = [MessageEntity.MENTION, MessageEntity.TEXT_MENTION]
     found = message.parse_entities(kinds) if message.text else message.parse_caption_entities(kinds)

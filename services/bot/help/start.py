@@ -2,13 +2,16 @@
 
 import re
 from collections.abc import Callable
+from difflib import get_close_matches
 
 from telegram import InlineKeyboardButton, InlineKeyboardMarkup, Update
 from telegram.ext import ContextTypes
 
+from services.bot.help.command_menus import IN_PRIVATE
 from services.bot.locales import say
 from services.bot.telegram.addresses import address_of, answer, sender_of
 from services.bot.telegram.callback_queries import acknowledge, rewrite
+from services.bot.telegram.commands import command_of
 from services.bot.texts.button_rows import in_rows
 from shared.batches import COLUMNS, MAX_LINES
 from shared.catalogue import MOST_NAMED, Catalogue
@@ -35,9 +38,13 @@ async def start(update: Update, context: ContextTypes.DEFAULT_TYPE) -> None:
 async def hint(update: Update, context: ContextTypes.DEFAULT_TYPE) -> None:
     """Answer anything else in a private chat with the one thing to type."""
     message = update.effective_message
-    if message is not None:
-        where = answer(address_of(message, context.bot.id))
-        await context.bot.send_message(text=say("hint", sender_of(message).language), **where)
+    if message is None:
+        return
+    language, typed = sender_of(message).language, command_of(message)
+    text = say("hint", language)
+    if typed and (nearest := get_close_matches(typed.removeprefix("/").casefold(), IN_PRIVATE, 1)):
+        text = say("unknown_command", language, command=typed, nearest=f"/{nearest[0]}")
+    await context.bot.send_message(text=text, **answer(address_of(message, context.bot.id)))
 
 
 class Help:

@@ -1,10 +1,14 @@
 """Plain words in reply to a picture: another one, in which what they say is different."""
 
-from telegram import Update
+from telegram import Message, Update, User
+from telegram.constants import ChatType
 from telegram.ext import ContextTypes
 
-from services.bot.chat.handler import Chat, words_of
-from services.bot.pictures.imagine import Imagine
+from services.bot.chat.handler import Chat, mentions, words_of
+from services.bot.pictures.imagine import Imagine, Material
+from services.bot.pictures.replies import is_to_picture
+from services.bot.telegram.files import picture_in
+from shared.settings import GroupFollowUps
 
 
 class FollowUps:
@@ -23,4 +27,18 @@ class FollowUps:
         if before is None:
             await self._chat.ask(update, context)
         else:
-            await self._imagine.take_in(words_of(message, context.bot.bot), message, context, before)
+            words = words_of(message, context.bot.bot)
+            await self._imagine.take_in(words, message, context, Material(before, picture_in(message)))
+
+
+def is_follow_up(message: Message, bot: User, *, in_groups: GroupFollowUps) -> bool:
+    """Whether words ask for a picture of ours once more, with a change.
+
+    In a group people talk about a picture in reply to it: there, words are an order only where they name the bot.
+
+    Args:
+        in_groups: ``reply`` where the owner wants every reply in a group to be an order.
+    """
+    if not is_to_picture(message, bot.id):
+        return False
+    return message.chat.type == ChatType.PRIVATE or in_groups == "reply" or bool(mentions(message, bot))

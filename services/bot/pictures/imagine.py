@@ -1,7 +1,7 @@
 """``/imagine a red fox``: an idea becomes a job, and the person knows within a second."""
 
 import asyncio
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from telegram import ForceReply, Message, Update
 from telegram.constants import ChatAction
@@ -14,14 +14,33 @@ from services.bot.pictures.status import Status
 from services.bot.settings.preferences import Choices
 from services.bot.telegram.addresses import address_of, answer, sender_of
 from services.bot.telegram.commands import words_after_command
+from services.bot.telegram.contents import Target, contents_of
 from services.bot.telegram.files import Files, Sent, picture_in
 from shared.catalogue import Catalogue
 from shared.errors import EmptyIdea, FileOutOfReach, QueueFull, UserError
 from shared.ideas import Hint, read_request
 from shared.jobs import ENDED, Address, Job, Lineage, Picture, Request, Sender
 from shared.queue import BackgroundTickets
+from shared.store.conversations import Conversations
 from shared.store.jobs import Jobs
 from shared.styles import Styles
+
+
+@dataclass(frozen=True, slots=True)
+class Material:
+    """What the words of a request speak of.
+
+    Attributes:
+        before: The job of the picture that the words change; what they don't fix stays as it was asked for there.
+        picture: Without words, something like it is wanted.
+        subject: Words that say what is to be painted; those of the request then say how.
+        is_left_out: The message points at something more, which can't be taken.
+    """
+
+    before: Job | None = None
+    picture: Sent | None = None
+    subject: str = ""
+    is_left_out: bool = False
 
 
 class Imagine:
@@ -38,9 +57,11 @@ class Imagine:
         *,
         choices: Choices,
         files: Files,
+        conversations: Conversations,
     ) -> None:
         self._jobs = jobs
         self._files = files
+        self._conversations = conversations
         self._choices = choices
         self._tickets = tickets
         self._status = status
@@ -53,6 +74,7 @@ class Imagine:
 
         The command may be the caption of a picture, or reply to one: then the words say what to make of it. In reply
         to one of ours they say what shall be different; a picture that comes with such a reply is looked at as well.
+        In reply to words they say how these are to be painted.
         """
         message = update.effective_message
         if message is None:
@@ -61,15 +83,15 @@ class Imagine:
             text = say("picture_of_wrong_type", sender_of(message).language)
             await context.bot.send_message(text=text, **answer(address_of(message, context.bot.id)))
             return
-        before = await self.picture_before(message, context)
-        picture = picture_in(message) or (None if before else picture_in(message.reply_to_message))
-        await self.take_in(words_after_command(message), message, context, before, picture)
+        words = words_after_command(message)
+        await self.take_in(words, message, context, await self._material(words, message, context))
 
     async def reply(self, update: Update, context: ContextTypes.DEFAULT_TYPE) -> None:
         """Take the answer to our question what to paint."""
         message = update.effective_message
         if message is not None:
-            await self.take_in(message.text or message.caption or "", message, context, picture=picture_in(message))
+            material = Material(picture=picture_in(message))
+            await self.take_in(message.text or message.caption or "", message, context, material)
 
     async def picture_before(self, message: Message, context: ContextTypes.DEFAULT_TYPE) -> Job | None:
         """The job of our picture to which a message replies, if it does and the record knows it."""
@@ -77,21 +99,38 @@ class Imagine:
             return None
         return await asyncio.to_thread(picture_replied_to, message, context.bot.id, self._jobs)
 
-    async def take_in(
-        self,
-        words: str,
-        message: Message,
-        context: ContextTypes.DEFAULT_TYPE,
-        before: Job | None = None,
-        picture: Sent | None = None,
-    ) -> None:
-        """Make a request of a person's words.
+    async def _material(self, words: str, message: Message, context: ContextTypes.DEFAULT_TYPE) -> Material:
+        """What the words of a command speak of."""
+        before = await self.picture_before(message, context)
+        if before is not None:
+            return Material(before, picture_in(message))
+        brought = contents_of(message, context.bot.id)
+        target, picture = brought.target, brought.picture
+        is_left_out = target.is_unseen or (target.file is not None and target.file != picture)
+        subject = target.words if await self._points_at_words(words, message, target, context) else ""
+        return Material(None, picture, subject, is_left_out=is_left_out)
 
-        Args:
-            before: The job of the picture that the words change; what they don't fix stays as it was asked for there.
-            picture: What the words speak of; without words, something like it is wanted.
-        """
+    async def _points_at_words(
+        self, words: str, message: Message, target: Target, context: ContextTypes.DEFAULT_TYPE
+    ) -> bool:
+        """Whether the words of the message that a command replies to are what is to be painted."""
+        if target.is_quoted or not target.words:
+            return bool(target.words)
+        if target.picture is not None or (target.opens_comments and words.strip()):
+            return False
+        replied = message.reply_to_message
+        if not target.is_ours or replied is None:
+            return True
+        # Of what the bot says, Gemini's answers alone.
+        address = replace(address_of(message, context.bot.id), message_id=replied.message_id)
+        return await asyncio.to_thread(self._conversations.turn_shown_as, address) is not None
+
+    async def take_in(
+        self, words: str, message: Message, context: ContextTypes.DEFAULT_TYPE, material: Material
+    ) -> None:
+        """Make a request of a person's words."""
         address, sender = address_of(message, context.bot.id), sender_of(message)
+        before, picture = material.before, material.picture
         chosen = await self._choices.in_force(address, sender, context.bot)
         try:
             usual_model = before.request.parameters.model if before else chosen.image_model
@@ -101,10 +140,14 @@ class Imagine:
                 self._styles,
                 usual_model=usual_model,
                 may_be_empty=picture is not None and before is None,
+                subject=material.subject,
             )
             kept = await self._fetch(picture, address) if picture else None
         except EmptyIdea:
-            await self._ask(address, sender, context)
+            if material.is_left_out:
+                await context.bot.send_message(text=say("unseen", sender.language), **answer(address))
+            else:
+                await self._ask(address, sender, context)
             return
         except (UserError, FileOutOfReach) as error:
             text = say(error.reason, sender.language, **error.values)
@@ -115,8 +158,9 @@ class Imagine:
         if before is not None:
             request = replace(request, parameters=follow(read.request, before, usual=request))
             lineage = Lineage.following(before.id, message.message_id)
+        hints = (*read.hints, *([Hint("hint_unseen", {})] if material.is_left_out else ()))
         if await self.order(request, address, sender, context, lineage):
-            await _tell(read.hints, address, sender, context)
+            await _tell(hints, address, sender, context)
 
     async def _fetch(self, picture: Sent, address: Address) -> Picture:
         key = await self._files.keep(picture, address, action=ChatAction.UPLOAD_PHOTO)

@@ -1,6 +1,13 @@
 """Commands as people write them: in a text, or as the caption of what they send along. Pure."""
 
+import re
+from collections.abc import Collection
+
 from telegram import Message, MessageEntity, User
+
+IMAGINE = ("imagine", "img", "image", "draw", "paint")  # what people type who know other bots
+# "/imagine: a fox", "/imagine - a fox", "/imagine，狐狸"; a smiley is no separator.
+_SEPARATOR = re.compile(r"\A(?:[:;,=：，；]+(?=\s|\w)|\s+(?:[:;,=：，；]+|[-–—])(?=\s))\s*")
 
 
 def command_of(message: Message) -> str:
@@ -11,12 +18,12 @@ def command_of(message: Message) -> str:
 
 
 def words_after_command(message: Message) -> str:
-    """What a message says after its command."""
-    return (message.text or message.caption or "").partition(command_of(message))[2]
+    """What a message says after its command, and after a colon or the like between the two."""
+    return _SEPARATOR.sub("", (message.text or message.caption or "").partition(command_of(message))[2], count=1)
 
 
-def is_captioned(message: Message, command: str, bot: User) -> bool:
-    """Whether what is sent along has a caption that begins with a command for this bot.
+def is_captioned(message: Message, names: Collection[str], bot: User) -> bool:
+    """Whether what is sent along has a caption that begins with one of these commands, for this bot.
 
     The library's own handlers of commands look at texts alone.
     """
@@ -24,4 +31,4 @@ def is_captioned(message: Message, command: str, bot: User) -> bool:
     if not typed or not (message.caption or "").startswith(typed):
         return False
     name, _, addressed = typed.removeprefix("/").partition("@")
-    return name.casefold() == command and addressed.casefold() in {"", (bot.username or "").casefold()}
+    return name.casefold() in names and addressed.casefold() in {"", (bot.username or "").casefold()}

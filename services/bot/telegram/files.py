@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
 
-from telegram import Bot, Message
+from telegram import Bot, ExternalReplyInfo, Message
 from telegram.constants import ChatAction
 from telegram.error import BadRequest, Forbidden, InvalidToken, NetworkError, TelegramError
 
@@ -55,12 +55,15 @@ class Files:
         self._images = images
         self._folder = folder
 
-    async def keep(self, sent: Sent, address: Address, *, action: ChatAction = ChatAction.TYPING) -> str:
+    async def keep(
+        self, sent: Sent, address: Address, *, action: ChatAction = ChatAction.TYPING, replied: bool = False
+    ) -> str:
         """Put a file into the image store, and return its key; what asks again overwrites the same.
 
         Args:
             address: The message that asks for it.
             action: What the chat is shown meanwhile.
+            replied: Whether the file is not the message's own but that of what it replies to.
 
         Raises:
             FileTooLargeToFetch, FileGone, FileOutOfReach, ServiceUnreachable: As ``read`` does.
@@ -71,7 +74,8 @@ class Files:
         with contextlib.suppress(TelegramError):
             await self._bot.send_chat_action(address.chat_id, action, message_thread_id=address.topic_id)
         data = await self.read(sent.file_id)
-        return await asyncio.to_thread(self._images.keep_sent, address.chat_id, address.message_id, data)
+        keep_sent = self._images.keep_sent
+        return await asyncio.to_thread(keep_sent, address.chat_id, address.message_id, data, replied=replied)
 
     async def read(self, file_id: str) -> bytes:
         """Read a file's bytes, at most ``MAX_FILE_BYTES``.
@@ -120,10 +124,11 @@ class Files:
             raise ServiceUnreachable(f"no file from Telegram: {type(error).__name__}") from error
 
 
-def sent_with(message: Message) -> Sent | None:
+def sent_with(message: Message | ExternalReplyInfo) -> Sent | None:
     """The photo, voice note, piece of music or document in a message, if there is one."""
-    if message.photo:
-        largest = message.photo[-1]
+    photo = message.photo or (message.live_photo.photo if message.live_photo is not None else ())
+    if photo:
+        largest = photo[-1]
         return Sent(largest.file_id, "image/jpeg", "photo.jpg", largest.file_size or 0)
     if message.voice is not None:
         voice = message.voice

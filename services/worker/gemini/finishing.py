@@ -41,17 +41,19 @@ def own_words(
     style: Style | None = None,
     unwanted: str = "",
     earlier: Earlier | None = None,
+    subject: str = "",
     token_limit: int | None = None,
 ) -> Prompt:
     """Take the user's own words for the prompt, for when Gemini can't write one, or shall not.
 
     Args:
         earlier: The picture that the words change: they follow its prompt. A variation of it has the same prompt.
+        subject: The words that the idea speaks of: it follows them.
         token_limit: What the diffusion model reads; the words are kept whole, the earlier prompt gets
-            the room that is left.
+            the room that is left, and so does the subject.
     """
     words = " ".join(idea.split())
-    text = words
+    text = _after(subject, words, token_limit) if subject else words
     if earlier is not None:
         varied = earlier.variation is not None
         text = earlier.prompt if varied else _after(earlier.prompt, words, token_limit)

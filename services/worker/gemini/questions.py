@@ -37,6 +37,7 @@ class Wish:
         talk: What was said in the chat a little earlier, in case the idea refers to it.
         earlier: The picture that the idea changes, where it is a follow-up, or that is to be varied.
         picture: What the person sent along; without words, something like it is wanted.
+        subject: The words that the idea speaks of, such as a message that it replies to.
     """
 
     idea: str
@@ -49,6 +50,7 @@ class Wish:
     talk: str = ""
     earlier: Earlier | None = None
     picture: File | None = None
+    subject: str = ""
 
 
 def compose(wish: Wish, way: Way, safety: Mapping[str, str]) -> tuple[list[types.Content], types.GenerateContentConfig]:
@@ -77,6 +79,8 @@ def _instruction(wish: Wish) -> str:
         parts.append(_direct(wish))
     if wish.earlier:
         parts.append(_go_back_to(wish.earlier))
+    if wish.subject:
+        parts.append(texts["subject"].strip())
     if wish.talk:
         parts.append(texts["talk"].strip())
     if wish.picture:
@@ -122,13 +126,15 @@ def _question(wish: Wish) -> str:
         parts.append(mark(wish.unwanted, "unwanted"))
     if wish.earlier:
         parts.append(mark(f"Idea: {wish.earlier.idea}\nPrompt: {wish.earlier.prompt}", "earlier"))
+    if wish.subject:
+        parts.append(mark(wish.subject, "subject"))
     return "\n\n".join([*parts, mark(wish.idea, "idea")])
 
 
 def mark(words: str, name: str) -> str:
     """Put a person's words between marks of that name, where nothing in them can close any of our marks."""
     sound = words.encode("utf-8", "replace").decode("utf-8")  # half a surrogate pair would be a 400
-    harmless = re.sub(r"<(?=[\s/]*(?:idea|unwanted|talk|earlier))", "‹", sound, flags=re.IGNORECASE)
+    harmless = re.sub(r"<(?=[\s/]*(?:idea|unwanted|talk|earlier|subject))", "‹", sound, flags=re.IGNORECASE)
     return f"<{name}>\n{harmless}\n</{name}>"
 
 

@@ -143,6 +143,7 @@ class Pipeline:
             talk=self._talk_before(job),
             earlier=self._earlier(job),
             picture=self._shown_to_gemini(job),
+            subject=job.request.subject,
         )
 
     def _shown_to_gemini(self, job: Job) -> File | None:
@@ -204,6 +205,7 @@ class Pipeline:
             style=self._styles.style(given.style),
             unwanted=given.negative or "",
             earlier=self._earlier(job),
+            subject=job.request.subject,
             token_limit=model.prompt_tokens,
         )
 
