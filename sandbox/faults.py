@@ -43,6 +43,7 @@ class Fault:
     service: str
     path: str | None = None
     body: str | None = None
+    larger_than: int | None = None
     skip: int = 0
     times: int | None = 1
     delay_s: float = 0
@@ -125,7 +126,7 @@ def _run_preset(service: str, name: str, arguments: dict[str, Any]) -> dict[str,
 
 
 def _check(fault: Fault) -> None:
-    for name in ("status", "skip", "times", "delay_s", "truncate", "drip_s", "drip_bytes"):
+    for name in ("status", "larger_than", "skip", "times", "delay_s", "truncate", "drip_s", "drip_bytes"):
         value = getattr(fault, name)
         if value is not None and (isinstance(value, bool) or not isinstance(value, int | float)):
             raise BadFault(f"{name} is a number")
@@ -196,13 +197,15 @@ class Switchboard:
         """The gate of that name; a new one is shut."""
         return self._gates.setdefault(name, Gate(self._changes))
 
-    def hit(self, service: str, path: str, body: Body | UnreadableBody) -> Fault | None:
-        """Choose the fault that this request suffers, and count it."""
+    def hit(self, service: str, path: str, body: Body | UnreadableBody, size: int = 0) -> Fault | None:
+        """Choose the fault that this request suffers, and count it; ``size``: of its body, in bytes."""
         text: str | None = None
         for fault in self.faults:
             if fault.service != service or (fault.times is not None and fault.hits >= fault.times):
                 continue
             if fault.path and not re.search(fault.path, path):
+                continue
+            if fault.larger_than is not None and size <= fault.larger_than:
                 continue
             if fault.body:
                 text = _as_text(body) if text is None else text

@@ -79,7 +79,7 @@ class Traffic:
             await send(message)
 
         try:
-            fault = self._switchboard.hit(self._service, entry.path, body)
+            fault = self._switchboard.hit(self._service, entry.path, body, len(content))
             service = _Service(self._app, scope, content, receive)
             if fault is None:
                 await service.answer(watched_send)

@@ -60,6 +60,15 @@ def internal_error() -> Fields:
     return _refusal(500, "Internal Server Error: restart")
 
 
+def too_large(page: bool = True) -> Fields:
+    """A request larger than the Bot API server takes, or the proxy before it, which answers with a page."""
+    if not page:
+        return _refusal(413, "Request Entity Too Large")
+    title = "413 Request Entity Too Large"
+    reply = f"<html><head><title>{title}</title></head><body><center><h1>{title}</h1></center></body></html>"
+    return {"status": 413, "reply": reply}
+
+
 def bad_gateway(status: int = 502) -> Fields:
     page = f"<html><head><title>{status} Bad Gateway</title></head><body><h1>nginx</h1></body></html>"
     return {"status": status, "reply": page}
@@ -82,6 +91,7 @@ PRESETS: dict[str, Callable[..., Fields]] = {
         unauthorized,
         conflict,
         internal_error,
+        too_large,
         bad_gateway,
         not_json,
     )

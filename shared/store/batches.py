@@ -15,6 +15,7 @@ from shared.jobs import ENDED, Address, Job, Request, Sender, Stage, State, Writ
 from shared.shares import Shares
 from shared.store import tables
 from shared.store.database import Database, retrying
+from shared.store.deliveries import ANEW
 from shared.store.jobs import Jobs
 from shared.store.line import insert_new
 from shared.store.locks import in_order
@@ -372,13 +373,27 @@ class Batches:
         now = datetime.now(UTC)
         jobs = tables.jobs.c
         with self._database.writing() as connection:
-            connection.execute(_of(batch_id).values(sending=None, witness=None))
+            connection.execute(_of(batch_id).values(sending=None, witness=None, delivery_tries=0))
             for job_id, message_id, file_id in sorted(messages):  # in the lock order
                 connection.execute(
                     update(tables.jobs)
                     .where(jobs.id == job_id)
                     .values(delivered_at=now, delivered_message_id=message_id, file_id=file_id)
                 )
+
+    def give_up(self, batch_id: int, reason: str) -> None:
+        """Telegram will not take its pictures: paint no more. What is left is to say so, and ``delivered``."""
+        given_up = {"undelivered_reason": reason, "sending": None, "witness": None, "delivery_tries": 0}
+        self.cancel(batch_id)
+        self._change(_of(batch_id).values(given_up))
+
+    def send_again(self, batch_id: int) -> bool:
+        """Deliver once more what was given up, and paint what was not painted for it; False where nothing was."""
+        given_up = _of(batch_id).where(tables.batches.c.undelivered_reason.is_not(None))
+        if not self._change(given_up.values(ANEW)):
+            return False
+        self._again(batch_id, (BatchState.CANCELLED,), (State.CANCELLED,))
+        return True
 
     def delivered(self, batch_id: int) -> None:
         """Note that all of an ended batch has come home; one that was taken up again meanwhile stays open."""

@@ -1,7 +1,7 @@
 """What ended and has not reached its chat yet, jobs and errands alike: claimed, sent, and done with or tried again."""
 
 from abc import ABC
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar
 
@@ -13,7 +13,16 @@ from shared.store.database import Database, retrying
 from shared.store.line import state_is
 from shared.store.locks import in_order
 
-LEASE = timedelta(seconds=90)  # longer than the longest upload and the longest answer take, flood waits included
+LEASE = timedelta(seconds=90)  # whoever delivers renews it while it lives
+
+# Values of a row whose delivery begins anew.
+ANEW = {
+    "undelivered_reason": None,
+    "delivered_at": None,
+    "delivery_not_before": None,
+    "delivery_lease_until": None,
+    "delivery_tries": 0,
+}
 
 
 def due_for(table: Table, *conditions: ColumnElement[bool]) -> Select[Any]:
@@ -69,6 +78,14 @@ class Deliveries(ABC):
                 columns.delivery_lease_until.is_not(None),
             )
             connection.execute(update(self.table).where(columns.id.in_(claimed)).values(delivery_lease_until=None))
+
+    @retrying
+    def renew(self, ids: Collection[int]) -> None:
+        """Let the leases of what is still being delivered run anew."""
+        held = in_order(self.table, self.table.c.id.in_(ids), self.table.c.delivery_lease_until.is_not(None))
+        until = datetime.now(UTC) + LEASE
+        with self._database.writing() as connection:
+            connection.execute(update(self.table).where(self.table.c.id.in_(held)).values(delivery_lease_until=until))
 
     @retrying
     def _claim(self, bot_id: int, most: int) -> Sequence[Row[Any]]:

@@ -6,7 +6,7 @@ from typing import Any
 from shared.errands import Errand
 from shared.status_messages import Work
 from shared.store import tables
-from shared.store.deliveries import Deliveries, claim_of, due_for
+from shared.store.deliveries import ANEW, Deliveries, claim_of, due_for
 from shared.store.rows import read_errand
 from shared.store.status_messages import NOT_SENDING, leave_to_remove, left_by
 
@@ -26,8 +26,19 @@ class ErrandOutbox(Deliveries):
         """Telegram did not take all of it: try again later."""
         self._again_in(errand_id, retry_after_s)
 
+    def give_up(self, errand_id: int, reason: str) -> None:
+        """Telegram will not take it. What is left is to say so, and to end the delivery with ``delivered``."""
+        with self._database.writing() as connection:
+            connection.execute(self._of(errand_id).values(undelivered_reason=reason, delivery_tries=0))
+
+    def send_again(self, errand_id: int) -> bool:
+        """Deliver what was given up once more; False where it was not."""
+        with self._database.writing() as connection:
+            given_up = self._of(errand_id).where(tables.errands.c.undelivered_reason.is_not(None))
+            return connection.execute(given_up.values(ANEW)).rowcount > 0
+
     def delivered(self, errand_id: int, *, shown: Any = None) -> None:
-        """It is in the chat, or the chat can't be reached any more.
+        """Its delivery has ended: it is in the chat, or was given up.
 
         A message that announced it, and whose number nobody wrote down, is to be removed from here on.
         """

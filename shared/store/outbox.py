@@ -1,13 +1,17 @@
 """The way home of pictures and apologies."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
+from typing import Any
 
-from sqlalchemy import bindparam, exists, or_
+from sqlalchemy import ColumnElement, Update, bindparam, case, exists, or_, select, update
 
 from shared.jobs import ENDED, Job
 from shared.status_messages import Work
 from shared.store import tables
-from shared.store.deliveries import Deliveries, claim_of, due_for
+from shared.store.database import retrying
+from shared.store.deliveries import ANEW, Deliveries, claim_of, due_for
+from shared.store.locks import in_order
 from shared.store.rows import read_job
 from shared.store.status_messages import NOT_SENDING, leave_to_remove, left_by
 from shared.store.types import Instant
@@ -60,26 +64,78 @@ class Outbox(Deliveries):
         """Telegram may or may not have taken it: look later whether it did."""
         self._again_in(job_id, retry_after_s)
 
+    @retrying
+    def arrived(self, job: Job, messages: Mapping[int, tuple[int, str | None]]) -> None:
+        """Telegram has taken the pictures; something is still to be sent below them.
+
+        Args:
+            job: The request's first.
+            messages: By job: the message that shows its picture, and Telegram's id of the file.
+        """
+        with self._database.writing() as connection:
+            connection.execute(self._of(job.id).values(sending_since=None, delivery_tries=0))
+            for job_id, (message_id, file_id) in sorted(messages.items()):  # in the lock order
+                connection.execute(self._of(job_id).values(delivered_message_id=message_id, file_id=file_id))
+
+    @retrying
+    def give_up(self, job: Job, reason: str) -> None:
+        """Telegram will not take it. What is left is to say so, and to end the delivery with ``delivered``.
+
+        Args:
+            job: The request's first. Its pictures that have arrived are not given up.
+        """
+        lacking = _jobs.delivered_message_id.is_(None)
+        values = {
+            "undelivered_reason": case((lacking, reason), else_=_jobs.undelivered_reason),
+            "sending_since": None,
+            "delivery_tries": 0,
+        }
+        with self._database.writing() as connection:
+            connection.execute(_whole_request(job).values(values))
+
+    @retrying
+    def send_again(self, job: Job) -> bool:
+        """Deliver what was given up once more; False where nothing was."""
+        given_up = select(exists().where(*_of_request(job), _jobs.undelivered_reason.is_not(None)))
+        with self._database.writing() as connection:
+            if not connection.scalar(given_up):
+                return False
+            connection.execute(_whole_request(job).values(ANEW | {"status_message_id": None}))
+            return True
+
     def delivered(
         self, job_id: int, *, message_id: int | None, file_id: str | None = None, removed: int | None = None
     ) -> None:
-        """It is in the chat; None as message: the chat can't be reached any more, or nothing was to be sent.
+        """Its delivery has ended; None as message: it was given up, or nothing was to be sent.
 
         From here on its status message stands among the messages to remove.
 
         Args:
             removed: The number of a status message that is gone already.
         """
-        done = {
+        done: dict[str, Any] = {
             "delivered_at": datetime.now(UTC),
-            "delivered_message_id": message_id,
-            "file_id": file_id,
             "sending_since": None,
             "delivery_lease_until": None,
         }
+        if message_id is not None:
+            done |= {"delivered_message_id": message_id, "file_id": file_id}
         with self._database.writing() as connection:
             row = connection.execute(self._of(job_id).values(**done).returning(*LEFT)).one()
             standing = {row.status_message_id} - {None, removed}
             leave_to_remove(connection, Work.JOB, row, standing)
             if row.status_sending_since is not None:
                 connection.execute(self._of(job_id).values(NOT_SENDING))
+
+
+def _of_request(job: Job) -> tuple[ColumnElement[bool], ...]:
+    address = job.address
+    return (
+        _jobs.bot_id == address.bot_id,
+        _jobs.chat_id == address.chat_id,
+        _jobs.request_key == address.request_key,
+    )
+
+
+def _whole_request(job: Job) -> Update:
+    return update(tables.jobs).where(_jobs.id.in_(in_order(tables.jobs, *_of_request(job))))

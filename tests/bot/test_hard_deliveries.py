@@ -1,168 +1,282 @@
 """Deliveries that don't go as planned, each of which has to come to an end."""
 
-import asyncio
 from collections.abc import Iterator
-from io import BytesIO
 from pathlib import Path
 from typing import Any
 
-import PIL.Image
 import pytest
-from builders import BOT, FOX_RECIPE, RED_FOX, show_status, submit_and_claim
-from sqlalchemy import select
-from telegram.ext import ExtBot
+from builders import BOT
+from delivery_rig import Rig, a_noise
+from sqlalchemy import Row
 
 from sandbox.client import SandboxClient
-from services.bot.pictures.delivery import Delivery
-from services.bot.telegram.transport import Transport
-from services.health import Sign
-from shared.images import Images
-from shared.jobs import Image, Job
+from shared.batches import Way
+from shared.jobs import Job, Parameters
 from shared.migrations import migrate
 from shared.store import tables
 from shared.store.database import Database
-from shared.store.jobs import Jobs
-from shared.store.outbox import Outbox
 
-TOKEN = f"{BOT}:" + "a" * 35
-
-
-class Post:
-    """One delivery office: a record, an image store and a bot at Telegram's stand-in."""
-
-    def __init__(self, sandbox: SandboxClient, database: Database, folder: Path, picture: bytes) -> None:
-        self.sandbox = sandbox
-        self.database = database
-        asyncio.run(self._with_bot(lambda bot: bot.get_me()))  # Telegram knows the bot from now on.
-        self.person = sandbox.person("Ada")["id"]
-        sandbox.say(self.person, "/imagine a red fox")
-        self.images = Images(folder.as_uri())
-        self.outbox = Outbox(database)
-        self._picture = picture
-
-    def finished(self, *, status: int | None = None, kept: bool = True) -> Job:
-        job = submit_and_claim(self.database, chat=self.person)
-        jobs = Jobs(self.database)
-        jobs.keep_prompt(job, RED_FOX)
-        key = "000000/gone.png"
-        if kept:
-            key = self.images.put(job.id, Image(self._picture, "image/png", 64, 48))
-        if status is not None:
-            show_status(self.database, job, status, "painting")
-        jobs.finish(job, FOX_RECIPE, image_key=key, media_type="image/png")
-        return job
-
-    def say_in_chat(self, text: str) -> int:
-        """Let the bot say something; returns the message's id."""
-        return asyncio.run(self._with_bot(lambda bot: bot.send_message(self.person, text))).message_id
-
-    def fall_silent_while_sending(self) -> None:
-        """Another process claims what is due, and dies."""
-        assert self.outbox.claim(BOT, most=10)
-        self.outbox.release_all(BOT)
-
-    def deliver(self, *, patience_s: float = 20) -> Any:
-        """Empty the outbox until the only job is delivered or put back; returns its row."""
-        return asyncio.run(self._with_bot(lambda bot: self._deliver(bot, patience_s)))
-
-    async def _deliver(self, bot: ExtBot[None], patience_s: float) -> Any:
-        jobs = Jobs(self.database)
-        delivery = Delivery(bot, BOT, self.outbox, jobs, self.images, default_model=FOX_RECIPE.model)
-        rounds = asyncio.create_task(delivery.empty_outbox(Sign()))
-        try:
-            async with asyncio.timeout(patience_s):
-                while not self._is_settled(row := self._row()):
-                    await asyncio.sleep(0.01)
-        finally:
-            rounds.cancel()
-            await asyncio.gather(rounds, return_exceptions=True)
-            await delivery.finish()
-        return row
-
-    @staticmethod
-    def _is_settled(row: Any) -> bool:
-        return row.delivered_at is not None or (row.delivery_tries > 0 and row.delivery_not_before is not None)
-
-    def _row(self) -> Any:
-        with self.database.reading() as connection:
-            return connection.execute(select(tables.jobs)).one()
-
-    async def _with_bot(self, act: Any) -> Any:
-        bot: ExtBot[None] = ExtBot(
-            TOKEN,
-            base_url=f"{self.sandbox.url}/telegram/bot",
-            request=Transport(8),
-            get_updates_request=Transport(1),
-        )
-        async with bot:
-            return await act(bot)
-
-    def in_chat(self) -> list[str]:
-        """What the bot's messages are, oldest first, deleted ones left out."""
-        messages = [message for message in self.sandbox.from_bot(self.person) if not message.get("deleted")]
-        return ["photo" if "photo" in message else message["text"] for message in messages]
+PICTURES = "/(sendPhoto|sendDocument|sendMediaGroup)$"
+MESSAGE = "/sendMessage$"
 
 
 @pytest.fixture
-def post(sandbox: SandboxClient, sqlite_url: str, tmp_path: Path) -> Iterator[Post]:
-    sandbox.reset()
+def rig(sandbox: SandboxClient, sqlite_url: str, tmp_path: Path) -> Iterator[Rig]:
     database = Database(sqlite_url)
     migrate(database)
-    picture = BytesIO()
-    PIL.Image.linear_gradient("L").convert("RGB").save(picture, "PNG")
-    yield Post(sandbox, database, tmp_path / "images", picture.getvalue())
+    yield Rig(sandbox, database, tmp_path / "images")
+    assert sandbox.violations() == []
     database.close()
 
 
-class TestADeliveryThatSomebodyBegan:
-    def test_is_made_while_the_status_message_is_still_there(self, post: Post) -> None:
-        post.finished(status=post.say_in_chat("Painting"))
-        post.fall_silent_while_sending()
+def fall_silent_while_sending(rig: Rig) -> None:
+    """Another process claims what is due, and dies."""
+    assert rig.outbox.claim(BOT, most=10)
+    rig.outbox.release_all(BOT)
 
-        row = post.deliver()
+
+def is_put_back(row: Row[Any]) -> bool:
+    return row.delivery_not_before is not None
+
+
+def delivered(rig: Rig, job: Job) -> Row[Any]:
+    return rig.deliver(tables.jobs, job.id)
+
+
+class TestADeliveryThatSomebodyBegan:
+    def test_is_made_while_the_status_message_is_still_there(self, rig: Rig) -> None:
+        job = rig.picture()
+        fall_silent_while_sending(rig)
+
+        row = delivered(rig, job)
 
         assert row.delivered_message_id is not None
-        assert post.in_chat() == ["photo"]
+        assert rig.in_chat() == ["photo"]
 
-    def test_is_not_made_again_when_the_status_message_is_gone(self, post: Post) -> None:
-        post.finished(status=999_999)
-        post.fall_silent_while_sending()
+    def test_is_not_made_again_when_the_status_message_is_gone(self, rig: Rig) -> None:
+        job = rig.picture()
+        rig.sandbox.delete(rig.messages()[0])
+        fall_silent_while_sending(rig)
 
-        row = post.deliver()
+        row = delivered(rig, job)
 
-        assert row.delivered_at is not None
-        assert post.in_chat() == []
+        assert row.undelivered_reason is None
+        assert rig.in_chat() == []
 
-    def test_ends_when_the_chat_was_closed_to_us_meanwhile(self, post: Post) -> None:
-        post.finished(status=post.say_in_chat("Painting"))
-        post.fall_silent_while_sending()
-        post.sandbox.arm("telegram", path="editMessageText", preset="forbidden")
+    def test_ends_when_the_chat_was_closed_to_us_meanwhile(self, rig: Rig) -> None:
+        job = rig.picture()
+        fall_silent_while_sending(rig)
+        rig.sandbox.arm("telegram", path="editMessageText", preset="forbidden")
 
-        row = post.deliver()
+        row = delivered(rig, job)
 
-        assert row.delivered_at is not None
         assert row.delivered_message_id is None
+        assert row.undelivered_reason == "chat_gone"
 
     @pytest.mark.parametrize("fault", [{"preset": "too-many-requests"}, {"drop": "before"}], ids=str)
-    def test_stays_uncertain_while_nobody_can_look(self, post: Post, fault: dict[str, Any]) -> None:
+    def test_stays_uncertain_while_nobody_can_look(self, rig: Rig, fault: dict[str, Any]) -> None:
         """Were it marked as not sent, it would be sent again without a look."""
-        post.finished(status=post.say_in_chat("Painting"))
-        post.fall_silent_while_sending()
-        post.sandbox.arm("telegram", path="editMessageText", times=None, **fault)
+        job = rig.picture()
+        fall_silent_while_sending(rig)
+        rig.sandbox.arm("telegram", path="editMessageText", times=None, **fault)
 
-        row = post.deliver()
+        row = rig.deliver(tables.jobs, job.id, until=is_put_back)
 
         assert row.delivered_at is None
         assert row.sending_since is not None
-        assert post.in_chat() == ["Painting"]
+        assert rig.in_chat() == ["Painting"]
 
 
 class TestAPictureThatIsGone:
-    def test_is_apologised_for(self, post: Post) -> None:
-        post.finished(kept=False)
+    @pytest.mark.parametrize("count", [1, 3])
+    def test_is_apologised_for(self, rig: Rig, count: int) -> None:
+        job = rig.picture(count=count, kept=False)
 
-        row = post.deliver()
+        delivered(rig, job)
 
-        assert row.delivered_at is not None
-        (apology,) = post.in_chat()
+        (apology,) = rig.in_chat()
         assert "Something went wrong" in apology
+
+
+class TestAnAlbumThatTelegramTook:
+    """One failed message below it is no reason to send six photos of three."""
+
+    @pytest.mark.parametrize(
+        "fault", [{"preset": "internal-error"}, {"drop": "before"}, {"preset": "too-many-requests"}], ids=str
+    )
+    @pytest.mark.parametrize("times", [1, 2])
+    def test_is_not_sent_again_for_the_message_below_it(self, rig: Rig, fault: dict[str, Any], times: int) -> None:
+        job = rig.picture(count=3)
+        rig.sandbox.arm("telegram", path=MESSAGE, times=times, **fault)
+
+        row = delivered(rig, job)
+
+        *album, choice = rig.in_chat()
+        assert album == ["photo"] * 3
+        assert "3 pictures of your idea" in choice
+        assert row.delivered_message_id is not None
+
+    def test_is_delivered_also_where_words_are_forbidden(self, rig: Rig) -> None:
+        job = rig.picture(count=3)
+        rig.sandbox.arm("telegram", path=MESSAGE, preset="bad-request", arguments={"text": "CHAT_SEND_PLAIN_FORBIDDEN"})
+
+        row = delivered(rig, job)
+
+        assert row.undelivered_reason is None
+        assert rig.in_chat() == ["photo"] * 3
+
+    def test_is_found_again_by_who_goes_on_after_a_kill(self, rig: Rig) -> None:
+        job = rig.picture(count=3)
+        rig.sandbox.arm("telegram", path=MESSAGE, times=None, preset="bad-gateway")
+        rig.deliver(tables.jobs, job.id, until=is_put_back)
+        rig.sandbox.clear_faults()
+        rig.outbox.release_all(BOT)
+
+        delivered(rig, job)
+
+        assert rig.calls("sendMediaGroup") == [200]
+
+
+class TestALongAnswer:
+    LONG = "\n\n".join(f"Paragraph {number}: " + "words " * 200 for number in range(12))
+
+    def test_goes_on_where_it_was_broken_off(self, rig: Rig) -> None:
+        errand = rig.answer(self.LONG)
+        rig.sandbox.arm("telegram", path=MESSAGE, skip=1, preset="internal-error")
+
+        rig.deliver(tables.errands, errand.id)
+
+        said = rig.in_chat()
+        assert "Paragraph 0:" in said[0]
+        assert sum(text.count("Paragraph") for text in said) == 12
+        assert rig.calls("editMessageText") == [200]
+
+    def test_keeps_what_was_said_where_the_rest_is_refused(self, rig: Rig) -> None:
+        errand = rig.answer(self.LONG)
+        rig.tried_before(tables.errands, errand.id, 4)
+        rig.sandbox.arm("telegram", path=MESSAGE, preset="bad-request", arguments={"text": "SOMETHING_NEW"})
+
+        row = rig.deliver(tables.errands, errand.id)
+
+        beginning, why = rig.in_chat()
+        assert "Paragraph 0:" in beginning
+        assert "Telegram would not take this" in why
+        assert row.undelivered_reason == "refused"
+
+
+class TestWhatCanBeSentInAnotherWay:
+    @pytest.mark.parametrize("count", [1, 3])
+    def test_goes_to_the_group_when_its_topic_is_gone(self, rig: Rig, count: int) -> None:
+        job = rig.picture(count=count)
+        rig.sandbox.remove_topic(rig.group, rig.topic)
+
+        delivered(rig, job)
+
+        assert rig.in_chat()[:count] == ["photo"] * count
+
+    @pytest.mark.parametrize("text", ["message to be replied not found", "REPLY_MESSAGE_ID_INVALID"])
+    def test_is_no_reply_when_the_request_is_gone(self, rig: Rig, text: str) -> None:
+        job = rig.picture()
+        rig.sandbox.arm("telegram", path=PICTURES, preset="bad-request", arguments={"text": text})
+
+        delivered(rig, job)
+
+        (photo,) = rig.messages()
+        assert "reply_to_message" not in photo
+
+    @pytest.mark.parametrize("text", ["PHOTO_EXT_INVALID", "PHOTO_SOMETHING_NEW", "IMAGE_PROCESS_FAILED"])
+    @pytest.mark.parametrize("count", [1, 3])
+    def test_is_a_document_where_it_is_no_photo(self, rig: Rig, text: str, count: int) -> None:
+        job = rig.picture(count=count)
+        rig.sandbox.arm("telegram", path=PICTURES, preset="bad-request", arguments={"text": text})
+
+        delivered(rig, job)
+
+        assert rig.in_chat()[:count] == ["document"] * count
+
+    def test_is_a_document_in_a_batch_too(self, rig: Rig) -> None:
+        batch_id = rig.batch(pictures=3)
+        rig.sandbox.arm("telegram", path=PICTURES, preset="bad-request", arguments={"text": "PHOTO_EXT_INVALID"})
+
+        rig.deliver(tables.batches, batch_id)
+
+        assert rig.in_chat().count("document") == 3
+
+    def test_is_plain_text_where_its_entities_are_refused(self, rig: Rig) -> None:
+        errand = rig.answer("A **bold** word")
+        rig.sandbox.arm(
+            "telegram", path="editMessageText", preset="bad-request", arguments={"text": "ENTITY_BOUNDS_INVALID"}
+        )
+
+        rig.deliver(tables.errands, errand.id)
+
+        (message,) = rig.messages()
+        assert message["text"] == "A bold word"
+        assert "entities" not in message
+
+
+class TestAServerThatTakesNoLargeRequests:
+    """As nginx does, which takes 1 MB unless it is told otherwise."""
+
+    LIMIT = 200_000
+    NOISE = a_noise(400)  # 480 kB; its smallest JPEG has 70
+
+    @pytest.fixture(autouse=True)
+    def _proxy(self, rig: Rig) -> None:
+        rig.sandbox.arm("telegram", times=None, larger_than=self.LIMIT, preset="too-large")
+
+    @pytest.mark.parametrize("count", [1, 2])
+    @pytest.mark.parametrize("as_file", [False, True])
+    def test_gets_smaller_jpegs(self, rig: Rig, count: int, as_file: bool) -> None:
+        job = rig.picture(count=count, picture=self.NOISE, parameters=Parameters(as_file=as_file))
+
+        row = delivered(rig, job)
+
+        assert rig.in_chat()[:count] == ["document" if as_file else "photo"] * count
+        assert row.undelivered_reason is None
+
+    def test_gets_them_in_a_batch_too(self, rig: Rig) -> None:
+        batch_id = rig.batch(pictures=2, picture=self.NOISE)
+
+        row = rig.deliver(tables.batches, batch_id)
+
+        assert rig.in_chat().count("photo") == 2
+        assert row.undelivered_reason is None
+
+    def test_gets_more_and_smaller_zips(self, rig: Rig) -> None:
+        batch_id = rig.batch(pictures=5, way=Way.ZIP, picture=a_noise(180))  # 97 kB each
+
+        row = rig.deliver(tables.batches, batch_id)
+
+        assert rig.in_chat().count("document") == 3
+        assert row.undelivered_reason is None
+
+
+class TestWhatWasGivenUp:
+    def test_is_delivered_when_it_is_asked_for_again(self, rig: Rig) -> None:
+        job = rig.picture(count=2)
+        rig.sandbox.arm(
+            "telegram", path=PICTURES, preset="bad-request", arguments={"text": "CHAT_SEND_PHOTOS_FORBIDDEN"}
+        )
+        delivered(rig, job)
+
+        assert rig.outbox.send_again(job)
+        row = delivered(rig, job)
+
+        assert rig.in_chat()[1:3] == ["photo", "photo"]
+        assert row.undelivered_reason is None
+        assert not rig.outbox.send_again(job)
+
+    def test_of_a_batch_too(self, rig: Rig) -> None:
+        batch_id = rig.batch(pictures=2)
+        rig.sandbox.arm(
+            "telegram", path=PICTURES, preset="bad-request", arguments={"text": "CHAT_SEND_PHOTOS_FORBIDDEN"}
+        )
+        rig.deliver(tables.batches, batch_id)
+        assert rig.buttons() == [f"batch {batch_id} again"]
+
+        assert rig.batches.send_again(batch_id)
+        rig.deliver(tables.batches, batch_id)
+
+        assert rig.in_chat().count("photo") == 2
+        assert rig.buttons() == []

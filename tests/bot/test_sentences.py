@@ -17,6 +17,7 @@ from services.bot.help.start import TOPICS
 from services.bot.locales import isolated, languages, say
 from services.bot.pictures.keyboards import AGAIN, BACK, DELETE, EDIT, FILE, MODEL, PROMPT, RATIO, VARY
 from services.bot.pictures.status import ASKING, SEVERAL, describe, describe_place, sentence
+from services.bot.telegram.refusals import SAID
 from services.bot.texts.number_format import duration, number
 from shared.batches import BatchState, Way
 from shared.errors import BatchesFull, ImagineError
@@ -127,6 +128,7 @@ class TestTheCatalogue:
         made_of_parts |= {f"button_{action}" for action in ACTIONS}
         made_of_parts |= {f"button_help_{topic}" for topic in TOPICS}
         made_of_parts |= {f"status_{stage}_unknown" for stage in (Stage.WAKING, Stage.RETRYING, ASKING)}
+        made_of_parts |= {f"undelivered_{reason}" for reason in SAID}
         made_of_parts |= {f"batch_{state}" for state in BatchState} | {f"button_batch_{way}" for way in Way}
         reasons = {error.reason for error in all_errors()}
 

@@ -75,8 +75,8 @@ REFUSED = [
     (Refusal.TOO_LARGE, BAD + "Request Entity Too Large"),
     (Refusal.MESSAGE_GONE, BAD + "message to edit not found"),
     (Refusal.MESSAGE_GONE, BAD + "message to delete not found"),
-    (Refusal.MESSAGE_GONE, BAD + "message can't be edited"),
-    (Refusal.MESSAGE_GONE, BAD + "message can't be deleted for everyone"),
+    (Refusal.NOT_EDITABLE, BAD + "message can't be edited"),
+    (Refusal.NOT_EDITABLE, BAD + "message can't be deleted for everyone"),
     (Refusal.MESSAGE_GONE, BAD + "MESSAGE_ID_INVALID"),
 ]
 MENDED_BY_SENDING_IN_ANOTHER_WAY = [

@@ -74,6 +74,12 @@ class TestWhichRequestIsHit:
 
         assert answer.status_code == 500
 
+    def test_by_the_size_of_the_body(self, bot: RawBot, people: SandboxClient) -> None:
+        people.arm("telegram", larger_than=1_000, preset="too-large", times=None)
+
+        assert bot.answer("sendMessage", chat_id=1, text="short").status_code == 400
+        assert bot.answer("sendMessage", chat_id=1, text="long" * 500).status_code == 413
+
     def test_only_in_its_own_service(self, bot: RawBot, people: SandboxClient) -> None:
         people.arm("gemini", status=500, reply="no")
 

@@ -3,6 +3,7 @@
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from builders import (
@@ -14,7 +15,7 @@ from builders import (
     submit_and_finish,
     while_somebody_writes,
 )
-from sqlalchemy import select, update
+from sqlalchemy import Row, select, update
 
 from shared.jobs import Address, Request, Sender
 from shared.store import tables
@@ -215,3 +216,80 @@ class TestSeveralPictures:
 
         assert early == []
         assert [(job.number, job.request.count) for job in late] == [(0, 2)]
+
+
+def row_of(database: Database, job_id: int) -> Row[Any]:
+    with database.reading() as connection:
+        return connection.execute(select(tables.jobs).where(tables.jobs.c.id == job_id)).one()
+
+
+class TestAnAlbumThatArrived:
+    def test_is_remembered_before_its_delivery_ends(self, database: Database, outbox: Outbox) -> None:
+        job = submit_and_finish(database)
+        outbox.claim(BOT, most=1)
+
+        outbox.arrived(job, {job.id: (17, "file")})
+        outbox.not_sent(job.id, retry_after_s=-1)
+        [again] = outbox.claim(BOT, most=1)
+
+        assert (again.delivered_message_id, again.file_id, again.sending_before) == (17, "file", None)
+
+    def test_is_not_forgotten_at_its_end(self, database: Database, outbox: Outbox) -> None:
+        job = submit_and_finish(database)
+        outbox.arrived(job, {job.id: (17, "file")})
+
+        outbox.delivered(job.id, message_id=None)
+
+        assert row_of(database, job.id).delivered_message_id == 17
+
+
+class TestGivingUp:
+    def test_is_recorded_and_leaves_the_end_to_be_said(self, database: Database, outbox: Outbox) -> None:
+        job = submit_and_finish(database)
+        outbox.claim(BOT, most=1)
+
+        outbox.give_up(job, "photos_forbidden")
+        let_leases_run_out(database)
+        [again] = outbox.claim(BOT, most=1)
+
+        assert (again.undelivered_reason, again.delivery_tries, again.sending_before) == ("photos_forbidden", 1, None)
+
+    def test_leaves_pictures_alone_that_have_arrived(self, database: Database, outbox: Outbox) -> None:
+        first = submit(database, count=2)
+        second = Jobs(database).siblings(first)[1]
+        outbox.arrived(first, {first.id: (17, "file")})
+
+        outbox.give_up(first, "too_large")
+
+        reasons = [row_of(database, job.id).undelivered_reason for job in (first, second)]
+        assert reasons == [None, "too_large"]
+
+    def test_can_be_taken_back_once(self, database: Database, outbox: Outbox) -> None:
+        job = submit_and_finish(database)
+        outbox.give_up(job, "photos_forbidden")
+        outbox.delivered(job.id, message_id=None)
+        assert ids(outbox) == []
+
+        assert [outbox.send_again(job), outbox.send_again(job)] == [True, False]
+
+        assert ids(outbox) == [job.id]
+
+
+class TestADeliveryThatTakesLong:
+    def test_keeps_its_lease(self, database: Database, outbox: Outbox) -> None:
+        job = submit_and_finish(database)
+        outbox.claim(BOT, most=1)
+        let_leases_run_out(database)
+
+        outbox.renew([job.id])
+
+        assert ids(outbox) == []
+
+    def test_does_not_take_back_what_was_put_back(self, database: Database, outbox: Outbox) -> None:
+        job = submit_and_finish(database)
+        outbox.claim(BOT, most=1)
+        outbox.not_sent(job.id, retry_after_s=-1)
+
+        outbox.renew([job.id])
+
+        assert ids(outbox) == [job.id]

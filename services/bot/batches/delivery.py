@@ -1,24 +1,32 @@
 """started batch → jobs, albums or ZIPs, and a progress message that is true: whoever is there carries it on."""
 
 import asyncio
+import io
 import logging
-import tempfile
 import zipfile
-from collections.abc import Awaitable, Callable
 from functools import partial
-from pathlib import Path
-from typing import Any, TypeVar
 
-from telegram import Bot, InputFile, InputMediaDocument, InputMediaPhoto, Message
-from telegram.constants import ParseMode
-from telegram.error import BadRequest, ChatMigrated, Forbidden, NetworkError, RetryAfter, TelegramError
+from telegram import Message
+from telegram.error import TelegramError
+from telegram.ext import ExtBot
 
 from services.bot.batches.progress_message import ProgressMessage
 from services.bot.locales import say
 from services.bot.pictures.captions import write_caption
-from services.bot.pictures.delivery import MAX_PHOTO_BYTES, MAX_REFUSALS, NOT_AS_PHOTO, UNREACHABLE, UPLOAD_S
-from services.bot.telegram.addresses import reply_to
+from services.bot.telegram.errors import (
+    CHATS_OWN,
+    MAX_UNKNOWN_TRIES,
+    Again,
+    ChatGone,
+    Refusal,
+    Refused,
+    Unsure,
+    after,
+    refusal_of,
+    words_of,
+)
 from services.bot.telegram.news import wait_for_news
+from services.bot.telegram.sending import UPLOAD_S, Sending, Upload
 from services.health import Sign
 from shared.batches import Batch, BatchState, Way, file_name, write_manifest
 from shared.errors import StoreAway
@@ -34,10 +42,7 @@ LOOK_EVERY_S = 1.0
 MAX_PART_BYTES = 49 * 1000 * 1000  # Telegram takes files of up to 50 MB from a bot
 PICTURES_A_PART = 2_000  # a bound on what is looked up at once
 PART_UPLOAD_S = 150.0
-MAX_PAUSE_S = 300.0
 OVER = frozenset({BatchState.FINISHED, BatchState.CANCELLED})
-
-T = TypeVar("T")
 
 
 class BatchDelivery:
@@ -45,7 +50,7 @@ class BatchDelivery:
 
     def __init__(  # noqa: PLR0917 - each is another kind of thing
         self,
-        bot: Bot,
+        bot: ExtBot[int],
         bot_id: int,
         batches: Batches,
         jobs: Jobs,
@@ -56,7 +61,7 @@ class BatchDelivery:
         default_model: str,
     ) -> None:
         """Deliver for the bot with this id; ``default_model`` paints what names no model."""
-        self._bot = bot
+        self._sending = Sending(bot)
         self._bot_id = bot_id
         self._batches = batches
         self._jobs = jobs
@@ -96,18 +101,21 @@ class BatchDelivery:
 
     async def _carry(self, batch: Batch) -> None:
         try:
-            await self._fill(batch)
-            await asyncio.to_thread(self._batches.finish, batch.id)
-            now = await asyncio.to_thread(self._batches.read, batch.id)
-            if now is not None and now.delivered_at is None:
-                if now.state not in OVER:
-                    await self._progress.show(now)
-                await self._bring_home(now)
+            await self._try(batch)
         except StoreAway as error:
             log.warning("batch left for later", extra={"batch_id": batch.id, "error": str(error)})
         except Exception:
             # The round's outer door: the lease runs out, and somebody tries again.
             log.exception("batch failed unexpectedly", extra={"batch_id": batch.id})
+
+    async def _try(self, batch: Batch) -> None:
+        await self._fill(batch)
+        await asyncio.to_thread(self._batches.finish, batch.id)
+        now = await asyncio.to_thread(self._batches.read, batch.id)
+        if now is not None and now.delivered_at is None:
+            if now.state not in OVER:
+                await self._progress.show(now)
+            await self._bring_home(now)
 
     async def _fill(self, batch: Batch) -> None:
         while batch.state is BatchState.RUNNING:
@@ -115,12 +123,6 @@ class BatchDelivery:
             if not count:
                 return
             self._tickets.send(count)
-
-    async def _close(self, batch: Batch) -> None:
-        """Say what came of it, and only then note that all is done: a kill between the two costs one edit more."""
-        await self._progress.close(batch)
-        await asyncio.to_thread(self._batches.delivered, batch.id)
-        log.info("batch delivered", extra={"batch_id": batch.id, "state": str(batch.state)})
 
     # The way home
 
@@ -132,18 +134,40 @@ class BatchDelivery:
         if not await asyncio.to_thread(self._batches.claim_home, batch.id):
             return
         try:
-            if batch.sending:
-                await self._settle(batch)
-            if batch.way is Way.ZIP and is_over:
-                await self._send_parts(batch)
-            elif batch.way is not Way.ZIP:
-                await self._send_albums(batch, is_over=is_over)
-            if is_over:
-                await self._close(batch)
+            if batch.undelivered_reason is None:
+                await self._send(batch, is_over=is_over)
         except TelegramError as error:
             await self._failed(batch, error)
+        except StoreAway:
+            raise
+        except Exception as error:
+            if batch.delivery_tries + 1 < MAX_UNKNOWN_TRIES:
+                raise
+            await self._give_up(batch, Refusal.UNKNOWN, type(error).__name__)
         else:
-            await asyncio.to_thread(self._batches.let_go, batch.id)
+            await (self._close(batch) if is_over else asyncio.to_thread(self._batches.let_go, batch.id))
+
+    async def _send(self, batch: Batch, *, is_over: bool) -> None:
+        if batch.sending:
+            await self._settle(batch)
+        if batch.way is not Way.ZIP:
+            await self._send_albums(batch, is_over=is_over)
+        elif is_over:
+            await self._send_parts(batch)
+
+    async def _close(self, batch: Batch) -> None:
+        """Say what came of it, and only then note that all is done: a kill between the two costs one edit more."""
+        try:
+            await self._progress.close(batch)
+        except TelegramError as error:
+            match after(error, tries=batch.delivery_tries + 1):
+                case Again(seconds) | Unsure(seconds):
+                    await self._put_off(batch, seconds)
+                    return
+            log.warning("progress message not closed", extra=_fields(batch) | {"error": words_of(error)})
+        await asyncio.to_thread(self._batches.delivered, batch.id)
+        fields = {"state": str(batch.state), "undelivered": batch.undelivered_reason}
+        log.info("batch delivery ended", extra=_fields(batch) | fields)
 
     async def _settle(self, batch: Batch) -> None:
         """Find out what became of pictures that were being sent when somebody fell silent."""
@@ -153,28 +177,32 @@ class BatchDelivery:
             await asyncio.to_thread(self._batches.not_sent, batch.id)
 
     async def _failed(self, batch: Batch, error: TelegramError) -> None:
-        """Decide what becomes of a delivery that Telegram did not take."""
-        fields = {"batch_id": batch.id, "error": type(error).__name__}
-        if isinstance(error, RetryAfter):
-            wait = error.retry_after
-            seconds = float(wait) if isinstance(wait, int) else wait.total_seconds()
-            await asyncio.to_thread(self._batches.let_go, batch.id, retry_after_s=seconds)
-            return
-        if isinstance(error, ChatMigrated):
-            # The batch has moved along; the next round finds it under the new id.
-            await asyncio.to_thread(self._batches.let_go, batch.id)
-            return
-        gone = isinstance(error, Forbidden) or any(text in error.message.lower() for text in UNREACHABLE)
-        refused = isinstance(error, BadRequest) and batch.delivery_tries >= MAX_REFUSALS
-        if gone or refused:
-            log.log(logging.INFO if gone else logging.ERROR, "batch given up", extra=fields)
-            await asyncio.to_thread(self._batches.cancel, batch.id)
-            await asyncio.to_thread(self._batches.delivered, batch.id)
-            return
-        level = logging.WARNING if isinstance(error, NetworkError) else logging.ERROR
-        log.log(level, "batch not delivered", extra=fields)
-        pause = min(2.0 ** min(batch.delivery_tries + 1, 10), MAX_PAUSE_S)
-        await asyncio.to_thread(self._batches.let_go, batch.id, retry_after_s=pause, well=False)
+        """Decide what becomes of a delivery that failed; tries count from what was sent last."""
+        now = await asyncio.to_thread(self._batches.read, batch.id) or batch
+        fields = _fields(batch) | {"tries": now.delivery_tries, "error": words_of(error)}
+        match after(error, tries=max(now.delivery_tries, 1)):
+            case Again(seconds):
+                log.info("batch put off", extra=fields | {"seconds": round(seconds, 1)})
+                await self._put_off(batch, seconds)
+            case Unsure(seconds):
+                log.warning("batch uncertain", extra=fields | {"seconds": round(seconds, 1)})
+                await self._put_off(batch, seconds)
+            case Refused(reason):
+                await self._give_up(now, reason, words_of(error))
+            case ChatGone():
+                await self._give_up(now, Refusal.CHAT_GONE, words_of(error))
+
+    async def _put_off(self, batch: Batch, seconds: float) -> None:
+        await asyncio.to_thread(self._batches.let_go, batch.id, retry_after_s=seconds, well=False)
+
+    async def _give_up(self, batch: Batch, reason: Refusal, words: str) -> None:
+        """Paint no more of it, and say why."""
+        level = logging.WARNING if reason in CHATS_OWN else logging.ERROR
+        log.log(level, "batch given up", extra=_fields(batch) | {"reason": str(reason), "error": words})
+        await asyncio.to_thread(self._batches.give_up, batch.id, reason)
+        now = await asyncio.to_thread(self._batches.read, batch.id)
+        if now is not None:
+            await self._close(now)
 
     async def _send_albums(self, batch: Batch, *, is_over: bool) -> None:
         """Send what is finished, ten at a time; fewer only at the end."""
@@ -196,59 +224,46 @@ class BatchDelivery:
             return None
 
     async def _send_pictures(self, batch: Batch, pictures: list[tuple[Job, bytes]]) -> list[Message]:
-        as_photos = all(len(data) <= MAX_PHOTO_BYTES and not job.request.parameters.as_file for job, data in pictures)
-        try:
-            return await self._send_as(batch, pictures, as_photos=as_photos)
-        except BadRequest as error:
-            if not as_photos or not any(text in error.message.lower() for text in NOT_AS_PHOTO):
-                raise
-        return await self._send_as(batch, pictures, as_photos=False)
-
-    async def _send_as(self, batch: Batch, pictures: list[tuple[Job, bytes]], *, as_photos: bool) -> list[Message]:
-        caption = write_caption(pictures[0][0], default_model=self._default_model)
-        if len(pictures) == 1:
-            job, data = pictures[0]
-            file = InputFile(data, filename=file_name(job))
-            send, content = (
-                (self._bot.send_photo, {"photo": file}) if as_photos else (self._bot.send_document, {"document": file})
-            )
-            return [await self._post(batch, send, caption=caption, write_timeout=UPLOAD_S, **content)]
-        kind = InputMediaPhoto if as_photos else InputMediaDocument
-        media = [
-            kind(data, filename=file_name(job), caption=None if place else caption, parse_mode=ParseMode.HTML)
-            for place, (job, data) in enumerate(pictures)
-        ]
-        return list(await self._post(batch, self._bot.send_media_group, media=media, write_timeout=UPLOAD_S))
+        return await self._sending.pictures(
+            batch.address,
+            [Upload(data, file_name(job)) for job, data in pictures],
+            write_caption(pictures[0][0], default_model=self._default_model),
+            as_files=any(job.request.parameters.as_file for job, _ in pictures),
+            quiet=True,
+        )
 
     async def _send_parts(self, batch: Batch) -> None:
-        """Send ZIPs until every picture is in one that was sent."""
+        """Send ZIPs until every picture is in one that was sent; smaller ones where the server takes none so large."""
+        most_bytes = MAX_PART_BYTES
         every = await asyncio.to_thread(self._batches.jobs, batch.id)
         while jobs := await asyncio.to_thread(self._batches.to_send, batch.id, most=PICTURES_A_PART):
-            known = {job.delivered_message_id for job in every if job.delivered_message_id is not None}
-            with tempfile.TemporaryDirectory(prefix="g2d-batch-") as folder:
-                file = Path(folder) / f"batch-{batch.id}-{len(known) + 1}.zip"
-                packed = await asyncio.to_thread(self._pack, file, jobs, write_manifest(every))
-                data = await asyncio.to_thread(file.read_bytes)
-                async with self._progress.witnessing(batch, packed):
-                    message = await self._post(
-                        batch,
-                        self._bot.send_document,
-                        document=InputFile(data, filename=file.name),
-                        caption=say("batch_part", batch.sender.language, part=len(known) + 1, n=len(packed)),
-                        write_timeout=PART_UPLOAD_S,
-                        disable_content_type_detection=True,
-                    )
-            await asyncio.to_thread(
-                self._batches.sent, batch.id, [(job.id, message.message_id, None) for job in packed]
+            part = 1 + len({job.delivered_message_id for job in every if job.delivered_message_id is not None})
+            file, packed = await asyncio.to_thread(
+                self._pack, f"batch-{batch.id}-{part}.zip", jobs, write_manifest(every), most_bytes
             )
+            try:
+                async with self._progress.witnessing(batch, packed):
+                    message = await self._send_part(batch, file, part, len(packed))
+            except TelegramError as error:
+                if refusal_of(error) is not Refusal.TOO_LARGE or len(packed) == 1:
+                    raise
+                most_bytes = len(file.data) // 2
+                log.warning("part too large for Telegram's server", extra=_fields(batch) | {"bytes": len(file.data)})
+                continue
+            sent = [(job.id, message.message_id, None) for job in packed]
+            await asyncio.to_thread(self._batches.sent, batch.id, sent)
             await asyncio.to_thread(self._batches.renew_home, batch.id)
             every = await asyncio.to_thread(self._batches.jobs, batch.id)
 
-    def _pack(self, file: Path, jobs: list[Job], manifest: str) -> list[Job]:
-        """Write as many pictures as one part holds, at least one; returns which."""
+    async def _send_part(self, batch: Batch, file: Upload, part: int, pictures: int) -> Message:
+        caption = say("batch_part", batch.sender.language, part=part, n=pictures)
+        return await self._sending.document(batch.address, file, caption, quiet=True, upload_s=PART_UPLOAD_S)
+
+    def _pack(self, name: str, jobs: list[Job], manifest: str, most_bytes: int) -> tuple[Upload, list[Job]]:
+        """Make a ZIP of as many pictures as fit into so many bytes, at least one; returns it, and which these are."""
         table = manifest.encode("utf-8-sig")  # Excel takes a CSV for UTF-8 only if it says so.
-        size, packed = len(table), list[Job]()
-        with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
+        size, packed, content = len(table), list[Job](), io.BytesIO()
+        with zipfile.ZipFile(content, "w", zipfile.ZIP_STORED) as archive:
             archive.writestr("manifest.csv", table)
             for job in jobs:
                 try:
@@ -257,28 +272,16 @@ class BatchDelivery:
                     log.error("picture is gone from the image store", extra={"job_id": job.id, "key": job.image_key})  # noqa: TRY400
                     packed.append(job)
                     continue
-                name = file_name(job)
-                size += len(data) + 2 * len(name) + 200  # the archive's own entries for it
-                if packed and size > MAX_PART_BYTES:
+                size += len(data) + 2 * len(file_name(job)) + 200  # the archive's own entries for it
+                if packed and size > most_bytes:
                     break
-                archive.writestr(name, data)
+                archive.writestr(file_name(job), data)
                 packed.append(job)
-        return packed
+        return Upload(content.getvalue(), name), packed
 
-    async def _post(self, batch: Batch, send: Callable[..., Awaitable[T]], **content: Any) -> T:
-        where: dict[str, Any] = {
-            "chat_id": batch.address.chat_id,
-            "reply_parameters": reply_to(batch.address),
-            "disable_notification": True,
-        }
-        if "caption" in content:
-            where["parse_mode"] = ParseMode.HTML
-        try:
-            return await send(**where, **content, message_thread_id=batch.address.topic_id)
-        except BadRequest as error:
-            if batch.address.topic_id is None or "thread not found" not in error.message.lower():
-                raise
-            return await send(**where, **content)
+
+def _fields(batch: Batch) -> dict[str, object]:
+    return {"batch_id": batch.id, "chat_id": batch.address.chat_id}
 
 
 def _note(job: Job, message: Message | None) -> tuple[int, int | None, str | None]:

@@ -9,7 +9,7 @@ from telegram.ext import ContextTypes
 
 from services.bot.batches import progress as progress_lines
 from services.bot.batches.delivery import BatchDelivery
-from services.bot.batches.progress import CANCEL, PAUSE, RESUME, RETRY, START, keyboard, problems, summary
+from services.bot.batches.progress import AGAIN, CANCEL, PAUSE, RESUME, RETRY, START, keyboard, problems, summary
 from services.bot.batches.progress_message import ProgressMessage
 from services.bot.locales import say
 from services.bot.pictures import keyboards
@@ -31,7 +31,7 @@ COMMAND = re.compile(r"^/batch(?:@\w+)?(?=\s|$)", re.IGNORECASE)
 SHOWN_ASKED = "asked"
 PARAMETER = ("--", "—", "–")  # how one begins
 ACTIONS = {CANCEL: Action.CANCEL_BATCH} | dict.fromkeys(
-    (START, PAUSE, RESUME, RETRY, Way.ALBUMS, Way.ZIP), Action.STEER_BATCH
+    (START, PAUSE, RESUME, RETRY, AGAIN, Way.ALBUMS, Way.ZIP), Action.STEER_BATCH
 )
 
 
@@ -154,6 +154,8 @@ class BatchCommand:
                 self._batches.resume(batch.id)
             case progress_lines.RETRY:
                 self._batches.retry_failed(batch.id)
+            case progress_lines.AGAIN:
+                self._batches.send_again(batch.id)
             case Way.ALBUMS | Way.ZIP:
                 self._batches.choose(batch.id, Way(action))
 

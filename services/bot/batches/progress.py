@@ -1,27 +1,20 @@
 """A batch's one message: what it is before it starts, how far it has come, what came of it."""
 
-import logging
 from datetime import UTC, datetime
-from enum import Enum, auto
-from typing import Any
 
-from telegram import Bot, InlineKeyboardButton, InlineKeyboardMarkup, Message
-from telegram.constants import ParseMode
-from telegram.error import BadRequest
+from telegram import InlineKeyboardButton, InlineKeyboardMarkup
 
 from services.bot.locales import say
 from services.bot.pictures import keyboards
 from services.bot.pictures.captions import units
-from services.bot.telegram.addresses import reply_to
+from services.bot.telegram.refusals import explain
 from services.bot.texts.button_rows import in_rows
 from services.bot.texts.failure_summary import main_reason, write_reason
 from services.bot.texts.number_format import duration, number, rounded
 from shared.batches import Batch, BatchReading, BatchState, Counts, Way
 
-log = logging.getLogger(__name__)
-
 ACTION = "batch"
-START, CANCEL, PAUSE, RESUME, RETRY = "start", "cancel", "pause", "resume", "retry"
+START, CANCEL, PAUSE, RESUME, RETRY, AGAIN = "start", "cancel", "pause", "resume", "retry", "again"
 MAX_UNITS = 4_000  # of the 4096 that Telegram takes
 PROBLEMS_SHOWN, HINTS_SHOWN = 5, 3
 BAR = 20  # characters
@@ -72,7 +65,7 @@ def progress(batch: Batch, counts: Counts, language: str, now: datetime | None =
     of_all = f"{number(done, language)}/{number(batch.pictures, language)}"
     waiting = batch.pictures - done if batch.state is not BatchState.CANCELLED else 0
     lines = [
-        say(f"batch_{batch.state}", language),
+        say(f"batch_{batch.state}" if batch.undelivered_reason is None else "batch_undelivered", language),
         f"<code>{'█' * filled}{'░' * (BAR - filled)}</code> {of_all}",
         say("batch_counts", language, done=counts.finished, failed=counts.failed, waiting=waiting),
     ]
@@ -82,6 +75,8 @@ def progress(batch: Batch, counts: Counts, language: str, now: datetime | None =
     if batch.state is BatchState.RUNNING and rate and waiting:
         a_minute, left = number(round(rate * 60, 1), language), duration(rounded(waiting / rate), language)
         lines.append(say("batch_rate", language, rate=a_minute, time=left))
+    if batch.undelivered_reason is not None:
+        lines.append(explain(batch.undelivered_reason, language))
     if batch.state in {BatchState.FINISHED, BatchState.CANCELLED}:
         lines += write_reason(counts.reasons, language)
     return "\n".join(lines)
@@ -103,6 +98,8 @@ def keyboard(batch: Batch, counts: Counts, bot_username: str) -> InlineKeyboardM
 
     mended = keyboards.after_failure(main_reason(counts.reasons), language, bot_username)
     stop = button(CANCEL, say("button_batch_cancel", language))
+    if batch.undelivered_reason is not None:
+        return InlineKeyboardMarkup([[button(AGAIN, say("button_batch_again", language))]])
     match batch.state:
         case BatchState.ASKED:
             ways = [
@@ -121,54 +118,3 @@ def keyboard(batch: Batch, counts: Counts, bot_username: str) -> InlineKeyboardM
             return mended
         case _:
             return None
-
-
-class Edit(Enum):
-    """What came of an edit."""
-
-    CHANGED = auto()
-    AS_IT_WAS = auto()
-    REFUSED = auto()  # the message is gone, or nobody knows
-
-
-async def edit(bot: Bot, batch: Batch, text: str, markup: dict[str, Any] | None) -> Edit:
-    """Make the batch's message say this; it can be left out, so it isn't tried twice.
-
-    Args:
-        markup: An inline keyboard, as Telegram's JSON.
-
-    Raises:
-        TelegramError: Telegram could not be asked.
-    """
-    if batch.status_message_id is None:
-        return Edit.REFUSED
-    try:
-        await bot.edit_message_text(
-            text,
-            chat_id=batch.address.chat_id,
-            message_id=batch.status_message_id,
-            parse_mode=ParseMode.HTML,
-            reply_markup=InlineKeyboardMarkup.de_json(markup, bot) if markup else None,
-            rate_limit_args=1,  # type: ignore[call-arg]
-        )
-    except BadRequest as error:
-        log.debug("progress not edited", extra={"batch_id": batch.id, "error": error.message})
-        return Edit.AS_IT_WAS if "not modified" in error.message.lower() else Edit.REFUSED
-    return Edit.CHANGED
-
-
-async def send(bot: Bot, batch: Batch, text: str, markup: dict[str, Any] | None) -> Message:
-    """Send the batch's message anew.
-
-    Raises:
-        TelegramError: Telegram did not take it.
-    """
-    return await bot.send_message(
-        batch.address.chat_id,
-        text,
-        parse_mode=ParseMode.HTML,
-        reply_markup=InlineKeyboardMarkup.de_json(markup, bot) if markup else None,
-        reply_parameters=reply_to(batch.address),
-        message_thread_id=batch.address.topic_id,
-        disable_notification=True,
-    )

@@ -7,18 +7,21 @@ to say the first once more: where that changes something, the album had been sen
 """
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Any
 
-from telegram import Bot
-from telegram.error import TelegramError
+from telegram import InlineKeyboardMarkup
+from telegram.error import BadRequest, TelegramError
+from telegram.ext import ExtBot
 
-from services.bot.batches import progress as progress_lines
 from services.bot.batches.progress import keyboard, progress
+from services.bot.telegram.errors import words_of
 from services.bot.telegram.flood_limit import FloodLimit, Kind
+from services.bot.telegram.sending import Edit, Sending, Words
 from shared.batches import Batch, BatchState
 from shared.jobs import Job
 from shared.store.batches import Batches
@@ -33,8 +36,9 @@ Saying = dict[str, Any]
 class ProgressMessage:
     """Edits the progress messages of this bot's batches."""
 
-    def __init__(self, bot: Bot, batches: Batches, limit: FloodLimit) -> None:
+    def __init__(self, bot: ExtBot[int], batches: Batches, limit: FloodLimit) -> None:
         self._bot = bot
+        self._sending = Sending(bot)
         self._limit = limit
         self._batches = batches
         self._next_edit_at: dict[int, float] = {}
@@ -61,10 +65,19 @@ class ProgressMessage:
     async def close(self, batch: Batch) -> None:
         """Say what came of it, for the last time.
 
+        A message that can't be edited is taken away, because it would offer to pause what has ended. One that somebody
+        deleted is sent anew only where the pictures did not arrive.
+
         Raises:
-            TelegramError: Telegram could not be asked.
+            TelegramError: It was not said.
         """
-        await self._say(batch, await self._saying(batch))
+        saying = await self._saying(batch)
+        came_of_it = await self._say(batch, saying)
+        if came_of_it is Edit.REFUSED and batch.status_message_id is not None:
+            with contextlib.suppress(TelegramError):
+                await self._sending.delete(batch.address.chat_id, batch.status_message_id)
+        if came_of_it is Edit.REFUSED or (came_of_it is Edit.GONE and batch.undelivered_reason is not None):
+            await self._say_anew(batch, saying)
         self._next_edit_at.pop(batch.id, None)
         self._certain.pop(batch.id, None)
 
@@ -99,11 +112,11 @@ class ProgressMessage:
         self._certain.pop(batch.id, None)
         if batch.witness is None:
             return False
-        return await progress_lines.edit(self._bot, batch, **batch.witness) is progress_lines.Edit.CHANGED
+        return await self._edit(batch, batch.witness) is Edit.CHANGED
 
     async def _saying(self, batch: Batch, *, more: int = 0) -> Saying:
         counts = await asyncio.to_thread(self._batches.counts, batch.id)
-        if batch.state is BatchState.FINISHED and counts.home < counts.finished:
+        if batch.state is BatchState.FINISHED and counts.home < counts.finished and batch.undelivered_reason is None:
             batch = replace(batch, state=BatchState.RUNNING)  # That all is done is said when all is there.
         text = progress(batch, replace(counts, home=counts.home + more), batch.sender.language)
         markup = keyboard(batch, counts, self._bot.username)
@@ -113,13 +126,33 @@ class ProgressMessage:
         try:
             await self._say(batch, saying)
         except TelegramError as error:
-            log.info("progress not edited", extra={"batch_id": batch.id, "error": type(error).__name__})
+            log.info("progress not edited", extra={"batch_id": batch.id, "error": words_of(error)})
 
-    async def _say(self, batch: Batch, saying: Saying) -> None:
+    async def _say(self, batch: Batch, saying: Saying) -> Edit:
         self._certain.pop(batch.id, None)
         if batch.status_message_id is None:
             # Its group has become a supergroup, and the message stayed behind.
-            sent = await progress_lines.send(self._bot, batch, **saying)
-            await asyncio.to_thread(self._batches.show_status, batch.id, sent.message_id, saying["text"])
-        elif await progress_lines.edit(self._bot, batch, **saying) is not progress_lines.Edit.REFUSED:
+            await self._say_anew(batch, saying)
+            return Edit.CHANGED
+        came_of_it = await self._edit(batch, saying)
+        if came_of_it in {Edit.CHANGED, Edit.AS_IT_WAS}:
             self._certain[batch.id] = saying
+        return came_of_it
+
+    async def _edit(self, batch: Batch, saying: Saying) -> Edit:
+        if batch.status_message_id is None:
+            return Edit.GONE
+        words, markup = Words(saying["text"]), _markup(saying)
+        try:
+            return await self._sending.edit(batch.address.chat_id, batch.status_message_id, words, markup)
+        except BadRequest as error:
+            log.debug("progress not edited", extra={"batch_id": batch.id, "error": words_of(error)})
+            return Edit.REFUSED
+
+    async def _say_anew(self, batch: Batch, saying: Saying) -> None:
+        sent = await self._sending.text(batch.address, Words(saying["text"]), _markup(saying), quiet=True)
+        await asyncio.to_thread(self._batches.show_status, batch.id, sent.message_id, saying["text"])
+
+
+def _markup(saying: Saying) -> InlineKeyboardMarkup | None:
+    return InlineKeyboardMarkup.de_json(saying["markup"]) if saying["markup"] else None

@@ -1,24 +1,29 @@
-"""errand → answer: brought home exactly once, as far as Telegram lets us know.
+"""Delivers answers of chats and descriptions of pictures.
 
-An answer that grew in a message ends there, which may happen twice without harm. One that was a draft, and whatever is
-longer than a message, is sent anew, and written down message by message.
+An answer that was streamed into a message ends there, which may happen twice without harm. One that was a draft, and
+whatever is longer than a message, is sent anew, and written down message by message.
 """
 
 import asyncio
+import contextlib
 import logging
+from collections.abc import Collection
 from html import unescape
 
-from telegram import Bot, InlineKeyboardMarkup
-from telegram.error import BadRequest, ChatMigrated, Forbidden, RetryAfter, TelegramError
+from telegram import InlineKeyboardMarkup
+from telegram.error import TelegramError
+from telegram.ext import ExtBot
 
 from services.bot.chat import answer_messages
-from services.bot.chat.answer_messages import messages_of
+from services.bot.chat.answer_messages import messages_of, said_of
 from services.bot.chat.descriptions import under_description, write_description
 from services.bot.chat.stream import Growing
 from services.bot.locales import say
 from services.bot.pictures import keyboards
-from services.bot.pictures.delivery import MAX_REFUSALS, UNREACHABLE
-from services.bot.telegram.outbox_relay import Carrier
+from services.bot.telegram.errors import Again, Refusal, Unsure, after, words_of
+from services.bot.telegram.outbox_relay import OutboxRelay
+from services.bot.telegram.refusals import MOST_TRIES_TO_SAY, write_refusal
+from services.bot.telegram.sending import Sending
 from services.bot.texts.markdown import Piece, pieces
 from shared.errands import Errand, Kind
 from shared.jobs import State
@@ -27,20 +32,19 @@ from shared.store.errands import Errands
 
 log = logging.getLogger(__name__)
 
-MAX_PAUSE_S = 300.0
 
-
-class Answers(Carrier[Errand]):
-    """Brings answers home."""
+class Answers(OutboxRelay[Errand]):
+    """Delivers answers."""
 
     at_once = 20
     finish_s = 30.0
     what = "errand"
 
-    def __init__(self, bot: Bot, bot_id: int, outbox: ErrandOutbox, errands: Errands, growing: Growing) -> None:
+    def __init__(self, bot: ExtBot[int], bot_id: int, outbox: ErrandOutbox, errands: Errands, growing: Growing) -> None:
         """Deliver for the bot with this id."""
         super().__init__()
         self._bot = bot
+        self._sending = Sending(bot)
         self._bot_id = bot_id
         self._outbox = outbox
         self._errands = errands
@@ -49,56 +53,76 @@ class Answers(Carrier[Errand]):
     def _claim(self, most: int) -> list[Errand]:
         return self._outbox.claim(self._bot_id, most=most)
 
-    async def _deliver(self, errand: Errand) -> None:
+    def _renew(self, ids: Collection[int]) -> None:
+        self._outbox.renew(ids)
+
+    def _not_sent(self, errand: Errand, seconds: float) -> None:
+        self._outbox.not_sent(errand.id, retry_after_s=seconds)
+
+    def _may_be_sent(self, errand: Errand, seconds: float) -> None:
+        self._outbox.not_sent(errand.id, retry_after_s=seconds)
+
+    def _record_refusal(self, errand: Errand, reason: Refusal) -> Errand:
+        self._outbox.give_up(errand.id, reason)
+        return self._errands.read(errand.id) or errand
+
+    async def _send_or_end(self, errand: Errand) -> None:
         await self._growing.let_end(errand.id)
         # Its message may have been written down since it was claimed.
-        now = await asyncio.to_thread(self._errands.read, errand.id)
-        try:
-            await self._say_all(now or errand)
-        except RetryAfter as error:
-            wait = error.retry_after
-            await self._later(errand, float(wait) if isinstance(wait, int) else wait.total_seconds())
-        except ChatMigrated:
-            # The errand has moved along; the next claim finds it under the new id.
-            await self._later(errand, 0)
-        except Forbidden:
-            await asyncio.to_thread(self._outbox.delivered, errand.id)
-        except BadRequest as error:
-            gone = any(text in error.message.lower() for text in UNREACHABLE)
-            log.log(
-                logging.INFO if gone else logging.ERROR,
-                "Telegram refused an answer",
-                extra={"errand_id": errand.id, "error": error.message},
-            )
-            if gone or errand.delivery_tries >= MAX_REFUSALS:
-                await asyncio.to_thread(self._outbox.delivered, errand.id)
-            else:
-                await self._later(errand, _pause(errand))
-        except TelegramError as error:
-            log.warning("answer uncertain", extra={"errand_id": errand.id, "error": type(error).__name__})
-            await self._later(errand, _pause(errand))
-
-    async def _later(self, errand: Errand, seconds: float) -> None:
-        await asyncio.to_thread(self._outbox.not_sent, errand.id, retry_after_s=seconds)
-        asyncio.get_running_loop().call_later(seconds, self._news.set)
+        now = await asyncio.to_thread(self._errands.read, errand.id) or errand
+        await (self._say_all(now) if now.undelivered_reason is None else self._end(now))
 
     async def _say_all(self, errand: Errand) -> None:
         """Write the answer into its message, and what doesn't fit below it; begins where it was broken off."""
-        said = whole_answer(errand)
+        whole = whole_answer(errand)
         messages = messages_of(errand)
-        for place, piece in enumerate(said):
-            keyboard = self._keyboard(errand) if place == len(said) - 1 else None
+        for place, piece in enumerate(whole[said_of(errand) :], said_of(errand)):
+            is_last = place == len(whole) - 1
+            keyboard = self._keyboard(errand) if is_last else None
             there = place < len(messages)
-            if there and await answer_messages.edit(self._bot, errand, messages[place], piece, keyboard):
-                continue
-            messages[place:] = [
-                await answer_messages.post(self._bot, errand, piece, keyboard),
-                *messages[place + 1 :],
-            ]
-            await asyncio.to_thread(self._errands.keep_shown, errand.id, {"messages": messages})
+            if there and await answer_messages.edit(self._sending, errand, messages[place], piece, keyboard):
+                if is_last:
+                    continue
+            else:
+                sent = await self._sending.text(errand.address, answer_messages.words_of(piece), keyboard)
+                messages[place : place + 1] = [sent.message_id]
+            await asyncio.to_thread(self._errands.keep_shown, errand.id, {"messages": messages, "said": place + 1})
         await asyncio.to_thread(self._outbox.delivered, errand.id)
         self._growing.keep_distance(errand)
         log.info("answered", extra={"errand_id": errand.id, "state": str(errand.state), "messages": len(messages)})
+
+    async def _end(self, errand: Errand) -> None:
+        try:
+            await self._say_refusal(errand)
+        except TelegramError as error:
+            match after(error, tries=errand.delivery_tries):
+                case Again(seconds) | Unsure(seconds) if errand.delivery_tries < MOST_TRIES_TO_SAY:
+                    await self._again(errand, seconds)
+                    return
+            log.info("refusal not said", extra=self._fields(errand) | {"error": words_of(error)})
+            with contextlib.suppress(TelegramError):
+                await self._remove_announcement(errand)
+        await asyncio.to_thread(self._outbox.delivered, errand.id)
+
+    async def _say_refusal(self, errand: Errand) -> None:
+        """Say that no answer comes: in the message that announced it, or else below what came of it.
+
+        Raises:
+            TelegramError: It was not said; a message that announced the answer still stands.
+        """
+        text = write_refusal(errand.undelivered_reason, errand.sender.language)
+        if text is None:
+            await self._remove_announcement(errand)
+            return
+        piece = Piece(unescape(text))
+        for message_id in _announcement_of(errand):
+            if await answer_messages.edit(self._sending, errand, message_id, piece, None):
+                return
+        await self._sending.text(errand.address, answer_messages.words_of(piece))
+
+    async def _remove_announcement(self, errand: Errand) -> None:
+        for message_id in _announcement_of(errand):
+            await self._sending.delete(errand.address.chat_id, message_id)
 
     def _keyboard(self, errand: Errand) -> InlineKeyboardMarkup | None:
         """What can be done with an answer, or about its failure."""
@@ -131,5 +155,6 @@ def _can_draw(errand: Errand) -> bool:
     return bool((errand.answer or "").strip())
 
 
-def _pause(errand: Errand) -> float:
-    return min(2.0 ** min(errand.delivery_tries, 10), MAX_PAUSE_S)
+def _announcement_of(errand: Errand) -> list[int]:
+    """The message that announced the answer, or holds the beginning of it; none where it holds all that it shall."""
+    return messages_of(errand)[said_of(errand) :]

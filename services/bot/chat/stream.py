@@ -13,9 +13,9 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from html import unescape
 
-from telegram import Bot
 from telegram.constants import ChatAction
-from telegram.error import BadRequest, Forbidden, InvalidToken, TelegramError
+from telegram.error import BadRequest, InvalidToken, TelegramError
+from telegram.ext import ExtBot
 
 from services.bot.chat import answer_messages
 from services.bot.chat.answer_messages import messages_of
@@ -23,7 +23,9 @@ from services.bot.locales import say
 from services.bot.pictures import keyboards
 from services.bot.pictures.status import COALESCE_S, GROUP_PAUSE_S, PRIVATE_PAUSE_S
 from services.bot.telegram import flood_limit
+from services.bot.telegram.errors import ChatGone, Refused, after, words_of
 from services.bot.telegram.news import wait_for_news
+from services.bot.telegram.sending import ONCE, Sending
 from services.bot.texts.markdown import Piece, pieces
 from shared.errands import Errand, Kind
 from shared.errors import StoreAway
@@ -44,8 +46,9 @@ STOPPABLE = {"can_stop": True, "keep_on_stop": True}
 class Growing:
     """Shows how far the answers in this bot's chats have come."""
 
-    def __init__(self, bot: Bot, bot_id: int, errands: Errands, limit: flood_limit.FloodLimit) -> None:
+    def __init__(self, bot: ExtBot[int], bot_id: int, errands: Errands, limit: flood_limit.FloodLimit) -> None:
         self._bot = bot
+        self._sending = Sending(bot)
         self._bot_id = bot_id
         self._errands = errands
         self._limit = limit
@@ -105,7 +108,7 @@ class Growing:
                 chat_id,
                 ChatAction.TYPING,
                 message_thread_id=topic_id,
-                rate_limit_args=1,  # type: ignore[call-arg]
+                rate_limit_args=ONCE,
             )
         except TelegramError as error:
             log.debug("no chat action", extra={"chat_id": chat_id, "error": type(error).__name__})
@@ -167,7 +170,7 @@ class Growing:
         self.keep_distance(errand)
         self._shown[errand.id] = len(errand.answer or ""), _now()
         try:
-            async with self._sending(errand):
+            async with self._while_sending(errand):
                 if self._is_drafted(errand):
                     await self._draft(errand, piece)
                 elif not messages_of(errand):
@@ -175,13 +178,13 @@ class Growing:
                 elif piece.text:
                     keyboard = keyboards.while_answering(errand)
                     there = messages_of(errand)[0]
-                    if not await answer_messages.edit(self._bot, errand, there, piece, keyboard, tries=1):
+                    if not await answer_messages.edit(self._sending, errand, there, piece, keyboard):
                         self._shown[errand.id] = NO_MORE
-        except Forbidden:
-            # Blocked, or thrown out of the group: the end of the answer is tried all the same.
-            self._shown[errand.id] = NO_MORE
         except TelegramError as error:
-            log.info("answer not shown", extra={"errand_id": errand.id, "error": type(error).__name__})
+            log.info("answer not shown", extra={"errand_id": errand.id, "error": words_of(error)})
+            if isinstance(after(error, tries=1), Refused | ChatGone):
+                # The end of the answer is tried all the same.
+                self._shown[errand.id] = NO_MORE
 
     async def _draft(self, errand: Errand, piece: Piece) -> None:
         try:
@@ -192,7 +195,7 @@ class Growing:
                 message_thread_id=errand.address.topic_id,
                 entities=piece.entities,
                 api_kwargs=STOPPABLE,
-                rate_limit_args=1,  # type: ignore[call-arg]
+                rate_limit_args=ONCE,
             )
         except InvalidToken:
             # So the library calls every 404. Other calls go through, so it is the method that is not known.
@@ -209,13 +212,13 @@ class Growing:
         if errand.kind is Kind.CHAT:
             key, keyboard = "chat_thinking", keyboards.while_answering(errand)
         said = piece if piece.text else Piece(unescape(say(key, errand.sender.language)))
-        message_id = await answer_messages.post(self._bot, errand, said, keyboard)
-        if not await asyncio.to_thread(self._errands.keep_shown, errand.id, {"messages": [message_id]}):
-            await self._bot.delete_message(errand.address.chat_id, message_id)
+        message = await self._sending.text(errand.address, answer_messages.words_of(said), keyboard)
+        if not await asyncio.to_thread(self._errands.keep_shown, errand.id, {"messages": [message.message_id]}):
+            await self._sending.delete(errand.address.chat_id, message.message_id)
         self.keep_distance(errand)
 
     @asynccontextmanager
-    async def _sending(self, errand: Errand) -> AsyncIterator[None]:
+    async def _while_sending(self, errand: Errand) -> AsyncIterator[None]:
         """Let the end of an answer wait until what is being sent of it is there."""
         self._being_sent[errand.id] = asyncio.Event()
         try:

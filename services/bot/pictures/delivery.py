@@ -1,19 +1,20 @@
-"""finished job → photo, document or apology: an outbox, emptied by whoever is there."""
+"""Delivers finished requests: a photo, an album or a document, or a message that says why there is none."""
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, TypeVar
+from collections.abc import Collection, Mapping, Sequence
 
-from telegram import Bot, InputFile, InputMediaDocument, InputMediaPhoto, Message
-from telegram.constants import ParseMode
-from telegram.error import BadRequest, ChatMigrated, Forbidden, NetworkError, RetryAfter, TelegramError, TimedOut
+from telegram import Message
+from telegram.error import TelegramError
+from telegram.ext import ExtBot
 
 from services.bot.locales import say
 from services.bot.pictures import keyboards
 from services.bot.pictures.captions import write_caption, write_choice
-from services.bot.telegram.addresses import reply_to
-from services.bot.telegram.outbox_relay import Carrier
+from services.bot.telegram.errors import Again, ChatGone, Refusal, Refused, Unsure, after, words_of
+from services.bot.telegram.outbox_relay import OutboxRelay
+from services.bot.telegram.refusals import MOST_TRIES_TO_SAY, write_refusal
+from services.bot.telegram.sending import UPLOAD_S, Edit, Sending, Upload, Words
 from shared.images import Images
 from shared.jobs import Job, Stage, State
 from shared.store.jobs import Jobs
@@ -21,31 +22,24 @@ from shared.store.outbox import Outbox
 
 log = logging.getLogger(__name__)
 
-MAX_PHOTO_BYTES = 10 * 1024 * 1024
-UPLOAD_S = 60.0
-MAX_PAUSE_S = 300.0
-MAX_REFUSALS = 5
-# What Telegram says when it won't have these bytes as a photo; as a document they pass.
-NOT_AS_PHOTO = ("photo_invalid_dimensions", "image_process_failed", "file is too big", "photo_save_file_invalid")
-UNREACHABLE = ("chat not found", "not enough rights", "have no rights", "peer_id_invalid", "chat_write_forbidden")
+# By job: the message that shows what came of it, and Telegram's id of the picture's file.
+Arrived = Mapping[int, tuple[int, str | None]]
 
 
-T = TypeVar("T")
-
-
-class Delivery(Carrier[Job]):
-    """Carries home pictures and apologies, each exactly once as far as Telegram lets us know."""
+class Delivery(OutboxRelay[Job]):
+    """Delivers pictures and failure messages. At most once, except where Telegram took one without saying so."""
 
     at_once = 30
     finish_s = UPLOAD_S
     what = "job"
 
     def __init__(
-        self, bot: Bot, bot_id: int, outbox: Outbox, jobs: Jobs, images: Images, *, default_model: str
+        self, bot: ExtBot[int], bot_id: int, outbox: Outbox, jobs: Jobs, images: Images, *, default_model: str
     ) -> None:
         """Deliver for the bot with this id; ``default_model`` paints what names no model."""
         super().__init__()
         self._bot = bot
+        self._sending = Sending(bot)
         self._bot_id = bot_id
         self._outbox = outbox
         self._jobs = jobs
@@ -55,183 +49,142 @@ class Delivery(Carrier[Job]):
     def _claim(self, most: int) -> list[Job]:
         return self._outbox.claim(self._bot_id, most=most)
 
-    async def _deliver(self, job: Job) -> None:
-        await (self._send(job) if job.sending_before is None else self._look_and_send(job))
+    def _renew(self, ids: Collection[int]) -> None:
+        self._outbox.renew(ids)
+
+    def _not_sent(self, job: Job, seconds: float) -> None:
+        self._outbox.not_sent(job.id, retry_after_s=seconds)
+
+    def _may_be_sent(self, job: Job, seconds: float) -> None:
+        self._outbox.unsure(job.id, retry_after_s=seconds)
+
+    def _record_refusal(self, job: Job, reason: Refusal) -> Job:
+        self._outbox.give_up(job, reason)
+        return self._jobs.read(job.id) or job
+
+    async def _send_or_end(self, job: Job) -> None:
+        if job.undelivered_reason is not None:
+            await self._end(job)
+        elif job.sending_before is None:
+            await self._settle(job, await self._send(job))
+        else:
+            await self._look_and_send(job)
 
     async def _look_and_send(self, job: Job) -> None:
         """Send what may have been sent before, unless it was."""
         try:
             is_there = await self._status_is_there(job)
-        except Forbidden:
-            await self._close(job)
         except TelegramError as error:
-            log.warning("delivery still uncertain", extra={"job_id": job.id, "error": type(error).__name__})
-            await asyncio.to_thread(self._outbox.unsure, job.id, retry_after_s=_pause(job))
-        else:
-            # The status message goes only after the photo: where it is gone, somebody sent it and then fell silent.
-            await (self._send(job) if is_there else self._settle(job, {}))
-
-    async def _close(self, job: Job) -> None:
-        log.info("chat is closed to us", extra={"job_id": job.id, "chat_id": job.address.chat_id})
-        await self._note(job, {})
-
-    async def _send(self, job: Job) -> None:
-        pause = _pause(job)
-        try:
-            if job.request.count > 1:
-                await self._settle(job, await self._album(job))
-            elif job.state is State.CANCELLED:
-                await self._settle(job, {})
-            else:
-                await self._settle(job, {job.id: await self._photo_or_apology(job)})
-        except RetryAfter as error:
-            wait = error.retry_after
-            seconds = float(wait) if isinstance(wait, int) else wait.total_seconds()
-            await asyncio.to_thread(self._outbox.not_sent, job.id, retry_after_s=seconds)
-        except ChatMigrated:
-            # The job has moved along; the next claim finds it under the new id.
-            await asyncio.to_thread(self._outbox.not_sent, job.id, retry_after_s=0)
-        except Forbidden:
-            await self._close(job)
-        except BadRequest as error:
-            await self._refused(job, error, pause)
-        except (TimedOut, NetworkError) as error:
-            # Telegram may have taken it all the same.
-            log.warning("delivery uncertain", extra={"job_id": job.id, "error": type(error).__name__})
-            await asyncio.to_thread(self._outbox.unsure, job.id, retry_after_s=pause)
-        except TelegramError as error:
-            log.warning("delivery failed", extra={"job_id": job.id, "error": type(error).__name__})
-            await asyncio.to_thread(self._outbox.not_sent, job.id, retry_after_s=pause)
-
-    async def _refused(self, job: Job, error: BadRequest, pause: float) -> None:
-        gone = any(text in error.message.lower() for text in UNREACHABLE)
-        if gone or job.delivery_tries >= MAX_REFUSALS:
-            level = logging.INFO if gone else logging.ERROR
-            log.log(level, "delivery given up", extra={"job_id": job.id, "error": error.message})
-            await self._note(job, {})
-            return
-        log.error("Telegram refused a delivery", extra={"job_id": job.id, "error": error.message})
-        await asyncio.to_thread(self._outbox.not_sent, job.id, retry_after_s=pause)
-
-    async def _photo_or_apology(self, job: Job) -> Message:
-        if job.state is not State.FINISHED or job.image_key is None:
-            return await self._apologise(job, job.reason or "unexpected")
-
-        try:
-            data = await asyncio.to_thread(self._images.get, job.image_key)
-        except FileNotFoundError:
-            log.error("picture is gone from the image store", extra={"job_id": job.id, "key": job.image_key})  # noqa: TRY400
-            return await self._apologise(job, "unexpected")
-        file = InputFile(data, filename=_name(job))
-        caption = write_caption(job, default_model=self._default_model)
-        keyboard = keyboards.picture(job)
-        if len(data) <= MAX_PHOTO_BYTES and not job.request.parameters.as_file:
-            try:
-                return await self._post(
-                    job,
-                    self._bot.send_photo,
-                    photo=file,
-                    caption=caption,
-                    reply_markup=keyboard,
-                    write_timeout=UPLOAD_S,
-                )
-            except BadRequest as error:
-                if not any(text in error.message.lower() for text in NOT_AS_PHOTO):
+            match after(error, tries=job.delivery_tries):
+                case Again(seconds) | Unsure(seconds):
+                    # Were it put back as not sent, it would be sent again without a look.
+                    log.warning("delivery still uncertain", extra=self._fields(job) | {"error": words_of(error)})
+                    await self._unsure(job, seconds)
+                    return
+                case ChatGone():
                     raise
-        return await self._post(
-            job,
-            self._bot.send_document,
-            document=file,
-            caption=caption,
-            reply_markup=keyboard,
-            write_timeout=UPLOAD_S,
-            disable_content_type_detection=True,
-        )
+            is_there = True  # Whatever keeps the status message from being edited, it does not tell.
+        # The status message goes only after the photo: where it is gone, somebody sent it and then fell silent.
+        await self._settle(job, await self._send(job) if is_there else {})
 
-    async def _apologise(self, job: Job, reason: str) -> Message:
-        language = job.sender.language
-        keyboard = keyboards.after_failure(reason, language, self._bot.username)
-        return await self._post(job, self._bot.send_message, text=say(reason, language), reply_markup=keyboard)
+    async def _status_is_there(self, job: Job) -> bool:
+        if job.status_message_id is None:
+            return True
+        words = Words(say(f"status_{Stage.SENDING}", job.sender.language))
+        return await self._sending.edit(job.address.chat_id, job.status_message_id, words) is not Edit.GONE
 
-    async def _album(self, job: Job) -> dict[int, Message]:
-        """Send what came of several pictures: an album, and below it a message with the buttons."""
-        siblings = await asyncio.to_thread(self._jobs.siblings, job)
-        finished = [one for one in siblings if one.image_key is not None]
+    async def _send(self, job: Job) -> Arrived:
+        """Send what came of a request: its pictures, and below several of them a message with their buttons."""
+        siblings = await self._siblings(job)
         if all(one.state is State.CANCELLED for one in siblings):
             return {}
-        if not finished:
-            reason = next((one.reason for one in siblings if one.reason), "unexpected")
-            message = await self._apologise(job, reason)
-            return {one.id: message for one in siblings}
+        finished = [one for one in siblings if one.image_key is not None]
+        arrived = _arrived_before(finished)
+        if not arrived:
+            arrived = await self._send_pictures(job, finished)
+            if not arrived:
+                return await self._apologise(job, siblings)
+            if len(siblings) > 1:
+                # Whatever becomes of the message below them, they are not sent again.
+                await asyncio.to_thread(self._outbox.arrived, job, arrived)
+        if len(siblings) > 1:
+            await self._send_choice(job, siblings)
+        return arrived
 
-        photos = await self._send_pictures(job, finished)
-        await self._post(
-            job,
-            self._bot.send_message,
-            text=write_choice(siblings),
-            reply_markup=keyboards.several(siblings, self._bot.username),
+    async def _siblings(self, job: Job) -> list[Job]:
+        return [job] if job.request.count == 1 else await asyncio.to_thread(self._jobs.siblings, job)
+
+    async def _send_pictures(self, job: Job, finished: Sequence[Job]) -> Arrived:
+        kept = [(one, upload) for one in finished if (upload := await self._picture_of(one)) is not None]
+        if not kept:
+            return {}
+        messages = await self._sending.pictures(
+            job.address,
+            [upload for _, upload in kept],
+            write_caption(kept[0][0], default_model=self._default_model),
+            keyboards.picture(job) if job.request.count == 1 else None,
+            as_files=job.request.parameters.as_file,
         )
-        return photos
-
-    async def _send_pictures(self, job: Job, finished: list[Job]) -> dict[int, Message]:
-        if len(finished) == 1:
-            return {finished[0].id: await self._photo_or_apology(finished[0])}
-        pictures = [await asyncio.to_thread(self._images.get, str(one.image_key)) for one in finished]
-        captions = [write_caption(finished[0], default_model=self._default_model), *[None] * len(finished)]
-        as_photos = not job.request.parameters.as_file and all(len(data) <= MAX_PHOTO_BYTES for data in pictures)
-        for kind in (InputMediaPhoto, InputMediaDocument) if as_photos else (InputMediaDocument,):
-            media = [
-                kind(data, filename=_name(one), caption=caption, parse_mode=ParseMode.HTML)
-                for one, data, caption in zip(finished, pictures, captions, strict=False)
-            ]
-            try:
-                messages = await self._post(job, self._bot.send_media_group, media=media, write_timeout=UPLOAD_S)
-            except BadRequest as error:
-                if kind is InputMediaDocument or not any(text in error.message.lower() for text in NOT_AS_PHOTO):
-                    raise
-            else:
-                return {one.id: message for one, message in zip(finished, messages, strict=True)}
-        raise AssertionError("documents are sent or raise")
-
-    async def _post(self, job: Job, send: Callable[..., Awaitable[T]], **content: Any) -> T:
-        where = {
-            "chat_id": job.address.chat_id,
-            "reply_parameters": reply_to(job.address),
-            "parse_mode": ParseMode.HTML,
+        return {
+            one.id: (message.message_id, _file_id(message)) for (one, _), message in zip(kept, messages, strict=True)
         }
+
+    async def _picture_of(self, job: Job) -> Upload | None:
+        key = str(job.image_key)
         try:
-            return await send(**where, **content, message_thread_id=job.address.topic_id)
-        except BadRequest as error:
-            if job.address.topic_id is None or "thread not found" not in error.message.lower():
+            data = await asyncio.to_thread(self._images.get, key)
+        except FileNotFoundError:
+            log.error("picture is gone from the image store", extra={"job_id": job.id, "key": key})  # noqa: TRY400
+            return None
+        return Upload(data, key.rpartition("/")[2])
+
+    async def _send_choice(self, job: Job, siblings: Sequence[Job]) -> None:
+        words, keyboard = Words(write_choice(siblings)), keyboards.several(siblings, self._bot.username)
+        try:
+            await self._sending.text(job.address, words, keyboard)
+        except TelegramError as error:
+            if not isinstance(after(error, tries=job.delivery_tries), Refused | ChatGone):
                 raise
-            return await send(**where, **content)
+            log.warning("buttons refused below pictures", extra=self._fields(job) | {"error": words_of(error)})
 
-    async def _settle(self, job: Job, messages: Mapping[int, Message]) -> None:
-        """Take the status message away, then note the delivery: in this order, so that its absence tells.
+    async def _apologise(self, job: Job, jobs: Sequence[Job]) -> Arrived:
+        language = job.sender.language
+        reason = next((one.reason for one in jobs if one.reason), "unexpected")
+        keyboard = keyboards.after_failure(reason, language, self._bot.username)
+        message = await self._sending.text(job.address, Words(say(reason, language)), keyboard)
+        return {one.id: (message.message_id, None) for one in jobs}
 
-        Args:
-            messages: By job: what reached the chat.
-        """
+    async def _end(self, job: Job) -> None:
+        words = write_refusal(job.undelivered_reason, job.sender.language, is_kept=True)
+        if words is not None and any(one.image_key is not None for one in await self._siblings(job)):
+            try:
+                await self._sending.text(job.address, Words(words))
+            except TelegramError as error:
+                match after(error, tries=job.delivery_tries):
+                    case Again(seconds) | Unsure(seconds) if job.delivery_tries < MOST_TRIES_TO_SAY:
+                        await self._again(job, seconds)
+                        return
+                log.info("refusal not said", extra=self._fields(job) | {"error": words_of(error)})
+        await self._settle(job, {})
+
+    async def _settle(self, job: Job, arrived: Arrived) -> None:
+        """Take the status message away, then note the delivery: in this order, so that its absence tells."""
         removed = job.status_message_id if await self._remove_status(job) else None
-        await self._note(job, messages, removed)
-        log.info("delivered", extra={"job_id": job.id, "state": str(job.state), "chat_id": job.address.chat_id})
+        await self._note(job, arrived, removed)
+        fields = {"state": str(job.state), "undelivered": job.undelivered_reason}
+        log.info("delivery ended", extra=self._fields(job) | fields)
 
-    async def _note(self, job: Job, messages: Mapping[int, Message], removed: int | None = None) -> None:
+    async def _note(self, job: Job, arrived: Arrived, removed: int | None) -> None:
         """Write down what was delivered; a status message that is still there is removed from here on.
 
         Args:
             removed: The number of a status message that is gone already.
         """
-        others = [] if job.request.count == 1 else (await asyncio.to_thread(self._jobs.siblings, job))[1:]
         # The first comes last: while it isn't noted, the whole request can be taken up again.
-        for one in (*others, job):
-            message = messages.get(one.id)
+        for one in (*(await self._siblings(job))[1:], job):
+            message_id, file_id = arrived.get(one.id, (None, None))
             await asyncio.to_thread(
-                self._outbox.delivered,
-                one.id,
-                message_id=message.message_id if message else None,
-                file_id=_file_id(message),
-                removed=removed,
+                self._outbox.delivered, one.id, message_id=message_id, file_id=file_id, removed=removed
             )
 
     async def _remove_status(self, job: Job) -> bool:
@@ -239,37 +192,18 @@ class Delivery(Carrier[Job]):
         if job.status_message_id is None:
             return False
         try:
-            await self._bot.delete_message(job.address.chat_id, job.status_message_id)
+            await self._sending.delete(job.address.chat_id, job.status_message_id)
         except TelegramError as error:
-            log.info("status not removed yet", extra={"job_id": job.id, "error": type(error).__name__})
+            log.info("status not removed yet", extra=self._fields(job) | {"error": words_of(error)})
             return False
         return True
 
-    async def _status_is_there(self, job: Job) -> bool:
-        if job.status_message_id is None:
-            return True
-        try:
-            await self._bot.edit_message_text(
-                say(f"status_{Stage.SENDING}", job.sender.language),
-                chat_id=job.address.chat_id,
-                message_id=job.status_message_id,
-            )
-        except BadRequest as error:
-            return "not found" not in error.message.lower()
-        return True
+
+def _arrived_before(jobs: Sequence[Job]) -> Arrived:
+    return {job.id: (job.delivered_message_id, job.file_id) for job in jobs if job.delivered_message_id is not None}
 
 
-def _name(job: Job) -> str:
-    return str(job.image_key).rpartition("/")[2]
-
-
-def _pause(job: Job) -> float:
-    return min(2.0 ** min(job.delivery_tries, 10), MAX_PAUSE_S)
-
-
-def _file_id(message: Message | None) -> str | None:
-    if message is None:
-        return None
+def _file_id(message: Message) -> str | None:
     if message.photo:
         return message.photo[-1].file_id
     return message.document.file_id if message.document else None

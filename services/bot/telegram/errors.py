@@ -68,6 +68,19 @@ class Refusal(StrEnum):
     ENTITIES = "entities"
     # Of edits and deletions.
     MESSAGE_GONE = "message_gone"
+    NOT_EDITABLE = "not_editable"
+
+
+# What people of the chat can mend, not the bot's owner.
+CHATS_OWN = frozenset(
+    {
+        Refusal.CHAT_GONE,
+        Refusal.WRITING_FORBIDDEN,
+        Refusal.PHOTOS_FORBIDDEN,
+        Refusal.FILES_FORBIDDEN,
+        Refusal.TOPIC_CLOSED,
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,11 +146,10 @@ TEXTS: tuple[tuple[Refusal, tuple[str, ...]], ...] = (
         (
             "message to edit not found",
             "message to delete not found",
-            "message can't be edited",
-            "message can't be deleted",
             "message_id_invalid",
         ),
     ),
+    (Refusal.NOT_EDITABLE, ("message can't be edited", "message can't be deleted")),
     (Refusal.ENTITIES, ("can't parse entities", "entity_", "entities_")),
     # Telegram has more codes for photos than are known here. As a document, a picture is not looked at.
     (Refusal.NOT_A_PHOTO, ("photo_", "image_", "photo has unsupported extension", "wrong file identifier")),

@@ -1,18 +1,34 @@
-"""outbox → chats: whatever is due is claimed and brought home, so many at a time."""
+"""Relays an outbox to Telegram: claims what is due and sends it; ``errors.after`` decides what follows a failure."""
 
 import asyncio
 import logging
 from abc import ABC, abstractmethod
+from collections.abc import Collection
 from typing import ClassVar, Generic, Protocol, TypeVar
 
+from telegram.error import TelegramError
+
+from services.bot.telegram.errors import (
+    CHATS_OWN,
+    MAX_UNKNOWN_TRIES,
+    Again,
+    ChatGone,
+    Refusal,
+    Refused,
+    Unsure,
+    after,
+    words_of,
+)
 from services.bot.telegram.news import wait_for_news
 from services.health import Sign
 from shared.errors import StoreAway
+from shared.jobs import Address
 
 log = logging.getLogger(__name__)
 
 COALESCE_S = 0.03  # what ends together is claimed together
 LOOK_EVERY_S = 2.0  # a wake-up may get lost
+RENEW_EVERY_S = 20.0  # of a lease of 90 s (shared/store/deliveries.py)
 
 
 class Numbered(Protocol):
@@ -23,11 +39,24 @@ class Numbered(Protocol):
         """That number."""
 
 
+class Due(Numbered, Protocol):
+    """What is delivered: a row of the record."""
+
+    @property
+    def address(self) -> Address:
+        """The message that asked for it."""
+
+    @property
+    def delivery_tries(self) -> int:
+        """Tries so far, the present one included."""
+
+
 T = TypeVar("T", bound=Numbered)
+D = TypeVar("D", bound=Due)
 
 
 class Carrier(ABC, Generic[T]):
-    """Empties an outbox.
+    """Claims what is due and carries it out, so many at a time.
 
     Attributes:
         at_once: So many are on their way at a time.
@@ -41,7 +70,8 @@ class Carrier(ABC, Generic[T]):
 
     def __init__(self) -> None:
         self._news = asyncio.Event()
-        self._under_way: set[asyncio.Task[None]] = set()
+        self._under_way: dict[asyncio.Task[None], int] = {}
+        self._renewed_at = 0.0
 
     def changed(self) -> None:
         """Take note that the outbox may have something."""
@@ -53,6 +83,7 @@ class Carrier(ABC, Generic[T]):
             self._news.clear()
             found = 0
             try:
+                await self._keep_leases()
                 found = await self._begin_some()
                 sign.done()
             except StoreAway as error:
@@ -70,32 +101,121 @@ class Carrier(ABC, Generic[T]):
     async def _begin_some(self) -> int:
         room = self.at_once - len(self._under_way)
         if room <= 0:
-            await asyncio.wait(self._under_way, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait(self._under_way, timeout=LOOK_EVERY_S, return_when=asyncio.FIRST_COMPLETED)
             return 1
         due = await asyncio.to_thread(self._claim, room)
         for one in due:
             task = asyncio.create_task(self._carry(one))
-            self._under_way.add(task)
+            self._under_way[task] = one.id
             task.add_done_callback(self._ended)
         return len(due)
 
     def _ended(self, task: "asyncio.Task[None]") -> None:
-        self._under_way.discard(task)
+        self._under_way.pop(task)
         self._news.set()
+
+    async def _keep_leases(self) -> None:
+        """Keep claimed what takes longer than its lease, such as a picture that is sent smaller and smaller."""
+        now = asyncio.get_running_loop().time()
+        if self._under_way and now - self._renewed_at > RENEW_EVERY_S:
+            await asyncio.to_thread(self._renew, list(self._under_way.values()))
+            self._renewed_at = now
 
     async def _carry(self, one: T) -> None:
         try:
             await self._deliver(one)
         except StoreAway as error:
-            log.warning("delivery left for later", extra={f"{self.what}_id": one.id, "error": str(error)})
+            log.warning("delivery left for later", extra=self._fields(one) | {"error": str(error)})
         except Exception:
             # The delivery's outer door: the lease runs out, and somebody tries again.
-            log.exception("delivery failed unexpectedly", extra={f"{self.what}_id": one.id})
+            log.exception("delivery failed unexpectedly", extra=self._fields(one))
+
+    def _fields(self, one: T) -> dict[str, object]:
+        return {f"{self.what}_id": one.id}
 
     @abstractmethod
     def _claim(self, most: int) -> list[T]:
         """Claim what is due, at most so many. Blocks."""
 
+    def _renew(self, ids: Collection[int]) -> None:
+        """Keep what is being delivered claimed, where it may take longer than its lease. Blocks."""
+
     @abstractmethod
     async def _deliver(self, one: T) -> None:
-        """Bring one home, and note that it was, or when to try again."""
+        """Deliver one, and note that it was delivered, or when to try again."""
+
+
+class OutboxRelay(Carrier[D]):
+    """Delivers what people wait for: what Telegram does not take is tried again within bounds, or visibly given up."""
+
+    async def _deliver(self, one: D) -> None:
+        try:
+            await self._send_or_end(one)
+        except TelegramError as error:
+            await self._failed(one, error)
+        except StoreAway:
+            raise
+        except Exception as error:
+            if one.delivery_tries < MAX_UNKNOWN_TRIES:
+                raise
+            await self._give_up(one, Refusal.UNKNOWN, type(error).__name__)
+
+    async def _failed(self, one: D, error: TelegramError) -> None:
+        fields = self._fields(one) | {"tries": one.delivery_tries, "error": words_of(error)}
+        match after(error, tries=one.delivery_tries):
+            case Again(seconds):
+                log.info("delivery put off", extra=fields | {"seconds": round(seconds, 1)})
+                await self._again(one, seconds)
+            case Unsure(seconds):
+                log.warning("delivery uncertain", extra=fields | {"seconds": round(seconds, 1)})
+                await self._unsure(one, seconds)
+            case Refused(reason):
+                await self._give_up(one, reason, words_of(error))
+            case ChatGone():
+                await self._give_up(one, Refusal.CHAT_GONE, words_of(error))
+
+    async def _again(self, one: D, seconds: float) -> None:
+        """Put back what Telegram has certainly not taken."""
+        await asyncio.to_thread(self._not_sent, one, seconds)
+        self._look_in(seconds)
+
+    async def _unsure(self, one: D, seconds: float) -> None:
+        """Put back what Telegram may have taken."""
+        await asyncio.to_thread(self._may_be_sent, one, seconds)
+        self._look_in(seconds)
+
+    def _look_in(self, seconds: float) -> None:
+        asyncio.get_running_loop().call_later(seconds, self._news.set)
+
+    async def _give_up(self, one: D, reason: Refusal, words: str) -> None:
+        """Record that it will not be delivered, log it, and say so in the chat where that is possible."""
+        level = logging.WARNING if reason in CHATS_OWN else logging.ERROR
+        log.log(level, "delivery given up", extra=self._fields(one) | {"reason": str(reason), "error": words})
+        await self._end(await asyncio.to_thread(self._record_refusal, one, reason))
+
+    def _fields(self, one: D) -> dict[str, object]:
+        return {f"{self.what}_id": one.id, "chat_id": one.address.chat_id}
+
+    @abstractmethod
+    async def _send_or_end(self, one: D) -> None:
+        """Send one and record that it was sent, or end the delivery of one that was given up.
+
+        Raises:
+            TelegramError: It was not sent, or nobody knows.
+        """
+
+    @abstractmethod
+    def _not_sent(self, one: D, seconds: float) -> None:
+        """Record that it was not sent, and is to be tried again in so many seconds. Blocks."""
+
+    @abstractmethod
+    def _may_be_sent(self, one: D, seconds: float) -> None:
+        """Record that it may have been sent, and is to be looked at again in so many seconds. Blocks."""
+
+    @abstractmethod
+    def _record_refusal(self, one: D, reason: Refusal) -> D:
+        """Record that its delivery is given up; returns it as it is now. Blocks."""
+
+    @abstractmethod
+    async def _end(self, one: D) -> None:
+        """End a delivery that was given up: say so in the chat, take its status message away."""

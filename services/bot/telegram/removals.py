@@ -39,7 +39,7 @@ def pause_after(error: TelegramError, *, tries: int) -> float | None:
     match after(error, tries=min(tries, PAUSES_GROW)):
         case Again(seconds) | Unsure(seconds):
             return seconds
-        case Sent() | Refused(Refusal.MESSAGE_GONE):
+        case Sent() | Refused(Refusal.MESSAGE_GONE | Refusal.NOT_EDITABLE):
             return None
         case _:
             return CLOSED_PAUSE_S

@@ -1,0 +1,27 @@
+"""What people read about a delivery that Telegram refused. Pure."""
+
+from services.bot.locales import say
+from services.bot.telegram.errors import CHATS_OWN, Refusal
+
+MOST_TRIES_TO_SAY = 5
+SAID = CHATS_OWN | {Refusal.TOO_LARGE, Refusal.UNREACHABLE, Refusal.UNKNOWN}
+# Where not even words can be sent.
+SILENT = frozenset({Refusal.CHAT_GONE, Refusal.WRITING_FORBIDDEN, Refusal.TOPIC_CLOSED})
+
+
+def write_refusal(reason: str | None, language: str, *, is_kept: bool = False) -> str | None:
+    """Say in the chat why something was not delivered, as Telegram HTML; None where nothing can be said there.
+
+    Args:
+        reason: A refusal, as the record has it.
+        is_kept: Whether ``/queue`` offers it later.
+    """
+    if reason is None or reason in SILENT:
+        return None
+    lines = [explain(reason, language)]
+    return "\n".join([*lines, say("undelivered_kept", language)] if is_kept else lines)
+
+
+def explain(reason: str, language: str) -> str:
+    """Why something was not delivered, also to be read elsewhere; as Telegram HTML."""
+    return say(f"undelivered_{reason if reason in SAID else Refusal.UNKNOWN}", language)

@@ -1,0 +1,244 @@
+"""A bot that delivers into a chat of Telegram's stand-in: pictures, albums, batches, answers and descriptions."""
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
+from datetime import timedelta
+from io import BytesIO
+from pathlib import Path
+from typing import Any, TypeVar
+
+import PIL.Image
+from builders import BOT, FOX_RECIPE, RED_FOX, UNCAPPED, claim, show_status
+from sqlalchemy import Row, Table, select, update
+from telegram import InlineKeyboardButton, InlineKeyboardMarkup
+from telegram.ext import ExtBot
+
+from sandbox.client import Json, SandboxClient
+from services.bot.batches.delivery import BatchDelivery
+from services.bot.batches.progress_message import ProgressMessage
+from services.bot.chat.delivery import Answers
+from services.bot.chat.stream import Growing
+from services.bot.pictures.delivery import Delivery
+from services.bot.telegram.flood_limit import FloodLimit
+from services.bot.telegram.transport import Transport
+from services.health import Sign
+from shared.batches import Way
+from shared.errands import Errand, Kind
+from shared.images import Images
+from shared.jobs import Address, Image, Job, Parameters, Request, Sender
+from shared.queue import BackgroundTickets, make_celery
+from shared.store.batches import Batches
+from shared.store.database import Database
+from shared.store.errand_outbox import ErrandOutbox
+from shared.store.errand_turns import ErrandTurns
+from shared.store.errands import Errands
+from shared.store.jobs import Jobs
+from shared.store.outbox import Outbox
+
+TOKEN = f"{BOT}:" + "a" * 35
+PATIENCE_S = 20.0
+PROMPTS = {"prompts": [{"title": "A fox", "prompt": "a red fox in deep snow"}]}
+
+T = TypeVar("T")
+Bot = ExtBot[int]
+
+
+def a_png(side: int = 64) -> bytes:
+    content = BytesIO()
+    PIL.Image.linear_gradient("L").resize((side, side)).convert("RGB").save(content, "PNG")
+    return content.getvalue()
+
+
+def a_noise(side: int) -> bytes:
+    """A picture that nothing can compress without loss: three bytes a pixel."""
+    content = BytesIO()
+    pixels = random.Random(side).randbytes(3 * side * side)
+    PIL.Image.frombytes("RGB", (side, side), pixels).save(content, "PNG")
+    return content.getvalue()
+
+
+def bot_at(sandbox: SandboxClient, limit: FloodLimit) -> AbstractAsyncContextManager[Bot]:
+    return ExtBot(
+        TOKEN,
+        base_url=f"{sandbox.url}/telegram/bot",
+        request=Transport(8),
+        get_updates_request=Transport(1),
+        rate_limiter=limit,
+    )
+
+
+class Rig:
+    """A record and an image store, and a group in which a member asked for things."""
+
+    def __init__(self, sandbox: SandboxClient, database: Database, folder: Path) -> None:
+        sandbox.reset()
+        self.sandbox = sandbox
+        self.database = database
+        self.images = Images(folder.as_uri())
+        self.outbox = Outbox(database)
+        self.batches = Batches(database, UNCAPPED)
+        self.with_bot(lambda bot, _: bot.get_me())  # Telegram knows the bot from now on.
+        self.person = sandbox.person("Ada")
+        self.group = sandbox.group(self.person, is_forum=True)
+        self.topic = sandbox.topic(self.group, "Art")
+        self.request = sandbox.say(self.person, "/imagine a fox", chat=self.group, message_thread_id=self.topic)
+
+    @property
+    def chat_id(self) -> int:
+        return int(self.group["id"])
+
+    @property
+    def address(self) -> Address:
+        return Address(BOT, self.chat_id, self.request["message_id"], topic_id=self.topic, private=False)
+
+    def with_bot(self, act: Callable[[Bot, FloodLimit], Awaitable[T]]) -> T:
+        async def run() -> T:
+            limit = FloodLimit()
+            async with bot_at(self.sandbox, limit) as bot:
+                return await act(bot, limit)
+
+        return asyncio.run(run())
+
+    def say(self, text: str, button: str) -> int:
+        """Let the bot say something with a button below it; returns the message's id."""
+        keyboard = InlineKeyboardMarkup.from_button(InlineKeyboardButton(text, callback_data=button))
+
+        async def send(bot: Bot, _: FloodLimit) -> int:
+            sent = await bot.send_message(
+                self.chat_id, text, message_thread_id=self.topic, reply_markup=keyboard, rate_limit_args=1
+            )
+            return sent.message_id
+
+        return self.with_bot(send)
+
+    # What is to be delivered, with the message that announced it
+
+    def picture(
+        self,
+        *,
+        count: int = 1,
+        picture: bytes | None = None,
+        parameters: Parameters | None = None,
+        kept: bool = True,
+    ) -> Job:
+        """A request whose pictures are finished; returns its first job."""
+        address, sender = self.address, Sender(self.person["id"])
+        first, _ = Jobs(self.database, UNCAPPED).submit(
+            Request("a fox", parameters or Parameters(), count), address=address, sender=sender
+        )
+        show_status(self.database, first, self.say("Painting", f"cancel {first.id}"), "painting")
+        for _ in range(count):
+            self._finish(claim(self.database), picture, kept=kept)
+        return first
+
+    def batch(self, *, way: Way = Way.ALBUMS, pictures: int = 2, picture: bytes | None = None) -> int:
+        """A started batch whose pictures are finished; returns its id."""
+        batches = self.batches
+        batch, _ = batches.ask(
+            [Request("a fox", count=pictures)],
+            address=self.address,
+            sender=Sender(self.person["id"]),
+            source="telegram",
+        )
+        batches.choose(batch.id, way)
+        batches.show_status(batch.id, self.say("Painting", f"batch {batch.id} pause"), "asked")
+        batches.start(batch.id)
+        batches.fill(batch.id)
+        for _ in range(pictures):
+            self._finish(claim(self.database), picture)
+        return batch.id
+
+    def answer(self, text: str = "Hello", *, kind: Kind = Kind.CHAT) -> Errand:
+        """An answered question, or a described picture, with the message in which the answer was to grow."""
+        errands = Errands(self.database)
+        asked, _ = errands.submit(
+            kind, {"text": "hi"}, address=self.address, sender=Sender(self.person["id"]), conversation_id=None
+        )
+        errands.keep_shown(asked.id, {"messages": [self.say("Thinking", f"stop {asked.id}")]})
+        hour = timedelta(hours=1)
+        turn = ErrandTurns(self.database, lease=hour, deadline=hour).claim_next("worker")
+        assert turn is not None
+        errands.finish(turn, answer=text, result=PROMPTS if kind is Kind.DESCRIBE else None)
+        return asked
+
+    def _finish(self, job: Job, picture: bytes | None, *, kept: bool = True) -> None:
+        key = "000000/gone.png"
+        if kept:
+            key = self.images.put(job.id, Image(picture or a_png(), "image/png", 64, 64))
+        jobs = Jobs(self.database)
+        jobs.keep_prompt(job, RED_FOX)
+        jobs.finish(job, FOX_RECIPE, image_key=key, media_type="image/png")
+
+    def tried_before(self, table: Table, row_id: int, tries: int) -> None:
+        """Let so many deliveries have failed."""
+        with self.database.writing() as connection:
+            connection.execute(update(table).where(table.c.id == row_id).values(delivery_tries=tries))
+
+    # Deliveries
+
+    def deliver(self, table: Table, row_id: int, *, until: Callable[[Row[Any]], bool] | None = None) -> Row[Any]:
+        """Run the bot's deliveries until one has ended, or until something else is so; returns its row."""
+
+        async def run(bot: Bot, limit: FloodLimit) -> Row[Any]:
+            return await self._deliver(bot, limit, table, row_id, until or _has_ended)
+
+        return self.with_bot(run)
+
+    async def _deliver(
+        self, bot: Bot, limit: FloodLimit, table: Table, row_id: int, is_so: Callable[[Row[Any]], bool]
+    ) -> Row[Any]:
+        jobs, errands, batches = Jobs(self.database), Errands(self.database), self.batches
+        pictures = Delivery(bot, BOT, self.outbox, jobs, self.images, default_model=FOX_RECIPE.model)
+        answers = Answers(bot, BOT, ErrandOutbox(self.database), errands, Growing(bot, BOT, errands, limit))
+        progress, tickets = ProgressMessage(bot, batches, limit), BackgroundTickets(make_celery(None))
+        whole = BatchDelivery(bot, BOT, batches, jobs, self.images, tickets, progress, default_model=FOX_RECIPE.model)
+        rounds = [
+            asyncio.ensure_future(round_)
+            for round_ in (pictures.empty_outbox(Sign()), answers.empty_outbox(Sign()), whole.carry_on(Sign()))
+        ]
+        try:
+            async with asyncio.timeout(PATIENCE_S):
+                while not is_so(self.row(table, row_id)):
+                    await asyncio.sleep(0.01)
+        finally:
+            for round_ in rounds:
+                round_.cancel()
+            await asyncio.gather(*rounds, return_exceptions=True)
+            await pictures.finish()
+            await answers.finish()
+            await whole.finish()
+        return self.row(table, row_id)
+
+    def row(self, table: Table, row_id: int) -> Row[Any]:
+        with self.database.reading() as connection:
+            return connection.execute(select(table).where(table.c.id == row_id)).one()
+
+    # What people see
+
+    def messages(self) -> list[Json]:
+        """The bot's messages in the group, oldest first."""
+        return [message for message in self.sandbox.from_bot(self.group) if not message.get("deleted")]
+
+    def in_chat(self) -> list[str]:
+        """What they are: a kind of file, or the words."""
+        kinds = ("photo", "document")
+        return [
+            next((kind for kind in kinds if kind in message), message.get("text", "")) for message in self.messages()
+        ]
+
+    def buttons(self) -> list[str]:
+        """The actions of all buttons that still stand under them."""
+        rows = [
+            row for message in self.messages() for row in message.get("reply_markup", {}).get("inline_keyboard", ())
+        ]
+        return [button.get("callback_data", "") for row in rows for button in row]
+
+    def calls(self, method: str) -> list[int | None]:
+        """The answers' statuses of the calls of a method, in order."""
+        return [entry["status"] for entry in self.sandbox.journal("telegram", f"/{method}$")]
+
+
+def _has_ended(row: Row[Any]) -> bool:
+    return row.delivered_at is not None

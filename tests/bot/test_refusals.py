@@ -1,0 +1,139 @@
+"""What Telegram refuses comes to an end, whatever it was: said, recorded, logged once, and nothing goes on lying."""
+
+import logging
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from delivery_rig import Rig
+from sqlalchemy import Table
+
+from sandbox.client import SandboxClient
+from services.bot.locales import say
+from services.bot.telegram.errors import MAX_UNKNOWN_TRIES, MAX_UNSURE_TRIES, Refusal
+from shared.batches import Way
+from shared.errands import Kind
+from shared.migrations import migrate
+from shared.store import tables
+from shared.store.database import Database
+
+FILES = "/(sendPhoto|sendDocument|sendMediaGroup)$"
+WRITING = "/(sendMessage|editMessageText)$"
+EVERYTHING = "/(send|edit|delete)"
+
+
+@dataclass(frozen=True)
+class Delivered:
+    """A way out of the bot: how something is made to be delivered, and the row that tells of it."""
+
+    name: str
+    table: Table
+    begin: Callable[[Rig], int]
+    sends: str = FILES
+
+
+@dataclass(frozen=True)
+class Refused:
+    """A refusal as Telegram words it.
+
+    Attributes:
+        tries: Deliveries that failed before.
+        hits: The calls that are refused besides those that send what is to be delivered.
+        is_said: Whether people read why.
+    """
+
+    reason: Refusal
+    fault: dict[str, Any]
+    hits: str = "^$"
+    tries: int = 0
+    is_said: bool = True
+
+
+WAYS = [
+    Delivered("single", tables.jobs, lambda rig: rig.picture().id),
+    Delivered("album", tables.jobs, lambda rig: rig.picture(count=3).id),
+    Delivered("batch", tables.batches, lambda rig: rig.batch()),
+    Delivered("zip", tables.batches, lambda rig: rig.batch(way=Way.ZIP)),
+    Delivered("chat", tables.errands, lambda rig: rig.answer().id, WRITING),
+    Delivered("describe", tables.errands, lambda rig: rig.answer(kind=Kind.DESCRIBE).id, WRITING),
+]
+
+
+def bad_request(text: str) -> dict[str, Any]:
+    return {"preset": "bad-request", "arguments": {"text": text}}
+
+
+REFUSALS = {
+    "rights": Refused(Refusal.PHOTOS_FORBIDDEN, bad_request("not enough rights to send photos to the chat")),
+    "photos": Refused(Refusal.PHOTOS_FORBIDDEN, bad_request("CHAT_SEND_PHOTOS_FORBIDDEN")),
+    "media": Refused(Refusal.PHOTOS_FORBIDDEN, bad_request("CHAT_SEND_MEDIA_FORBIDDEN")),
+    "files": Refused(Refusal.FILES_FORBIDDEN, bad_request("CHAT_SEND_DOCS_FORBIDDEN")),
+    "writing": Refused(Refusal.WRITING_FORBIDDEN, bad_request("CHAT_WRITE_FORBIDDEN"), "/send", is_said=False),
+    "topic": Refused(Refusal.TOPIC_CLOSED, bad_request("TOPIC_CLOSED"), "/send", is_said=False),
+    "413 page": Refused(Refusal.TOO_LARGE, {"preset": "too-large"}),
+    "413 json": Refused(Refusal.TOO_LARGE, {"preset": "too-large", "arguments": {"page": False}}),
+    "too big": Refused(Refusal.TOO_LARGE, bad_request("file is too big")),
+    "unknown": Refused(Refusal.UNKNOWN, bad_request("SOMETHING_NEW"), tries=MAX_UNKNOWN_TRIES - 1),
+    "not even as a document": Refused(Refusal.UNKNOWN, bad_request("PHOTO_EXT_INVALID")),
+    "no answer": Refused(Refusal.UNREACHABLE, {"preset": "bad-gateway"}, tries=MAX_UNSURE_TRIES - 1),
+}
+OF_FILES = [(way, name) for way in WAYS if way.sends == FILES for name in REFUSALS]
+# Words that Telegram refuses can't be explained in words.
+OF_WORDS = [
+    (way, name) for way in WAYS if way.sends == WRITING for name in ("writing", "topic", "unknown", "no answer")
+]
+UNDER_WAY = re.compile(r"cancel|stop|pause|resume")
+
+
+@pytest.fixture
+def rig(sandbox: SandboxClient, sqlite_url: str, tmp_path: Path) -> Iterator[Rig]:
+    database = Database(sqlite_url)
+    migrate(database)
+    yield Rig(sandbox, database, tmp_path / "images")
+    assert sandbox.violations() == []
+    database.close()
+
+
+def give_up(rig: Rig, way: Delivered, refused: Refused) -> Any:
+    """Have everything refused that this way sends, until its delivery has ended; returns its row."""
+    row_id = way.begin(rig)
+    rig.tried_before(way.table, row_id, refused.tries)
+    rig.sandbox.arm("telegram", path=f"{refused.hits}|{way.sends}", times=None, **refused.fault)
+    return rig.deliver(way.table, row_id)
+
+
+@pytest.mark.parametrize(("way", "name"), [*OF_FILES, *OF_WORDS], ids=lambda value: getattr(value, "name", value))
+class TestARefusal:
+    def test_ends_the_delivery_for_all_to_see(
+        self, rig: Rig, caplog: pytest.LogCaptureFixture, way: Delivered, name: str
+    ) -> None:
+        refused = REFUSALS[name]
+
+        with caplog.at_level(logging.WARNING):
+            row = give_up(rig, way, refused)
+
+        assert row.undelivered_reason == refused.reason
+        assert [button for button in rig.buttons() if UNDER_WAY.search(button)] == []
+        given_up = [record for record in caplog.records if record.message.endswith("given up")]
+        assert [record.__dict__["reason"] for record in given_up] == [refused.reason]
+        said = say(f"undelivered_{refused.reason}", "en")
+        is_said = any(said in text.replace("&#x27;", "'") for text in rig.in_chat())
+        assert is_said == ((refused.is_said and way.sends == FILES) or way.table is tables.batches)
+
+
+class TestAChatThatIsGone:
+    @pytest.mark.parametrize("way", WAYS, ids=lambda way: way.name)
+    def test_ends_the_delivery_without_another_try(
+        self, rig: Rig, caplog: pytest.LogCaptureFixture, way: Delivered
+    ) -> None:
+        gone = Refused(Refusal.CHAT_GONE, {"preset": "forbidden"}, EVERYTHING)
+
+        with caplog.at_level(logging.WARNING):
+            row = give_up(rig, way, gone)
+
+        assert row.undelivered_reason == Refusal.CHAT_GONE
+        assert [record.levelname for record in caplog.records if record.message.endswith("given up")] == ["WARNING"]
+        assert len(rig.calls("send(Photo|Document|MediaGroup)")) <= 1
