@@ -1,8 +1,10 @@
 """The queue carries tickets: "there is work", without content. Tickets may be lost or doubled without harm."""
 
 import logging
+import ssl
 import threading
 from collections import deque
+from urllib.parse import parse_qs, urlsplit
 
 from celery import Celery
 from kombu.exceptions import KombuError
@@ -32,6 +34,8 @@ def make_celery(redis_url: str | None) -> Celery:
             "health_check_interval": 15,
             "retry_on_timeout": True,
         },
+        broker_transport=None if redis_url is None else "shared.redis_transport:Transport",
+        broker_use_ssl=_tls(redis_url),
         broker_pool_limit=CONNECTIONS,
         broker_connection_retry_on_startup=True,
         broker_connection_max_retries=None,
@@ -50,6 +54,14 @@ def make_celery(redis_url: str | None) -> Celery:
         worker_redirect_stdouts=False,
     )
     return app
+
+
+def _tls(redis_url: str | None) -> dict[str, object] | None:
+    """How Redis's certificate is checked: always, unless the URL says ``ssl_cert_reqs``. Celery's default is never."""
+    url = urlsplit(redis_url or "")
+    if url.scheme != "rediss" or "ssl_cert_reqs" in parse_qs(url.query):
+        return None
+    return {"ssl_cert_reqs": ssl.CERT_REQUIRED}
 
 
 class Tickets:

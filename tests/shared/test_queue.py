@@ -2,11 +2,13 @@
 
 import base64
 import json
+import ssl
 import threading
 from collections.abc import Iterator
 
 import pytest
 import redis
+from kombu import Message, Queue
 from servers import RedisServer, free_port
 
 from shared.queue import QUEUE, SENDERS, TASK, BackgroundTickets, Tickets, make_celery
@@ -134,3 +136,40 @@ class TestTicketsInTheBackground:
             background.send()
 
         assert threading.active_count() <= before + SENDERS
+
+
+@pytest.mark.distributed
+class TestAQueueThatOthersWroteTo:
+    @pytest.mark.parametrize(
+        "entry",
+        [b"not json at all", b"5", b"[]", b"{}", b"null", b'{"body": 1}', b'{"properties": []}', b"\xff\xfe", b""],
+    )
+    def test_what_is_no_message_is_discarded_and_the_next_ticket_is_taken(self, redis_url: str, entry: bytes) -> None:
+        app = make_celery(redis_url)
+        with redis.Redis.from_url(redis_url) as client:
+            client.lpush(QUEUE, entry)
+        Tickets(app).send()
+        taken = []
+
+        def take(_: object, message: Message) -> None:
+            taken.append(message.headers["task"])
+            message.ack()
+
+        with app.connection_for_read() as connection:
+            queue = Queue(QUEUE, channel=connection.default_channel)
+            with connection.Consumer([queue], callbacks=[take], accept=["json"]):
+                while not taken:
+                    connection.drain_events(timeout=5)
+
+        assert taken == [TASK]
+
+
+class TestEncryptedConnections:
+    def test_the_certificate_is_checked(self) -> None:
+        app = make_celery("rediss://redis.example:6379/0")
+
+        assert app.conf.broker_use_ssl == {"ssl_cert_reqs": ssl.CERT_REQUIRED}
+
+    @pytest.mark.parametrize("url", ["redis://redis.example:6379/0", "rediss://redis.example/0?ssl_cert_reqs=none"])
+    def test_unless_there_is_none_or_the_url_says_otherwise(self, url: str) -> None:
+        assert make_celery(url).conf.broker_use_ssl is None
