@@ -134,22 +134,23 @@ class Bot:
         jobs, waits = Jobs(database, settings.shares), Waits(database, settings.shares)
         self._outbox = Outbox(database)
         self._status = Status(bot, self._bot_id, jobs, waits, limit)
-        errands = Errands(database)
+        errands, self._batches = Errands(database), Batches(database, settings.shares)
         self._record = record = StatusMessages(database)
-        lost = LostMessages(bot, self._bot_id, record, known, limit, StatusKeyboards(jobs, errands).of)
-        self._status_messages = SentStatusMessages(record, lost, known)
+        lost = LostMessages(
+            bot, self._bot_id, record, known, limit, StatusKeyboards(bot, jobs, errands, self._batches).of
+        )
         self._removals = Removals(bot, self._bot_id, record, lost)
+        self._status_messages = SentStatusMessages(record, lost, known, self._removals)
         self._promise = Promise(bot, self._bot_id, self._status_messages, record, self._status)
         self._delivery = Delivery(bot, self._bot_id, self._outbox, jobs, images, default_model=catalogue.default)
 
-        self._batches = Batches(database, settings.shares)
         progress = ProgressMessage(bot, self._batches, limit)
         self._batch_delivery = BatchDelivery(
             bot, self._bot_id, self._batches, jobs, images, tickets, progress, default_model=catalogue.default
         )
 
         self._errand_outbox = ErrandOutbox(database)
-        self._growing = Growing(bot, self._bot_id, errands, limit)
+        self._growing = Growing(bot, self._bot_id, errands, self._status_messages, limit)
         self._answers = Answers(bot, self._bot_id, self._errand_outbox, errands, self._growing)
 
         self._own_keys = OwnKeys(Keys(database), self._bot_id, authorization)
@@ -181,6 +182,7 @@ class Bot:
                 authorization,
                 waits,
                 files,
+                self._status_messages,
                 most=settings.batch_pictures,
             ),
             chat=Chat(
@@ -193,11 +195,11 @@ class Bot:
                 self._updates,
                 Albums(database),
             ),
-            answer_buttons=AnswerButtons(errands, choices, imagine, authorization),
+            answer_buttons=AnswerButtons(errands, choices, imagine, self._status_messages, authorization),
             describe=Describe(errands, jobs, choices, files, tickets, self._growing, imagine, authorization),
             imagine=imagine,
             queue=queue,
-            buttons=Buttons(jobs, images, catalogue, imagine, queue, authorization),
+            buttons=Buttons(jobs, images, catalogue, imagine, queue, self._status_messages, authorization),
             help=Help(catalogue, styles, batch_pictures=settings.batch_pictures),
         )
         add_handlers(

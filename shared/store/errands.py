@@ -130,6 +130,12 @@ class Errands:
         """Write down the answer as far as it has come; returns whether the person asked to stop."""
         return bool(self._carry_on(errand, answer=answer).stop_asked)
 
+    def is_to_stop(self, errand: Errand) -> bool:
+        """Whether the person has asked to stop, since the errand was claimed."""
+        with self._database.reading() as connection:
+            asked = select(tables.errands.c.stop_asked).where(tables.errands.c.id == errand.id)
+            return bool(connection.scalar(asked))
+
     def wait(self, errand: Errand, *, seconds: float, reason: str, failures: int) -> None:
         """Put the errand aside until so many seconds have passed; the worker's slot is free meanwhile."""
         self._carry_on(

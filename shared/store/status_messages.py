@@ -34,6 +34,7 @@ LEASE = timedelta(seconds=60)  # longer than one try takes, flood waits included
 # Mostly the answer of a message that is still being sent is on its way, and brings the number.
 ANSWER_MAY_COME = timedelta(seconds=3)
 NOT_SENDING: dict[str, None] = {"status_sending_since": None, "status_after": None}
+UNTRUE = ""  # what a message that was found again says: it is edited at the next look
 NUMBERS = ("status_message_id", "delivered_message_id", "shown")  # the columns in which messages are named
 NEWEST = 200  # rows of a chat whose messages are compared with a number
 
@@ -97,6 +98,31 @@ class StatusMessages:
                 )
             )
             _remove(connection, work, row, message_id=message_id)
+            return False
+
+    def pressed(self, work: Work, work_id: int, message_id: int) -> bool:
+        """Learn from a press of its button that this message tells of it.
+
+        A number that is missing is written down. A message that tells of nothing under way, or beside another one, is
+        to be removed; one that holds an answer is not.
+
+        Returns:
+            Whether the message stands: it is the only one, and what it tells of has not been delivered yet.
+        """
+        table = TABLES[work]
+        with self._database.writing() as connection:
+            row = connection.execute(select(table).where(table.c.id == work_id).with_for_update()).first()
+            if row is None:
+                return False
+            under_way, numbers = row.delivered_at is None, _numbers(row)
+            if under_way and message_id in numbers:
+                return True
+            if under_way and not numbers:
+                known = {**_standing(table, message_id, UNTRUE), **NOT_SENDING}
+                connection.execute(update(table).where(table.c.id == work_id).values(known))
+                return True
+            if work is not Work.ERRAND or message_id not in numbers:
+                _remove(connection, work, row, message_id=message_id)
             return False
 
     def send_again(self, work: Work, work_id: int, *, after: int, may_be_there: bool) -> bool:

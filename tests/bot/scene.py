@@ -245,7 +245,9 @@ class Scene:
             keyboard = under_description(errand) if errand.result else keyboards.while_answering(errand)
             keyboard = keyboards.under_answer(errand) if errand.answer else keyboard
             assert keyboard is not None
-            self._show(data_in(keyboard), address, sender, self.post(address.chat_id, "An answer", keyboard))
+            message_id = self.post(address.chat_id, "An answer", keyboard)
+            self._change(tables.errands, errand.id, shown={"messages": [message_id]})
+            self._show(data_in(keyboard), address, sender, message_id)
 
     def _batches(self, asked: Iterator[tuple[Address, Sender]]) -> None:
         batches = Batches(self.stage.database)

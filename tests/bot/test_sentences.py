@@ -163,7 +163,7 @@ class TestTheCatalogue:
     def test_what_pops_up_over_the_chat_is_as_short_as_telegram_takes_it(self, language: str) -> None:
         sentences = forms_in(language)
 
-        assert {"pressed", "batch_not_yours", "nothing_to_cancel"} <= keys_of_answers()
+        assert {"pressed", "batch_not_yours", "pressed_over"} <= keys_of_answers()
         for key in sorted(keys_of_answers()):
             for form in sentences[key]:
                 assert not re.search("[<>&]", form), key

@@ -16,6 +16,7 @@ from services.bot.pictures import keyboards
 from services.bot.telegram.flood_limit import FloodLimit
 from services.bot.telegram.known_messages import AHEAD, KEPT, KnownMessages
 from services.bot.telegram.lost_messages import LostMessages
+from services.bot.telegram.removals import Removals
 from services.bot.telegram.status_messages import StatusMessage, StatusMessages
 from services.bot.telegram.transport import Transport
 from shared.errors import StoreAway
@@ -98,7 +99,7 @@ class Office:
         limit = self.bot.rate_limiter
         assert isinstance(limit, FloodLimit)
         self.lost = LostMessages(self.bot, BOT, record, self.known, limit, self._keyboard)
-        self.messages = StatusMessages(record, self.lost, self.known)
+        self.messages = StatusMessages(record, self.lost, self.known, Removals(self.bot, BOT, record, self.lost))
 
     def _keyboard(self, work: Work, work_id: int) -> InlineKeyboardMarkup | None:
         job = self.jobs.read(work_id) if work is Work.JOB else None

@@ -1,11 +1,13 @@
 """Whatever way a request ends, its status message ends too: also where Telegram, the database or the bot fails."""
 
 from contextlib import nullcontext
+from io import BytesIO
 
+import PIL.Image
 import pytest
 from installation import PAINTING, wait_until
 from servers import away
-from sqlalchemy import func, select
+from sqlalchemy import delete, func, select
 
 from shared.store import tables
 
@@ -183,3 +185,178 @@ class TestAStatusMessageWhoseNumberTheDatabaseDidNotTake:
 
         wait_for_photos_alone(sandbox, ada)
         nothing_is_left(installation, ada)
+
+
+class TestOtherMessagesThatAnnounce:
+    """Lost likewise: of answers in groups, of descriptions, of batches."""
+
+    def test_an_answer_grows_in_the_message_that_was_lost(self, installation, sandbox):
+        ada = sandbox.person("Ada")
+        group = sandbox.group(ada)
+        sandbox.arm("telegram", path="/sendMessage$", body="stop ", drop="after")
+        sandbox.arm("gemini", path="GenerateContent", gate="gemini")
+
+        sandbox.say(ada, "@sandbox_bot echo: yes", chat=group)
+        announced = sandbox.wait_for_message(group)
+        wait_until(lambda: shown_in(installation, group) == [announced["message_id"]], what="the number")
+        sandbox.open_gate("gemini")
+
+        answered = sandbox.wait_for_message(group, lambda message: "yes" in message["text"])
+        assert [one["message_id"] for one in sandbox.from_bot(group)] == [answered["message_id"]]
+        assert answered["message_id"] == announced["message_id"]
+
+    def test_prompts_stand_in_the_message_that_was_lost(self, installation, sandbox):
+        ada = sandbox.person("Ada")
+        sandbox.arm("telegram", path="/sendMessage$", body="stop ", drop="after")
+        sandbox.arm("gemini", path="GenerateContent", gate="gemini")
+
+        sandbox.say(ada, "/describe", photo=a_photo())
+        announced = sandbox.wait_for_message(ada)
+        wait_until(lambda: shown_in(installation, ada) == [announced["message_id"]], what="the number")
+        sandbox.open_gate("gemini")
+
+        sandbox.wait_for_message(ada, lambda message: "4 prompts" in message["text"])
+        assert [one["message_id"] for one in sandbox.from_bot(ada)] == [announced["message_id"]]
+
+    def test_an_announcement_goes_when_the_answer_has_overtaken_it(self, installation, sandbox):
+        ada = sandbox.person("Ada")
+        group = sandbox.group(ada)
+        sandbox.arm("telegram", path="/sendMessage$", body="stop ", drop="after")
+        sandbox.arm("telegram", path="/editMessageReplyMarkup$", times=2, status=500, reply=REFUSED)
+
+        sandbox.say(ada, "@sandbox_bot echo: yes", chat=group)
+
+        sandbox.wait_for(lambda: [text.strip() for text in from_bot(sandbox, group)] == ["yes"], chat=group)
+        nothing_is_left(installation, group)
+
+    def test_a_batch_is_asked_about_once(self, installation, sandbox):
+        ada = sandbox.person("Ada")
+        sandbox.arm("telegram", path="/sendMessage$", body="batch ", drop="after")
+
+        sandbox.say(ada, "/batch a fox\na boat")
+        summary = sandbox.wait_for_message(ada, lambda message: "A batch" in message["text"])
+        wait_until(lambda: batch_of(installation, ada).status_message_id == summary["message_id"], what="the number")
+
+        assert len(sandbox.from_bot(ada)) == 1
+
+
+class TestAPressOnAButton:
+    def test_tells_the_number_of_a_message_that_was_lost(self, installation, sandbox):
+        ada = sandbox.person("Ada")
+        sandbox.arm("router", path=PAINTING, gate="huggingface")
+        sandbox.arm("telegram", path="/sendMessage$", body=ITS_BUTTON, drop="after")
+        sandbox.arm("telegram", path="/editMessageReplyMarkup$", times=None, status=500, reply=REFUSED)
+
+        sandbox.say(ada, "/imagine a red fox")
+        status = sandbox.wait_for_message(ada)
+        assert pressed(sandbox, ada, status, "✖ Cancel") == "Cancelled."
+
+        sandbox.wait_for(lambda: from_bot(sandbox, ada) == [], chat=ada)
+        sandbox.open_gate("huggingface")
+        nothing_is_left(installation, ada)
+
+    def test_of_somebody_else_tells_the_number_and_cancels_nothing(self, installation, sandbox):
+        ada, bob = sandbox.person("Ada"), sandbox.person("Bob")
+        group = sandbox.group(ada, bob)
+        sandbox.arm("router", path=PAINTING, gate="huggingface")
+        sandbox.arm("telegram", path="/sendMessage$", body=ITS_BUTTON, drop="after")
+        sandbox.arm("telegram", path="/editMessageReplyMarkup$", times=None, status=500, reply=REFUSED)
+
+        request = imagine(sandbox, ada, group)
+        status = sandbox.wait_for_message(group)
+        assert "Only the person who asked" in pressed(sandbox, bob, status, "✖ Cancel")
+        wait_until(lambda: installation.row(request).status_message_id == status["message_id"], what="the number")
+        sandbox.open_gate("huggingface")
+
+        wait_for_photos_alone(sandbox, group)
+
+    def test_removes_a_status_message_of_a_request_that_is_over(self, installation, sandbox):
+        """As older versions left them: the record knows of nothing to remove."""
+        ada, status = with_a_status_message_left(installation, sandbox)
+
+        assert "This request is over" in pressed(sandbox, ada, status, "✖ Cancel")
+
+        wait_for_photos_alone(sandbox, ada)
+
+    def test_removes_a_message_about_something_that_is_not_in_the_record(self, installation, sandbox):
+        ada, status = with_a_status_message_left(installation, sandbox)
+        forget_jobs_of(installation, ada)
+
+        assert pressed(sandbox, ada, status, "✖ Cancel") == "I don't know this picture any more."
+
+        wait_for_photos_alone(sandbox, ada)
+
+    def test_takes_dead_buttons_from_a_picture(self, installation, sandbox):
+        ada = sandbox.person("Ada")
+        installation.delivered(sandbox.say(ada, "/imagine a red fox"))
+        forget_jobs_of(installation, ada)
+        [photo] = sandbox.photos(ada)
+
+        assert pressed(sandbox, ada, photo, "🔁 Again") == "I don't know this picture any more."
+
+        sandbox.wait_for(lambda: ["reply_markup" in one for one in sandbox.photos(ada)] == [False], chat=ada)
+
+    def test_removes_nothing_that_does_not_show_it(self, installation, sandbox):
+        """A changed client sends any data from any message."""
+        ada = sandbox.person("Ada")
+        sandbox.say(ada, "/help")
+        helped = sandbox.wait_for_message(ada)
+
+        for data in ("cancel 999999", "stop 999999", "batch 999999 start", "nonsense"):
+            pressed(sandbox, ada, helped, data)
+
+        assert sandbox.from_bot(ada) == [helped]
+
+    def test_says_of_a_picture_that_is_being_sent_that_it_comes(self, installation, sandbox):
+        ada = sandbox.person("Ada")
+        sandbox.arm("telegram", path="/sendPhoto$", gate="telegram")
+        sandbox.say(ada, "/imagine a red fox")
+        sandbox.wait_at_gate("telegram")
+        status = sandbox.wait_for_message(ada)
+
+        assert pressed(sandbox, ada, status, "✖ Cancel") == "The picture is ready and on its way to you."
+
+        assert sandbox.from_bot(ada) == [status]
+        sandbox.open_gate("telegram")
+        wait_for_photos_alone(sandbox, ada)
+
+
+def pressed(sandbox, person, message, button):
+    """Press a button; returns what was answered."""
+    query = sandbox.press(person, message, button)
+    return sandbox.wait_for(lambda: (got := sandbox.callback(query))["answered"] and got, what="an answer")["text"]
+
+
+def with_a_status_message_left(installation, sandbox):
+    """A person whose picture has come, and whose status message nobody removes any more."""
+    ada = sandbox.person("Ada")
+    fault = sandbox.arm("telegram", path="/deleteMessage$", times=None, status=500, reply=REFUSED)
+    installation.delivered(sandbox.say(ada, "/imagine a red fox"))
+    with installation.database.writing() as connection:
+        connection.execute(delete(tables.removals).where(tables.removals.c.chat_id == ada["id"]))
+    sandbox.clear_faults(fault["id"])
+    [status] = [message for message in sandbox.from_bot(ada) if "photo" not in message]
+    return ada, status
+
+
+def forget_jobs_of(installation, person):
+    with installation.database.writing() as connection:
+        connection.execute(delete(tables.jobs).where(tables.jobs.c.user_id == person["id"]))
+
+
+def shown_in(installation, chat):
+    """The messages that hold the only answer in a chat."""
+    with installation.database.reading() as connection:
+        shown = connection.scalar(select(tables.errands.c.shown).where(tables.errands.c.chat_id == chat["id"]))
+    return shown and shown["messages"]
+
+
+def batch_of(installation, person):
+    with installation.database.reading() as connection:
+        return connection.execute(select(tables.batches).where(tables.batches.c.user_id == person["id"])).one()
+
+
+def a_photo():
+    content = BytesIO()
+    PIL.Image.new("RGB", (640, 480), "orange").save(content, "JPEG")
+    return content.getvalue()

@@ -16,13 +16,15 @@ from services.bot.pictures import keyboards
 from services.bot.settings.preferences import Choices
 from services.bot.telegram.addresses import address_of, answer, sender_of
 from services.bot.telegram.authorization import Authorization
-from services.bot.telegram.callback_queries import acknowledge
+from services.bot.telegram.callback_queries import acknowledge, put_away
 from services.bot.telegram.contents import contents_of
 from services.bot.telegram.files import Files, Sent
 from services.bot.telegram.permissions import Action
-from shared.batches import MAX_FILE_BYTES, Batch, BatchReading, Counts, Way, read_batch
+from services.bot.telegram.status_messages import StatusMessage, StatusMessages
+from shared.batches import MAX_FILE_BYTES, Batch, BatchReading, BatchState, Counts, Way, read_batch
 from shared.catalogue import Catalogue
 from shared.errors import BadBatch, FileOutOfReach, UserError
+from shared.status_messages import Work
 from shared.store.batches import Batches
 from shared.store.waits import Waits
 from shared.styles import Styles
@@ -49,6 +51,7 @@ class BatchCommand:
         authorization: Authorization,
         waits: Waits,
         files: Files,
+        messages: StatusMessages,
         *,
         most: int,
     ) -> None:
@@ -62,6 +65,7 @@ class BatchCommand:
         self._authorization = authorization
         self._waits = waits
         self._files = files
+        self._messages = messages
         self._most = most
 
     async def command(self, update: Update, context: ContextTypes.DEFAULT_TYPE) -> None:
@@ -89,16 +93,30 @@ class BatchCommand:
         batch, _ = await asyncio.to_thread(
             self._batches.ask, requests, address=address, sender=sender, source="telegram"
         )
-        if batch.status_message_id is not None:
+        if batch.status_message_id is not None or batch.state is not BatchState.ASKED:
             return  # The update came a second time.
         seconds = await asyncio.to_thread(self._waits.batch_seconds, sender.id, batch.pictures)
         room = await asyncio.to_thread(self._batches.room, sender.id)
-        sent = await context.bot.send_message(
-            text=summary(reading, seconds, room, sender.language),
-            reply_markup=keyboard(batch, Counts(), context.bot.username),
-            **answer(address),
-        )
-        await asyncio.to_thread(self._batches.show_status, batch.id, sent.message_id, SHOWN_ASKED)
+        await self._ask(batch, summary(reading, seconds, room, sender.language), context)
+
+    async def _ask(self, batch: Batch, text: str, context: ContextTypes.DEFAULT_TYPE) -> None:
+        """Send the summary with its buttons; where it may be in the chat already, look for it."""
+
+        async def send() -> int:
+            sent = await context.bot.send_message(
+                text=text,
+                reply_markup=keyboard(batch, Counts(), context.bot.username),
+                **answer(batch.address),
+            )
+            return sent.message_id
+
+        chat_id, known = batch.address.chat_id, batch.status_after
+        after = known if known is not None else self._messages.after(chat_id, batch.address.message_id)
+        message = StatusMessage(Work.BATCH, batch.id, chat_id, SHOWN_ASKED, after, send)
+        if batch.status_sending_since is None:
+            await self._messages.begin(message)
+        else:
+            self._messages.look(message)
 
     async def _read(self, words: str, file: Sent | None) -> BatchReading:
         """Read what was typed, or the file with what was typed as its shared parameters.
@@ -128,7 +146,9 @@ class BatchCommand:
         message = query.message
         if wanted is None or wanted[2] not in ACTIONS or batch is None or message is None:
             await acknowledge(query, say("batch_unknown", language))
+            await put_away(context.bot, query)
             return
+        await self._messages.pressed(query, Work.BATCH, batch.id, batch.address.chat_id)
         action = ACTIONS[wanted[2]]
         if not await self._authorization.allows(action, query.from_user.id, message.chat.id, batch):
             await acknowledge(query, say("batch_not_yours", language), alert=True)

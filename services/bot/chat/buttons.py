@@ -6,30 +6,41 @@ from dataclasses import dataclass, replace
 from telegram import CallbackQuery, MaybeInaccessibleMessage, Update
 from telegram.ext import ContextTypes
 
-from services.bot.locales import say
+from services.bot.locales import is_said, say
 from services.bot.pictures import keyboards
 from services.bot.pictures.imagine import Imagine
 from services.bot.settings.preferences import Choices
-from services.bot.telegram.addresses import address_of, address_of_press, answer, sender_of
+from services.bot.telegram.addresses import address_of, address_of_press, answer, sender_of, visible
 from services.bot.telegram.authorization import Authorization
-from services.bot.telegram.callback_queries import acknowledge
+from services.bot.telegram.callback_queries import acknowledge, put_away
 from services.bot.telegram.permissions import Action
+from services.bot.telegram.status_messages import StatusMessages
 from services.bot.texts.markdown import pieces
 from shared.errands import Errand, Kind
 from shared.ideas import MAX_IDEA_LENGTH, shorten
 from shared.jobs import ENDED, Request, Sender
+from shared.status_messages import Work
 from shared.store.errands import Errands
 
 PATTERN = rf"^({keyboards.STOP}|{keyboards.DRAW}) "
+OF = {keyboards.STOP: {Kind.CHAT, Kind.DESCRIBE}, keyboards.DRAW: {Kind.CHAT}}  # which errands have such a button
 
 
 class AnswerButtons:
     """Does what they say."""
 
-    def __init__(self, errands: Errands, choices: Choices, imagine: Imagine, authorization: Authorization) -> None:
+    def __init__(
+        self,
+        errands: Errands,
+        choices: Choices,
+        imagine: Imagine,
+        messages: StatusMessages,
+        authorization: Authorization,
+    ) -> None:
         self._errands = errands
         self._choices = choices
         self._imagine = imagine
+        self._messages = messages
         self._authorization = authorization
 
     async def press(self, update: Update, context: ContextTypes.DEFAULT_TYPE) -> None:
@@ -40,9 +51,12 @@ class AnswerButtons:
         wanted, message = keyboards.read(query.data), query.message
         sender = Sender(query.from_user.id, query.from_user.language_code or "en")
         errand = await asyncio.to_thread(self._errands.read, wanted[1]) if wanted else None
-        if wanted is None or errand is None or errand.kind is not Kind.CHAT or message is None:
+        if wanted is None or errand is None or errand.kind not in OF[wanted[0]] or message is None:
             await acknowledge(query, say("pressed_unknown", sender.language))
+            await put_away(context.bot, query, keep_words=not _is_announcement(message))
             return
+        if wanted[0] == keyboards.STOP:
+            await self._messages.pressed(query, Work.ERRAND, errand.id, errand.address.chat_id)
         action = Action.DRAW_ANSWER if wanted[0] == keyboards.DRAW else Action.STOP_ANSWER
         if not await self._authorization.allows(action, sender.id, message.chat.id, errand):
             await acknowledge(query, say("chat_pressed_not_yours", sender.language), alert=True)
@@ -50,6 +64,8 @@ class AnswerButtons:
             await self._draw(errand, message, sender, query, context)
         elif errand.state in ENDED:
             await acknowledge(query, say("chat_pressed_over", sender.language))
+            if errand.delivered_at is not None:
+                await put_away(context.bot, query, keep_words=True)
         else:
             await acknowledge(query, say("chat_pressed_stop", sender.language))
             await asyncio.to_thread(self._errands.ask_to_stop, errand.id)
@@ -112,6 +128,12 @@ def stopped_draft(update: Update) -> StoppedDraft | None:
             return StoppedDraft(chat_id, draft_id)
         case _:
             return None
+
+
+def _is_announcement(message: MaybeInaccessibleMessage | None) -> bool:
+    """Whether a message says that an answer is being written, and nothing of it."""
+    seen = visible(message) if message is not None else None
+    return seen is not None and any(is_said(key, seen.text or "") for key in ("chat_thinking", "describing"))
 
 
 def as_idea(markdown: str) -> str:

@@ -26,9 +26,11 @@ from services.bot.telegram import flood_limit
 from services.bot.telegram.errors import ChatGone, Refused, after, words_of
 from services.bot.telegram.news import wait_for_news
 from services.bot.telegram.sending import ONCE, Sending
+from services.bot.telegram.status_messages import StatusMessage, StatusMessages
 from services.bot.texts.markdown import Piece, pieces
 from shared.errands import Errand, Kind
 from shared.errors import StoreAway
+from shared.status_messages import Work
 from shared.store.errands import Errands
 
 log = logging.getLogger(__name__)
@@ -39,6 +41,7 @@ ACTION_EVERY_S = 4.5  # a chat action lasts five seconds
 MOST_ACTIONS = 20
 DRAFT_AGAIN_S = 20.0  # a draft in which nothing happens goes after thirty
 NO_MORE = (sys.maxsize, math.inf)  # whoever deleted a message doesn't want to see it grow
+SHOWN = ""  # what a message says in which an answer grows is not written down
 # Of Bot API 10.3; servers that are older leave these fields alone.
 STOPPABLE = {"can_stop": True, "keep_on_stop": True}
 
@@ -46,11 +49,19 @@ STOPPABLE = {"can_stop": True, "keep_on_stop": True}
 class Growing:
     """Shows how far the answers in this bot's chats have come."""
 
-    def __init__(self, bot: ExtBot[int], bot_id: int, errands: Errands, limit: flood_limit.FloodLimit) -> None:
+    def __init__(
+        self,
+        bot: ExtBot[int],
+        bot_id: int,
+        errands: Errands,
+        messages: StatusMessages,
+        limit: flood_limit.FloodLimit,
+    ) -> None:
         self._bot = bot
         self._sending = Sending(bot)
         self._bot_id = bot_id
         self._errands = errands
+        self._messages = messages
         self._limit = limit
         self._news = asyncio.Event()
         self._drafts_work = True
@@ -207,14 +218,27 @@ class Growing:
             await self._promise_by_message(errand, piece)
 
     async def _promise_by_message(self, errand: Errand, piece: Piece) -> None:
-        """Send the message in which an answer will grow, and write it down."""
-        key, keyboard = "describing", None
-        if errand.kind is Kind.CHAT:
-            key, keyboard = "chat_thinking", keyboards.while_answering(errand)
+        """Send the message in which an answer will grow, and write it down.
+
+        Raises:
+            TelegramError: Telegram will not take it.
+        """
+        key = "chat_thinking" if errand.kind is Kind.CHAT else "describing"
         said = piece if piece.text else Piece(unescape(say(key, errand.sender.language)))
-        message = await self._sending.text(errand.address, answer_messages.words_of(said), keyboard)
-        if not await asyncio.to_thread(self._errands.keep_shown, errand.id, {"messages": [message.message_id]}):
-            await self._sending.delete(errand.address.chat_id, message.message_id)
+        keyboard = keyboards.while_answering(errand)
+
+        async def send() -> int:
+            sent = await self._sending.text(errand.address, answer_messages.words_of(said), keyboard)
+            return sent.message_id
+
+        chat_id, known = errand.address.chat_id, errand.status_after
+        comes_after = known if known is not None else self._messages.after(chat_id, errand.address.message_id)
+        message = StatusMessage(Work.ERRAND, errand.id, chat_id, SHOWN, comes_after, send)
+        if errand.status_sending_since is None:
+            await self._messages.begin(message)
+        else:
+            # Somebody sent it, and nobody knows whether it is there.
+            self._messages.look(message)
         self.keep_distance(errand)
 
     @asynccontextmanager

@@ -24,13 +24,15 @@ from services.bot.pictures.imagine import Imagine
 from services.bot.queue.queue import Queue
 from services.bot.telegram.addresses import address_of, address_of_press, answer, sender_of, visible
 from services.bot.telegram.authorization import Authorization
-from services.bot.telegram.callback_queries import acknowledge, is_shown, rewrite
+from services.bot.telegram.callback_queries import acknowledge, is_shown, put_away, rewrite
 from services.bot.telegram.permissions import Action
+from services.bot.telegram.status_messages import StatusMessages
 from shared.catalogue import Catalogue
 from shared.errors import UserError
 from shared.ideas import read_idea
 from shared.images import Images
 from shared.jobs import VARIATION, Address, Job, Lineage, Parameters, Prompt, Request, State
+from shared.status_messages import Work
 from shared.store.jobs import Jobs
 
 MAX_PROMPT_SHOWN = 3_000  # UTF-16 units, in a message that may have 4096
@@ -40,13 +42,18 @@ MENTION = "\u200b"  # what a mention says where only its effect is wanted
 
 @dataclass(frozen=True, slots=True)
 class Press:
-    """A button that was pressed, under which message, and for which picture."""
+    """A button that was pressed, under which message, and for which picture.
+
+    Attributes:
+        stands: Of a status message: whether what it tells of has not been delivered yet.
+    """
 
     query: CallbackQuery
     message: MaybeInaccessibleMessage
     job: Job
     choice: str
     context: ContextTypes.DEFAULT_TYPE
+    stands: bool
 
     @property
     def language(self) -> str:
@@ -78,6 +85,7 @@ class Buttons:
         catalogue: Catalogue,
         imagine: Imagine,
         queue: Queue,
+        messages: StatusMessages,
         authorization: Authorization,
     ) -> None:
         self._jobs = jobs
@@ -85,6 +93,7 @@ class Buttons:
         self._catalogue = catalogue
         self._imagine = imagine
         self._queue = queue
+        self._messages = messages
         self._authorization = authorization
         self._in_hand: set[tuple[int, str | None]] = set()  # who pressed what
         self._actions: dict[str, tuple[Action, Act]] = {
@@ -112,13 +121,17 @@ class Buttons:
         job = await asyncio.to_thread(self._jobs.read, wanted[1]) if wanted else None
         if wanted is None or wanted[0] not in self._actions or job is None or query.message is None:
             await acknowledge(query, say("pressed_unknown", language))
+            await put_away(context.bot, query)
             return
         word, _, choice = wanted
         action, act = self._actions[word]
+        stands = word != keyboards.CANCEL or await self._messages.pressed(query, Work.JOB, job.id, job.address.chat_id)
         if not await self._authorization.allows(action, query.from_user.id, query.message.chat.id, job):
             await acknowledge(query, say("pressed_not_yours", language), alert=True)
+            if not await self._authorization.is_here(query.message.chat.id, job):
+                await put_away(context.bot, query)
             return
-        await act(Press(query, query.message, job, choice, context))
+        await act(Press(query, query.message, job, choice, context, stands))
 
     def _once(self, act: Act) -> Act:
         """Leave a press alone while the same one of the same person is being served: nothing else would notice."""
@@ -202,7 +215,10 @@ class Buttons:
     async def _cancel(self, press: Press) -> None:
         siblings = await asyncio.to_thread(self._jobs.siblings, press.job)
         ended = await asyncio.to_thread(self._queue.end, siblings)
-        await acknowledge(press.query, say("request_cancelled" if ended else "nothing_to_cancel", press.language))
+        if press.stands and press.job.state is State.FINISHED:
+            await acknowledge(press.query, say("pressed_sending", press.language))
+            return
+        await acknowledge(press.query, say("request_cancelled" if ended else "pressed_over", press.language))
 
     async def _send_file(self, press: Press) -> None:
         key = press.job.image_key

@@ -13,6 +13,7 @@ from services.bot.telegram.status_messages import StatusMessage, StatusMessages
 from shared.errors import StoreAway
 from shared.jobs import Job
 from shared.status_messages import Work
+from shared.store.status_messages import UNTRUE
 from shared.store.status_messages import StatusMessages as Record
 
 log = logging.getLogger(__name__)
@@ -20,7 +21,6 @@ log = logging.getLogger(__name__)
 LOOK_EVERY_S = 15.0
 LONG_ENOUGH = timedelta(seconds=120)  # so long a message may be on its way, flood waits included
 MOST_LOOKED_FOR = 20
-UNTRUE = ""  # what a message that was found again says: it is edited at the next look
 
 
 class Promise:
@@ -35,8 +35,8 @@ class Promise:
         self._started = datetime.now(UTC)
 
     def after(self, chat_id: int, request: int) -> int:
-        """The number that a status message sent from now on in answer to this message comes after."""
-        return max(self._messages.highest(chat_id), request)
+        """The number that a status message sent from now on comes after, in answer to this message of the chat."""
+        return self._messages.after(chat_id, request)
 
     async def make(self, job: Job, shown: str) -> None:
         """Send the status message of a new job, of which the record says already that it is being sent.

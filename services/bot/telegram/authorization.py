@@ -23,7 +23,7 @@ class Authorization:
             chat_id: The chat of the press or the message.
         """
         subject = what if isinstance(what, Subject) else Subject.of(what)
-        if not await self._is_here(chat_id, subject):
+        if not await self.is_here(chat_id, subject):
             return may(action, Relation.ELSEWHERE)
         if person_id == subject.requester_id:
             return may(action, Relation.REQUESTER)
@@ -42,7 +42,9 @@ class Authorization:
         """Whether somebody may do this from here to what is a person's own, such as keys: in private alone."""
         return await self.allows(action, person_id, chat_id, Subject(self._bot_id, person_id, person_id))
 
-    async def _is_here(self, chat_id: int, subject: Subject) -> bool:
+    async def is_here(self, chat_id: int, what: Asked | Subject) -> bool:
+        """Whether something belongs to this chat."""
+        subject = what if isinstance(what, Subject) else Subject.of(what)
         if subject.bot_id != self._bot_id:
             return False
         if chat_id == subject.chat_id:

@@ -1,6 +1,7 @@
 """What all presses of buttons share: they are answered in time, and may change the message that they stand under."""
 
 import asyncio
+import logging
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from contextvars import ContextVar
@@ -11,6 +12,8 @@ from telegram.constants import ParseMode
 from telegram.error import BadRequest, TelegramError
 
 from services.bot.telegram.addresses import visible
+
+log = logging.getLogger(__name__)
 
 ANSWER_WITHIN_S = 3.0  # people press again after a few seconds; Telegram refuses answers after some 15
 MOST_REMEMBERED = 1_000
@@ -89,6 +92,34 @@ def is_shown(query: CallbackQuery, thing: Callable[[str], Hashable] = first_word
         return False
     buttons = [button.callback_data for row in message.reply_markup.inline_keyboard for button in row]
     return thing(query.data or "") in {thing(data) for data in buttons if isinstance(data, str)}
+
+
+def whole_data(data: str) -> str:
+    """What a button acts on where all of its data tell it."""
+    return data
+
+
+async def put_away(bot: Bot, query: CallbackQuery, *, keep_words: bool = False) -> None:
+    """Remove the message whose button was pressed, where that button stands for nothing any more.
+
+    One with a picture or file stays, without its buttons. One that does not show this button stays as it is: a changed
+    client sends any data from any message.
+
+    Args:
+        keep_words: Words stay as well: they are worth reading without the button.
+    """
+    message = query.message
+    if message is None or not is_shown(query, whole_data):
+        return
+    seen = visible(message)
+    try:
+        if seen is not None and seen.text is not None and not keep_words:
+            await bot.delete_message(message.chat.id, message.message_id)
+        else:
+            await bot.edit_message_reply_markup(message.chat.id, message.message_id, reply_markup=None)
+    except TelegramError as error:
+        # The next press tries again.
+        log.info("message with a dead button not put away", extra={"chat_id": message.chat.id, "error": error.message})
 
 
 async def rewrite(

@@ -11,11 +11,14 @@ from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass, replace
 from itertools import chain, repeat
 
+from telegram import CallbackQuery
 from telegram.error import NetworkError, RetryAfter, TelegramError
 
+from services.bot.telegram.callback_queries import is_shown, whole_data
 from services.bot.telegram.errors import Again, Unsure, after, words_of
 from services.bot.telegram.known_messages import KnownMessages
 from services.bot.telegram.lost_messages import LostMessages
+from services.bot.telegram.removals import Removals
 from shared.errors import StoreAway
 from shared.status_messages import Work
 from shared.store.status_messages import StatusMessages as Record
@@ -65,16 +68,17 @@ class StatusMessage:
 class StatusMessages:
     """Sends the status messages of this bot."""
 
-    def __init__(self, record: Record, lost: LostMessages, known: KnownMessages) -> None:
+    def __init__(self, record: Record, lost: LostMessages, known: KnownMessages, removals: Removals) -> None:
         self._record = record
         self._lost = lost
         self._known = known
+        self._removals = removals
         self._in_hand: dict[Key, asyncio.Task[None]] = {}
         self._being_sent: set[Key] = set()
 
-    def highest(self, chat_id: int) -> int:
-        """What a status message that is sent now to this chat comes ``after``."""
-        return self._known.highest(chat_id)
+    def after(self, chat_id: int, request: int = 0) -> int:
+        """The number that a message sent from now on comes after, in answer to this message of the chat."""
+        return max(self._known.highest(chat_id), request)
 
     def has_in_hand(self, work: Work, work_id: int) -> bool:
         """Whether this process is sending such a message, or looks for it."""
@@ -114,6 +118,27 @@ class StatusMessages:
         """Look for a message that may have been sent, unless somebody does."""
         if not self.has_in_hand(*message.key):
             self._take_in_hand(message, self._carry_on(message, Unsure(0.0)))
+
+    async def pressed(self, query: CallbackQuery, work: Work, work_id: int, chat_id: int) -> bool:
+        """Learn the number of a status message from a press of its button; one that nobody needs is removed.
+
+        Args:
+            chat_id: Of what it tells of.
+
+        Returns:
+            Whether it stands: it tells of something that has not been delivered yet. True also where nothing could be
+            learnt: in another chat, or from a message that does not show this button.
+
+        Raises:
+            StoreAway: The database is away.
+        """
+        message = query.message
+        if message is None or message.chat.id != chat_id or not is_shown(query, whole_data):
+            return True
+        stands = await asyncio.to_thread(self._record.pressed, work, work_id, message.message_id)
+        if not stands:
+            self._removals.changed()
+        return stands
 
     async def finish(self) -> None:
         """Let what is in hand end, for a moment: what doesn't is taken up at the next start."""
@@ -170,6 +195,8 @@ class StatusMessages:
             return False
         if stands:
             message.standing()
+        else:
+            self._removals.changed()
         return True
 
     async def _keep_noting(self, message: StatusMessage, message_id: int) -> None:
@@ -197,7 +224,7 @@ class StatusMessages:
                 return
             may_be_there, message = (
                 isinstance(came_of_it, Unsure),
-                replace(message, after=self.highest(message.chat_id)),
+                replace(message, after=self.after(message.chat_id)),
             )
             if not await asyncio.to_thread(
                 self._record.send_again, *message.key, after=message.after, may_be_there=may_be_there

@@ -45,6 +45,9 @@ class Describing:
         prompts = read_prompts(answer.text)
         if not prompts:
             raise ServiceBusy("Gemini wrote nothing that could be read as prompts")
+        if self._errands.is_to_stop(errand):
+            self._errands.cancel(errand)
+            return
         self._errands.finish(
             errand,
             result={"prompts": [asdict(prompt) for prompt in prompts]},
