@@ -1,9 +1,12 @@
 """Log lines: constant words with fields, readable on a terminal and JSON elsewhere; never a key, token or idea."""
 
 import logging
+import math
 import re
 import sys
-from collections.abc import Iterable
+import threading
+import time
+from collections.abc import Callable, Iterable
 from typing import Literal
 
 import structlog
@@ -14,6 +17,9 @@ CHATTERBOXES = (
     "httpx", "httpx2", "httpcore", "httpcore2", "urllib3", "google_genai", "hpack", "kombu", "amqp", "asyncio",
     "telegram", "PIL", "psycopg", "alembic", "celery", "apscheduler", "sqlalchemy", "multipart", "python_multipart",
 )  # fmt: skip
+COALESCE_S = 5.0
+MOST_SEEN = 1_000  # lines that are remembered, before those that are older are forgotten
+ALWAYS_THERE = frozenset({*logging.makeLogRecord({}).__dict__, "message", "asctime", "taskName"})
 # No word boundary before them: on a terminal the letter that ends a colour's code stands there.
 TOKEN_SHAPES = re.compile(
     r"bot\d{5,}:[\w-]{10,}|\d{5,}:[\w-]{30,}|hf_\w{8,}|AIza[\w-]{10,}|AQ\.[\w-]{20,}|://[^/\s:@]+:[^/\s:@]+@"
@@ -33,6 +39,38 @@ class Redacting(logging.Formatter):
         """Format a record, then blot."""
         line = TOKEN_SHAPES.sub("[secret]", self._formatter.format(record))
         return self._known.sub("[secret]", line) if self._known else line
+
+
+class Coalescing(logging.Filter):
+    """Drops a warning that was logged in the same words with the same fields a moment ago.
+
+    When a server is away, a hundred threads say so at the same moment. The next such line that is logged tells in
+    ``repeated`` how many were dropped. Errors are never dropped.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        super().__init__()
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._seen: dict[str, tuple[float, int]] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether a record is logged."""
+        if record.levelno != logging.WARNING or record.exc_info:
+            return True
+        own = {name: value for name, value in record.__dict__.items() if name not in ALWAYS_THERE}
+        line, now = f"{record.name} {record.getMessage()} {own}", self._clock()
+        with self._lock:
+            if len(self._seen) >= MOST_SEEN:
+                self._seen = {one: seen for one, seen in self._seen.items() if now - seen[0] < COALESCE_S}
+            logged_at, dropped = self._seen.get(line, (-math.inf, 0))
+            if now - logged_at < COALESCE_S:
+                self._seen[line] = logged_at, dropped + 1
+                return False
+            self._seen[line] = now, 0
+        if dropped:
+            record.__dict__["repeated"] = dropped
+        return True
 
 
 def set_up(log_format: Literal["console", "json"] | None, level: str, secrets: Iterable[SecretStr] = ()) -> None:
@@ -62,6 +100,7 @@ def set_up(log_format: Literal["console", "json"] | None, level: str, secrets: I
             [secret.get_secret_value() for secret in secrets],
         )
     )
+    handler.addFilter(Coalescing())
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())

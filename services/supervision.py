@@ -8,6 +8,7 @@ from collections.abc import Callable, Coroutine, Mapping
 from typing import Any
 
 from services.retrying import jittered, pause_s
+from shared.errors import TransientError
 
 log = logging.getLogger(__name__)
 
@@ -66,7 +67,11 @@ class Tasks:
         task, pause = self._tasks[name], self._restarts[name].next_pause_s()
         error = None if task.cancelled() else task.exception()
         fields = {"task": name, "error": type(error).__name__ if error else None, "seconds": round(pause, 1)}
-        log.error("background task ended, starting it again", exc_info=error, extra=fields)
+        if isinstance(error, TransientError):
+            # Time mends it, and where it came from tells nothing.
+            log.warning("background task ended, starting it again", extra=fields | {"cause": str(error)})
+        else:
+            log.error("background task ended, starting it again", exc_info=error, extra=fields)
         self._start(name, pause)
 
     def _start(self, name: str, pause: float = 0.0) -> None:

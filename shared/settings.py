@@ -289,7 +289,9 @@ def load(*kinds: type[Settings]) -> tuple[Any, ...]:
 def _complaints(kind: type[Settings], error: ValidationError) -> dict[str, str]:
     purposes = {str(field.validation_alias): field.description for field in kind.model_fields.values()}
     return {
-        name: purposes.get(name) or "is missing" if one["type"] == "missing" else f"is wrong: {one['msg']}"
+        name: purposes.get(name) or "is missing"
+        if one["type"] == "missing"
+        else f"is wrong: {one['msg'].removeprefix('Value error, ')}"
         for one in error.errors(include_input=False)
         for name in [str(one["loc"][0])]
     }

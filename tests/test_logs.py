@@ -178,3 +178,53 @@ class TestLevels:
         logging.getLogger(name).info("chatter")
 
         assert read() == ""
+
+
+class TestRepetition:
+    def test_a_warning_that_many_threads_give_at_once_is_one_line(self, written: Written) -> None:
+        read = written("json")
+
+        for _ in range(128):
+            log.warning("no turn taken", extra={"error": "the database does not answer"})
+
+        assert len(read().splitlines()) == 1
+
+    def test_warnings_that_differ_in_anything_are_all_logged(self, written: Written) -> None:
+        read = written("json")
+
+        for job_id in (7, 8):
+            log.warning("job waits", extra={"job_id": job_id})
+            log.warning("job fails", extra={"job_id": job_id})
+
+        assert len(read().splitlines()) == 4
+
+    @pytest.mark.parametrize("say", [log.info, log.error, log.exception])
+    def test_no_other_level_is_dropped(self, written: Written, say: Callable[[str], None]) -> None:
+        read = written("json")
+
+        for _ in range(3):
+            say("the same")
+
+        assert len(read().splitlines()) == 3
+
+    def test_the_next_line_tells_how_many_there_were(self) -> None:
+        now = [0.0]
+        coalescing = logs.Coalescing(lambda: now[0])
+        records = [logging.makeLogRecord({"msg": "away", "levelno": logging.WARNING}) for _ in range(4)]
+
+        passed = [coalescing.filter(record) for record in records[:3]]
+        now[0] = logs.COALESCE_S
+        passed.append(coalescing.filter(records[3]))
+
+        assert passed == [True, False, False, True]
+        assert records[3].__dict__["repeated"] == 2
+
+    def test_it_remembers_only_so_many_lines(self) -> None:
+        now = [0.0]
+        coalescing = logs.Coalescing(lambda: now[0])
+
+        for number in range(3 * logs.MOST_SEEN):
+            now[0] += 0.01
+            coalescing.filter(logging.makeLogRecord({"msg": str(number), "levelno": logging.WARNING}))
+
+        assert len(coalescing._seen) <= logs.MOST_SEEN

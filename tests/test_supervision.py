@@ -9,6 +9,7 @@ import pytest
 
 from services.retrying import Outage, jittered, pause_s
 from services.supervision import HEALTHY_S, LONGEST_PAUSE_S, Restarts, Tasks, Threads
+from shared.errors import StoreAway
 
 
 class Clock:
@@ -144,6 +145,23 @@ class TestTasks:
         assert started.count("short") >= 3
         assert {record.message for record in caplog.records} == {"background task ended, starting it again"}
         assert {record.__dict__["task"] for record in caplog.records} == {"short"}
+
+    def test_a_database_that_is_away_is_no_wall_of_a_traceback(self, caplog: pytest.LogCaptureFixture) -> None:
+        async def scene() -> None:
+            stop = asyncio.Event()
+
+            async def needs_the_database() -> None:
+                if caplog.records:
+                    stop.set()
+                raise StoreAway("the database does not answer")
+
+            tasks = Tasks({"needs the database": needs_the_database})
+            await asyncio.wait_for(tasks.watch(stop), 20)
+            await tasks.end()
+
+        asyncio.run(scene())
+
+        assert all(record.exc_info is None and record.levelno == logging.WARNING for record in caplog.records)
 
     def test_they_are_ended_by_name_and_stay_ended(self) -> None:
         running: set[str] = set()

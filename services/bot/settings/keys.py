@@ -23,6 +23,7 @@ from services.bot.telegram.authorization import Authorization
 from services.bot.telegram.callback_queries import acknowledge, rewrite
 from services.bot.telegram.permissions import Action
 from services.bot.texts.button_rows import in_rows
+from shared.errors import StoreAway
 from shared.secrets import GOOGLE, HUGGINGFACE, SERVICES, SealedKey, read_sealed
 from shared.store.keys import ACCEPTED, UNCHECKED, Key, Keys
 
@@ -132,8 +133,11 @@ class OwnKeys:
     async def keep_telling(self, bot: Bot) -> None:
         """Tell in the message that promised a check what came of it. Runs until cancelled."""
         while True:
-            for key in await asyncio.to_thread(self._keys.untold, self._bot_id):
-                await self._tell_state(key, bot)
+            try:
+                for key in await asyncio.to_thread(self._keys.untold, self._bot_id):
+                    await self._tell_state(key, bot)
+            except StoreAway as error:
+                log.warning("checked keys not told of", extra={"error": str(error)})
             await asyncio.sleep(LOOK_EVERY_S)
 
     async def _tell_state(self, key: Key, bot: Bot) -> None:
