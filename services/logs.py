@@ -16,6 +16,7 @@ from pydantic import SecretStr
 CHATTERBOXES = (
     "httpx", "httpx2", "httpcore", "httpcore2", "urllib3", "google_genai", "hpack", "kombu", "amqp", "asyncio",
     "telegram", "PIL", "psycopg", "alembic", "celery", "apscheduler", "sqlalchemy", "multipart", "python_multipart",
+    "filelock",
 )  # fmt: skip
 COALESCE_S = 5.0
 MOST_SEEN = 1_000  # lines that are remembered, before those that are older are forgotten

@@ -119,7 +119,7 @@ class Bot:
             box_for(settings),
             bot=bot,
             kinds=EVERYTHING_WE_ANSWER,
-            hand_over=self._application.update_queue.put_nowait,
+            hand_over=self._application.hand_over,
             sign=signs.of(POLLS),
         )
         self._tickets = BackgroundTickets(celery)
@@ -271,7 +271,7 @@ class Bot:
             "models": self._offers.keep_current,
             "menus": partial(keep_menus, application.bot, self._settings.owners),
             "tick off updates": partial(keep_ticking_off, application),
-            "feed unhandled updates": partial(keep_feeding, self._updates, application.bot, application.update_queue),
+            "feed unhandled updates": partial(keep_feeding, self._updates, application.bot, application.hand_over),
         }
 
     def _heard(self, job_id: int) -> None:
@@ -290,7 +290,7 @@ class Bot:
 
     async def _feed_unhandled(self) -> None:
         application = self._application
-        await feed_unhandled(self._updates, application.bot, application.update_queue, older_than=timedelta(0))
+        await feed_unhandled(self._updates, application.bot, application.hand_over, older_than=timedelta(0))
 
 
 async def done_before(stop: asyncio.Event, act: Coroutine[Any, Any, None]) -> bool:

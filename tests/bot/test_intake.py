@@ -110,7 +110,7 @@ class TestHandling:
             bot.receive(a_message(10, "a red fox"))
             await bot.handle_all()
             fed = await feed_unhandled(
-                updates, bot.application.bot, bot.application.update_queue, older_than=timedelta(0)
+                updates, bot.application.bot, bot.application.update_queue.put_nowait, older_than=timedelta(0)
             )
             await bot.handle_all()
             return fed
@@ -179,7 +179,9 @@ class TestFeeding:
         updates.keep([RawUpdate(number, json.dumps(a_message(number))) for number in (12, 10, 11)])
 
         async def scene(bot: Bot) -> list[int]:
-            await feed_unhandled(updates, bot.application.bot, bot.application.update_queue, older_than=timedelta(0))
+            await feed_unhandled(
+                updates, bot.application.bot, bot.application.update_queue.put_nowait, older_than=timedelta(0)
+            )
             return [update.update_id for update in bot.queued()]
 
         assert play(sandbox, updates, scene) == [10, 11, 12]
@@ -189,7 +191,7 @@ class TestFeeding:
 
         async def scene(bot: Bot) -> int:
             return await feed_unhandled(
-                updates, bot.application.bot, bot.application.update_queue, older_than=timedelta(minutes=1)
+                updates, bot.application.bot, bot.application.update_queue.put_nowait, older_than=timedelta(minutes=1)
             )
 
         assert play(sandbox, updates, scene) == 0

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import logging
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -43,6 +44,10 @@ class DurableApplication(_Application):
         self._postponed: set[int] = set()
         self._handled: list[int] = []
 
+    def hand_over(self, update: Update) -> None:
+        """Have an update handled, as soon as the update processor lets it; the application has to run."""
+        self.create_task(self.update_processor.process_update(update, self.process_update(update)), update=update)
+
     async def process_update(self, update: object) -> None:
         """Handle an update once; one that could not be handled for want of a service comes again."""
         if not isinstance(update, Update):
@@ -81,7 +86,7 @@ class DurableApplication(_Application):
 
         Handlers may run twice for what was handled but not ticked off yet when the process was killed.
         """
-        if not self._in_hand and self.update_queue.empty():
+        if not self._in_hand:
             self._sign.done()
         done, self._handled = self._handled, []
         if not done:
@@ -97,11 +102,13 @@ class DurableApplication(_Application):
         self._postponed.add(update.update_id)
 
 
-async def feed_unhandled(updates: Updates, bot: Bot, queue: "asyncio.Queue[object]", *, older_than: timedelta) -> int:
+async def feed_unhandled(
+    updates: Updates, bot: Bot, hand_over: Callable[[Update], None], *, older_than: timedelta
+) -> int:
     """Hand the handlers what was written down and not handled, oldest first; returns how many."""
     found = await asyncio.to_thread(updates.unhandled, most=MOST_AT_ONCE, older_than=older_than)
     for raw in found:
-        await queue.put(Update.de_json(json.loads(raw.body), bot))
+        hand_over(Update.de_json(json.loads(raw.body), bot))
     return len(found)
 
 
@@ -115,12 +122,12 @@ async def keep_ticking_off(application: DurableApplication) -> None:
             log.warning("updates not ticked off", extra={"error": str(error)})
 
 
-async def keep_feeding(updates: Updates, bot: Bot, queue: "asyncio.Queue[object]") -> None:
+async def keep_feeding(updates: Updates, bot: Bot, hand_over: Callable[[Update], None]) -> None:
     """Bring back what was left for later, and forget what is long done. Runs until cancelled."""
     while True:
         await asyncio.sleep(AGAIN_EVERY_S)
         try:
-            await feed_unhandled(updates, bot, queue, older_than=LONG_ENOUGH)
+            await feed_unhandled(updates, bot, hand_over, older_than=LONG_ENOUGH)
             await asyncio.to_thread(updates.forget, older_than=KEEP_FOR)
         except StoreAway as error:
             log.warning("unhandled updates not looked for", extra={"error": str(error)})

@@ -149,12 +149,14 @@ class Poller:
     async def _delete_webhook(self) -> None:
         try:
             info = await self._api.call("getWebhookInfo")
+            if not (isinstance(info, dict) and info.get("url")):
+                return  # Whoever set it has deleted it.
             await self._api.call("deleteWebhook")
         except CallFailed as error:
             log.warning("webhook not deleted yet", extra={"error": str(error.failure)})
             return
         # The host alone: the path of a webhook is often its secret.
-        host = urlsplit(str(info.get("url"))).hostname if isinstance(info, dict) else None
+        host = urlsplit(str(info["url"])).hostname
         log.warning("webhook deleted: somebody had set one for this bot, and it took the updates", extra={"host": host})
 
     async def _pause(self, seconds: float) -> None:

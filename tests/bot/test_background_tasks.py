@@ -1,0 +1,125 @@
+"""Every background task of the bot is killed in turn, and the bot goes on."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator
+from pathlib import Path
+from typing import TypeVar
+
+import pytest
+from installation import settings_for
+
+from sandbox.app import Sandbox
+from sandbox.client import SandboxClient
+from services.bot.app import Bot
+from services.health import Signs
+from shared.migrations import migrate
+from shared.queue import make_celery
+from shared.settings import BotSettings
+from shared.store.database import Database
+
+T = TypeVar("T")
+PATIENCE_S = 30
+
+
+@pytest.fixture(autouse=True)
+def _hasty(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("services.retrying.FIRST_PAUSE_S", 0.01)
+
+
+@pytest.fixture
+def telegram() -> Iterator[SandboxClient]:
+    with Sandbox() as server, SandboxClient(server.url) as client:
+        yield client
+
+
+class Running:
+    """A bot in this process, without a worker."""
+
+    def __init__(self, bot: Bot, telegram: SandboxClient, signs: Signs) -> None:
+        self.bot = bot
+        self.signs = signs
+        self._telegram = telegram
+
+    @staticmethod
+    def task(name: str) -> "asyncio.Task[None] | None":
+        found = [task for task in asyncio.all_tasks() if task.get_name() == name and not task.done()]
+        assert len(found) <= 1
+        return found[0] if found else None
+
+    async def until(self, look: Callable[[], T | None], what: str) -> T:
+        async with asyncio.timeout(PATIENCE_S):
+            while (seen := look()) is None:
+                await asyncio.sleep(0.01)
+        assert seen is not None, what
+        return seen
+
+    async def kill(self, name: str) -> None:
+        """End a task, and wait until another one has taken its place."""
+        killed = await self.until(lambda: self.task(name), f"{name} runs")
+        killed.cancel()
+        await self.until(
+            lambda: task if (task := self.task(name)) is not killed and task is not None else None, f"{name} runs again"
+        )
+
+    async def is_answered(self) -> bool:
+        """Whether somebody who writes now is answered."""
+        ada = await asyncio.to_thread(self._telegram.person, "Ada")
+        await asyncio.to_thread(self._telegram.say, ada, "/help")
+        return bool(await asyncio.to_thread(self._telegram.wait_for, lambda: self._telegram.from_bot(ada)))
+
+
+def play(telegram: SandboxClient, folder: Path, scene: Callable[[Running], Awaitable[None]]) -> None:
+    """Play a scene with a bot that runs, and stop it in order."""
+    settings = BotSettings.model_validate(settings_for(telegram.url, folder))
+    database, signs = Database(settings.database_url), Signs()
+    migrate(database)
+
+    async def on_stage() -> None:
+        stop, bot = asyncio.Event(), Bot(settings, database, make_celery(None), signs=signs)
+        running = asyncio.create_task(bot.run(stop))
+        await scene(Running(bot, telegram, signs))
+        assert not running.done()
+        stop.set()
+        await asyncio.wait_for(running, PATIENCE_S)
+
+    try:
+        asyncio.run(on_stage())
+    finally:
+        database.close()
+
+
+class TestBackgroundTasks:
+    def test_each_is_started_again_when_it_is_killed(self, telegram: SandboxClient, tmp_path: Path) -> None:
+        async def scene(running: Running) -> None:
+            names = list(running.bot._rounds())
+            assert len(names) > 10
+            for name in names:
+                await running.kill(name)
+            assert await running.is_answered()
+
+        play(telegram, tmp_path, scene)
+
+    def test_none_is_left_when_the_bot_has_ended(self, telegram: SandboxClient, tmp_path: Path) -> None:
+        left: list[str] = []
+
+        async def scene(running: Running) -> None:
+            left.extend(running.bot._rounds())
+            await running.until(lambda: Running.task("polls"), "polls")
+
+        play(telegram, tmp_path, scene)
+
+        async def names() -> set[str]:
+            return {task.get_name() for task in asyncio.all_tasks()}
+
+        assert not asyncio.run(names()) & set(left)
+
+    def test_every_duty_shows_signs_of_life(self, telegram: SandboxClient, tmp_path: Path) -> None:
+        async def scene(running: Running) -> None:
+            assert await running.is_answered()
+            silent = {duty for duty, tries in running.signs.tries().items() if not tries}
+            await running.until(
+                lambda: True if not {duty for duty, tries in running.signs.tries().items() if not tries} else None,
+                f"signs of {silent}",
+            )
+
+        play(telegram, tmp_path, scene)

@@ -1,0 +1,114 @@
+"""Every thread of the worker is killed in turn, and it goes on; without its consumer the process ends."""
+
+import ctypes
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from installation import settings_for
+
+from services.health import Signs
+from services.worker import app
+from services.worker.app import Worker
+from shared.migrations import migrate
+from shared.queue import make_celery
+from shared.settings import WorkerSettings
+from shared.store.database import Database
+
+NOWHERE = "http://127.0.0.1:9"  # where the services would be
+PATIENCE_S = 30
+ROUNDS = (
+    "renew leases",
+    "sweep",
+    "look at consumer",
+    "check keys",
+    "reseal keys",
+    "survey image models",
+    "survey chat models",
+)
+
+
+@pytest.fixture(autouse=True)
+def _hasty(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("services.retrying.FIRST_PAUSE_S", 0.01)
+    for pause in ("SWEEP_S", "CONSUMER_LOOK_S", "CHECK_S", "RESEAL_S", "LOOK_S"):
+        monkeypatch.setattr(app, pause, 0.05)
+
+
+@pytest.fixture
+def signs() -> Signs:
+    return Signs()
+
+
+@pytest.fixture
+def worker(tmp_path: Path, signs: Signs) -> Iterator[Worker]:
+    """A worker at work, and a process that survives being told to end."""
+    before = signal.signal(signal.SIGTERM, lambda *_: None)
+    settings = WorkerSettings.model_validate(settings_for(NOWHERE, tmp_path) | {"G2D_LEASE_S": 1})
+    database = Database(settings.database_url)
+    migrate(database)
+    made = Worker(settings, database, make_celery(None), signs=signs)
+    made.start()
+    yield made
+    made.stop()
+    database.close()
+    signal.signal(signal.SIGTERM, before)
+
+
+def until(look: Callable[[], bool], what: str) -> None:
+    end = time.monotonic() + PATIENCE_S
+    while not look():
+        assert time.monotonic() < end, what
+        time.sleep(0.01)
+
+
+def thread(name: str) -> threading.Thread:
+    [found] = [one for one in threading.enumerate() if one.name == name]
+    return found
+
+
+def kill(victim: threading.Thread) -> None:
+    """Raise SystemExit in a thread: it would end without a word."""
+    assert victim.ident is not None
+    ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(victim.ident), ctypes.py_object(SystemExit))
+    victim.join(PATIENCE_S)
+    assert not victim.is_alive()
+
+
+class TestThreads:
+    def test_each_is_started_again_when_it_is_killed(self, worker: Worker) -> None:
+        for name in ROUNDS:
+            kill(thread(name))
+
+            def runs_again(name: str = name) -> bool:
+                worker.look_after()
+                return any(one.name == name for one in threading.enumerate())
+
+            until(runs_again, f"{name} runs again")
+
+    def test_all_of_them_are_known_to_this_test(self, worker: Worker) -> None:
+        ours = {one.name for one in threading.enumerate() if one.daemon}
+
+        assert set(ROUNDS) | {"tickets"} <= ours
+        assert set(worker._rounds._work) == set(ROUNDS)
+
+    def test_without_its_consumer_the_process_is_told_to_end(
+        self, worker: Worker, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        told = threading.Event()
+        signal.signal(signal.SIGTERM, lambda *_: told.set())
+        until(lambda: getattr(worker._controller, "consumer", None) is not None, "the consumer")
+
+        kill(thread("tickets"))
+        until(told.is_set, "the process is told to end")
+
+        assert worker.died
+        assert "tickets are no longer taken" in caplog.text
+
+    def test_every_duty_shows_signs_of_life(self, worker: Worker, signs: Signs) -> None:
+        until(lambda: all(signs.tries().values()), f"signs of {signs.tries()}")
+
+        assert set(signs.tries()) == {"renews leases", "sweeps", "takes tickets"}
