@@ -18,6 +18,7 @@ from sqlalchemy import Connection, func, select, text, update
 from shared.errors import StoreAway
 from shared.jobs import Address, Job, Request, Sender, Stage, State
 from shared.migrations import migrate
+from shared.status_messages import Work
 from shared.store import tables
 from shared.store.batches import TELEGRAM, Batches
 from shared.store.database import Database
@@ -25,11 +26,13 @@ from shared.store.jobs import Jobs, LostTurn
 from shared.store.line import UNDER_WAY
 from shared.store.moves import Moves
 from shared.store.outbox import Outbox
+from shared.store.status_messages import StatusMessages
 from shared.store.turns import Turns
 
 pytestmark = pytest.mark.distributed
 
 IDEAS, PEOPLE, WORKERS, SLOTS = 300, 30, 3, 20
+ENDING = 5  # parts of the bot that come to an end by themselves: four that ask, and the batches
 JOBS = tables.jobs
 LEASE, DEADLINE = timedelta(seconds=30), timedelta(minutes=10)
 
@@ -82,18 +85,18 @@ class Burst:
         with opened(self._url) as bot, ThreadPoolExecutor(len(parts) + WORKERS) as pool:
             running = [pool.submit(part, bot) for part in parts]
             running += [pool.submit(self._work, f"worker {number}") for number in range(WORKERS)]
-            for one in running[:5]:
-                one.result()
-            while self._left(bot):
-                continue
-            self._over.set()
-            self._tickets.release(WORKERS * SLOTS)
+            try:
+                for one in running[:ENDING]:
+                    one.result()
+                while self._left(bot):
+                    continue
+            finally:
+                self._over.set()
+                self._tickets.release(WORKERS * SLOTS)
             for one in running:
                 one.result()
             with bot.reading() as connection:
-                rows = connection.execute(
-                    select(tables.jobs.c.state, func.count().label("jobs")).group_by(tables.jobs.c.state)
-                )
+                rows = connection.execute(select(JOBS.c.state, func.count().label("jobs")).group_by(JOBS.c.state))
                 return Counter({row.state: row.jobs for row in rows})
 
     @staticmethod
@@ -105,7 +108,7 @@ class Burst:
     # The bot
 
     def _ask(self, bot: Database) -> None:
-        jobs = Jobs(bot)
+        jobs, status = Jobs(bot), StatusMessages(bot)
         while True:
             with self._next:
                 number = next(self._ideas, None)
@@ -118,7 +121,8 @@ class Burst:
                 sender=Sender(user),
             )
             self._tickets.release(2)
-            jobs.show_status(job.id, number, "queued:1")
+            status.begin(Work.JOB, job.id, after=0)
+            status.sent(Work.JOB, job.id, number, "queued:1")
 
     def _look_after_batches(self, bot: Database) -> None:
         batches = Batches(bot)
