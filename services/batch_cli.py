@@ -125,7 +125,7 @@ def batch(file: Path, out: Path, *, as_json: bool) -> int:
     if not reading.requests:
         return BAD_USAGE
     out.mkdir(parents=True, exist_ok=True)
-    logs.set_up(settings.log_format, "WARNING", [])
+    logs.set_up(settings.log_format, "WARNING")
     with startup.opened(settings) as database, _worker(settings, database) as (tickets, goes_on):
         return _Run(
             Batches(database, settings.shares),

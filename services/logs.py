@@ -2,15 +2,15 @@
 
 import logging
 import math
-import re
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Literal
 
 import structlog
-from pydantic import SecretStr
+
+from shared.redaction import redact
 
 # Their lines hold URLs, and a Telegram URL holds the bot's token.
 CHATTERBOXES = (
@@ -21,25 +21,18 @@ CHATTERBOXES = (
 COALESCE_S = 5.0
 MOST_SEEN = 1_000  # lines that are remembered, before those that are older are forgotten
 ALWAYS_THERE = frozenset({*logging.makeLogRecord({}).__dict__, "message", "asctime", "taskName"})
-# No word boundary before them: on a terminal the letter that ends a colour's code stands there.
-TOKEN_SHAPES = re.compile(
-    r"bot\d{5,}:[\w-]{10,}|\d{5,}:[\w-]{30,}|hf_\w{8,}|AIza[\w-]{10,}|AQ\.[\w-]{20,}|://[^/\s:@]+:[^/\s:@]+@"
-)
 
 
 class Redacting(logging.Formatter):
     """Blots out secrets in the finished line, whichever part of it they came in by."""
 
-    def __init__(self, formatter: logging.Formatter, secrets: Iterable[str]) -> None:
+    def __init__(self, formatter: logging.Formatter) -> None:
         super().__init__()
         self._formatter = formatter
-        known = sorted((re.escape(one) for one in secrets if one), key=len, reverse=True)
-        self._known = re.compile("|".join(known)) if known else None
 
     def format(self, record: logging.LogRecord) -> str:
         """Format a record, then blot."""
-        line = TOKEN_SHAPES.sub("[secret]", self._formatter.format(record))
-        return self._known.sub("[secret]", line) if self._known else line
+        return redact(self._formatter.format(record))
 
 
 class Coalescing(logging.Filter):
@@ -74,13 +67,12 @@ class Coalescing(logging.Filter):
         return True
 
 
-def set_up(log_format: Literal["console", "json"] | None, level: str, secrets: Iterable[SecretStr] = ()) -> None:
+def set_up(log_format: Literal["console", "json"] | None, level: str) -> None:
     """Send all log lines of this process to standard error.
 
     Args:
         log_format: None: ``console`` on a terminal, else ``json``.
         level: A level's name, for our own lines; libraries speak from WARNING on.
-        secrets: What must never be seen, beside everything that looks like a token.
     """
     as_text = (log_format or ("console" if sys.stderr.isatty() else "json")) == "console"
     shared: list[structlog.types.Processor] = [
@@ -95,12 +87,7 @@ def set_up(log_format: Literal["console", "json"] | None, level: str, secrets: I
     else:
         final += [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(
-        Redacting(
-            structlog.stdlib.ProcessorFormatter(foreign_pre_chain=shared, processors=final),
-            [secret.get_secret_value() for secret in secrets],
-        )
-    )
+    handler.setFormatter(Redacting(structlog.stdlib.ProcessorFormatter(foreign_pre_chain=shared, processors=final)))
     handler.addFilter(Coalescing())
     root = logging.getLogger()
     root.handlers[:] = [handler]

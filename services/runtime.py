@@ -9,8 +9,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from pydantic import SecretStr
-
 from services import logs, startup
 from services.health import LOOK_S, Signs, Watchdog
 from services.importing import importing
@@ -38,7 +36,7 @@ def run_everything(bot_settings: BotSettings | None = None, worker_settings: Wor
         from services.worker.app import Worker
         from shared.queue import make_celery
 
-    _set_up_logs(bot_settings, worker_settings)
+    _set_up_logs(bot_settings)
     with stopping() as stop, startup.alone_in(bot_settings), startup.opened(bot_settings) as database:
         if not startup.wait_and_migrate(database, bot_settings, stop):
             return
@@ -178,6 +176,5 @@ def _require_broker(settings: Settings) -> None:
         raise SettingsError(NEEDS_BROKER)
 
 
-def _set_up_logs(*settings: Settings) -> None:
-    secrets = [value for one in settings for value in one.model_dump().values() if isinstance(value, SecretStr)]
-    logs.set_up(settings[0].log_format, settings[0].log_level, secrets)
+def _set_up_logs(settings: Settings) -> None:
+    logs.set_up(settings.log_format, settings.log_level)

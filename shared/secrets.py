@@ -9,6 +9,7 @@ from pathlib import Path
 from cryptography.fernet import Fernet
 
 from shared.key_encryption import KeyCipher
+from shared.redaction import GOOGLE, HUGGINGFACE, IN_USE, keys_in, service_of, visible
 from shared.settings import Settings, SettingsError
 
 FILE = "secret.key"
@@ -18,12 +19,9 @@ NEEDS_KEY = (
 )
 ONLY_SEALS = "Please set G2D_SECRET_KEY to the secret itself: with its public half a worker can open no keys."
 WRONG_KEY = "G2D_SECRET_KEY is wrong: it takes keys of 32 bytes in URL-safe base64, more after a comma."
-GOOGLE, HUGGINGFACE = "google", "huggingface"
 SERVICES = (GOOGLE, HUGGINGFACE)
 SHORTEST, LONGEST = 16, 300  # characters of a key
 
-# Keys as the services hand them out, wherever in a text; shorter ones open nothing.
-KEY_SHAPES = re.compile(r"(?P<google>AIza[\w-]{20,}|(?<![\w.-])AQ\.[\w-]{20,})|(?P<huggingface>hf_[A-Za-z0-9]{16,})")
 SEALED = re.compile(r"g2d-sealed:(?P<service>[a-z]*):(?P<last_four>[^:\s]{0,4}):(?P<sealed>[\w=-]*)")
 
 
@@ -68,22 +66,36 @@ class Box:
         return str(self._cipher.public)
 
     def seal(self, plain: str) -> SealedKey:
-        """Seal what somebody says is a key."""
-        plain = plain.strip()
-        shape = KEY_SHAPES.fullmatch(plain)
+        """Seal what somebody says is a key, without the invisible signs that were copied with it."""
+        plain = visible(plain).strip()
+        service = service_of(plain)
         if not (SHORTEST <= len(plain) <= LONGEST and plain.isascii() and plain.isprintable() and " " not in plain):
             return SealedKey(None, "", "")
         # Of a key with other signs in its tail no sign is shown: they would break the written form.
         tail = plain[-4:] if re.fullmatch(r"[\w-]{4}", plain[-4:]) else ""
-        return SealedKey(shape.lastgroup if shape else None, tail, self._cipher.encrypt(plain))
+        return SealedKey(service if service in SERVICES else None, tail, self._cipher.encrypt(plain))
 
     def hide(self, text: str) -> str:
-        """Put sealed keys in the place of all that look like keys."""
-        return KEY_SHAPES.sub(lambda found: str(self.seal(found[0][:LONGEST])), text)
+        """Put sealed keys in the place of all that look like keys, also with invisible signs between their letters.
+
+        Those of services that we don't call are not kept: only that there was one.
+        """
+        hidden, end = [], 0
+        for found in keys_in(text):
+            sealed = self.seal(found.key[:LONGEST]) if found.service in SERVICES else SealedKey(None, "", "")
+            hidden += [text[end : found.start], str(sealed)]
+            end = found.end
+        return "".join([*hidden, text[end:]])
 
     def unseal(self, sealed: str) -> str | None:
-        """Read a key; None where it was sealed for none of ours. Needs a secret key."""
-        return self._cipher.decrypt(sealed)
+        """Read a key; None where it was sealed for none of ours. Needs a secret key.
+
+        From here on it is in use: no log line and no error text holds it.
+        """
+        plain = self._cipher.decrypt(sealed)
+        if plain is not None:
+            IN_USE.add([plain])
+        return plain
 
     def reseal(self, sealed: str) -> str | None:
         """The same, sealed for the first key; None where it is, or where it was sealed for none of ours."""

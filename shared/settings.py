@@ -3,7 +3,7 @@
 import logging
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, cast
@@ -16,6 +16,7 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
+from shared.redaction import IN_USE
 from shared.shares import Shares
 
 WEIGHTS = r"\s*-?\d+\s*=\s*\d+(\.\d+)?\s*"
@@ -283,7 +284,16 @@ def load(*kinds: type[Settings]) -> tuple[Any, ...]:
             complaints[str(error.filename)] = f"can't be read: {error.strerror}"
     if complaints:
         raise SettingsError(_letter(complaints))
+    IN_USE.add(secret for one in loaded for secret in _secrets(one))
     return tuple(loaded)
+
+
+def _secrets(settings: Settings) -> Iterator[str]:
+    """What no log line and no error text may hold."""
+    for value in settings.model_dump().values():
+        if isinstance(value, SecretStr):
+            plain = value.get_secret_value()
+            yield from (plain, *plain.split(","))  # G2D_SECRET_KEY may be several
 
 
 def _complaints(kind: type[Settings], error: ValidationError) -> dict[str, str]:

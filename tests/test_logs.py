@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from pydantic import SecretStr
 
 from services import logs
+from shared import redaction
 
 BOT_TOKEN = "4242424242:AAH-abc_DEF0123456789abcdefghijklmno"
 HF_TOKEN = "hf_abcDEF0123456789abcDEF0123456789"
@@ -43,7 +43,9 @@ def written(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Callable[
     def set_up(log_format: Any, level: str = "DEBUG", secrets: tuple[str, ...] = ()) -> Callable[[], str]:
         buffer = io.StringIO()
         monkeypatch.setattr(sys, "stderr", buffer)
-        logs.set_up(log_format, level, [SecretStr(one) for one in secrets])
+        monkeypatch.setattr(redaction, "IN_USE", redaction.SecretsInUse())
+        redaction.IN_USE.add(secrets)
+        logs.set_up(log_format, level)
         return buffer.getvalue
 
     yield set_up

@@ -15,6 +15,7 @@ from services.bot.chat.handler import Chat, is_for_gemini
 from services.bot.help import start
 from services.bot.intake.application import DurableApplication
 from services.bot.intake.failures import failed
+from services.bot.intake.key_redaction import sealed_in
 from services.bot.intake.service_messages import Migration, leave_alone
 from services.bot.owner.handler import OwnersOverview
 from services.bot.pictures.buttons import Buttons, edited_job
@@ -29,7 +30,6 @@ from services.bot.settings.models import ModelsCommand
 from services.bot.settings.models_menu import START as LISTED
 from services.bot.telegram.commands import IMAGINE, is_captioned
 from services.bot.telegram.files import picture_in
-from shared.secrets import SEALED
 from shared.settings import GroupFollowUps
 
 # Edited messages are left alone: an idea that was painted is not painted again for a corrected comma.
@@ -74,6 +74,7 @@ def add_handlers(
     def captioned(*names: str) -> filters.BaseFilter:
         return NEW & filters.CAPTION & _Such(lambda message: is_captioned(message, names, ourselves()))
 
+    holds_key = _Such(lambda message: sealed_in(message) is not None)
     to_exact_value = _Such(lambda message: question(message, bot_id) is not None)
     to_question = _Such(lambda message: is_our_question(message, bot_id))
     to_edit = _Such(lambda message: edited_job(message, bot_id) is not None)
@@ -84,7 +85,7 @@ def add_handlers(
 
     for handler in (
         # Before all others: no other handler gets to see a message with a key in it.
-        MessageHandler(filters.Regex(SEALED) | filters.CaptionRegex(SEALED), by.own_keys.receive),
+        MessageHandler(holds_key, by.own_keys.receive),
         CommandHandler("start", by.own_keys.command, NEW & filters.Regex(r"^/start\S* keys$")),
         CommandHandler("keys", by.own_keys.command, NEW),
         CallbackQueryHandler(by.own_keys.press, PRESSES),

@@ -5,7 +5,7 @@ from typing import Any
 
 from sqlalchemy import BigInteger, Boolean, Column, Double, Index, Integer, MetaData, Table, UniqueConstraint, text
 
-from shared.store.types import Instant, Json, String, Text
+from shared.store.types import ErrorText, Instant, Json, String, Text
 
 metadata = MetaData(
     naming_convention={
@@ -124,7 +124,7 @@ jobs = Table(
     Column("delivered_at", Instant),
     Column("delivered_message_id", BigInteger),
     Column("file_id", String(255)),
-    Column("undelivered_reason", Text, comment=UNDELIVERED),
+    Column("undelivered_reason", ErrorText, comment=UNDELIVERED),
     UniqueConstraint("bot_id", "chat_id", "request_key", "number"),
     # A button pressed twice makes one job; once that has ended, the button makes another.
     Index(
@@ -186,7 +186,7 @@ attempts = Table(
     Column("request_id", String(128)),
     Column("duration_ms", Integer, nullable=False),
     Column("outcome", String(32), nullable=False),
-    Column("detail", Text),
+    Column("detail", ErrorText),
     Column("at", Instant, nullable=False),
 )
 
@@ -233,7 +233,7 @@ batches = Table(
     Column("delivery_not_before", Instant),
     Column("delivery_tries", Integer, nullable=False, server_default="0"),
     Column("delivered_at", Instant),
-    Column("undelivered_reason", Text, comment=UNDELIVERED),
+    Column("undelivered_reason", ErrorText, comment=UNDELIVERED),
     UniqueConstraint("bot_id", "chat_id", "request_key"),
     Index("ix_batches_open", "id", **_when("delivered_at IS NULL")),
     Index("ix_batches_user", "user_id", "id"),
@@ -298,7 +298,7 @@ errands = Table(
     Column("delivery_not_before", Instant),
     Column("delivery_tries", Integer, nullable=False, server_default="0"),
     Column("delivered_at", Instant),
-    Column("undelivered_reason", Text, comment=UNDELIVERED),
+    Column("undelivered_reason", ErrorText, comment=UNDELIVERED),
     UniqueConstraint("bot_id", "chat_id", "kind", "request_key"),
     Index("ix_errands_queued", "id", **_when("state = 'queued'")),
     Index("ix_errands_waiting", "not_before", **_when("state = 'waiting'")),

@@ -9,6 +9,8 @@ from sqlalchemy import JSON, DateTime, Dialect
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
+from shared.redaction import redact
+
 
 class Instant(TypeDecorator[datetime]):
     """A moment in UTC, with its time zone on both databases (SQLite keeps none by itself)."""
@@ -45,6 +47,16 @@ class Text(String):
 
     impl = sqlalchemy.Text
     cache_ok = True
+
+
+class ErrorText(Text):
+    """What a service said of a failure: stored without any key, token or password."""
+
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
+        """Hand the database what anybody may read."""
+        return super().process_bind_param(None if value is None else redact(value), dialect)
 
 
 class Json(TypeDecorator[Any]):

@@ -16,7 +16,7 @@ from sqlalchemy import Table, update
 from stage import BOT, Outcome, Stage
 from telegram import InlineKeyboardMarkup
 
-from sandbox.telegram import people
+from sandbox.telegram import markup, people
 from sandbox.telegram.world import Chat, World
 from services.bot.batches import progress
 from services.bot.chat.descriptions import under_description
@@ -130,6 +130,16 @@ class Scene:
         world = self.stage.telegram.world
         place, author = self._chat(chat_id or who), world.people[who]
         post = people.write(world, world.bot(BOT), place, author, wish={"text": text, **wish}, uploads={})
+        return self.stage.handle({"update_id": next(self._update_ids), "message": post.message})
+
+    def send(self, who: int, chat_id: int, content: dict[str, Any]) -> Outcome:
+        """Let somebody send a message that holds this, and perhaps ``uploads``, whatever Telegram's clients allow."""
+        world = self.stage.telegram.world
+        files = {kind: world.files.add(kind, one) for kind, one in content.get("uploads", {}).items()}
+        said = {name: value for name, value in content.items() if name != "uploads"}
+        words = said.get("text") or said.get("caption") or ""
+        marks = {"entities": markup.detect(words)} if "text" in said else {"caption_entities": markup.detect(words)}
+        post = world.add_post(self._chat(chat_id), world.people[who].user, marks | files | said)
         return self.stage.handle({"update_id": next(self._update_ids), "message": post.message})
 
     def press(self, who: int, data: str, chat_id: int, message_id: int | None = None) -> Outcome:

@@ -29,8 +29,9 @@ def sealed(**update: Any) -> dict[str, Any]:
         lambda key: {"text": "look", "reply_to_message": {"text": f"it was {key}"}},
         lambda key: {"document": {"file_id": "a", "file_name": f"{key}.txt"}},
         lambda key: {"text": "here", "entities": [{"type": "text_link", "url": f"https://x/?key={key}"}]},
+        lambda key: {"data": key},
     ],
-    ids=["text", "caption", "quote", "reply", "file name", "link"],
+    ids=["text", "caption", "quote", "reply", "file name", "link", "data"],
 )
 def test_what_looks_like_a_key_is_sealed(key: str, kind: str, place: Any):
     written_down = sealed(**{kind: place(key)})
@@ -54,7 +55,7 @@ def test_an_answer_to_our_question_is_a_key_whatever_it_looks_like(kind: str, wo
 def test_the_rest_stays_as_it_was():
     update = {
         "message": {"message_id": 5, "text": "/imagine a fox", "entities": [{"offset": 0, "length": 8}]},
-        "callback_query": {"id": KEYS[0], "data": KEYS[1]},
+        "callback_query": {"id": KEYS[0], "data": "again 5", "message": {"photo": [{"file_id": KEYS[1]}]}},
     }
 
     assert sealed(**update) == {"update_id": 1, **update}

@@ -5,12 +5,23 @@ from pathlib import Path
 import pytest
 from cryptography.fernet import Fernet
 
-from shared.secrets import GOOGLE, HUGGINGFACE, Box, box_for, opening_box_for, read_sealed
+from shared.redaction import GOOGLE, HUGGINGFACE, redact
+from shared.secrets import Box, box_for, opening_box_for, read_sealed
 from shared.settings import Settings, SettingsError
 
 OLD, NEW = Fernet.generate_key().decode(), Fernet.generate_key().decode()
 TOKEN = "hf_" + "Q7x" * 11
 GEMINI_KEYS = ["AIzaSy" + "Ab-_9" * 6, "AQ." + "Zz9-_" * 8]
+
+
+class TestOpening:
+    def test_makes_a_key_one_that_no_log_line_holds(self) -> None:
+        box, plain = Box(OLD), "an-odd-key-of-somebody-1"
+        sealed = box.seal(plain).sealed
+
+        assert redact(f"refused: {plain}") == f"refused: {plain}"
+        assert box.unseal(sealed) == plain
+        assert redact(f"refused: {plain}") == "refused: [secret]"
 
 
 class TestHiding:

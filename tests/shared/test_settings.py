@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
+from shared import redaction
 from shared.settings import BotSettings, Settings, SettingsError, WorkerSettings, load
 
 TOKEN = "4242:AAH-abc_DEF0123456789abcdefghijklmno"
@@ -39,6 +40,16 @@ class TestWhatIsMissing:
     def test_each_name_comes_with_what_it_is_for(self) -> None:
         with pytest.raises(SettingsError, match=r"(?s)TELEGRAM_BOT_TOKEN: .*BotFather.*GOOGLE_API_KEY: .*aistudio"):
             load(BotSettings, WorkerSettings)
+
+    def test_its_secrets_are_in_no_log_line_from_then_on(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(redaction, "IN_USE", redaction.SecretsInUse())
+        monkeypatch.setattr("shared.settings.IN_USE", redaction.IN_USE)
+        monkeypatch.setenv("GOOGLE_API_KEY", "an-odd-key-of-google")
+        monkeypatch.setenv("HF_TOKEN", "an-odd-token")
+
+        load(WorkerSettings)
+
+        assert redaction.redact("an-odd-key-of-google an-odd-token") == "[secret] [secret]"
 
     def test_a_service_asks_for_its_own_keys_alone(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("TELEGRAM_BOT_TOKEN", TOKEN)

@@ -2,9 +2,12 @@
 
 import pytest
 from builders import AN_HOUR, BOT, submit, submit_and_claim
+from sqlalchemy import select
 
+from shared import redaction
 from shared.errands import Kind
 from shared.jobs import Address, Attempt, Parameters, Prompt, Sender
+from shared.store import tables
 from shared.store.conversations import Conversations
 from shared.store.database import Database
 from shared.store.errand_turns import ErrandTurns
@@ -66,3 +69,16 @@ class TestEveryTextOfTheRecord:
         kept = conversations.read(talk.id)
         assert kept is not None
         assert kept.summary == STORED
+
+
+class TestWhatServicesSayOfFailures:
+    def test_is_stored_without_keys_and_tokens(self, database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(redaction, "IN_USE", redaction.SecretsInUse())
+        redaction.IN_USE.add(["oddly-shaped-08"])
+        job, jobs = submit_and_claim(database), Jobs(database)
+        said = "Invalid token oddly-shaped-08 / AIzaSyPERSONALpersonalPERSONALpersonalPER"
+
+        jobs.keep_prompt(job, Prompt("a fox"), [Attempt("image", "fal-ai", "org/model", 12, status=401, detail=said)])
+
+        with database.reading() as connection:
+            assert connection.scalar(select(tables.attempts.c.detail)) == "Invalid token [secret] / [secret]"

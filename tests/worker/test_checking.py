@@ -12,7 +12,8 @@ from sandbox.app import Sandbox
 from sandbox.client import SandboxClient
 from services.worker.jobs.key_check import Checks
 from services.worker.painters.http import Wire
-from shared.secrets import GOOGLE, HUGGINGFACE, Box
+from shared.redaction import GOOGLE, HUGGINGFACE
+from shared.secrets import Box
 from shared.store import tables
 from shared.store.database import Database
 from shared.store.keys import ACCEPTED, REFUSED, UNCHECKED, Key, Keys

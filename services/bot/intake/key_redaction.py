@@ -1,14 +1,18 @@
 """Seals whatever looks like a key in an update, before the update is written down or handled. Pure but for the seal."""
 
+from collections.abc import Iterator
 from typing import Any
 
+from telegram import Message, TelegramObject
+
 from services.bot.locales import languages, say
-from shared.secrets import GOOGLE, KEY_SHAPES, SERVICES, Box
+from shared.redaction import GOOGLE, keys_in
+from shared.secrets import SERVICES, Box, SealedKey, read_sealed
 
 QUESTIONS = {GOOGLE: "ask_key_google", "huggingface": "ask_key_huggingface"}
 KINDS = ("message", "edited_message", "business_message", "edited_business_message", "channel_post")
 # Telegram's own letters and numbers; they may look like anything.
-NOT_WORDS = ("_id", "id", "data")
+NOT_WORDS = ("_id", "id")
 
 
 def asked_for(message: dict[str, Any], bot_id: int) -> str | None:
@@ -22,6 +26,30 @@ def asked_for(message: dict[str, Any], bot_id: int) -> str | None:
 def question_about(text: str | None) -> str | None:
     """The service whose key a message asks for; its words tell, so nothing is remembered."""
     return next((one for one in SERVICES if text in {say(QUESTIONS[one], each) for each in languages()}), None)
+
+
+def sealed_in(message: Message) -> SealedKey | None:
+    """The first sealed key in what a message itself says: words, quote, links, names of what came with it."""
+    return next((sealed for text in _own_words(message) if (sealed := read_sealed(text)) is not None), None)
+
+
+def _own_words(message: Message) -> Iterator[str]:
+    yield message.text or message.caption or ""
+    if message.quote is not None:
+        yield message.quote.text
+    yield from (entity.url for entity in (*message.entities, *message.caption_entities) if entity.url)
+    attached = message.effective_attachment
+    if isinstance(attached, TelegramObject):
+        yield from _texts(attached.to_dict())
+
+
+def _texts(value: object) -> Iterator[str]:
+    match value:
+        case str():
+            yield value
+        case list() | dict():
+            for one in value.values() if isinstance(value, dict) else value:
+                yield from _texts(one)
 
 
 def seal_update(update: dict[str, Any], box: Box, bot_id: int) -> dict[str, Any]:
@@ -55,8 +83,8 @@ def _hide_fields(fields: dict[str, Any], box: Box) -> dict[str, Any]:
     found = {name: _hide(value, box, name) for name, value in fields.items()}
     for words, marks in (("text", "entities"), ("caption", "caption_entities")):
         text = fields.get(words)
-        if isinstance(text, str) and marks in found and (key := KEY_SHAPES.search(text)):
+        if isinstance(text, str) and marks in found and (key := next(keys_in(text), None)):
             # What is marked behind the key has moved; a command stands before it.
-            start = len(text[: key.start()].encode("utf-16-le")) // 2
+            start = len(text[: key.start].encode("utf-16-le")) // 2
             found[marks] = [one for one in found[marks] if one["offset"] + one["length"] <= start]
     return found

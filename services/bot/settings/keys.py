@@ -16,7 +16,7 @@ from telegram.error import BadRequest, Forbidden, TelegramError
 from telegram.ext import ContextTypes
 from telegram.helpers import create_deep_linked_url
 
-from services.bot.intake.key_redaction import QUESTIONS, question_about
+from services.bot.intake.key_redaction import QUESTIONS, question_about, sealed_in
 from services.bot.locales import say
 from services.bot.telegram.addresses import address_of, answer, sender_of
 from services.bot.telegram.authorization import Authorization
@@ -24,7 +24,8 @@ from services.bot.telegram.callback_queries import acknowledge, rewrite
 from services.bot.telegram.permissions import Action
 from services.bot.texts.button_rows import in_rows
 from shared.errors import StoreAway
-from shared.secrets import GOOGLE, HUGGINGFACE, SERVICES, SealedKey, read_sealed
+from shared.redaction import GOOGLE, HUGGINGFACE
+from shared.secrets import SERVICES, SealedKey
 from shared.store.keys import ACCEPTED, UNCHECKED, Key, Keys
 
 log = logging.getLogger(__name__)
@@ -82,7 +83,7 @@ class OwnKeys:
     async def receive(self, update: Update, context: ContextTypes.DEFAULT_TYPE) -> None:
         """Take a message with a sealed key in it: an answer to our question, or a key that got among other words."""
         message = update.effective_message
-        sealed = read_sealed(message.text or message.caption or "") if message else None
+        sealed = sealed_in(message) if message else None
         if message is None or sealed is None:
             return
         await self._delete(message, context)

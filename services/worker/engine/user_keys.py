@@ -10,7 +10,8 @@ from typing import Generic, TypeVar
 from services.worker.painters.circuit_breaker import CircuitBreaker
 from services.worker.painters.painter import Target
 from shared.errors import BadCredentials, KeyNeeded, OwnKeyRefused, ServiceUnreachable
-from shared.secrets import GOOGLE, HUGGINGFACE, Box, fingerprint
+from shared.redaction import GOOGLE, HUGGINGFACE
+from shared.secrets import Box, fingerprint
 from shared.store.keys import REFUSED, Key, Keys
 
 log = logging.getLogger(__name__)

@@ -4,7 +4,8 @@ import logging
 
 from services.worker.painters.http import Answer, Wire
 from shared.errors import ImagineError
-from shared.secrets import GOOGLE, Box
+from shared.redaction import GOOGLE
+from shared.secrets import Box
 from shared.store.keys import ACCEPTED, REFUSED, Key, Keys
 
 log = logging.getLogger(__name__)

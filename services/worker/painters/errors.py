@@ -21,6 +21,7 @@ from shared.errors import (
     ServiceBusy,
     UnexpectedAnswer,
 )
+from shared.redaction import redact
 
 MAX_TEXT = 200  # characters of a service's message that the log may know
 MAX_RETRY_AFTER_S = 3600.0
@@ -46,7 +47,6 @@ _NO_SUCH_MODEL = re.compile(
 _CREDENTIALS = re.compile(
     r"sufficient permission|authentication|invalid (username|credential|token|api key)|unauthori[sz]ed", re.IGNORECASE
 )
-_SECRETS = re.compile(r"\b(hf_|sk-|Bearer |Key )\S+")
 _RATE_LIMIT = re.compile(r"\bt=(\d+)")
 
 
@@ -200,7 +200,7 @@ def error_text(body: bytes) -> str:
     else:
         text = body[: 4 * MAX_TEXT].decode(errors="replace")
         text = "" if text.lstrip().startswith("<") else text
-    text = _SECRETS.sub(r"\1…", " ".join(text.split()))
+    text = redact(" ".join(text.split()))
     return text if len(text) <= MAX_TEXT else f"{text[: MAX_TEXT - 1]}…"
 
 
