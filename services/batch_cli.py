@@ -21,7 +21,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 from services import logs, startup
 from services.bot.locales import say
 from services.importing import importing
-from shared.batches import Batch, BatchReading, BatchState, Counts, Way, file_name, outcome, read_batch, write_manifest
+from shared.batch_reader import BatchReader
+from shared.batches import Batch, BatchReading, BatchState, Counts, Way, file_name, outcome, write_manifest
 from shared.catalogue import Catalogue
 from shared.errors import StoreAway, UserError
 from shared.images import Images
@@ -148,13 +149,11 @@ def _catalogue(settings: Settings, database: Database) -> Catalogue:
 
 
 def _read(file: Path, settings: Settings, catalogue: Catalogue) -> BatchReading:
-    return read_batch(
-        file.read_bytes(),
-        file.name,
-        catalogue,
-        Styles(settings.styles_file),
-        most=settings.batch_pictures,
-    )
+    reader = BatchReader(catalogue, Styles(settings.styles_file))
+    try:
+        return reader.read(file.read_bytes(), file.name, most=settings.batch_pictures)
+    finally:
+        reader.close()
 
 
 def _key(file: Path, out: Path) -> str:

@@ -6,6 +6,7 @@ import itertools
 import json
 import re
 import unicodedata
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -26,12 +27,17 @@ MAX_LINES = 5_000
 MAX_PICTURES = 1_000  # of one batch, unless the owner says otherwise
 MAX_LINE_LENGTH = 4_000  # characters; an idea and all its parameters need far fewer
 MAX_FILE_BYTES = 20 * 1024 * 1024  # what Telegram lets a bot download
+MAX_FILE_LINES = 20 * MAX_LINES  # with blank ones and those inside quotes
+MAX_ROW_LENGTH = 10 * MAX_LINE_LENGTH  # characters of a table's row or a JSON object, which may be escaped
+MAX_COLUMNS = 50  # of a table; keys of a JSON object
+MAX_HINTS = 50  # of one batch
 
 IDEA = "idea"
 COLUMNS = (IDEA, *KINDS)
 _YES, _NO = frozenset({"1", "true", "yes", "y", "x", "on"}), frozenset({"", "0", "false", "no", "n", "off"})
 _GROUP = re.compile(r"(?<!\\)\{((?:\\.|[^{}\\])*)\}")
 _NESTED = re.compile(r"(?<!\\)\{(?:\\.|[^{}\\])*(?<!\\)\{(?:\\.|[^{}\\])*\}")
+_LINE_BREAKS = "\n\r\v\f\x1c\x1d\x1e\x85\u2028\u2029"  # as ``str.splitlines`` has them
 _COMMA = re.compile(r"(?<!\\),")
 _ESCAPED = re.compile(r"\\([{},])")
 _MAGIC = (
@@ -186,6 +192,7 @@ def read_batch(
         BadParameter: The shared parameters can't be read.
     """
     text = content if isinstance(content, str) else decode(content)
+    _check_file_lines(text)
     suffix = (name or "").rpartition(".")[2].casefold()
     hints: list[Hint] = []
     problems: list[Problem] = []
@@ -235,6 +242,13 @@ def _encodings(content: bytes) -> tuple[str, ...]:
     return ("utf-8-sig", "cp1252")
 
 
+def _check_file_lines(text: str) -> None:
+    """Count before a line is read: of blank lines alone, a file could hold millions."""
+    count = sum(map(text.count, _LINE_BREAKS)) + 1
+    if count > MAX_FILE_LINES:
+        raise BadBatch("batch_too_many_lines", n=count, most=MAX_LINES)
+
+
 def _check_lines(count: int) -> None:
     if count > MAX_LINES:
         raise BadBatch("batch_too_many_lines", n=count, most=MAX_LINES)
@@ -260,39 +274,79 @@ def _has_only_flags(line: str) -> bool:
 
 
 def _of_table(text: str, hints: list[Hint], problems: list[Problem]) -> list[Line]:
-    lines = list(io.StringIO(text, newline=""))
-    skipped = 0
-    while lines and not lines[0].strip():
-        lines.pop(0)
-        skipped += 1
-    if lines and re.fullmatch(r"\s*sep=.\s*", lines[0], re.IGNORECASE):  # Excel's own remark.
-        lines.pop(0)
-        skipped += 1
-    if not lines:
-        raise BadBatch("batch_empty")
-    separator, header = _header(lines[0])
+    lines = _RowLines(text)
+    separator, header = _header(_first_line(lines))
     unknown = [column for column in header if column and column not in COLUMNS]
     if unknown:
         hints.append(Hint("batch_hint_columns", {"names": quote(", ".join(unknown))}))
-    rows = csv.reader(lines[1:], delimiter=separator, strict=True)
+    rows = csv.reader(lines, delimiter=separator, strict=True)
     found: list[Line] = []
-    while (row := _next_row(rows, skipped)) is not None:
-        line = rows.line_num + 1 + skipped
+    while (row := _next_row(rows, lines)) is not None:
         if not any(cell.strip() for cell in row):
             continue
         _check_lines(len(found) + len(problems) + 1)
         if len(row) > len(header) and any(cell.strip() for cell in row[len(header) :]):
-            problems.append(Problem(line, "batch_too_many_cells", {}))
+            problems.append(Problem(lines.number, "batch_too_many_cells", {}))
             continue
-        _add(found, problems, line, dict(zip(header, row, strict=False)))
+        _add(found, problems, lines.number, dict(zip(header, row, strict=False)))
     return found
 
 
-def _next_row(rows: Any, skipped: int) -> list[str] | None:
+class _RowLines:
+    """The lines of a table, for a CSV reader: a row may have only so many characters, over however many lines.
+
+    Attributes:
+        number: Of the last line that was read, from 1.
+    """
+
+    def __init__(self, text: str) -> None:
+        self._lines = io.StringIO(text, newline="")
+        self._length = self.number = 0
+
+    def __iter__(self) -> Iterator[str]:
+        return self
+
+    def __next__(self) -> str:
+        """The next line, with its end.
+
+        Raises:
+            csv.Error: The row that it belongs to is longer than any that we read.
+        """
+        line = next(self._lines)
+        self.number += 1
+        self._length += len(line)
+        if self._length > MAX_ROW_LENGTH:
+            raise csv.Error("a row is too long")
+        return line
+
+    def end_row(self) -> None:
+        """Count the next line to a new row."""
+        self._length = 0
+
+
+def _first_line(lines: _RowLines) -> str:
+    """The line of headings: the first that is neither blank nor Excel's own remark.
+
+    Raises:
+        BadBatch: There is none, or it is longer than any that we read.
+    """
+    is_remark = re.compile(r"\s*(?:sep=.\s*)?", re.IGNORECASE).fullmatch
     try:
-        row: list[str] | None = next(rows, None)
+        for line in lines:
+            lines.end_row()
+            if not is_remark(line):
+                return line
     except csv.Error:
-        raise BadBatch("batch_csv_broken", line=rows.line_num + 1 + skipped) from None
+        raise BadBatch("batch_too_many_columns", most=MAX_COLUMNS) from None
+    raise BadBatch("batch_empty")
+
+
+def _next_row(rows: Iterator[list[str]], lines: _RowLines) -> list[str] | None:
+    try:
+        row = next(rows, None)
+    except csv.Error:
+        raise BadBatch("batch_csv_broken", line=lines.number) from None
+    lines.end_row()
     return row
 
 
@@ -307,9 +361,11 @@ def _header(line: str) -> tuple[str, list[str]]:
     separator, header = max(
         readings, key=lambda one: sum(cell in COLUMNS for cell in one[1]), default=(",", list[str]())
     )
+    if len(header) > MAX_COLUMNS:
+        raise BadBatch("batch_too_many_columns", most=MAX_COLUMNS)
     if IDEA not in header:
         raise BadBatch("batch_no_idea_column", columns=", ".join(COLUMNS))
-    repeated = next((cell for cell in header if cell and header.count(cell) > 1), None)
+    repeated = next((cell for cell, times in Counter(header).items() if cell and times > 1), None)
     if repeated is not None:
         raise BadBatch("batch_column_twice", name=quote(repeated))
     return separator, header
@@ -321,17 +377,16 @@ def _of_objects(text: str, hints: list[Hint], problems: list[Problem]) -> list[L
     found: list[Line] = []
     unknown: dict[str, None] = {}
     for number, line in lines:
-        try:
-            entry = json.loads(line)
-        except (ValueError, RecursionError):
-            entry = None
-        if isinstance(entry, str):
-            entry = {IDEA: entry}
-        if not isinstance(entry, dict) or not all(isinstance(value, _SCALARS) for value in entry.values()):
+        if len(line) > MAX_ROW_LENGTH:
+            problems.append(Problem(number, "idea_too_long", {"n": MAX_IDEA_LENGTH}))
+            continue
+        entry = _entry(line)
+        if entry is None:
             problems.append(Problem(number, "batch_not_an_object", {}))
             continue
         values = {key.strip().removeprefix("--").casefold(): _as_text(value) for key, value in entry.items()}
-        unknown |= dict.fromkeys(key for key in values if key not in COLUMNS)
+        if len(unknown) < MAX_COLUMNS:
+            unknown |= dict.fromkeys(key for key in values if key not in COLUMNS)
         _add(found, problems, number, values)
     if unknown:
         hints.append(Hint("batch_hint_columns", {"names": quote(", ".join(unknown))}))
@@ -339,6 +394,19 @@ def _of_objects(text: str, hints: list[Hint], problems: list[Problem]) -> list[L
 
 
 _SCALARS = (str, int, float, bool, type(None))
+
+
+def _entry(line: str) -> dict[str, Any] | None:
+    """A line's object, or its text as one with an idea alone; None where it is neither."""
+    try:
+        entry = json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+    if isinstance(entry, str):
+        return {IDEA: entry}
+    if not isinstance(entry, dict) or len(entry) > MAX_COLUMNS:
+        return None
+    return entry if all(isinstance(value, _SCALARS) for value in entry.values()) else None
 
 
 def _as_text(value: str | float | bool | None) -> str:
@@ -378,7 +446,7 @@ def expand(line: str) -> Iterator[str]:
     Raises:
         BadParameter: One group stands in another.
     """
-    if _NESTED.search(line):
+    if "{" in line and _NESTED.search(line):
         raise BadParameter("batch_nested_group")
     return (_unescape("".join(choice)) for choice in itertools.product(*_pieces(line)))
 
@@ -389,6 +457,8 @@ def variants(line: str) -> int:
 
 
 def _pieces(line: str) -> list[list[str]]:
+    if "{" not in line:
+        return [[line]]
     pieces, place = [], 0
     for group in _GROUP.finditer(line):
         choices = [choice.strip() for choice in _COMMA.split(group[1])]
@@ -442,7 +512,7 @@ def _read_lines(  # noqa: PLR0917 - the steps of one reading, taken apart
         pictures += sum(reading.request.count - 1 for reading in readings)
         requests += [reading.request for reading in readings]
         for hint in itertools.chain.from_iterable(reading.hints for reading in readings):
-            if (key := (hint.reason, str(hint.values))) not in told:
+            if len(told) < MAX_HINTS and (key := (hint.reason, str(hint.values))) not in told:
                 told.add(key)
                 hints.append(hint)
     whole = BatchReading(tuple(requests), tuple(hints), tuple(sorted(problems, key=lambda one: one.line)))

@@ -1,8 +1,11 @@
 """``a fox --ar 16:9`` → words and flags. Pure; what a flag's value means is not decided here."""
 
 import re
+from bisect import bisect_right
+from collections.abc import Sequence
 from difflib import get_close_matches
 from enum import Enum
+from itertools import islice
 from typing import NamedTuple
 
 from shared.errors import BadParameter
@@ -18,11 +21,12 @@ _START = re.compile(
     rf"(?<!\S)[{_DIRECTION_MARKS}]*(?P<dash>--|[{_LONG_DASHES}])(?P<name>[^\W\d_]+)(?P<rest>[^\s=]*)(?P<equals>=?)"
 )
 _GAP = re.compile(r"[^\S\n]*(?:=[^\S\n]*)?")
-_QUOTED = re.compile(
-    rf"(?:[{_DOUBLE}](?P<double>[^\n{_DOUBLE}]*)[{_DOUBLE}]|[{_SINGLE}](?P<single>[^\n]*?)[{_SINGLE}])"
-    r"(?=[\s,;.]|$)[,;.]*"
-)
+_IN_DOUBLE = re.compile(rf"[{_DOUBLE}]([^\n{_DOUBLE}]*)[{_DOUBLE}](?=[\s,;.]|\Z)")
+_SINGLE_THAT_CLOSES = re.compile(rf"[{_SINGLE}](?=[\s,;.]|\Z)")  # not the one in "don't"
+_AFTER_QUOTED = re.compile(r"[,;.]*")
 _WORD = re.compile(r"\S+")
+_LONGEST_NAME = 40  # characters of an unknown flag's name that are compared with the known ones
+_MOST_COMPARED = 20  # words after long dashes that are compared with the known flags
 _ALIKE = 0.8  # of 1.0; how much a word after a long dash must look like a flag before we doubt that it is prose
 _LETTERS_TO_BE_ALIKE = 4  # shorter flags look like half the dictionary
 
@@ -97,10 +101,12 @@ def part(text: str) -> Parted:
     """
     kept: list[str] = []
     flags: list[Flag] = []
+    # Once for all flags: to look for each one's end anew would take time that grows with the text's square.
+    closing = [quote.start() for quote in _SINGLE_THAT_CLOSES.finditer(text)]
     place = 0
     while start := _next_flag(text, place):
         kept.append(text[place : start.start()])
-        flag, place = _read(text, start)
+        flag, place = _read(text, start, closing)
         flags.append(flag)
     words = " ".join([*kept, text[place:]])
     return Parted(words, tuple(flags), tuple(_doubts(words)))
@@ -123,11 +129,11 @@ def _kind(start: re.Match[str]) -> Kind | None:
     return kind if not start["rest"] or glued else None
 
 
-def _read(text: str, start: re.Match[str]) -> tuple[Flag, int]:
+def _read(text: str, start: re.Match[str], closing: Sequence[int]) -> tuple[Flag, int]:
     """The flag that starts there, and where it ends."""
     kind = _kind(start)
     if kind is None:
-        [nearest] = get_close_matches(start["name"].casefold(), KINDS, 1, cutoff=0.0)
+        [nearest] = get_close_matches(start["name"][:_LONGEST_NAME].casefold(), KINDS, 1, cutoff=0.0)
         name = quote(f"--{start['name']}{start['rest']}")
         raise BadParameter("parameter_unknown", name=name, nearest=KINDS[nearest].example)
     if kind.takes is Takes.NOTHING:
@@ -137,16 +143,16 @@ def _read(text: str, start: re.Match[str]) -> tuple[Flag, int]:
 
     gap = _GAP.match(text, start.end("name"))
     begin = gap.end() if gap else start.end("name")
-    value, end = _value(text, begin, kind)
+    value, end = _value(text, begin, kind, closing)
     if not value:
         raise BadParameter("parameter_without_value", name=kind.typed, example=kind.example)
     return Flag(kind, value), end
 
 
-def _value(text: str, begin: int, kind: Kind) -> tuple[str, int]:
-    quoted = _QUOTED.match(text, begin)
-    if quoted:
-        return (quoted["double"] or quoted["single"] or "").strip(), quoted.end()
+def _value(text: str, begin: int, kind: Kind, closing: Sequence[int]) -> tuple[str, int]:
+    quoted = _quoted(text, begin, closing)
+    if quoted is not None:
+        return quoted
     following = _next_flag(text, begin)
     line_end = text.find("\n", begin)
     end = min(following.start() if following else len(text), line_end if line_end >= 0 else len(text))
@@ -156,11 +162,28 @@ def _value(text: str, begin: int, kind: Kind) -> tuple[str, int]:
     return text[begin:end].strip(), end
 
 
+def _quoted(text: str, begin: int, closing: Sequence[int]) -> tuple[str, int] | None:
+    """What stands in quotes from there on, and where it ends; None where no quotes open there, or close on the line.
+
+    Args:
+        closing: Places of the single quotes that may close a value, in order.
+    """
+    if double := _IN_DOUBLE.match(text, begin):
+        value, end = double[1], double.end()
+    elif text.startswith(tuple(_SINGLE), begin) and (place := bisect_right(closing, begin)) < len(closing):
+        value, end = text[begin + 1 : closing[place]], closing[place] + 1
+        if "\n" in value:
+            return None
+    else:
+        return None
+    after = _AFTER_QUOTED.match(text, end)
+    return value.strip(), after.end() if after else end
+
+
 def _doubts(words: str) -> list[Doubt]:
+    """The words that look like flags; of a text full of dashes, the first few alone are looked at."""
     alike = [name for name in KINDS if len(name) >= _LETTERS_TO_BE_ALIKE]
-    found = []
-    for start in _START.finditer(words):
-        if len(start["name"]) >= _LETTERS_TO_BE_ALIKE:
-            near = get_close_matches(start["name"].casefold(), alike, 1, cutoff=_ALIKE)
-            found += [Doubt(quote(start[0]), KINDS[name]) for name in near]
-    return found
+    starts = (start for start in _START.finditer(words) if len(start["name"]) >= _LETTERS_TO_BE_ALIKE)
+    once = {start["name"][:_LONGEST_NAME].casefold(): start[0] for start in islice(starts, _MOST_COMPARED)}
+    near = {name: get_close_matches(name, alike, 1, cutoff=_ALIKE) for name in once}
+    return [Doubt(quote(once[name]), KINDS[kind]) for name, kinds in near.items() for kind in kinds]

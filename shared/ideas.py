@@ -185,7 +185,8 @@ def _has_words(text: str) -> bool:
 
 
 def _tidy(text: str) -> str:
-    return " ".join("".join(_visible(character) for character in text).split())
+    seen = {ord(character): _visible(character) for character in set(text)}
+    return " ".join(text.translate({code: shown for code, shown in seen.items() if shown != chr(code)}).split())
 
 
 def _visible(character: str) -> str:

@@ -72,6 +72,11 @@ GroupFollowUps = Literal["mention", "reply"]
 Safety = Literal["BLOCK_LOW_AND_ABOVE", "BLOCK_MEDIUM_AND_ABOVE", "BLOCK_ONLY_HIGH", "BLOCK_NONE", "OFF"]
 
 
+def environment_of_a_child() -> dict[str, str]:
+    """What an interpreter needs to start at all; a child process gets nothing else, above all no keys."""
+    return {name: os.environ[name] for name in ("LD_LIBRARY_PATH", "SYSTEMROOT") if name in os.environ}
+
+
 class FileSource(PydanticBaseSettingsSource):
     """Reads ``NAME_FILE``: the path of a file that holds the value of ``NAME`` (Docker secrets)."""
 

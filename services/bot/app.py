@@ -15,6 +15,7 @@ from telegram.ext import ApplicationBuilder, TypeHandler
 from services.bot.batches.delivery import BatchDelivery
 from services.bot.batches.handler import BatchCommand
 from services.bot.batches.progress_message import ProgressMessage
+from services.bot.batches.reading import Readings
 from services.bot.chat.buttons import AnswerButtons
 from services.bot.chat.delivery import Answers
 from services.bot.chat.describe import Describe
@@ -56,6 +57,7 @@ from services.health import Sign, Signs
 from services.retrying import Outage, jittered, pause_s
 from services.supervision import Round, Tasks
 from shared import wakeups
+from shared.batch_reader import BatchReader
 from shared.catalogue import Catalogue
 from shared.chat_models import ChatModels
 from shared.errors import StoreAway
@@ -144,6 +146,7 @@ class Bot:
         self._promise = Promise(bot, self._bot_id, self._status_messages, record, self._status)
         self._delivery = Delivery(bot, self._bot_id, self._outbox, jobs, images, default_model=catalogue.default)
 
+        self._reader = BatchReader(catalogue, styles)
         progress = ProgressMessage(bot, self._batches, limit)
         self._batch_delivery = BatchDelivery(
             bot, self._bot_id, self._batches, jobs, images, tickets, progress, default_model=catalogue.default
@@ -176,14 +179,11 @@ class Bot:
                 self._batches,
                 self._batch_delivery,
                 progress,
-                catalogue,
-                styles,
+                Readings(self._reader, files, most=settings.batch_pictures),
                 choices,
                 authorization,
                 waits,
-                files,
                 self._status_messages,
-                most=settings.batch_pictures,
             ),
             chat=Chat(
                 errands,
@@ -249,6 +249,7 @@ class Bot:
             await asyncio.to_thread(self._tickets.flush, FLUSH_S)
             log.info("bot stopped", extra={"bot": application.bot.username})
         await tasks.end()
+        self._reader.close()
         await application.shutdown()
         await application.bot.shutdown()  # Where the start was not completed, the application has left it open.
 

@@ -5,7 +5,7 @@ import io
 
 import pytest
 from builders import a_job
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.batches import (
@@ -207,6 +207,7 @@ class TestObjects:
 
 
 class TestAnything:
+    @settings(deadline=None)
     @given(
         content=st.one_of(
             st.binary(max_size=300),

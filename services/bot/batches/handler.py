@@ -11,6 +11,7 @@ from services.bot.batches import progress as progress_lines
 from services.bot.batches.delivery import BatchDelivery
 from services.bot.batches.progress import AGAIN, CANCEL, PAUSE, RESUME, RETRY, START, keyboard, problems, summary
 from services.bot.batches.progress_message import ProgressMessage
+from services.bot.batches.reading import Readings
 from services.bot.locales import say
 from services.bot.pictures import keyboards
 from services.bot.settings.preferences import Choices
@@ -18,16 +19,13 @@ from services.bot.telegram.addresses import address_of, answer, sender_of
 from services.bot.telegram.authorization import Authorization
 from services.bot.telegram.callback_queries import acknowledge, put_away
 from services.bot.telegram.contents import contents_of
-from services.bot.telegram.files import Files, Sent
 from services.bot.telegram.permissions import Action
 from services.bot.telegram.status_messages import StatusMessage, StatusMessages
-from shared.batches import MAX_FILE_BYTES, Batch, BatchReading, BatchState, Counts, Way, read_batch
-from shared.catalogue import Catalogue
-from shared.errors import BadBatch, FileOutOfReach, UserError
+from shared.batches import Batch, BatchState, Counts, Way
+from shared.errors import FileOutOfReach, UserError
 from shared.status_messages import Work
 from shared.store.batches import Batches
 from shared.store.waits import Waits
-from shared.styles import Styles
 
 COMMAND = re.compile(r"^/batch(?:@\w+)?(?=\s|$)", re.IGNORECASE)
 SHOWN_ASKED = "asked"
@@ -45,28 +43,20 @@ class BatchCommand:
         batches: Batches,
         delivery: BatchDelivery,
         progress: ProgressMessage,
-        catalogue: Catalogue,
-        styles: Styles,
+        readings: Readings,
         choices: Choices,
         authorization: Authorization,
         waits: Waits,
-        files: Files,
         messages: StatusMessages,
-        *,
-        most: int,
     ) -> None:
-        """Take batches of at most so many pictures."""
         self._batches = batches
         self._delivery = delivery
         self._progress = progress
-        self._catalogue = catalogue
-        self._styles = styles
+        self._readings = readings
         self._choices = choices
         self._authorization = authorization
         self._waits = waits
-        self._files = files
         self._messages = messages
-        self._most = most
 
     async def command(self, update: Update, context: ContextTypes.DEFAULT_TYPE) -> None:
         """Answer ``/batch`` with lines below it, as a file's caption, or in reply to either: sum up, and ask."""
@@ -80,7 +70,7 @@ class BatchCommand:
         if file is None and (brought.target.is_quoted or not brought.target.is_ours):
             words = with_pointed_lines(words, brought.target.words)
         try:
-            reading = await self._read(words, file)
+            reading = await self._readings.read(words, file)
         except (UserError, FileOutOfReach) as error:
             await context.bot.send_message(text=say(error.reason, sender.language, **error.values), **answer(address))
             return
@@ -117,23 +107,6 @@ class BatchCommand:
             await self._messages.begin(message)
         else:
             self._messages.look(message)
-
-    async def _read(self, words: str, file: Sent | None) -> BatchReading:
-        """Read what was typed, or the file with what was typed as its shared parameters.
-
-        Raises:
-            UserError, FileOutOfReach: It can't be read.
-        """
-        if file is None:
-            if not words:
-                raise BadBatch("batch_how")
-            return await asyncio.to_thread(read_batch, words, None, self._catalogue, self._styles, most=self._most)
-        if file.size > MAX_FILE_BYTES:
-            raise BadBatch("batch_file_too_large", most=MAX_FILE_BYTES // 1024 // 1024)
-        content = await self._files.read(file.file_id)
-        return await asyncio.to_thread(
-            read_batch, content, file.name, self._catalogue, self._styles, shared=words, most=self._most
-        )
 
     async def press(self, update: Update, context: ContextTypes.DEFAULT_TYPE) -> None:
         """Do what a batch's button says, for whom it is meant."""
