@@ -9,7 +9,8 @@ from typing import Any
 FIRST_PAUSE_S = 1.0
 LONGEST_PAUSE_S = 30.0
 JITTER = 0.3  # of a pause, added at random, so that many processes do not ask at the same moment
-REMIND_EVERY_S = 300.0
+FIRST_REMINDER_S = 5.0
+LONGEST_REMINDER_S = 300.0
 
 
 def pause_s(failures: int, *, longest_s: float = LONGEST_PAUSE_S) -> float:
@@ -40,6 +41,7 @@ class Outage:
         self._kind_since = 0.0
         self._said: object = None
         self._said_at = 0.0
+        self._remind_in_s = FIRST_REMINDER_S
 
     def failed(self, kind: object) -> float:
         """Count a failure; returns for how many seconds failures of this same kind, and no others, have been met."""
@@ -52,11 +54,15 @@ class Outage:
         return now - self._kind_since
 
     def say(self, level: int, event: str, **fields: Any) -> None:
-        """Log the state of the outage, unless the same was logged within the last five minutes."""
+        """Log the state of the outage when it changes; the same again after 5 s, 10 s, 20 s … up to 5 minutes."""
         now = self._clock()
-        said = event, sorted((name, str(value)) for name, value in fields.items())
-        if said == self._said and now - self._said_at < REMIND_EVERY_S:
+        said = level, event, sorted((name, str(value)) for name, value in fields.items())
+        if said != self._said:
+            self._remind_in_s = FIRST_REMINDER_S
+        elif now - self._said_at < self._remind_in_s:
             return
+        else:
+            self._remind_in_s = min(2 * self._remind_in_s, LONGEST_REMINDER_S)
         self._said, self._said_at = said, now
         self._log.log(level, event, extra=fields | {"failures": self.failures})
 

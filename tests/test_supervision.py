@@ -58,16 +58,28 @@ class TestRestarts:
 
 
 class TestOutages:
-    def test_the_same_is_said_once_in_a_while(self, caplog: pytest.LogCaptureFixture) -> None:
+    def test_the_same_is_said_ever_more_rarely(self, caplog: pytest.LogCaptureFixture) -> None:
         clock = Clock()
         outage = Outage(logging.getLogger("a test"), "over", clock=clock)
+        said_at = []
 
-        for _ in range(700):
+        for second in range(1300):
             outage.failed("away")
+            caplog.clear()
             outage.say(logging.WARNING, "away", error="refused")
+            said_at += [second] * len(caplog.records)
             clock.now += 1
 
-        assert [record.message for record in caplog.records] == ["away"] * 3
+        assert said_at == [0, 5, 15, 35, 75, 155, 315, 615, 915, 1215]
+
+    def test_the_same_at_a_higher_level_is_said_at_once(self, caplog: pytest.LogCaptureFixture) -> None:
+        outage = Outage(logging.getLogger("a test"), "over", clock=Clock())
+
+        for level in (logging.WARNING, logging.WARNING, logging.ERROR):
+            outage.failed("away")
+            outage.say(level, "away")
+
+        assert [record.levelname for record in caplog.records] == ["WARNING", "ERROR"]
 
     def test_what_changes_is_said_at_once(self, caplog: pytest.LogCaptureFixture) -> None:
         outage = Outage(logging.getLogger("a test"), "over", clock=Clock())

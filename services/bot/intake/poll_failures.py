@@ -117,4 +117,4 @@ def _after_refusal(failure: Refused, wait: float, *, certain: bool, address: str
         case status if status >= 500:
             return Next(wait, logging.WARNING, "Telegram is out of order, trying again", {"address": address} | told)
         case _:
-            return Next(wait, logging.ERROR, "Telegram refuses to give updates, trying again", told)
+            return Next(wait, level, "Telegram refuses to give updates, trying again", told)

@@ -1,0 +1,120 @@
+"""A process of which one duty hangs ends with a reason, so that whoever runs it starts it again."""
+
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import pytest
+from installation import SECRET_KEY, Service, environment, run, settings_for, wait_until
+from servers import away
+
+from sandbox.app import Sandbox
+from shared.migrations import migrate
+from shared.store.database import Database
+
+# Duties are tried every second, and one that is not tried for six hangs.
+HASTY = """
+    import time
+    from services import health, runtime
+    from services.bot.intake import poller
+    from services.worker import app
+    poller.POLL_S = 1
+    runtime.LOOK_S = health.LOOK_S = app.SWEEP_S = app.CONSUMER_LOOK_S = 0.5
+    health.Watchdog.__init__.__kwdefaults__["stuck_s"] = 6.0
+"""
+HANGS = {
+    "renews leases": "app.Worker._renew = lambda self: time.sleep(1000)",
+    "takes tickets": "app.Worker._consumer_turned = lambda self: time.sleep(1000)",
+    "polls": "poller.Poller._poll = lambda self: poller.asyncio.sleep(1000)",
+    # What blocks the event loop keeps the bot from all its duties.
+    "handles updates": "poller.Poller._poll = lambda self: time.sleep(1000)",
+}
+
+
+def python(code: str, settings: dict[str, str], folder: Path) -> "subprocess.CompletedProcess[str]":
+    """Run a few lines in a process with these settings."""
+    return subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(HASTY) + code],
+        check=False,
+        capture_output=True,
+        text=True,
+        env=environment(settings),
+        cwd=folder,
+        timeout=100,
+    )
+
+
+class TestADutyThatHangs:
+    @pytest.mark.parametrize("duty", HANGS)
+    def test_ends_the_process_with_its_name(self, duty, tmp_path):
+        with Sandbox() as sandbox:
+            ended = python(
+                f"health.LAST_WORDS_S = 5.0\n{HANGS[duty]}\nruntime.run_everything()",
+                settings_for(sandbox.url, tmp_path),
+                tmp_path,
+            )
+
+        assert ended.returncode == 1
+        [line] = [line for line in ended.stderr.splitlines() if "a duty hangs, ending the process" in line]
+        assert duty in line
+
+    def test_ends_a_process_that_does_not_react_to_anything(self, tmp_path):
+        ended = python(
+            """
+import signal
+health.LAST_WORDS_S = 0.1
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+signs = health.Signs()
+signs.of("polls")
+watchdog = health.Watchdog(signs, stuck_s=health.LOOK_S)
+watchdog.look()
+watchdog.look()
+time.sleep(1000)
+""",
+            {},
+            tmp_path,
+        )
+
+        assert ended.returncode == 1
+
+
+class TestHealth:
+    def test_of_one_process_looks_at_the_duties_of_both_services(self, tmp_path):
+        with Sandbox() as sandbox:
+            settings = settings_for(sandbox.url, tmp_path) | {"G2D_HEARTBEAT_FILE": str(tmp_path / "alive")}
+            service = Service("run", settings, tmp_path)
+            service.start()
+            try:
+                wait_until((tmp_path / "alive").exists, timeout_s=60)
+                said = run("health", settings, tmp_path)
+            finally:
+                service.stop()
+
+        written = (tmp_path / "alive").read_text()
+        assert said.stdout == "at work\n"
+        assert all(f'"{duty}"' in written for duty in ("polls", "handles updates", "delivers pictures"))
+        assert all(f'"{duty}"' in written for duty in ("renews leases", "takes tickets"))
+
+
+@pytest.mark.distributed
+class TestAWorkerThatStartsWhilePostgresIsAway:
+    @pytest.mark.parametrize("command", ["bot", "worker"])
+    def test_waits_for_it(self, command, postgres_url, redis_url, tmp_path):
+        database = Database(postgres_url)
+        migrate(database)
+        with Sandbox() as sandbox:
+            settings = settings_for(sandbox.url, tmp_path)
+            settings |= {"DATABASE_URL": postgres_url, "REDIS_URL": redis_url, "G2D_SECRET_KEY": SECRET_KEY}
+            service = Service(command, settings, tmp_path)
+            try:
+                with away(database):
+                    service.start()
+                    wait_until(lambda: "waiting for the database" in service.log, timeout_s=60)
+                wait_until(lambda: f"{command} started" in service.log, timeout_s=60)
+                assert service.stop() == 0
+            finally:
+                service.kill()
+                database.close()
+
+        assert "Traceback" not in service.log
