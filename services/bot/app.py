@@ -23,6 +23,7 @@ from services.bot.chat.handler import Chat
 from services.bot.chat.stream import Growing
 from services.bot.help.command_menus import keep_menus
 from services.bot.help.start import Help
+from services.bot.intake.annotations import Annotator
 from services.bot.intake.application import DurableApplication, feed_unhandled, keep_feeding, keep_ticking_off
 from services.bot.intake.dispatcher import Dispatcher
 from services.bot.intake.poller import Poller
@@ -50,6 +51,7 @@ from services.bot.telegram.files import Files
 from services.bot.telegram.flood_limit import CALLS_AT_ONCE, FloodLimit
 from services.bot.telegram.known_messages import KnownMessages
 from services.bot.telegram.lost_messages import LostMessages
+from services.bot.telegram.open_questions import OpenQuestions
 from services.bot.telegram.removals import Removals
 from services.bot.telegram.status_messages import StatusMessages as SentStatusMessages
 from services.bot.telegram.transport import Transport
@@ -77,6 +79,7 @@ from shared.store.models import Models
 from shared.store.moves import Moves
 from shared.store.outbox import Outbox
 from shared.store.people import People
+from shared.store.questions import Questions
 from shared.store.status_messages import StatusMessages
 from shared.store.updates import Updates
 from shared.store.waits import Waits
@@ -115,10 +118,13 @@ class Bot:
             settings, self._updates, people, polling, limit=limit, sign=signs.of("handles updates")
         )
         bot = self._application.bot
+        questions = Questions(database, self._bot_id)
+        open_questions = OpenQuestions(questions)
         self._poller = Poller(
             RawApi(settings.telegram_api_url, settings.telegram_bot_token.get_secret_value(), polling),
             self._updates,
             box_for(settings),
+            Annotator(questions, self._updates),
             bot=bot,
             kinds=EVERYTHING_WE_ANSWER,
             hand_over=self._application.hand_over,
@@ -156,7 +162,7 @@ class Bot:
         self._growing = Growing(bot, self._bot_id, errands, self._status_messages, limit)
         self._answers = Answers(bot, self._bot_id, self._errand_outbox, errands, self._growing)
 
-        self._own_keys = OwnKeys(Keys(database), self._bot_id, authorization)
+        self._own_keys = OwnKeys(Keys(database), self._bot_id, authorization, open_questions)
         imagine = Imagine(
             jobs,
             tickets,
@@ -167,12 +173,13 @@ class Bot:
             choices=choices,
             files=files,
             conversations=conversations,
+            questions=open_questions,
         )
         queue = Queue(jobs, self._batches, tickets, self._status, self._batch_delivery, authorization)
         handlers = Handlers(
             own_keys=self._own_keys,
             migration=Migration(moves),
-            settings=Settings(people, choices, Menu(catalogue, chat_models, styles), authorization),
+            settings=Settings(people, choices, Menu(catalogue, chat_models, styles), authorization, open_questions),
             overview=OwnersOverview(database),
             models=ModelsCommand(people, choices, ModelsMenu(catalogue, chat_models), authorization),
             batch=BatchCommand(
@@ -196,10 +203,14 @@ class Bot:
                 Albums(database),
             ),
             answer_buttons=AnswerButtons(errands, choices, imagine, self._status_messages, authorization),
-            describe=Describe(errands, jobs, choices, files, tickets, self._growing, imagine, authorization),
+            describe=Describe(
+                errands, jobs, choices, files, tickets, self._growing, imagine, authorization, open_questions
+            ),
             imagine=imagine,
             queue=queue,
-            buttons=Buttons(jobs, images, catalogue, imagine, queue, self._status_messages, authorization),
+            buttons=Buttons(
+                jobs, images, catalogue, imagine, queue, self._status_messages, authorization, open_questions
+            ),
             help=Help(catalogue, styles, batch_pictures=settings.batch_pictures),
         )
         add_handlers(

@@ -16,6 +16,7 @@ from services.bot.help import start
 from services.bot.intake.application import DurableApplication
 from services.bot.intake.failures import failed
 from services.bot.intake.key_redaction import sealed_in
+from services.bot.intake.late_parts import came_too_late, is_late, may_go_on, say_that_it_may_go_on
 from services.bot.intake.service_messages import Migration, leave_alone
 from services.bot.owner.handler import OwnersOverview
 from services.bot.pictures.buttons import Buttons, edited_job
@@ -30,11 +31,14 @@ from services.bot.settings.models import ModelsCommand
 from services.bot.settings.models_menu import START as LISTED
 from services.bot.telegram.commands import IMAGINE, is_captioned
 from services.bot.telegram.files import picture_in
+from services.bot.telegram.open_questions import answers
+from shared.questions import Asked
 from shared.settings import GroupFollowUps
 
 # Edited messages are left alone: an idea that was painted is not painted again for a corrected comma.
 NEW = filters.UpdateType.MESSAGE
 WORDS = NEW & filters.TEXT & ~filters.COMMAND
+BEFORE, BESIDE = -2, 1  # groups of handlers that serve what others serve as well, before them or after
 
 
 @dataclass(frozen=True)
@@ -106,6 +110,7 @@ def add_handlers(
         CallbackQueryHandler(by.answer_buttons.press, PATTERN),
         _DraftStopHandler(by.answer_buttons.stop_draft),
         CommandHandler("describe", by.describe.command, NEW),
+        MessageHandler(pictures & _Such(lambda message: answers(message, Asked.PICTURE)), by.describe.command),
         MessageHandler(captioned("describe"), by.describe.command),
         CallbackQueryHandler(by.describe.press, OF_A_DESCRIPTION),
         CommandHandler("start", by.help.command, NEW & filters.Regex(start.LINKS)),
@@ -120,12 +125,17 @@ def add_handlers(
         CallbackQueryHandler(by.buttons.press),
         MessageHandler((WORDS | pictures) & to_question, by.imagine.reply),
         MessageHandler(WORDS & to_edit, by.buttons.edited),
+        MessageHandler(NEW & filters.ChatType.PRIVATE & _Such(is_late), came_too_late),
         # What nothing else takes.
         MessageHandler(WORDS & to_picture, FollowUps(by.imagine, by.chat).reply),
         MessageHandler(NEW & for_gemini, by.chat.ask),
         MessageHandler(NEW & filters.ChatType.PRIVATE & ~filters.StatusUpdate.ALL, start.hint),
     ):
         application.add_handler(handler)
+    in_album = _Such(lambda message: message.media_group_id is not None and (message.caption or "").startswith("/"))
+    application.add_handler(MessageHandler(NEW & in_album, by.chat.leave_album), group=BEFORE)
+    first_part = filters.ChatType.GROUPS & _Such(lambda message: may_go_on(message, ourselves()))
+    application.add_handler(MessageHandler(NEW & first_part, say_that_it_may_go_on), group=BESIDE)
     application.add_error_handler(failed)
 
 

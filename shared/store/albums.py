@@ -7,11 +7,14 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, select, update
 
-from shared.jobs import State
+from shared.errands import Errand, Kind
+from shared.jobs import Address, State
 from shared.store import tables
 from shared.store.database import Database
+from shared.store.rows import read_errand
 
 MORE_MAY_COME = timedelta(seconds=1)  # Telegram sends an album's messages one right after the other
+CAPTION_MAY_COME = timedelta(seconds=3)  # without a word so far: what is wanted may stand under a later picture
 LONGEST = timedelta(minutes=5)  # for a file that is being fetched; a bot that died comes back sooner
 REPLIED = 0  # the number under which an album's question has the file that the album replies to
 OPEN = (State.WAITING, State.QUEUED, State.CANCELLED)
@@ -72,6 +75,35 @@ class Albums:
             self._database.tell_of_errand(connection, errand_id)
             return True
 
+    def withdraw(self, errand: Errand) -> None:
+        """End an album's question: the album belongs to a command, and asks nothing."""
+        errands, now = tables.errands.c, datetime.now(UTC)
+        with self._database.writing() as connection:
+            row = _locked(connection, errand.id)
+            ended = {"state": State.CANCELLED, "ended_at": now, "delivered_at": now} if _is_open(row) else {}
+            connection.execute(update(tables.errands).where(errands.id == errand.id).values(stop_asked=True, **ended))
+            self._database.tell_of_errand(connection, errand.id)
+
+    def find(self, bot_id: int, chat_id: int, album: str) -> Errand | None:
+        """The question of an album, if a message of it was taken for one."""
+        errands = tables.errands.c
+        wanted = select(tables.errands).where(
+            errands.bot_id == bot_id,
+            errands.chat_id == chat_id,
+            errands.kind == Kind.CHAT,
+            errands.request_key == Address(bot_id, chat_id, 0, album=album).request_key,
+        )
+        with self._database.reading() as connection:
+            row = connection.execute(wanted).first()
+        return read_errand(row) if row is not None else None
+
+
+def pause_before(question: dict[str, Any]) -> timedelta:
+    """How long an album's question waits for what may still come of it."""
+    if question["awaited"]:
+        return LONGEST
+    return MORE_MAY_COME if question["text"] else CAPTION_MAY_COME
+
 
 def _locked(connection: Connection, errand_id: int) -> Row[Any]:
     return connection.execute(select(tables.errands).where(tables.errands.c.id == errand_id).with_for_update()).one()
@@ -94,7 +126,7 @@ def _wait(connection: Connection, row: Row[Any], question: dict[str, Any]) -> No
             question=question,
             message_id=min(first),
             state=State.CANCELLED if is_empty else State.WAITING,
-            not_before=now + (LONGEST if question["awaited"] else MORE_MAY_COME),
+            not_before=now + pause_before(question),
             ended_at=now if is_empty else None,
             delivered_at=now if is_empty else None,
         )

@@ -55,7 +55,32 @@ updates = Table(
     Column("tries", Integer, nullable=False, server_default="0"),
     Column("received_at", Instant, nullable=False),
     Column("handled_at", Instant),
+    Column("chat_id", BigInteger, comment="The chat of its message"),
+    Column("message_id", BigInteger, comment="New or edited; NULL: it has none"),
+    Column("part_of", BigInteger, comment="The update whose text this one's goes on with"),
+    Column("joined_at", Instant, comment="When the texts that go on with it were put to it"),
     Index("ix_updates_unhandled", "bot_id", "update_id", **_when("handled_at IS NULL")),
+    Index("ix_updates_message", "chat_id", "message_id", **_when("message_id IS NOT NULL")),
+)
+
+open_questions = Table(
+    "open_questions",
+    metadata,
+    Column("bot_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("chat_id", BigInteger, primary_key=True, autoincrement=False, comment="A private chat"),
+    Column("topic_id", BigInteger, primary_key=True, autoincrement=False, comment="0 outside topics"),
+    Column("kind", String(16), nullable=False, comment="What is asked for"),
+    Column("about", Json, nullable=False),
+    Column("asked_at", Instant, nullable=False),
+)
+
+edit_hints = Table(
+    "edit_hints",
+    metadata,
+    Column("bot_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("chat_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("message_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("at", Instant, nullable=False),
 )
 
 jobs = Table(

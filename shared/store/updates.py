@@ -4,24 +4,44 @@ import json
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import Connection, delete, func, select, update
 
+from shared.questions import OpenQuestion
 from shared.store import tables
 from shared.store.database import Database
 from shared.store.line import insert_new
+from shared.store.questions import close
 
-AROUND_ALBUM = 30  # updates: ten of the album itself, and what others write at the same moment
+NEAR_ALBUM = 50  # message numbers: ten of the album itself; all private chats of a bot share one count
 MAX_TRIES = 20  # five minutes; what fails longer is no matter of waiting
 
 
 @dataclass(frozen=True, slots=True)
 class RawUpdate:
-    """An update as Telegram sent it: JSON text, and whether our library can parse it."""
+    """An update as Telegram sent it: JSON text, and whether our library can parse it.
+
+    Attributes:
+        chat_id, message_id: The message that it is about, new or edited; None where it is about something else.
+        part_of: The update whose text its own goes on with: it is handled together with that one.
+    """
 
     update_id: int
     body: str
     readable: bool = True
+    chat_id: int | None = None
+    message_id: int | None = None
+    part_of: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A text that goes on with another one's."""
+
+    update_id: int
+    body: str
+    received_at: datetime
 
 
 class Updates:
@@ -31,37 +51,55 @@ class Updates:
         self._database = database
         self._bot_id = bot_id
 
-    def keep(self, updates: Iterable[RawUpdate]) -> frozenset[int]:
-        """Write down updates; one that is known already stays as it is.
+    def keep(self, updates: Iterable[RawUpdate], *, ended: Collection[OpenQuestion] = ()) -> frozenset[int]:
+        """Write down updates, and delete the questions that they answer or end; what is known stays as it is.
 
         Returns:
-            Ids of those that need no handling: handled before, or unreadable.
+            Ids of those that are to be handled now: new, readable, and not handled together with another one.
         """
-        now = datetime.now(UTC)
-        rows = [
-            {
-                "bot_id": self._bot_id,
-                "update_id": one.update_id,
-                "body": one.body,
-                "readable": one.readable,
-                "received_at": now,
-                "handled_at": None if one.readable else now,
-            }
-            for one in updates
-        ]
-        if not rows:
+        raw, now = list(updates), datetime.now(UTC)
+        if not raw:
             return frozenset()
-        known = tables.updates.c
         with self._database.writing() as connection:
-            connection.execute(insert_new(self._database, tables.updates).values(rows).on_conflict_do_nothing())
-            done = connection.scalars(
-                select(known.update_id).where(
-                    known.bot_id == self._bot_id,
-                    known.update_id.in_([row["update_id"] for row in rows]),
-                    known.handled_at.is_not(None),
-                )
-            )
-            return frozenset(done)
+            heads = self._open_heads(connection, raw)
+            rows = [self._row(one, now, heads) for one in raw]
+            new = connection.scalars(
+                insert_new(self._database, tables.updates)
+                .values(rows)
+                .on_conflict_do_nothing()
+                .returning(tables.updates.c.update_id)
+            ).all()
+            close(connection, self._bot_id, ended)
+        held = {row["update_id"] for row in rows if row["part_of"] is not None or row["handled_at"] is not None}
+        return frozenset(new) - held
+
+    def _open_heads(self, connection: Connection, raw: list[RawUpdate]) -> set[int]:
+        """The updates to which texts may still be put, until this transaction ends."""
+        wanted = {one.part_of for one in raw if one.part_of is not None}
+        if not wanted:
+            return set()
+        updates = tables.updates.c
+        known = connection.execute(
+            select(updates.update_id, updates.joined_at, updates.handled_at)
+            .where(updates.bot_id == self._bot_id, updates.update_id.in_(wanted))
+            .order_by(updates.update_id)
+            .with_for_update()
+        ).all()
+        closed = {row.update_id for row in known if row.joined_at is not None or row.handled_at is not None}
+        return ({row.update_id for row in known} | {one.update_id for one in raw}) - closed
+
+    def _row(self, one: RawUpdate, now: datetime, heads: Collection[int]) -> dict[str, Any]:
+        return {
+            "bot_id": self._bot_id,
+            "update_id": one.update_id,
+            "body": one.body,
+            "readable": one.readable,
+            "received_at": now,
+            "handled_at": None if one.readable else now,
+            "chat_id": one.chat_id,
+            "message_id": one.message_id,
+            "part_of": one.part_of if one.part_of in heads else None,
+        }
 
     def unhandled(self, *, most: int, older_than: timedelta = timedelta(0)) -> list[RawUpdate]:
         """What was taken in and not handled yet, oldest first; each look counts as a try."""
@@ -71,6 +109,7 @@ class Updates:
             .where(
                 updates.bot_id == self._bot_id,
                 updates.handled_at.is_(None),
+                updates.part_of.is_(None),
                 updates.tries < MAX_TRIES,
                 updates.received_at <= datetime.now(UTC) - older_than,
             )
@@ -87,19 +126,109 @@ class Updates:
             ).all()
         return sorted((RawUpdate(row.update_id, row.body) for row in rows), key=lambda one: one.update_id)
 
-    def captions_of(self, album: str, *, near: int) -> list[str]:
-        """The captions in an album, of which an update is known by its number: the others have numbers next to it."""
+    # Texts in parts
+
+    def parts_of(self, update_id: int) -> list[Part]:
+        """The texts that go on with this one's, as far as they have come."""
+        with self._database.reading() as connection:
+            return self._parts(connection, update_id)
+
+    def is_joined(self, update_id: int) -> bool:
+        """Whether no more texts can be put to this update's: its handling has begun, or ended."""
+        updates = tables.updates.c
+        wanted = select(updates.joined_at, updates.handled_at).where(
+            updates.bot_id == self._bot_id, updates.update_id == update_id
+        )
+        with self._database.reading() as connection:
+            row = connection.execute(wanted).first()
+        return row is not None and (row.joined_at is not None or row.handled_at is not None)
+
+    def join(self, update_id: int) -> list[Part]:
+        """Tick off the texts that go on with this one's, and return them: from now on no more are put to it.
+
+        The same again returns the same.
+        """
+        updates, now = tables.updates.c, datetime.now(UTC)
+        with self._database.writing() as connection:
+            head = (updates.bot_id == self._bot_id, updates.update_id == update_id)
+            connection.execute(
+                update(tables.updates).where(*head).values(joined_at=func.coalesce(updates.joined_at, now))
+            )
+            parts = self._parts(connection, update_id)
+            theirs = (updates.bot_id == self._bot_id, updates.update_id.in_([one.update_id for one in parts]))
+            connection.execute(
+                update(tables.updates).where(*theirs, updates.handled_at.is_(None)).values(handled_at=now)
+            )
+            return parts
+
+    def _parts(self, connection: Connection, update_id: int) -> list[Part]:
+        updates = tables.updates.c
+        found = connection.execute(
+            select(updates.update_id, updates.body, updates.received_at)
+            .where(updates.bot_id == self._bot_id, updates.part_of == update_id, updates.update_id > update_id)
+            .order_by(updates.update_id)
+        )
+        return [Part(row.update_id, row.body, row.received_at) for row in found]
+
+    def newest(self, most: int) -> list[RawUpdate]:
+        """The updates that came last, oldest first."""
+        updates = tables.updates.c
+        wanted = (
+            select(tables.updates)
+            .where(updates.bot_id == self._bot_id, updates.readable)
+            .order_by(updates.update_id.desc())
+            .limit(most)
+        )
+        with self._database.reading() as connection:
+            rows = connection.execute(wanted).all()
+        return [RawUpdate(row.update_id, row.body, part_of=row.part_of) for row in reversed(rows)]
+
+    # Messages
+
+    def captions_of(self, album: str, *, chat_id: int, near: int) -> list[str]:
+        """The captions in an album, of which one message is known by its number: the others have numbers next to it."""
         updates = tables.updates.c
         with self._database.reading() as connection:
             bodies = connection.scalars(
                 select(updates.body).where(
                     updates.bot_id == self._bot_id,
+                    updates.chat_id == chat_id,
+                    updates.message_id.between(near - NEAR_ALBUM, near + NEAR_ALBUM),
                     updates.readable,
-                    updates.update_id.between(near - AROUND_ALBUM, near + AROUND_ALBUM),
                 )
             )
             messages = [json.loads(body).get("message") or {} for body in bodies]
         return [one["caption"] for one in messages if one.get("media_group_id") == album and one.get("caption")]
+
+    def words_before(self, update_id: int, *, chat_id: int, message_id: int) -> str | None:
+        """The text or caption that a message had before this update edited it; None where that is not known."""
+        updates = tables.updates.c
+        before = (
+            select(updates.body)
+            .where(
+                updates.bot_id == self._bot_id,
+                updates.chat_id == chat_id,
+                updates.message_id == message_id,
+                updates.update_id < update_id,
+                updates.readable,
+            )
+            .order_by(updates.update_id.desc())
+            .limit(1)
+        )
+        with self._database.reading() as connection:
+            body = connection.scalar(before)
+        if body is None:
+            return None
+        raw = json.loads(body)
+        message = raw.get("edited_message") or raw.get("message") or {}
+        return str(message.get("text") or message.get("caption") or "")
+
+    def may_hint(self, *, chat_id: int, message_id: int) -> bool:
+        """Whether nobody was told yet that editing this message changes nothing; from now on somebody was."""
+        row = {"bot_id": self._bot_id, "chat_id": chat_id, "message_id": message_id, "at": datetime.now(UTC)}
+        with self._database.writing() as connection:
+            hint = insert_new(self._database, tables.edit_hints).values(row).on_conflict_do_nothing()
+            return connection.scalar(hint.returning(tables.edit_hints.c.message_id)) is not None
 
     def handled(self, update_ids: Collection[int]) -> None:
         """Tick updates off."""
@@ -115,7 +244,10 @@ class Updates:
 
     def forget(self, *, older_than: timedelta) -> int:
         """Delete what was handled so long ago that Telegram can't send it again."""
+        hints = tables.edit_hints.c
         with self._database.writing() as connection:
+            old = (hints.bot_id == self._bot_id, hints.at < datetime.now(UTC) - older_than)
+            connection.execute(delete(tables.edit_hints).where(*old))
             return connection.execute(
                 delete(tables.updates).where(
                     tables.updates.c.bot_id == self._bot_id,

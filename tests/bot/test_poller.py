@@ -17,6 +17,7 @@ from telegram.ext import ExtBot
 from sandbox.app import Sandbox
 from sandbox.client import Json, SandboxClient
 from services.bot.intake import poll_failures, poller, raw_api
+from services.bot.intake.annotations import Annotator
 from services.bot.intake.poller import Poller
 from services.bot.intake.raw_api import RawApi
 from services.bot.telegram.transport import Transport
@@ -27,6 +28,7 @@ from shared.secrets import Box
 from shared.settings import SettingsError
 from shared.store import tables
 from shared.store.database import Database
+from shared.store.questions import Questions
 from shared.store.updates import RawUpdate, Updates
 
 TOKEN = f"{BOT}:" + "a" * 35
@@ -113,11 +115,11 @@ class AwayAtFirst(Updates):
         super().__init__(book, BOT)
         self._left = times
 
-    def keep(self, updates: Any) -> frozenset[int]:
+    def keep(self, updates: Any, **about: Any) -> frozenset[int]:
         self._left -= 1
         if self._left >= 0:
             raise StoreAway("away")
-        return super().keep(updates)
+        return super().keep(updates, **about)
 
 
 class Intake:
@@ -133,6 +135,7 @@ class Intake:
             RawApi(url, TOKEN, transport),
             updates,
             Box(Fernet.generate_key().decode()),
+            Annotator(Questions(updates._database, BOT), updates),
             bot=self.bot,
             kinds=[Update.MESSAGE],
             hand_over=self._take,
@@ -243,7 +246,7 @@ class TestFetching:
 
         assert play(telegram, updates, scene) == 12
         assert offsets(telegram)[1] == 13
-        assert updates.keep([RawUpdate(11, "{}")]) == {11}
+        assert updates.keep([RawUpdate(11, "{}")]) == frozenset()
 
     @pytest.mark.parametrize("body", [a_message(10, f"my key is {KEY}"), NOT_REDACTABLE], ids=["usual", "odd"])
     def test_a_key_is_never_written_down(

@@ -34,22 +34,26 @@ class TestKeeping:
 
         assert updates.unhandled(most=10) == [HELLO, WORLD]
 
-    def test_an_update_that_was_handled_needs_no_handling_when_it_comes_again(self, updates: Updates) -> None:
+    @pytest.mark.parametrize("is_handled", [False, True])
+    def test_an_update_that_is_known_needs_no_handling_when_it_comes_again(
+        self, updates: Updates, *, is_handled: bool
+    ) -> None:
         updates.keep([HELLO])
-        updates.handled([HELLO.update_id])
+        if is_handled:
+            updates.handled([HELLO.update_id])
 
-        assert updates.keep([HELLO, WORLD]) == {HELLO.update_id}
-        assert updates.unhandled(most=10) == [WORLD]
+        assert updates.keep([HELLO, WORLD]) == {WORLD.update_id}
+        assert updates.unhandled(most=10) == ([WORLD] if is_handled else [HELLO, WORLD])
 
     def test_an_unreadable_update_is_kept_but_needs_no_handling(self, updates: Updates) -> None:
-        assert updates.keep([HELLO, UNREADABLE]) == {UNREADABLE.update_id}
+        assert updates.keep([HELLO, UNREADABLE]) == {HELLO.update_id}
 
         assert updates.unhandled(most=10) == [HELLO]
 
     def test_a_whole_answer_of_telegram_fits(self, updates: Updates) -> None:
         hundred = [RawUpdate(number, "{}") for number in range(2**40, 2**40 + 100)]
 
-        assert updates.keep(hundred) == frozenset()
+        assert updates.keep(hundred) == {one.update_id for one in hundred}
 
         assert updates.unhandled(most=1000) == hundred
 
@@ -65,18 +69,78 @@ class TestKeeping:
 
 
 class TestAnAlbum:
-    def of(self, update_id: int, album: str, **fields: str) -> RawUpdate:
-        return RawUpdate(update_id, json.dumps({"message": {"media_group_id": album, **fields}}))
+    def of(self, message_id: int, album: str, *, chat_id: int = 7, **fields: str) -> RawUpdate:
+        body = json.dumps({"message": {"media_group_id": album, **fields}})
+        return RawUpdate(message_id, body, chat_id=chat_id, message_id=message_id)
 
     def test_has_the_captions_of_its_messages_wherever_they_stand(self, updates: Updates) -> None:
         updates.keep([self.of(4, "7", caption="/imagine"), WORLD, self.of(5, "7"), UNREADABLE])
 
-        assert updates.captions_of("7", near=5) == ["/imagine"]
+        assert updates.captions_of("7", chat_id=7, near=5) == ["/imagine"]
 
     def test_has_no_captions_of_others(self, updates: Updates) -> None:
-        updates.keep([self.of(4, "7"), self.of(5, "8", caption="/imagine"), self.of(100, "7", caption="/imagine")])
+        other_chat = self.of(6, "7", chat_id=8, caption="/imagine")
+        far_away = self.of(100, "7", caption="/imagine")
+        updates.keep([self.of(4, "7"), self.of(5, "8", caption="/imagine"), other_chat, far_away])
 
-        assert updates.captions_of("7", near=4) == []
+        assert updates.captions_of("7", chat_id=7, near=4) == []
+
+
+class TestATextInParts:
+    HEAD, TAIL = RawUpdate(10, '{"message":{"text":"one"}}'), RawUpdate(12, '{"message":{"text":"two"}}', part_of=10)
+
+    def test_is_handled_with_its_first_part(self, updates: Updates) -> None:
+        assert updates.keep([self.HEAD, RawUpdate(11, "{}"), self.TAIL]) == {10, 11}
+
+        assert [one.update_id for one in updates.unhandled(most=10)] == [10, 11]
+        assert [one.update_id for one in updates.parts_of(10)] == [12]
+
+    def test_may_come_later(self, updates: Updates) -> None:
+        updates.keep([self.HEAD])
+
+        assert updates.keep([self.TAIL]) == frozenset()
+        assert [one.body for one in updates.join(10)] == [self.TAIL.body]
+
+    def test_is_joined_as_often_as_its_handling_begins(self, updates: Updates) -> None:
+        updates.keep([self.HEAD, self.TAIL])
+
+        assert updates.join(10) == updates.join(10)
+        assert [one.update_id for one in updates.unhandled(most=10)] == [10]
+
+    def test_does_not_grow_any_more_when_its_handling_has_begun(self, updates: Updates) -> None:
+        updates.keep([self.HEAD])
+        assert not updates.is_joined(10)
+        updates.join(10)
+
+        assert updates.is_joined(10)
+        assert updates.keep([self.TAIL]) == {12}
+        assert updates.join(10) == []
+
+    def test_does_not_grow_when_it_was_handled_without_anybody_waiting(self, updates: Updates) -> None:
+        updates.keep([self.HEAD])
+        updates.handled([10])
+
+        assert updates.is_joined(10)
+        assert updates.keep([self.TAIL]) == {12}
+
+    def test_without_its_first_part_is_handled_by_itself(self, updates: Updates) -> None:
+        assert updates.keep([self.TAIL]) == {12}
+
+
+class TestAnEditedMessage:
+    def version(self, update_id: int, kind: str, words: str) -> RawUpdate:
+        return RawUpdate(update_id, json.dumps({kind: {"text": words}}), chat_id=7, message_id=3)
+
+    def test_is_compared_with_the_version_before(self, updates: Updates) -> None:
+        updates.keep([self.version(1, "message", "a dog"), self.version(2, "edited_message", "a cat")])
+
+        assert updates.words_before(3, chat_id=7, message_id=3) == "a cat"
+        assert updates.words_before(2, chat_id=7, message_id=3) == "a dog"
+        assert updates.words_before(1, chat_id=7, message_id=3) is None
+
+    def test_is_told_once_that_it_changes_nothing(self, updates: Updates) -> None:
+        assert [updates.may_hint(chat_id=7, message_id=3) for _ in range(2)] == [True, False]
+        assert updates.may_hint(chat_id=7, message_id=4)
 
 
 class TestFeedingAgain:
@@ -113,7 +177,7 @@ class TestForgetting:
 
         assert updates.forget(older_than=timedelta(days=1)) == 0
         assert updates.forget(older_than=timedelta(0)) == 1
-        assert updates.keep([HELLO]) == frozenset()
+        assert updates.keep([HELLO]) == {HELLO.update_id}
 
     def test_what_was_not_handled_is_never_forgotten(self, updates: Updates) -> None:
         updates.keep([HELLO])

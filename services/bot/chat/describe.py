@@ -19,10 +19,12 @@ from services.bot.telegram.authorization import Authorization
 from services.bot.telegram.callback_queries import acknowledge
 from services.bot.telegram.contents import contents_of
 from services.bot.telegram.files import Files, picture_in
+from services.bot.telegram.open_questions import OpenQuestions
 from services.bot.telegram.permissions import Action
 from shared.errands import Errand, Kind, PromptFor
 from shared.errors import FileOutOfReach, UserError
 from shared.jobs import Address, Job, Parameters, Picture, Request, Sender, State
+from shared.questions import Asked, Question
 from shared.queue import BackgroundTickets
 from shared.store.errands import Errands
 from shared.store.jobs import Jobs
@@ -44,6 +46,7 @@ class Describe:
         growing: Growing,
         imagine: Imagine,
         authorization: Authorization,
+        questions: OpenQuestions,
     ) -> None:
         self._errands = errands
         self._jobs = jobs
@@ -53,6 +56,7 @@ class Describe:
         self._growing = growing
         self._imagine = imagine
         self._authorization = authorization
+        self._questions = questions
 
     async def command(self, update: Update, context: ContextTypes.DEFAULT_TYPE) -> None:
         """Answer ``/describe`` as a picture's caption, or in reply to one: promise prompts for it."""
@@ -66,6 +70,7 @@ class Describe:
             await context.bot.send_message(text=say(error.reason, sender.language, **error.values), **answer(address))
             return
         if picture is None:
+            await self._questions.ask(address, Question(Asked.PICTURE))
             await context.bot.send_message(text=say("describe_what", sender.language), **answer(address))
             return
         chosen = await self._choices.in_force(address, sender, context.bot)

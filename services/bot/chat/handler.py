@@ -21,7 +21,7 @@ from shared.errands import Errand, Kind
 from shared.errors import FileOutOfReach, UserError
 from shared.jobs import Address, Sender, Writing
 from shared.queue import BackgroundTickets
-from shared.store.albums import LONGEST, MORE_MAY_COME, REPLIED, Albums, Place
+from shared.store.albums import CAPTION_MAY_COME, LONGEST, MORE_MAY_COME, REPLIED, Albums, Place
 from shared.store.conversations import Conversations
 from shared.store.errands import Errands
 from shared.store.updates import Updates
@@ -59,7 +59,7 @@ class Chat:
         message = update.effective_message
         if message is None:
             return
-        if await self._is_of_a_command(update, message):
+        if await self._is_of_a_command(message):
             return
         address, sender = address_of(message, context.bot.id), sender_of(message)
         brought = contents_of(message, context.bot.id)
@@ -73,6 +73,9 @@ class Chat:
             album, _ = await asyncio.to_thread(self._accept, GATHERING, together, sender, chosen.writing(), LONGEST)
             place = await asyncio.to_thread(self._albums.join, album.id, address.message_id, question)
             if place is Place.DONE:
+                return
+            if await self._is_of_a_command(message):  # Its caption has come since the first look.
+                await asyncio.to_thread(self._albums.withdraw, album)
                 return
             album = album if place is Place.HERE else None
         attachments = await self._attachments(brought, address, sender, context)
@@ -111,18 +114,29 @@ class Chat:
         if not await asyncio.to_thread(self._albums.bring, album.id, message_id, attachments):
             return False
         self._growing.changed()
-        self._tickets.send(after_s=MORE_MAY_COME.total_seconds())
+        for pause in (MORE_MAY_COME, CAPTION_MAY_COME):
+            self._tickets.send(after_s=pause.total_seconds())
         return True
 
-    async def _is_of_a_command(self, update: Update, message: Message) -> bool:
+    async def _is_of_a_command(self, message: Message) -> bool:
         """Whether a message belongs to an album whose caption is a command: that is about the captioned picture alone.
 
         Telegram sends the pictures of an album as messages of their own, one right after the other.
         """
         if message.media_group_id is None or message.caption:
             return False
-        captions = await asyncio.to_thread(self._updates.captions_of, message.media_group_id, near=update.update_id)
+        near = {"chat_id": message.chat_id, "near": message.message_id}
+        captions = await asyncio.to_thread(self._updates.captions_of, message.media_group_id, **near)
         return any(caption.startswith("/") for caption in captions)
+
+    async def leave_album(self, update: Update, context: ContextTypes.DEFAULT_TYPE) -> None:
+        """Take back what was asked with an album: the caption under one of its pictures is a command."""
+        message = update.effective_message
+        if message is None or message.media_group_id is None:
+            return
+        album = await asyncio.to_thread(self._albums.find, context.bot.id, message.chat_id, message.media_group_id)
+        if album is not None:
+            await asyncio.to_thread(self._albums.withdraw, album)
 
     async def start_over(self, update: Update, context: ContextTypes.DEFAULT_TYPE) -> None:
         """Answer ``/new``: forget what was said here."""

@@ -11,6 +11,7 @@ from telegram import Bot, Update
 from telegram.ext import Application, ExtBot
 
 from services.bot.intake.dispatcher import Dispatcher
+from services.bot.intake.joining import whole
 from services.bot.intake.languages import in_language
 from services.health import Sign
 from shared.errors import StoreAway
@@ -57,9 +58,12 @@ class DurableApplication(_Application):
             return
         self._in_hand.add(update.update_id)
         try:
-            await super().process_update(await self._in_chosen_language(update))
+            await super().process_update(await self._in_chosen_language(await whole(update, self._updates, self.bot)))
             if update.update_id not in self._postponed:
                 self._handled.append(update.update_id)
+        except StoreAway as error:
+            # It was not handled, so it comes again.
+            log.warning("update left for later", extra={"update_id": update.update_id, "error": str(error)})
         finally:
             self._postponed.discard(update.update_id)
             self._in_hand.discard(update.update_id)

@@ -6,6 +6,8 @@ from typing import Any
 from telegram import Message, TelegramObject
 
 from services.bot.locales import languages, say
+from services.bot.telegram.open_questions import question_in
+from shared.questions import Asked
 from shared.redaction import GOOGLE, keys_in
 from shared.secrets import SERVICES, Box, SealedKey, read_sealed
 
@@ -17,6 +19,9 @@ NOT_WORDS = ("_id", "id")
 
 def asked_for(message: dict[str, Any], bot_id: int) -> str | None:
     """The service for whose key this message answers our question, as Telegram wrote it down."""
+    question = question_in(message)
+    if question is not None and question.kind is Asked.KEY:
+        return str(question.about["service"])
     asked = message.get("reply_to_message") or {}
     if (asked.get("from") or {}).get("id") != bot_id:
         return None

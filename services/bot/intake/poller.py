@@ -1,4 +1,4 @@
-"""fetch → redact keys → commit → hand over → confirm: the way of updates from Telegram to the handlers.
+"""fetch → annotate → redact keys → commit → hand over → confirm: the way of updates from Telegram to the handlers.
 
 Telegram forgets an update as soon as it is asked for the ones after it, and handlers keep theirs in memory only. So
 every update is in the database before the next request confirms it. No failure ends the polling; what follows from
@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 from telegram import Bot, Update
 from telegram.error import TelegramError
 
+from services.bot.intake.annotations import Annotator, Notes
 from services.bot.intake.key_redaction import seal_update
 from services.bot.intake.poll_failures import Failure, Next, Nonsense, NotKept, Unreachable, after, kind_of
 from services.bot.intake.raw_api import CallFailed, RawApi
@@ -42,6 +43,7 @@ class Poller:
         api: RawApi,
         updates: Updates,
         box: Box,
+        annotator: Annotator,
         *,
         bot: Bot,
         kinds: Sequence[str],
@@ -50,6 +52,7 @@ class Poller:
     ) -> None:
         """Ask for updates of these ``kinds``, keep them in ``updates``, and call ``hand_over`` with each new one."""
         self._api = api
+        self._annotator = annotator
         self._updates = updates
         self._box = box
         self._bot = bot
@@ -116,24 +119,25 @@ class Poller:
         fetched = await self._api.call(
             "getUpdates", takes_s=POLL_S, offset=self._offset, timeout=POLL_S, allowed_updates=self._kinds
         )
+        notes = await self._annotator.annotate(fetched)
         bodies = redacted(fetched, self._box, self._bot.id)
-        new = await self._commit(bodies)
+        new = await self._commit(bodies, notes)
         for update in new:
             self._hand_over(update)
         self._offset = max(bodies, default=self._offset - 1) + 1  # The next request confirms all below.
         if not bodies:
             await asyncio.sleep(begun + LEAST_POLL_S - asyncio.get_running_loop().time())
 
-    async def _commit(self, bodies: dict[int, dict[str, Any] | None]) -> list[Update]:
-        """Write updates down; returns those that have to be handled.
+    async def _commit(self, bodies: dict[int, dict[str, Any] | None], notes: Notes) -> list[Update]:
+        """Write updates down; returns those that have to be handled now.
 
         Raises:
             StoreAway: The database does not answer.
         """
         readable = {number: parse(number, body, self._bot) for number, body in bodies.items()}
-        raw = [RawUpdate(number, json.dumps(body), readable[number] is not None) for number, body in bodies.items()]
-        done = await asyncio.to_thread(self._updates.keep, raw)
-        return [update for number, update in readable.items() if update is not None and number not in done]
+        raw = [raw_update(number, body, notes, readable=bool(readable[number])) for number, body in bodies.items()]
+        new = await asyncio.to_thread(self._updates.keep, raw, ended=notes.ended)
+        return [update for number, update in readable.items() if update is not None and number in new]
 
     def _decide(self, failure: Failure) -> Next:
         lasting_s = self._outage.failed(kind_of(failure))
@@ -189,6 +193,19 @@ def _redacted(number: int, body: dict[str, Any], box: Box, bot_id: int) -> dict[
         fields = {"update_id": number, "error": type(error).__name__}
         log.error("update can't be redacted, its content is dropped", extra=fields)  # noqa: TRY400 - it may hold a key
         return None
+
+
+def raw_update(number: int, body: dict[str, Any] | None, notes: Notes, *, readable: bool) -> RawUpdate:
+    """An update as it is written down."""
+    message = (body or {}).get("message") or (body or {}).get("edited_message") or {}
+    return RawUpdate(
+        number,
+        json.dumps(body),
+        readable,
+        chat_id=message["chat"]["id"] if readable and message else None,
+        message_id=message["message_id"] if readable and message else None,
+        part_of=notes.part_of.get(number) if readable else None,
+    )
 
 
 def parse(number: int, body: dict[str, Any] | None, bot: Bot) -> Update | None:

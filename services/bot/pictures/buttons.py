@@ -25,6 +25,7 @@ from services.bot.queue.queue import Queue
 from services.bot.telegram.addresses import address_of, address_of_press, answer, sender_of, visible
 from services.bot.telegram.authorization import Authorization
 from services.bot.telegram.callback_queries import acknowledge, is_shown, put_away, rewrite
+from services.bot.telegram.open_questions import OpenQuestions, answered, answers
 from services.bot.telegram.permissions import Action
 from services.bot.telegram.status_messages import StatusMessages
 from shared.catalogue import Catalogue
@@ -32,6 +33,7 @@ from shared.errors import UserError
 from shared.ideas import read_idea
 from shared.images import Images
 from shared.jobs import VARIATION, Address, Job, Lineage, Parameters, Prompt, Request, State
+from shared.questions import Asked, Question
 from shared.status_messages import Work
 from shared.store.jobs import Jobs
 
@@ -87,6 +89,7 @@ class Buttons:
         queue: Queue,
         messages: StatusMessages,
         authorization: Authorization,
+        questions: OpenQuestions,
     ) -> None:
         self._jobs = jobs
         self._images = images
@@ -95,6 +98,7 @@ class Buttons:
         self._queue = queue
         self._messages = messages
         self._authorization = authorization
+        self._questions = questions
         self._in_hand: set[tuple[int, str | None]] = set()  # who pressed what
         self._actions: dict[str, tuple[Action, Act]] = {
             keyboards.AGAIN: (Action.PAINT_AGAIN, self._again),
@@ -102,7 +106,7 @@ class Buttons:
             keyboards.REST: (Action.PAINT_AGAIN, self._rest),
             keyboards.RATIO: (Action.PAINT_AGAIN, self._ratio),
             keyboards.MODEL: (Action.PAINT_AGAIN, self._model),
-            keyboards.EDIT: (Action.EDIT_PROMPT, self._once(_ask_for_words)),
+            keyboards.EDIT: (Action.EDIT_PROMPT, self._once(self._ask_for_words)),
             keyboards.PROMPT: (Action.READ_PROMPT, self._once(_send_prompt)),
             keyboards.FILE: (Action.GET_FILE, self._once(self._send_file)),
             keyboards.DELETE: (Action.DELETE, _delete),
@@ -277,6 +281,18 @@ class Buttons:
         caption = write_caption(job, default_model=self._catalogue.default)
         return f"{job.number + 1}. {caption}" if job.request.count > 1 else caption
 
+    async def _ask_for_words(self, press: Press) -> None:
+        await acknowledge(press.query)
+        job = press.job
+        prompt = shorten(job.prompt.text if job.prompt else job.request.idea, MAX_PROMPT_SHOWN)
+        text = say("edit_prompt", press.language, number=str(job.id), prompt=prompt)
+        # In a group the reply is asked of the one who is mentioned, and of nobody else.
+        mention = "" if job.address.private else f'<a href="tg://user?id={press.query.from_user.id}">{MENTION}</a>'
+        await self._questions.ask(press.address, Question(Asked.PROMPT, {"job": job.id}))
+        await press.context.bot.send_message(
+            text=mention + text, reply_markup=ForceReply(selective=True), **answer(press.address)
+        )
+
     async def edited(self, update: Update, context: ContextTypes.DEFAULT_TYPE) -> None:
         """Paint exactly the words with which somebody answered our question for an edited prompt."""
         message = update.effective_message
@@ -291,6 +307,7 @@ class Buttons:
         try:
             words = read_idea(message.text or "")
         except UserError as error:
+            await self._questions.ask_again(message, address)
             await context.bot.send_message(text=say(error.reason, sender.language, **error.values), **answer(address))
             return
         request = Request(words, replace(job.request.parameters, raw=True, seed=None), writing=job.request.writing)
@@ -299,7 +316,9 @@ class Buttons:
 
 
 def edited_job(message: Message, bot_id: int) -> int | None:
-    """The job whose prompt a message edits; our question's words tell, so nothing is remembered."""
+    """The job whose prompt a message edits: it was marked so, or the words tell of the question that it replies to."""
+    if answers(message, Asked.PROMPT) and (marked := answered(message)) is not None:
+        return int(marked.about["job"])
     asked = message.reply_to_message
     if asked is None or asked.from_user is None or asked.from_user.id != bot_id:
         return None
@@ -311,18 +330,6 @@ def edited_job(message: Message, bot_id: int) -> int | None:
         if found:
             return int(found[1])
     return None
-
-
-async def _ask_for_words(press: Press) -> None:
-    await acknowledge(press.query)
-    job = press.job
-    prompt = shorten(job.prompt.text if job.prompt else job.request.idea, MAX_PROMPT_SHOWN)
-    text = say("edit_prompt", press.language, number=str(job.id), prompt=prompt)
-    # In a group the reply is asked of the one who is mentioned, and of nobody else.
-    mention = "" if job.address.private else f'<a href="tg://user?id={press.query.from_user.id}">{MENTION}</a>'
-    await press.context.bot.send_message(
-        text=mention + text, reply_markup=ForceReply(selective=True), **answer(press.address)
-    )
 
 
 async def _send_prompt(press: Press) -> None:

@@ -16,10 +16,12 @@ from services.bot.telegram.addresses import address_of, answer, sender_of
 from services.bot.telegram.commands import words_after_command
 from services.bot.telegram.contents import Target, contents_of
 from services.bot.telegram.files import Files, Sent, picture_in
+from services.bot.telegram.open_questions import OpenQuestions, answers
 from shared.catalogue import Catalogue
 from shared.errors import EmptyIdea, FileOutOfReach, QueueFull, UserError
 from shared.ideas import Hint, read_request
 from shared.jobs import ENDED, Address, Job, Lineage, Picture, Request, Sender
+from shared.questions import Asked, Question
 from shared.queue import BackgroundTickets
 from shared.store.conversations import Conversations
 from shared.store.jobs import Jobs
@@ -58,10 +60,12 @@ class Imagine:
         choices: Choices,
         files: Files,
         conversations: Conversations,
+        questions: OpenQuestions,
     ) -> None:
         self._jobs = jobs
         self._files = files
         self._conversations = conversations
+        self._questions = questions
         self._choices = choices
         self._tickets = tickets
         self._status = status
@@ -150,6 +154,7 @@ class Imagine:
                 await self._ask(address, sender, context)
             return
         except (UserError, FileOutOfReach) as error:
+            await self._questions.ask_again(message, address)
             text = say(error.reason, sender.language, **error.values)
             await context.bot.send_message(text=text, **answer(address))
             return
@@ -199,8 +204,8 @@ class Imagine:
         job, is_new = self._jobs.submit(request, address=address, sender=sender, lineage=lineage, status_after=after)
         return job, is_new, self._status.describe_waiting(job)
 
-    @staticmethod
-    async def _ask(address: Address, sender: Sender, context: ContextTypes.DEFAULT_TYPE) -> None:
+    async def _ask(self, address: Address, sender: Sender, context: ContextTypes.DEFAULT_TYPE) -> None:
+        await self._questions.ask(address, Question(Asked.IDEA))
         await context.bot.send_message(
             text=say("ask_idea", sender.language),
             reply_markup=ForceReply(
@@ -218,7 +223,9 @@ async def _tell(hints: tuple[Hint, ...], address: Address, sender: Sender, conte
 
 
 def is_our_question(message: Message, bot_id: int) -> bool:
-    """Whether a message replies to our question what to paint; the question's words tell, so nothing is remembered."""
+    """Whether a message answers our question what to paint: it was marked so, or the words tell that it replies to."""
+    if answers(message, Asked.IDEA):
+        return True
     asked = message.reply_to_message
     if asked is None or asked.from_user is None or asked.from_user.id != bot_id:
         return False

@@ -16,10 +16,12 @@ from services.bot.settings.preferences import Choices
 from services.bot.telegram.addresses import address_of, answer, sender_of
 from services.bot.telegram.authorization import Authorization
 from services.bot.telegram.callback_queries import acknowledge, edit, rewrite
+from services.bot.telegram.open_questions import OpenQuestions, answered, answers
 from services.bot.telegram.permissions import Action
 from services.bot.texts.number_format import number
 from shared.chat_models import ChatModel
 from shared.preferences import Preferences
+from shared.questions import Asked, Question
 from shared.store.people import People
 
 FROM_LINK = "settings-"  # begins what /start is told by the link in our question for an exact value
@@ -29,11 +31,19 @@ _QUESTION = re.compile(r"https?://t\.me/\w+\?start=settings-([a-z_]+)-(\d{1,18})
 class Settings:
     """Shows what was chosen, and takes new choices."""
 
-    def __init__(self, people: People, choices: Choices, pages: menu.Menu, authorization: Authorization) -> None:
+    def __init__(
+        self,
+        people: People,
+        choices: Choices,
+        pages: menu.Menu,
+        authorization: Authorization,
+        questions: OpenQuestions,
+    ) -> None:
         self._people = people
         self._choices = choices
         self._pages = pages
         self._authorization = authorization
+        self._questions = questions
 
     async def command(self, update: Update, context: ContextTypes.DEFAULT_TYPE) -> None:
         """Answer ``/settings`` with the first page."""
@@ -96,6 +106,7 @@ class Settings:
         except (Unreadable, OutOfRange) as error:
             least, most = _range(name, model, sender.language)
             key = "settings_out_of_range" if isinstance(error, OutOfRange) else "settings_unreadable"
+            await self._questions.ask_again(message, address)
             text = say(key, sender.language, name=label, least=least, most=most)
             await context.bot.send_message(text=text, **answer(address))
             return
@@ -130,9 +141,11 @@ class Settings:
     ) -> None:
         """Ask for an exact value. The link in the question tells us later what it was about."""
         least, most = _range(page, self._pages.chat_model(chosen), language)
+        address = address_of(message, bot.id)
+        await self._questions.ask(address, Question(Asked.VALUE, {"name": page, "settings": message.message_id}))
         link = create_deep_linked_url(bot.username, f"{FROM_LINK}{page}-{message.message_id}")
         words = say("settings_ask", language, name=say(menu.LABELS[page], language), least=least, most=most)
-        where = answer(address_of(message, bot.id))
+        where = answer(address)
         # In a group the reply is asked of the one who is mentioned.
         mention = f'<a href="tg://user?id={person_id}">✏️</a>'
         await bot.send_message(
@@ -143,8 +156,10 @@ class Settings:
 def question(message: Message, bot_id: int) -> tuple[str, int] | None:
     """The preference for which a message gives an exact value, and the message with the settings.
 
-    A link in our question tells, so nothing is remembered, and the language does not matter.
+    The message was marked so, or a link in the question that it replies to tells; the language does not matter.
     """
+    if answers(message, Asked.VALUE) and (marked := answered(message)) is not None:
+        return str(marked.about["name"]), int(marked.about["settings"])
     asked = message.reply_to_message
     if asked is None or asked.from_user is None or asked.from_user.id != bot_id:
         return None

@@ -21,9 +21,11 @@ from services.bot.locales import say
 from services.bot.telegram.addresses import address_of, answer, sender_of
 from services.bot.telegram.authorization import Authorization
 from services.bot.telegram.callback_queries import acknowledge, rewrite
+from services.bot.telegram.open_questions import OpenQuestions, answered, answers
 from services.bot.telegram.permissions import Action
 from services.bot.texts.button_rows import in_rows
 from shared.errors import StoreAway
+from shared.questions import Asked, Question
 from shared.redaction import GOOGLE, HUGGINGFACE
 from shared.secrets import SERVICES, SealedKey
 from shared.store.keys import ACCEPTED, UNCHECKED, Key, Keys
@@ -38,9 +40,10 @@ PRESSES = r"^key:(add|remove):(google|huggingface)$"
 class OwnKeys:
     """Does what people want with their keys. It moves sealed ones alone."""
 
-    def __init__(self, keys: Keys, bot_id: int, authorization: Authorization) -> None:
+    def __init__(self, keys: Keys, bot_id: int, authorization: Authorization, questions: OpenQuestions) -> None:
         self._keys = keys
         self._authorization = authorization
+        self._questions = questions
         self._bot_id = bot_id
 
     async def command(self, update: Update, context: ContextTypes.DEFAULT_TYPE) -> None:
@@ -72,6 +75,8 @@ class OwnKeys:
         await acknowledge(query)
         _, action, service = (query.data or "").split(":")
         if action == "add":
+            if isinstance(message, Message):
+                await self._questions.ask(address_of(message, self._bot_id), Question(Asked.KEY, {"service": service}))
             await context.bot.send_message(
                 message.chat.id, say(QUESTIONS[service], language), reply_markup=ForceReply(selective=True)
             )
@@ -87,14 +92,14 @@ class OwnKeys:
         if message is None or sealed is None:
             return
         await self._delete(message, context)
-        asked = question_about(message.reply_to_message.text) if message.reply_to_message else None
+        asked = service_asked_for(message)
         private = message.chat.type == ChatType.PRIVATE
         if asked is None or not private or update.message is None:
             await self._tell(message, "key_in_words", context)
-        elif not sealed.sealed:
-            await self._tell(message, "key_impossible", context, service=NAMES[asked])
-        elif sealed.service not in {None, asked}:
-            await self._tell(message, "key_of_another", context, service=NAMES[asked])
+        elif not sealed.sealed or sealed.service not in {None, asked}:
+            await self._questions.ask_again(message, address_of(message, self._bot_id))
+            sentence = "key_of_another" if sealed.sealed else "key_impossible"
+            await self._tell(message, sentence, context, service=NAMES[asked])
         else:
             await self._keep(message, asked, sealed, context)
 
@@ -153,6 +158,13 @@ class OwnKeys:
             log.warning("key's message not edited yet", extra={"error": type(error).__name__})
             return
         await asyncio.to_thread(self._keys.told, key)
+
+
+def service_asked_for(message: Message) -> str | None:
+    """The service for whose key a message answers our question: it was marked so, or it replies to the question."""
+    if answers(message, Asked.KEY) and (marked := answered(message)) is not None:
+        return str(marked.about["service"])
+    return question_about(message.reply_to_message.text) if message.reply_to_message else None
 
 
 def _state(key: Key | None, language: str) -> str:

@@ -30,5 +30,10 @@ def is_captioned(message: Message, names: Collection[str], bot: User) -> bool:
     typed = command_of(message)
     if not typed or not (message.caption or "").startswith(typed):
         return False
-    name, _, addressed = typed.removeprefix("/").partition("@")
-    return name.casefold() in names and addressed.casefold() in {"", (bot.username or "").casefold()}
+    name = typed.removeprefix("/").partition("@")[0]
+    return name.casefold() in names and is_for(typed, bot)
+
+
+def is_for(typed: str, bot: User) -> bool:
+    """Whether a command, as it was typed, names this bot or none."""
+    return typed.partition("@")[2].casefold() in {"", (bot.username or "").casefold()}
