@@ -49,8 +49,12 @@ class Signs:
         self._signs: dict[str, Sign] = {}
 
     def of(self, duty: str) -> Sign:
-        """The sign of a duty; the first call adds it to the duties of this process."""
+        """The sign of a duty; from the first call on it is one of this process's duties."""
         return self._signs.setdefault(duty, Sign())
+
+    def add(self, duty: str, sign: Sign) -> None:
+        """Make a duty with this sign one of this process's."""
+        self._signs[duty] = sign
 
     def tries(self) -> dict[str, int]:
         """How often each duty was tried so far."""

@@ -40,18 +40,25 @@ class Tasks:
 
     def __init__(self, rounds: Mapping[str, Round]) -> None:
         """Name the tasks; nothing runs before ``watch``."""
-        self._rounds = rounds
+        self._rounds = dict(rounds)
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._restarts: dict[str, Restarts] = {}
 
-    async def watch(self, stop: asyncio.Event) -> None:
-        """Run all of them until ``stop`` is set; they still run when this returns."""
-        for name in self._rounds:
+    def add(self, rounds: Mapping[str, Round]) -> None:
+        """Name more tasks, for the next ``watch``."""
+        self._rounds |= rounds
+
+    async def watch(self, stop: asyncio.Event, until: "asyncio.Future[None] | None" = None) -> None:
+        """Run all of them until ``stop`` is set or ``until`` is done; they still run when this returns."""
+        for name in self._rounds.keys() - self._tasks.keys():
             self._restarts[name] = Restarts()
             self._start(name)
-        while not stop.is_set():
+        while not stop.is_set() and not (until is not None and until.done()):
             stopping = asyncio.ensure_future(stop.wait())
-            await asyncio.wait({stopping, *self._tasks.values()}, return_when=asyncio.FIRST_COMPLETED)
+            waited_for: set[asyncio.Future[Any]] = {stopping, *self._tasks.values()}
+            if until is not None:
+                waited_for.add(until)
+            await asyncio.wait(waited_for, return_when=asyncio.FIRST_COMPLETED)
             stopping.cancel()
             for name in [name for name, task in self._tasks.items() if task.done()]:
                 self._restart(name)

@@ -119,6 +119,10 @@ async def returns() -> None:
     return
 
 
+async def returns_after(event: asyncio.Event) -> None:
+    await event.wait()
+
+
 async def raises() -> None:
     raise ZeroDivisionError
 
@@ -157,6 +161,29 @@ class TestTasks:
         assert started.count("short") >= 3
         assert {record.message for record in caplog.records} == {"background task ended, starting it again"}
         assert {record.__dict__["task"] for record in caplog.records} == {"short"}
+
+    def test_some_run_while_something_else_is_waited_for_and_more_afterwards(self) -> None:
+        running: list[str] = []
+
+        async def scene() -> None:
+            stop = asyncio.Event()
+
+            async def run(name: str) -> None:
+                running.append(name)
+                (begun if name == "first" else stop).set()
+                await asyncio.Event().wait()
+
+            begun = asyncio.Event()
+            waiting = asyncio.create_task(returns_after(begun))
+            tasks = Tasks({"first": lambda: run("first")})
+            await asyncio.wait_for(tasks.watch(stop, until=waiting), 20)
+            tasks.add({"second": lambda: run("second")})
+            await asyncio.wait_for(tasks.watch(stop), 20)
+            await tasks.end()
+
+        asyncio.run(scene())
+
+        assert running == ["first", "second"]
 
     def test_a_database_that_is_away_is_no_wall_of_a_traceback(self, caplog: pytest.LogCaptureFixture) -> None:
         async def scene() -> None:

@@ -2,11 +2,11 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from functools import partial
-from typing import Any, cast
+from typing import cast
 
 from celery import Celery
 from telegram import Update
@@ -89,6 +89,7 @@ log = logging.getLogger(__name__)
 
 POLLS = "polls"
 BEFORE_ALL = -1  # a group of handlers of its own
+STOP_S = 20.0  # for handlers under way
 FLUSH_S = 2.0  # for tickets at the end; those that don't leave are made up for by a worker's sweep
 
 DRAFT_STOPPED = "stopped_message_generation"  # of Bot API 10.3; servers that are older leave it alone
@@ -114,9 +115,7 @@ class Bot:
         known = KnownMessages()
         limit = FloodLimit(moves.move, seen=known.note_answer)
         polling = Transport(connections=1)
-        self._application = _application(
-            settings, self._updates, people, polling, limit=limit, sign=signs.of("handles updates")
-        )
+        self._application = _application(settings, self._updates, people, polling, limit=limit)
         bot = self._application.bot
         questions = Questions(database, self._bot_id)
         open_questions = OpenQuestions(questions)
@@ -228,20 +227,26 @@ class Bot:
         Raises:
             SettingsError: Telegram has refused the token for a minute.
         """
-        tasks = Tasks({**self._rounds(), **(beside or {})})
+        tasks = Tasks(beside or {})
+        beginning = asyncio.ensure_future(self._begin())
         try:
-            if await done_before(stop, self._begin()):
+            await tasks.watch(stop, until=beginning)
+            if beginning.done():
+                beginning.result()
+                tasks.add(self._rounds())
                 log.info("bot started", extra={"bot": self._application.bot.username})
                 await tasks.watch(stop)
         finally:
+            beginning.cancel()
+            await asyncio.gather(beginning, return_exceptions=True)
             await self._end(tasks)
 
     async def _begin(self) -> None:
         """Wait for Telegram, take over from the process before this one, and take its unhandled updates on."""
         await self._poller.connect(self._application.initialize)
-        await until_stored(self._take_over)
+        await until_stored(self._take_over, self._signs.of(POLLS))
         await self._application.start()
-        await until_stored(self._feed_unhandled)
+        await until_stored(self._feed_unhandled, self._signs.of(POLLS))
 
     async def _end(self, tasks: Tasks) -> None:
         """No new updates, then the handlers under way, then the deliveries under way."""
@@ -249,24 +254,38 @@ class Bot:
         await tasks.end(POLLS)
         await self._poller.close()
         if application.running:
-            await application.stop()
+            await self._stop_handling()
             await tasks.end()
-            await application.tick_off()
-            await self._delivery.finish()
-            await self._batch_delivery.finish()
-            await self._answers.finish()
-            await self._status_messages.finish()
-            await self._removals.finish()
-            await asyncio.to_thread(self._tickets.flush, FLUSH_S)
+            await self._finish()
             log.info("bot stopped", extra={"bot": application.bot.username})
         await tasks.end()
-        self._reader.close()
         await application.shutdown()
         await application.bot.shutdown()  # Where the start was not completed, the application has left it open.
+
+    async def _stop_handling(self) -> None:
+        try:
+            async with asyncio.timeout(STOP_S):
+                await self._application.stop()
+        except TimeoutError:
+            log.warning("updates are still being handled: they are handled again at the next start")
+
+    async def _finish(self) -> None:
+        """Write down and let end what is under way."""
+        try:
+            await self._application.tick_off()
+        except StoreAway as error:
+            log.warning("updates not ticked off", extra={"error": str(error)})
+        await self._delivery.finish()
+        await self._batch_delivery.finish()
+        await self._answers.finish()
+        await self._status_messages.finish()
+        await self._removals.finish()
+        await asyncio.to_thread(self._tickets.flush, FLUSH_S)
 
     def _rounds(self) -> dict[str, Round]:
         """The bot's background tasks by name."""
         application, signs = self._application, self._signs
+        signs.add("handles updates", application.sign)
         return {
             POLLS: self._poller.keep_polling,
             "listen for wake-ups": partial(wakeups.listen, self._database, self._heard, self._heard_of_errand),
@@ -305,27 +324,14 @@ class Bot:
         await feed_unhandled(self._updates, application.bot, application.hand_over, older_than=timedelta(0))
 
 
-async def done_before(stop: asyncio.Event, act: Coroutine[Any, Any, None]) -> bool:
-    """Whether an action came to its end before ``stop`` was set; if not, it is cancelled."""
-    acting, stopping = asyncio.ensure_future(act), asyncio.ensure_future(stop.wait())
-    try:
-        await asyncio.wait({acting, stopping}, return_when=asyncio.FIRST_COMPLETED)
-        if acting.done():
-            acting.result()
-        return acting.done()
-    finally:
-        for task in (acting, stopping):
-            task.cancel()
-        await asyncio.gather(acting, stopping, return_exceptions=True)
-
-
-async def until_stored(act: Callable[[], Coroutine[Any, Any, None]]) -> None:
+async def until_stored(act: Round, sign: Sign) -> None:
     """Repeat an action until the database answers."""
     outage = Outage(log, "the database answers again")
     while True:
         try:
             await act()
         except StoreAway:
+            sign.tried()
             outage.failed(StoreAway)
             outage.say(logging.WARNING, "the database is away, trying again")
             await asyncio.sleep(jittered(pause_s(outage.failures)))
@@ -335,11 +341,11 @@ async def until_stored(act: Callable[[], Coroutine[Any, Any, None]]) -> None:
 
 
 def _application(
-    settings: BotSettings, updates: Updates, people: People, polling: Transport, *, limit: FloodLimit, sign: Sign
+    settings: BotSettings, updates: Updates, people: People, polling: Transport, *, limit: FloodLimit
 ) -> DurableApplication:
     application = (
         ApplicationBuilder()
-        .application_class(DurableApplication, {"updates": updates, "people": people, "sign": sign})
+        .application_class(DurableApplication, {"updates": updates, "people": people})
         .updater(None)
         .token(settings.telegram_bot_token.get_secret_value())
         .base_url(f"{settings.telegram_api_url}/bot")

@@ -10,12 +10,14 @@ from installation import settings_for
 
 from sandbox.app import Sandbox
 from sandbox.client import SandboxClient
+from services.bot import app
 from services.bot.app import Bot
-from services.health import Signs
+from services.health import LOOK_S, Signs, Watchdog
 from shared.migrations import migrate
 from shared.queue import make_celery
 from shared.settings import BotSettings
 from shared.store.database import Database
+from shared.store.updates import Updates
 
 T = TypeVar("T")
 PATIENCE_S = 30
@@ -68,8 +70,8 @@ class Running:
         return bool(await asyncio.to_thread(self._telegram.wait_for, lambda: self._telegram.from_bot(ada)))
 
 
-def play(telegram: SandboxClient, folder: Path, scene: Callable[[Running], Awaitable[None]]) -> None:
-    """Play a scene with a bot that runs, and stop it in order."""
+def play(telegram: SandboxClient, folder: Path, scene: Callable[[Running], Awaitable[None]]) -> Updates:
+    """Play a scene with a bot that runs, and stop it in order; returns its book of updates."""
     settings = BotSettings.model_validate(settings_for(telegram.url, folder))
     database, signs = Database(settings.database_url), Signs()
     migrate(database)
@@ -86,6 +88,7 @@ def play(telegram: SandboxClient, folder: Path, scene: Callable[[Running], Await
         asyncio.run(on_stage())
     finally:
         database.close()
+    return Updates(database, settings.bot_id)
 
 
 class TestBackgroundTasks:
@@ -123,3 +126,34 @@ class TestBackgroundTasks:
             )
 
         play(telegram, tmp_path, scene)
+
+    def test_a_start_that_waits_for_telegram_is_no_hanging_duty(self, telegram: SandboxClient, tmp_path: Path) -> None:
+        telegram.arm("telegram", path="getMe", times=None, preset="bad-gateway")
+
+        async def scene(running: Running) -> None:
+            watchdog = Watchdog(running.signs, stuck_s=2 * LOOK_S, end=lambda: None)
+            for tries in range(1, 6):
+                await running.until(
+                    lambda tries=tries: True if running.signs.tries()["polls"] >= tries else None, "another try"
+                )
+                watchdog.look()
+            assert watchdog.reason is None
+
+        play(telegram, tmp_path, scene)
+
+
+class TestStopping:
+    def test_a_handler_that_does_not_end_is_run_again_after_the_next_start(
+        self, telegram: SandboxClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(app, "STOP_S", 0.1)
+        telegram.arm("telegram", path="sendMessage", gate="for ever")
+
+        async def scene(running: Running) -> None:
+            ada = await asyncio.to_thread(telegram.person, "Ada")
+            await asyncio.to_thread(telegram.say, ada, "/help")
+            await asyncio.to_thread(telegram.wait_at_gate, "for ever")
+
+        book = play(telegram, tmp_path, scene)
+
+        assert len(book.unhandled(most=10)) == 1

@@ -31,14 +31,15 @@ _Application = Application[ExtBot[Any], Any, Any, Any, Any, Any]
 
 
 class DurableApplication(_Application):
-    """Ticks every update off when its handlers are through with it."""
+    """Ticks every update off when its handlers are through with it.
 
-    def __init__(
-        self, *, updates: Updates, people: People | None = None, sign: Sign | None = None, **kwargs: Any
-    ) -> None:
-        """Tell ``sign`` of each update that was handled, and of each look at which there was none to handle."""
+    Attributes:
+        sign: Is told of each update that was handled, and of each look at which there was none to handle.
+    """
+
+    def __init__(self, *, updates: Updates, people: People | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self._sign = sign or Sign()
+        self.sign = Sign()
         self._people = people
         self._updates = updates
         self._in_hand: set[int] = set()
@@ -67,7 +68,7 @@ class DurableApplication(_Application):
         finally:
             self._postponed.discard(update.update_id)
             self._in_hand.discard(update.update_id)
-            self._sign.done()
+            self.sign.done()
 
     async def stop(self) -> None:
         """End when the updates under way are handled; those that wait are handled after the next start."""
@@ -91,7 +92,7 @@ class DurableApplication(_Application):
         Handlers may run twice for what was handled but not ticked off yet when the process was killed.
         """
         if not self._in_hand:
-            self._sign.done()
+            self.sign.done()
         done, self._handled = self._handled, []
         if not done:
             return
