@@ -35,6 +35,7 @@ from services.bot.pictures.delivery import Delivery
 from services.bot.pictures.imagine import Imagine
 from services.bot.pictures.promise import Promise
 from services.bot.pictures.status import Status
+from services.bot.queue.closed_chats import ClosedChats
 from services.bot.queue.queue import Queue
 from services.bot.routes import Handlers, add_handlers
 from services.bot.settings.handler import Settings
@@ -67,8 +68,10 @@ from shared.images import Images
 from shared.queue import BackgroundTickets
 from shared.secrets import box_for
 from shared.settings import BotSettings
+from shared.status_messages import Work
 from shared.store.albums import Albums
 from shared.store.batches import Batches
+from shared.store.chats import Chats
 from shared.store.conversations import Conversations
 from shared.store.database import Database
 from shared.store.errand_outbox import ErrandOutbox
@@ -93,7 +96,13 @@ STOP_S = 20.0  # for handlers under way
 FLUSH_S = 2.0  # for tickets at the end; those that don't leave are made up for by a worker's sweep
 
 DRAFT_STOPPED = "stopped_message_generation"  # of Bot API 10.3; servers that are older leave it alone
-EVERYTHING_WE_ANSWER = [Update.MESSAGE, Update.EDITED_MESSAGE, Update.CALLBACK_QUERY, DRAFT_STOPPED]
+EVERYTHING_WE_ANSWER = [
+    Update.MESSAGE,
+    Update.EDITED_MESSAGE,
+    Update.CALLBACK_QUERY,
+    Update.MY_CHAT_MEMBER,
+    DRAFT_STOPPED,
+]
 
 
 class Bot:
@@ -140,13 +149,13 @@ class Bot:
 
         jobs, waits = Jobs(database, settings.shares), Waits(database, settings.shares)
         self._outbox = Outbox(database)
-        self._status = Status(bot, self._bot_id, jobs, waits, limit)
+        self._status = Status(bot, self._bot_id, jobs, self._outbox, waits, limit)
         errands, self._batches = Errands(database), Batches(database, settings.shares)
         self._record = record = StatusMessages(database)
         lost = LostMessages(
             bot, self._bot_id, record, known, limit, StatusKeyboards(bot, jobs, errands, self._batches).of
         )
-        self._removals = Removals(bot, self._bot_id, record, lost)
+        self._removals = Removals(bot, self._bot_id, record, lost, {Work.BATCH: self._close_batch})
         self._status_messages = SentStatusMessages(record, lost, known, self._removals)
         self._promise = Promise(bot, self._bot_id, self._status_messages, record, self._status)
         self._delivery = Delivery(bot, self._bot_id, self._outbox, jobs, images, default_model=catalogue.default)
@@ -174,8 +183,22 @@ class Bot:
             conversations=conversations,
             questions=open_questions,
         )
-        queue = Queue(jobs, self._batches, tickets, self._status, self._batch_delivery, authorization)
+        chats = Chats(database, settings.shares)
+        queue = Queue(
+            jobs,
+            self._batches,
+            chats,
+            self._outbox,
+            tickets,
+            self._status,
+            self._delivery,
+            self._batch_delivery,
+            authorization,
+        )
+        closed_chats = ClosedChats(self._bot_id, chats, record, tickets, self._removals)
+        limit.tell_of_gone(closed_chats.gone)
         handlers = Handlers(
+            closed_chats=closed_chats,
             own_keys=self._own_keys,
             migration=Migration(moves),
             settings=Settings(people, choices, Menu(catalogue, chat_models, styles), authorization, open_questions),
@@ -304,6 +327,9 @@ class Bot:
             "tick off updates": partial(keep_ticking_off, application),
             "feed unhandled updates": partial(keep_feeding, self._updates, application.bot, application.hand_over),
         }
+
+    async def _close_batch(self, batch_id: int) -> None:
+        await self._batch_delivery.close(batch_id)
 
     def _heard(self, job_id: int) -> None:
         self._status.changed(job_id)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from telegram import Message, Update, User
-from telegram.ext import BaseHandler, CallbackQueryHandler, CommandHandler, MessageHandler, filters
+from telegram.ext import BaseHandler, CallbackQueryHandler, ChatMemberHandler, CommandHandler, MessageHandler, filters
 
 from services.bot.batches.handler import BatchCommand
 from services.bot.chat.buttons import PATTERN, AnswerButtons, stopped_draft
@@ -22,6 +22,7 @@ from services.bot.owner.handler import OwnersOverview
 from services.bot.pictures.buttons import Buttons, edited_job
 from services.bot.pictures.follow_ups import FollowUps, is_follow_up
 from services.bot.pictures.imagine import Imagine, is_our_question
+from services.bot.queue.closed_chats import ClosedChats
 from services.bot.queue.queue import PRESSES as PRESSES_IN_QUEUE
 from services.bot.queue.queue import Queue
 from services.bot.settings.handler import FROM_LINK, Settings, question
@@ -46,6 +47,7 @@ class Handlers:
     """All who serve updates."""
 
     own_keys: OwnKeys
+    closed_chats: ClosedChats
     migration: Migration
     settings: Settings
     overview: OwnersOverview
@@ -93,6 +95,7 @@ def add_handlers(
         CommandHandler("start", by.own_keys.command, NEW & filters.Regex(r"^/start\S* keys$")),
         CommandHandler("keys", by.own_keys.command, NEW),
         CallbackQueryHandler(by.own_keys.press, PRESSES),
+        ChatMemberHandler(by.closed_chats.follow, ChatMemberHandler.MY_CHAT_MEMBER),
         MessageHandler(filters.StatusUpdate.MIGRATE, by.migration.follow),
         MessageHandler(filters.IS_AUTOMATIC_FORWARD, leave_alone),
         CommandHandler("settings", by.settings.command, NEW),
@@ -114,7 +117,7 @@ def add_handlers(
         MessageHandler(captioned("describe"), by.describe.command),
         CallbackQueryHandler(by.describe.press, OF_A_DESCRIPTION),
         CommandHandler("start", by.help.command, NEW & filters.Regex(start.LINKS)),
-        CommandHandler("start", start.start, NEW),
+        CommandHandler("start", by.queue.start, NEW),
         CommandHandler("help", by.help.command, NEW),
         CallbackQueryHandler(by.help.press, start.PRESSES),
         CommandHandler(IMAGINE, by.imagine.command, NEW),

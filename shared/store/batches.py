@@ -13,6 +13,7 @@ from shared.batches import Batch, BatchState, Counts, Way
 from shared.errors import BatchesFull, ImagineError
 from shared.jobs import ENDED, Address, Job, Request, Sender, Stage, State, Writing
 from shared.shares import Shares
+from shared.status_messages import Work
 from shared.store import tables
 from shared.store.database import Database, retrying
 from shared.store.deliveries import ANEW
@@ -20,6 +21,7 @@ from shared.store.jobs import Jobs
 from shared.store.line import insert_new
 from shared.store.locks import in_order
 from shared.store.rows import read_job, read_parameters
+from shared.store.status_messages import leave_to_remove, left_by
 
 CHUNK = 100  # pictures written down at a time: SQLite lets nobody else write meanwhile
 LEASE = timedelta(seconds=180)  # longer than the longest upload (services/bot/batch_delivery.py)
@@ -166,6 +168,18 @@ class Batches:
             return True
 
     @retrying
+    def cancel_in_chat(self, connection: Connection, bot_id: int, chat_id: int) -> list[int]:
+        """Paint no more of what runs or is paused in a chat, in its caller's transaction; returns which batches.
+
+        Their jobs are the caller's to cancel.
+        """
+        batches = tables.batches.c
+        states = batches.state.in_([str(state) for state in UNDER_WAY])
+        here = in_order(tables.batches, batches.bot_id == bot_id, batches.chat_id == chat_id, states)
+        cancelled = {"state": BatchState.CANCELLED, "ended_at": datetime.now(UTC)}
+        changed = update(tables.batches).where(batches.id.in_(here)).values(cancelled).returning(batches.id)
+        return list(connection.scalars(changed))
+
     def cancel(self, batch_id: int) -> bool:
         """Paint no more; what is finished still comes home."""
         now = datetime.now(UTC)
@@ -395,10 +409,20 @@ class Batches:
         self._again(batch_id, (BatchState.CANCELLED,), (State.CANCELLED,))
         return True
 
-    def delivered(self, batch_id: int) -> None:
-        """Note that all of an ended batch has come home; one that was taken up again meanwhile stays open."""
+    @retrying
+    def delivered(self, batch_id: int, *, is_told: bool = True) -> None:
+        """Note that all of an ended batch has come home; one that was taken up again meanwhile stays open.
+
+        Args:
+            is_told: Whether its progress message says so; if not, it is to be made to.
+        """
         over = (BatchState.FINISHED, BatchState.CANCELLED)
-        self._change(_of(batch_id, *over).values(delivered_at=datetime.now(UTC), delivery_lease_until=None))
+        done = {"delivered_at": datetime.now(UTC), "delivery_lease_until": None}
+        columns = (*left_by(tables.batches), tables.batches.c.status_message_id)
+        with self._database.writing() as connection:
+            row = connection.execute(_of(batch_id, *over).values(done).returning(*columns)).first()
+            if row is not None and not is_told and row.status_message_id is not None:
+                leave_to_remove(connection, Work.BATCH, row, [row.status_message_id])
 
     @retrying
     def _change(self, statement: Update) -> bool:

@@ -1,5 +1,6 @@
 """The way home of answers."""
 
+from collections.abc import Collection
 from datetime import UTC, datetime
 from typing import Any
 
@@ -37,16 +38,19 @@ class ErrandOutbox(Deliveries):
             given_up = self._of(errand_id).where(tables.errands.c.undelivered_reason.is_not(None))
             return connection.execute(given_up.values(ANEW)).rowcount > 0
 
-    def delivered(self, errand_id: int, *, shown: Any = None) -> None:
+    def delivered(self, errand_id: int, *, shown: Any = None, remove: Collection[int] = ()) -> None:
         """Its delivery has ended: it is in the chat, or was given up.
 
         A message that announced it, and whose number nobody wrote down, is to be removed from here on.
+
+        Args:
+            remove: Messages that announced it and are still there.
         """
         done: dict[str, Any] = {"delivered_at": datetime.now(UTC), "delivery_lease_until": None}
         if shown is not None:
             done["shown"] = shown
         with self._database.writing() as connection:
             row = connection.execute(self._of(errand_id).values(**done).returning(*left_by(tables.errands))).one()
-            leave_to_remove(connection, Work.ERRAND, row)
+            leave_to_remove(connection, Work.ERRAND, row, remove)
             if row.status_sending_since is not None:
                 connection.execute(self._of(errand_id).values(NOT_SENDING))

@@ -8,7 +8,20 @@ from dataclasses import asdict, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, and_, bindparam, exists, func, insert, or_, select, tuple_, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    and_,
+    bindparam,
+    exists,
+    func,
+    insert,
+    literal,
+    or_,
+    select,
+    tuple_,
+    update,
+)
 
 from shared.errors import ImagineError, QueueFull, StoreAway
 from shared.jobs import ENDED, Address, Attempt, Job, Lineage, Parameters, Prompt, Recipe, Request, Sender, Stage, State
@@ -103,6 +116,21 @@ def _numbered(request: Request, number: int, lineage: Lineage | None = None) -> 
     its_own = lineage.each[number] if lineage and lineage.each else _for_number(request.parameters, number)
     prompt = _prompt_columns(lineage.prompts[number]) if lineage and lineage.prompts else {}
     return {"number": number, "parameters": asdict(its_own), **prompt}
+
+
+def unpaid_in(bot_id: int, chat_id: int) -> list[ColumnElement[bool]]:
+    """Conditions on jobs that were asked for in a chat, have not ended, and were not painted or ordered yet."""
+    jobs = tables.jobs.c
+    being_written = and_(state_is(State.WORKING), jobs.stage.not_in([Stage.PAINTING, Stage.WAKING, Stage.RETRYING]))
+    # In a private chat everything is its person's: their jobs are found by an index.
+    whose = [jobs.user_id == chat_id] if chat_id > 0 else []
+    return [
+        jobs.bot_id == bot_id,
+        jobs.chat_id == chat_id,
+        *whose,
+        jobs.handle.is_(None),
+        or_(state_is(State.HELD, State.QUEUED, State.WAITING), being_written),
+    ]
 
 
 CARRY_ON = update(tables.jobs).where(
@@ -394,7 +422,18 @@ class Jobs:
         wanted = select(tables.jobs).where(tables.jobs.c.batch_id == batch_id, state_is(*UNDER_WAY))
         return self._cancel(connection, wanted)
 
-    def _cancel(self, connection: Connection, wanted: Any) -> list[Job]:
+    def cancel_unpaid(self, connection: Connection, bot_id: int, chat_id: int, *, reason: str) -> list[Job]:
+        """Cancel what was asked for in a chat and nobody has had painted yet, in its caller's transaction.
+
+        What is being painted, or ordered at a provider, goes on: it is paid for.
+
+        Args:
+            reason: Why; a word for the record.
+        """
+        wanted = select(tables.jobs).where(*unpaid_in(bot_id, chat_id))
+        return self._cancel(connection, wanted, reason)
+
+    def _cancel(self, connection: Connection, wanted: Any, reason: str | None = None) -> list[Job]:
         now = datetime.now(UTC)
         found = [read_job(row) for row in connection.execute(wanted.order_by(tables.jobs.c.id).with_for_update())]
         if not found:
@@ -409,6 +448,7 @@ class Jobs:
                 not_before=None,
                 worker=None,
                 lease_until=None,
+                **({} if reason is None else {"reason": reason}),
             )
         )
         withdraw(self._database, connection, found)
@@ -491,8 +531,12 @@ class Jobs:
 
     # What people are told
 
-    def change_status(self, job: Job, shown: str) -> bool:
-        """Take on the edit from what the status message says to this; False when another process did."""
+    def change_status(self, job: Job, shown: str, *, has_ended: bool = False) -> bool:
+        """Take on the edit from what the status message says to this; False when another process did.
+
+        Args:
+            has_ended: It tells of the delivery; else a job that has ended meanwhile keeps its status.
+        """
         with self._database.writing() as connection:
             taken = connection.execute(
                 update(tables.jobs)
@@ -501,7 +545,7 @@ class Jobs:
                     tables.jobs.c.status_shown == job.status_shown,
                     tables.jobs.c.delivered_at.is_(None),
                     # Of several pictures the first may have ended while others are under way.
-                    or_(tables.jobs.c.state.not_in(ENDED), tables.jobs.c.pictures > 1),
+                    or_(tables.jobs.c.state.not_in(ENDED), tables.jobs.c.pictures > 1, literal(has_ended)),
                 )
                 .values(status_shown=shown)
             )

@@ -1,16 +1,17 @@
 """The way home of pictures and apologies."""
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import ColumnElement, Update, bindparam, case, exists, or_, select, update
 
-from shared.jobs import ENDED, Job
+from shared.jobs import ENDED, Job, State
 from shared.status_messages import Work
 from shared.store import tables
 from shared.store.database import retrying
 from shared.store.deliveries import ANEW, Deliveries, claim_of, due_for
+from shared.store.line import state_is
 from shared.store.locks import in_order
 from shared.store.rows import read_job
 from shared.store.status_messages import NOT_SENDING, leave_to_remove, left_by
@@ -25,6 +26,7 @@ _siblings_under_way = exists().where(
 )
 
 
+A_WHILE = timedelta(seconds=3)  # most deliveries take less
 LEFT = (*left_by(tables.jobs), _jobs.status_message_id)
 
 
@@ -55,6 +57,22 @@ class Outbox(Deliveries):
         """
         rows = self._claim(bot_id, most)
         return [read_job(row) for row in sorted(rows, key=lambda row: (row.ended_at, row.id))]
+
+    def arriving(self, bot_id: int, *, most: int) -> list[Job]:
+        """Requests with a status message that ended a while ago, and whose delivery has not ended yet."""
+        being_delivered = (
+            _jobs.number == 0,
+            _jobs.batch_id.is_(None),
+            _jobs.bot_id == bot_id,
+            state_is(State.FINISHED, State.FAILED),
+            _jobs.delivered_at.is_(None),
+            _jobs.ended_at < datetime.now(UTC) - A_WHILE,
+            _jobs.status_message_id.is_not(None),
+            or_(_jobs.pictures == 1, ~_siblings_under_way),
+        )
+        with self._database.reading() as connection:
+            rows = connection.execute(select(tables.jobs).where(*being_delivered).order_by(_jobs.ended_at).limit(most))
+            return [read_job(row) for row in rows]
 
     def not_sent(self, job_id: int, *, retry_after_s: float) -> None:
         """Telegram certainly did not take it: try again later."""

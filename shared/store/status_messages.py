@@ -88,7 +88,7 @@ class StatusMessages:
             row = connection.execute(select(table).where(table.c.id == work_id)).first()
             if row is None:
                 return False
-            if message_id in _numbers(row):
+            if message_id in messages_of(row):
                 return row.delivered_at is None
             removals = tables.removals.c
             # Whoever looked for its number needs to look no longer.
@@ -114,7 +114,7 @@ class StatusMessages:
             row = connection.execute(select(table).where(table.c.id == work_id).with_for_update()).first()
             if row is None:
                 return False
-            under_way, numbers = row.delivered_at is None, _numbers(row)
+            under_way, numbers = row.delivered_at is None, messages_of(row)
             if under_way and message_id in numbers:
                 return True
             if under_way and not numbers:
@@ -195,7 +195,7 @@ class StatusMessages:
                 numbers = [table.c[name] for name in NUMBERS if name in table.c]
                 newest = select(*numbers).where(table.c.bot_id == bot_id, table.c.chat_id == chat_id)
                 for row in connection.execute(newest.order_by(table.c.id.desc()).limit(NEWEST)):
-                    found |= _numbers(row)
+                    found |= messages_of(row)
         return found & set(message_ids)
 
     # Removing
@@ -268,6 +268,12 @@ def leave_to_remove(connection: Connection, work: Work, row: Row[Any], message_i
         _remove(connection, work, row, message_id=None)
 
 
+def messages_of(row: Row[Any]) -> set[int]:
+    """Every message that a row, or a part of it, names."""
+    named: set[Any] = {getattr(row, name, None) for name in ("status_message_id", "delivered_message_id")}
+    return named - {None} | set((getattr(row, "shown", None) or {}).get("messages", ()))
+
+
 def _remove(connection: Connection, work: Work, row: Row[Any], *, message_id: int | None) -> None:
     now = datetime.now(UTC)
     missing = message_id is None
@@ -301,12 +307,6 @@ def _standing(table: Table, message_id: int, shown: str) -> dict[str, Any]:
     if table is tables.errands:
         return {"shown": {"messages": [message_id]}}
     return {"status_message_id": message_id, "status_shown": shown}
-
-
-def _numbers(row: Row[Any]) -> set[int]:
-    """Every message that a row, or a part of it, names."""
-    named: set[Any] = {getattr(row, name, None) for name in ("status_message_id", "delivered_message_id")}
-    return named - {None} | set((getattr(row, "shown", None) or {}).get("messages", ()))
 
 
 def _read(row: Row[Any]) -> Removal:

@@ -157,6 +157,7 @@ class BatchDelivery:
 
     async def _close(self, batch: Batch) -> None:
         """Say what came of it, and only then note that all is done: a kill between the two costs one edit more."""
+        is_told = True
         try:
             await self._progress.close(batch)
         except TelegramError as error:
@@ -164,10 +165,21 @@ class BatchDelivery:
                 case Again(seconds) | Unsure(seconds):
                     await self._put_off(batch, seconds)
                     return
-            log.warning("progress message not closed", extra=_fields(batch) | {"error": words_of(error)})
-        await asyncio.to_thread(self._batches.delivered, batch.id)
+            log.warning("progress message not closed yet", extra=_fields(batch) | {"error": words_of(error)})
+            is_told = False
+        await asyncio.to_thread(self._batches.delivered, batch.id, is_told=is_told)
         fields = {"state": str(batch.state), "undelivered": batch.undelivered_reason}
         log.info("batch delivery ended", extra=_fields(batch) | fields)
+
+    async def close(self, batch_id: int) -> None:
+        """Make a batch's message say what came of it.
+
+        Raises:
+            TelegramError: Telegram did not do it.
+        """
+        batch = await asyncio.to_thread(self._batches.read, batch_id)
+        if batch is not None:
+            await self._progress.close(batch)
 
     async def _settle(self, batch: Batch) -> None:
         """Find out what became of pictures that were being sent when somebody fell silent."""

@@ -5,7 +5,6 @@ whatever is longer than a message, is sent anew, and written down message by mes
 """
 
 import asyncio
-import contextlib
 import logging
 from collections.abc import Collection
 from html import unescape
@@ -92,6 +91,7 @@ class Answers(OutboxRelay[Errand]):
         log.info("answered", extra={"errand_id": errand.id, "state": str(errand.state), "messages": len(messages)})
 
     async def _end(self, errand: Errand) -> None:
+        left: list[int] = []
         try:
             await self._say_refusal(errand)
         except TelegramError as error:
@@ -100,9 +100,8 @@ class Answers(OutboxRelay[Errand]):
                     await self._again(errand, seconds)
                     return
             log.info("refusal not said", extra=self._fields(errand) | {"error": words_of(error)})
-            with contextlib.suppress(TelegramError):
-                await self._remove_announcement(errand)
-        await asyncio.to_thread(self._outbox.delivered, errand.id)
+            left = _announcement_of(errand)
+        await asyncio.to_thread(self._outbox.delivered, errand.id, remove=left)
 
     async def _say_refusal(self, errand: Errand) -> None:
         """Say that no answer comes: in the message that announced it, or else below what came of it.

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from itertools import islice
 
-from telegram import Bot
+from telegram import Bot, InlineKeyboardMarkup
 from telegram.constants import ChatAction, ParseMode
 from telegram.error import BadRequest, TelegramError
 
@@ -18,6 +18,7 @@ from services.bot.texts.number_format import duration, rounded
 from shared.errors import StoreAway
 from shared.jobs import ENDED, Job, Stage, State
 from shared.store.jobs import MOST_BEFORE, Jobs
+from shared.store.outbox import Outbox
 from shared.store.waits import Waits
 
 log = logging.getLogger(__name__)
@@ -28,6 +29,8 @@ EDITS_AT_ONCE = 10
 READ_AT_ONCE = 2 * EDITS_AT_ONCE  # of those that changed: the others would be read again before they are edited
 MOST_ACTIONS = 20  # chats that see "sending a photo" at a time
 ASKING = "retrying_prompt"  # how it is shown that Gemini, not the painter, is asked again
+RESENDING, TELLING = "resending", "telling"  # stand in the place of a stage, as ``SEVERAL`` does
+DELIVERING = frozenset({str(Stage.SENDING), RESENDING, TELLING})
 COALESCE_S = 0.05  # what changes together is looked at together
 LOOK_EVERY_S = 3.0  # a wake-up may get lost, and places in the line change without one
 MOST_SHOWN = 200  # jobs whose place in the line is kept up to date
@@ -38,11 +41,14 @@ ACTION_EVERY_S = 4.5  # a chat action lasts five seconds
 class Status:
     """Keeps the status messages of this bot's jobs true."""
 
-    def __init__(self, bot: Bot, bot_id: int, jobs: Jobs, waits: Waits, limit: FloodLimit) -> None:
+    def __init__(  # noqa: PLR0917 - each is another kind of thing
+        self, bot: Bot, bot_id: int, jobs: Jobs, outbox: Outbox, waits: Waits, limit: FloodLimit
+    ) -> None:
         self._bot = bot
         self._limit = limit
         self._bot_id = bot_id
         self._jobs = jobs
+        self._outbox = outbox
         self._waits = waits
         self._changed: dict[int, None] = {}  # ids, those that changed first in front
         self._news = asyncio.Event()
@@ -128,6 +134,8 @@ class Status:
         for place, job in line:
             if job.claims == 0:
                 found[job.id] = job, describe_place(place, pace.seconds(place) if pace else None)
+        for job in await asyncio.to_thread(self._outbox.arriving, self._bot_id, most=MOST_SHOWN):
+            found[job.id] = job, describe_delivery([job])
         return found
 
     async def _show(self, job: Job, shown: str) -> None:
@@ -138,17 +146,19 @@ class Status:
             loop.call_later(wait + COALESCE_S, self.changed, job.id)
             return
         self._next_edit_at[chat_id] = loop.time() + _pause(job)
-        if await asyncio.to_thread(self._jobs.change_status, job, shown):
-            await self._edit(job, sentence(shown, job.sender.language))
+        has_ended = shown in DELIVERING
+        if await asyncio.to_thread(self._jobs.change_status, job, shown, has_ended=has_ended):
+            keyboard = None if has_ended else keyboards.status(job)
+            await self._edit(job, sentence(shown, job.sender.language), keyboard)
 
-    async def _edit(self, job: Job, text: str) -> None:
+    async def _edit(self, job: Job, text: str, keyboard: InlineKeyboardMarkup | None) -> None:
         try:
             await self._bot.edit_message_text(
                 text,
                 chat_id=job.address.chat_id,
                 message_id=job.status_message_id,
                 parse_mode=ParseMode.HTML,
-                reply_markup=keyboards.status(job),
+                reply_markup=keyboard,
                 rate_limit_args=1,  # type: ignore[call-arg]
             )
         except BadRequest as error:
@@ -195,6 +205,17 @@ def describe_place(place: int, seconds: float | None) -> str:
     return f"{shown}:{rounded(seconds)}"
 
 
+def describe_delivery(jobs: Sequence[Job]) -> str:
+    """What is said of a request that has ended and is being delivered.
+
+    Args:
+        jobs: Of the request, the first one in front.
+    """
+    if jobs[0].delivery_tries > 1:
+        return RESENDING
+    return str(Stage.SENDING) if any(job.state is State.FINISHED for job in jobs) else TELLING
+
+
 def describe_several(siblings: Sequence[Job]) -> str:
     """What the status message of several pictures says: how many are done; before the first, what the first does."""
     done = sum(job.state in ENDED for job in siblings)
@@ -206,6 +227,8 @@ def sentence(shown: str, language: str) -> str:
     stage, _, detail = shown.partition(":")
     if stage == Stage.QUEUED:
         return _place(detail, language)
+    if stage in {RESENDING, TELLING}:
+        return say("status_resending" if stage == RESENDING else "status_telling", language)
     if stage in {Stage.WAKING, Stage.RETRYING, ASKING} and not detail:
         return say(f"status_{stage}_unknown", language)
     if stage in {Stage.WAKING, Stage.RETRYING, ASKING}:

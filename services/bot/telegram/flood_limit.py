@@ -15,8 +15,10 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
-from telegram.error import ChatMigrated, RetryAfter
+from telegram.error import ChatMigrated, RetryAfter, TelegramError
 from telegram.ext import BaseRateLimiter
+
+from services.bot.telegram.errors import Refusal, refusal_of
 
 log = logging.getLogger(__name__)
 
@@ -148,6 +150,7 @@ class FloodLimit(BaseRateLimiter[int]):
         """
         self._move = move
         self._seen = seen
+        self._gone: Callable[[int], None] | None = None
         self._slots = asyncio.Semaphore(CALLS_AT_ONCE)
         self._closed_until: dict[Any, float] = {}
         self._overall = Bucket(OVERALL)
@@ -159,6 +162,10 @@ class FloodLimit(BaseRateLimiter[int]):
 
     async def shutdown(self) -> None:
         """Nothing to clean up."""
+
+    def tell_of_gone(self, gone: Callable[[int], None]) -> None:
+        """Call ``gone`` with the id of a chat to which Telegram lets nothing be sent any more. It may block."""
+        self._gone = gone
 
     def room_in_s(self, chat_id: int, kind: Kind) -> float:
         """Seconds until something that may be left out is welcome in a chat; 0 is now.
@@ -214,6 +221,10 @@ class FloodLimit(BaseRateLimiter[int]):
                 self._closed_until[chat_id] = max(_now() + seconds, self._closed_until.get(chat_id, 0.0))
                 if attempt == tries or seconds > LONGEST_WAIT_S:
                     raise
+            except TelegramError as error:
+                if self._gone is not None and isinstance(chat_id, int) and refusal_of(error) is Refusal.CHAT_GONE:
+                    await asyncio.to_thread(self._gone, chat_id)
+                raise
         raise AssertionError("the loop above returns or raises")
 
     @asynccontextmanager

@@ -1,0 +1,136 @@
+"""What waits in one chat: ended where the chat is gone; what could not be delivered is found for who comes back."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from itertools import groupby
+
+from sqlalchemy import Connection, exists, or_, select, update
+
+from shared.errands import SILENT
+from shared.jobs import Job, State
+from shared.shares import Shares
+from shared.status_messages import Work
+from shared.store import tables
+from shared.store.batches import UNDER_WAY, Batches
+from shared.store.database import Database, retrying
+from shared.store.errands import UNBEGUN
+from shared.store.jobs import Jobs, unpaid_in
+from shared.store.line import state_is
+from shared.store.locks import in_order
+from shared.store.rows import read_job
+from shared.store.status_messages import leave_to_remove, left_by, messages_of
+
+CHAT_GONE = "chat_gone"
+OFFERED_FOR = timedelta(days=30)
+MOST_OFFERED = 200  # pictures of one person in one chat
+ASKED_FOR_WORDS = (tables.errands.c.kind.not_in(sorted(SILENT)), tables.errands.c.state.in_(UNBEGUN))
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How many of each kind were ended."""
+
+    jobs: int = 0
+    batches: int = 0
+    errands: int = 0
+
+    def __bool__(self) -> bool:
+        return bool(self.jobs or self.batches or self.errands)
+
+
+class Chats:
+    """Jobs, batches and errands by chat, one transaction a method."""
+
+    def __init__(self, database: Database, shares: Shares | None = None) -> None:
+        self._database = database
+        self._jobs, self._batches = Jobs(database, shares), Batches(database, shares)
+
+    @retrying
+    def end(self, bot_id: int, chat_id: int) -> Ended:
+        """End what waits in a chat that is gone and that nobody has paid for yet: nobody would get it."""
+        if not self._anything_in(bot_id, chat_id):
+            return Ended()
+        with self._database.writing() as connection:
+            batches = self._batches.cancel_in_chat(connection, bot_id, chat_id)
+            jobs = self._jobs.cancel_unpaid(connection, bot_id, chat_id, reason=CHAT_GONE)
+            return Ended(len(jobs), len(batches), _end_errands(connection, bot_id, chat_id))
+
+    def arriving(self, bot_id: int, chat_id: int, user_id: int) -> list[tuple[Job, ...]]:
+        """One person's pictures and failures that are being delivered to a chat: by request, oldest first.
+
+        Of a request that is still under way, those that have ended are among them.
+        """
+        jobs = tables.jobs.c
+        with self._database.reading() as connection:
+            rows = connection.execute(
+                select(tables.jobs)
+                .where(
+                    jobs.user_id == user_id,
+                    jobs.bot_id == bot_id,
+                    jobs.chat_id == chat_id,
+                    jobs.batch_id.is_(None),
+                    jobs.delivered_at.is_(None),
+                    state_is(State.FINISHED, State.FAILED),
+                )
+                .order_by(jobs.id)
+            )
+            return _by_request([read_job(row) for row in rows])
+
+    def undelivered(self, bot_id: int, chat_id: int, user_id: int) -> list[tuple[Job, ...]]:
+        """Pictures of one person that could not be delivered to a chat of late: by request, oldest first."""
+        jobs = tables.jobs.c
+        with self._database.reading() as connection:
+            rows = connection.execute(
+                select(tables.jobs)
+                .where(
+                    jobs.user_id == user_id,
+                    jobs.bot_id == bot_id,
+                    jobs.chat_id == chat_id,
+                    jobs.batch_id.is_(None),  # A batch's own message offers its pictures.
+                    jobs.undelivered_reason.is_not(None),
+                    jobs.delivered_at.is_not(None),
+                    jobs.image_key.is_not(None),
+                    jobs.ended_at > datetime.now(UTC) - OFFERED_FOR,
+                )
+                .order_by(jobs.id.desc())
+                .limit(MOST_OFFERED)
+            )
+            return _by_request(sorted((read_job(row) for row in rows), key=lambda job: job.id))
+
+    def _anything_in(self, bot_id: int, chat_id: int) -> bool:
+        batches, errands = tables.batches.c, tables.errands.c
+        states = batches.state.in_([str(state) for state in UNDER_WAY])
+        waiting = or_(
+            exists().where(*unpaid_in(bot_id, chat_id)),
+            exists().where(batches.bot_id == bot_id, batches.chat_id == chat_id, states),
+            exists().where(errands.bot_id == bot_id, errands.chat_id == chat_id, *ASKED_FOR_WORDS),
+        )
+        with self._database.reading() as connection:
+            return bool(connection.scalar(select(waiting)))
+
+
+def _end_errands(connection: Connection, bot_id: int, chat_id: int) -> int:
+    """End what nobody has begun to answer; returns how many."""
+    errands, now = tables.errands.c, datetime.now(UTC)
+    here = in_order(tables.errands, errands.bot_id == bot_id, errands.chat_id == chat_id, *ASKED_FOR_WORDS)
+    ended = {
+        "state": State.CANCELLED,
+        "reason": CHAT_GONE,
+        "undelivered_reason": CHAT_GONE,
+        "ended_at": now,
+        "delivered_at": now,
+    }
+    rows = connection.execute(
+        update(tables.errands)
+        .where(errands.id.in_(here))
+        .values(ended)
+        .returning(*left_by(tables.errands), errands.shown)
+    ).all()
+    for row in rows:
+        leave_to_remove(connection, Work.ERRAND, row, messages_of(row))
+    return len(rows)
+
+
+def _by_request(jobs: list[Job]) -> list[tuple[Job, ...]]:
+    """Put together what was asked for together; its jobs have been written down one right after the other."""
+    return [tuple(request) for _, request in groupby(jobs, key=lambda job: job.address.request_key)]

@@ -1,0 +1,174 @@
+"""A bot that is blocked or removed paints for nobody; who comes back gets what was finished."""
+
+import pytest
+from installation import MODEL, PAINTING, wait_until
+
+from shared.jobs import State
+
+SETTINGS = {"G2D_IMAGE_MODEL": MODEL, "G2D_USER_IN_FLIGHT": "2", "G2D_LEASE_S": "3"}
+
+
+def states(installation, chat):
+    return [State(row.state) for row in installation.rows(chat)]
+
+
+def begin(sandbox, person, chat, count):
+    """Ask for pictures, of which the first is painted until the gate opens."""
+    sandbox.arm("router", path=PAINTING, times=None, gate="huggingface")
+    name = "" if chat is person else "@sandbox_bot"
+    for number in range(count):
+        sandbox.say(person, f"/imagine{name} fox number {number}", chat=chat)
+    sandbox.wait_at_gate("huggingface", count=1)
+
+
+def pressed(sandbox, person, message, button):
+    query = sandbox.press(person, message, button)
+    return sandbox.wait_for(lambda: (got := sandbox.callback(query))["answered"] and got, what="an answer")["text"]
+
+
+def buttons(message):
+    rows = message.get("reply_markup", {}).get("inline_keyboard", [])
+    return [button["text"] for row in rows for button in row]
+
+
+class TestAPersonWhoBlocksTheBot:
+    def test_has_nothing_more_painted(self, installation, sandbox):
+        ada = sandbox.person("Ada")
+        begin(sandbox, ada, ada, 6)
+
+        sandbox.block(ada)
+        wait_until(
+            lambda: State.QUEUED not in states(installation, ada) and State.HELD not in states(installation, ada)
+        )
+        sandbox.open_gate("huggingface")
+        installation.wait_for_deliveries(ada, 6)
+
+        painted = states(installation, ada).count(State.FINISHED)
+        assert painted == len(sandbox.journal("router", PAINTING)) <= 2
+        assert {row.reason for row in installation.rows(ada) if row.state == State.CANCELLED} == {"chat_gone"}
+
+    def test_is_sent_what_was_finished_when_they_come_back(self, installation, sandbox):
+        ada = sandbox.person("Ada")
+        begin(sandbox, ada, ada, 1)
+        sandbox.block(ada)
+        sandbox.open_gate("huggingface")
+        installation.wait_for_deliveries(ada, 1)
+        sandbox.clear_faults()
+
+        sandbox.unblock(ada)
+        sandbox.say(ada, "/start")
+        offer = sandbox.wait_for_message(ada, lambda message: "could not be delivered here" in message["text"])
+        assert pressed(sandbox, ada, offer, "📨 Send it") == "On it."
+
+        [photo] = sandbox.wait_for_photo(ada)
+        assert photo["reply_to_message"]["text"] == "/imagine fox number 0"
+        sandbox.wait_for(lambda: not any("✖ Cancel" in buttons(one) for one in sandbox.from_bot(ada)), chat=ada)
+
+    def test_is_served_as_before_afterwards(self, installation, sandbox):
+        ada = sandbox.person("Ada")
+        sandbox.say(ada, "/help")
+        sandbox.wait_for_message(ada)
+        sandbox.block(ada)
+        sandbox.unblock(ada)
+
+        sandbox.say(ada, "/imagine a red fox")
+
+        assert len(sandbox.wait_for_photo(ada)) == 1
+
+    def test_is_noticed_by_a_refusal_too(self, installation, sandbox):
+        """The update of the block got lost: an edit of the status message is refused."""
+        ada = sandbox.person("Ada")
+        begin(sandbox, ada, ada, 6)
+        sandbox.arm("telegram", path="/(edit|send)", body=str(ada["id"]), times=None, preset="forbidden")
+
+        wait_until(
+            lambda: State.QUEUED not in states(installation, ada) and State.HELD not in states(installation, ada)
+        )
+
+        assert State.CANCELLED in states(installation, ada)
+
+
+class TestAGroupThatRemovesTheBot:
+    @pytest.mark.parametrize("status", ["kicked", "left"])
+    def test_shows_no_status_message_when_the_bot_is_back(self, installation, sandbox, status):
+        ada = sandbox.person("Ada")
+        group = sandbox.group(ada)
+        begin(sandbox, ada, group, 1)
+        sandbox.wait_for_message(group, lambda message: "✖ Cancel" in buttons(message))
+
+        sandbox.call("PUT", f"/chats/{group['id']}/bot", json={"status": status})
+        sandbox.open_gate("huggingface")
+        installation.wait_for_deliveries(group, 1)
+        assert sandbox.photos(group) == []
+        sandbox.call("PUT", f"/chats/{group['id']}/bot", json={"status": "member"})
+
+        sandbox.wait_for(lambda: sandbox.from_bot(group) == [], chat=group)
+
+    def test_is_sent_what_was_finished_by_the_queue(self, installation, sandbox):
+        ada = sandbox.person("Ada")
+        group = sandbox.group(ada)
+        begin(sandbox, ada, group, 1)
+        sandbox.call("PUT", f"/chats/{group['id']}/bot", json={"status": "kicked"})
+        sandbox.open_gate("huggingface")
+        installation.wait_for_deliveries(group, 1)
+        sandbox.call("PUT", f"/chats/{group['id']}/bot", json={"status": "member"})
+
+        sandbox.say(ada, "/queue@sandbox_bot", chat=group)
+        listed = sandbox.wait_for_message(group, lambda message: "fox number 0" in message["text"])
+        assert "I was blocked or removed" in listed["text"]
+        pressed(sandbox, ada, listed, "📨 Send it")
+
+        assert len(sandbox.wait_for_photo(group)) == 1
+
+    def test_paints_no_more_for_any_of_its_people(self, installation, sandbox):
+        ada, bob = sandbox.person("Ada"), sandbox.person("Bob")
+        group = sandbox.group(ada, bob)
+        begin(sandbox, ada, group, 4)
+        for number in range(4):
+            sandbox.say(bob, f"/imagine@sandbox_bot boat number {number}", chat=group)
+        wait_until(lambda: len(installation.rows(group)) == 8)
+
+        sandbox.call("PUT", f"/chats/{group['id']}/bot", json={"status": "kicked"})
+        wait_until(lambda: not {State.QUEUED, State.HELD} & set(states(installation, group)))
+        sandbox.open_gate("huggingface")
+        installation.wait_for_deliveries(group, 8)
+
+        assert states(installation, group).count(State.FINISHED) == len(sandbox.journal("router", PAINTING)) <= 4
+
+
+class TestTheQueue:
+    def test_lists_what_is_being_sent_and_the_status_message_agrees(self, installation, sandbox):
+        ada = sandbox.person("Ada")
+        sandbox.arm("telegram", path="/sendPhoto$", times=None, status=502, reply="<html>Bad Gateway</html>")
+        sandbox.say(ada, "/imagine a red fox")
+        retrying = "Telegram isn't taking it at the moment"
+        status = sandbox.wait_for_message(ada, lambda message: retrying in message["text"], timeout_s=30)
+        assert buttons(status) == []
+
+        sandbox.say(ada, "/queue")
+        listed = sandbox.wait_for_message(ada, lambda message: "red fox" in message["text"])
+        assert retrying in listed["text"]
+        assert buttons(listed) == []
+
+        sandbox.clear_faults()
+        sandbox.wait_for(lambda: [1 for one in sandbox.from_bot(ada) if "photo" in one], chat=ada, timeout_s=40)
+
+    def test_lists_what_is_given_up_with_its_reason(self, installation, sandbox):
+        ada = sandbox.person("Ada")
+        group = sandbox.group(ada)
+        sandbox.arm(
+            "telegram",
+            path="/send(Photo|Document)$",
+            times=None,
+            preset="bad-request",
+            arguments={"text": "CHAT_SEND_PHOTOS_FORBIDDEN"},
+        )
+        installation.delivered(sandbox.say(ada, "/imagine@sandbox_bot a red fox", chat=group))
+        sandbox.clear_faults()
+
+        sandbox.say(ada, "/queue@sandbox_bot", chat=group)
+        listed = sandbox.wait_for_message(group, lambda message: "red fox" in message["text"])
+        assert "I may not send photos here" in listed["text"]
+        pressed(sandbox, ada, listed, "📨 Send it")
+
+        assert len(sandbox.wait_for_photo(group)) == 1

@@ -1,0 +1,169 @@
+"""What waits in one chat: ended where the chat is gone, found again where it could not be delivered."""
+
+from datetime import UTC, datetime, timedelta
+
+from builders import BOT, RED_FOX, claim, read, submit, submit_and_fail, submit_and_finish
+from sqlalchemy import update
+
+from shared.batches import BatchState
+from shared.errands import Kind
+from shared.jobs import Address, Job, Request, Sender, Stage, State
+from shared.status_messages import Work
+from shared.store import tables
+from shared.store.batches import Batches
+from shared.store.chats import CHAT_GONE, OFFERED_FOR, Chats, Ended
+from shared.store.database import Database
+from shared.store.errands import Errands
+from shared.store.jobs import Jobs
+from shared.store.outbox import Outbox
+from shared.store.status_messages import StatusMessages
+
+ADA, BOB, GROUP = 7, 8, -1_001_000_000_001
+
+
+def ids(requests: list[tuple[Job, ...]]) -> list[list[int]]:
+    return [[job.id for job in request] for request in requests]
+
+
+class TestAChatThatIsGone:
+    def test_gets_nothing_painted_that_waits_for_its_turn(self, database: Database) -> None:
+        waiting, held = submit(database, user=ADA), submit(database, user=ADA)
+        set_state(database, held.id, State.HELD)
+
+        assert Chats(database).end(BOT, ADA) == Ended(jobs=2)
+
+        for job in (waiting, held):
+            assert (read(database, job).state, read(database, job).reason) == (State.CANCELLED, CHAT_GONE)
+
+    def test_lets_go_on_what_is_painted_or_ordered_already(self, database: Database) -> None:
+        submit(database, user=ADA)
+        painting = claim(database)
+        Jobs(database).keep_prompt(painting, RED_FOX)
+        submit(database, user=ADA)
+        ordered = claim(database)
+        Jobs(database).wait(ordered, seconds=60, stage=Stage.PAINTING, reason="", failures=0, handle={"id": "an order"})
+
+        assert Chats(database).end(BOT, ADA) == Ended()
+
+        assert read(database, painting).state is State.WORKING
+        assert read(database, ordered).state is State.WAITING
+
+    def test_has_no_prompt_written_any_more(self, database: Database) -> None:
+        submit(database, user=ADA)
+        writing = claim(database)
+
+        assert Chats(database).end(BOT, ADA) == Ended(jobs=1)
+
+        assert read(database, writing).state is State.CANCELLED
+
+    def test_leaves_other_chats_bots_and_people_alone(self, database: Database) -> None:
+        here = [submit(database, user=ADA, chat=GROUP), submit(database, user=BOB, chat=GROUP)]
+        elsewhere = [
+            submit(database, user=ADA),
+            submit(database, user=ADA, chat=GROUP - 1),
+            submit(database, user=ADA, chat=GROUP, bot=43),
+        ]
+
+        assert Chats(database).end(BOT, GROUP) == Ended(jobs=2)
+
+        assert {read(database, job).state for job in here} == {State.CANCELLED}
+        assert {read(database, job).state for job in elsewhere} == {State.QUEUED}
+
+    def test_gets_no_more_of_its_batches(self, database: Database) -> None:
+        batches = Batches(database)
+        batch, _ = batches.ask(
+            [Request("a fox"), Request("a boat")], address=Address(BOT, ADA, 1), sender=Sender(ADA), source="telegram"
+        )
+        batches.start(batch.id)
+        batches.fill(batch.id)
+
+        assert Chats(database).end(BOT, ADA) == Ended(jobs=2, batches=1)
+
+        ended = batches.read(batch.id)
+        assert ended is not None
+        assert ended.state is BatchState.CANCELLED
+        assert [job.state for job in batches.jobs(batch.id)] == [State.CANCELLED] * 2
+
+    def test_gets_no_answers_and_its_announcements_are_removed(self, database: Database) -> None:
+        errands = Errands(database)
+        asked, _ = errands.submit(Kind.CHAT, {"text": "hello"}, address=Address(BOT, ADA, 1), sender=Sender(ADA))
+        errands.keep_shown(asked.id, {"messages": [11]})
+
+        assert Chats(database).end(BOT, ADA) == Ended(errands=1)
+
+        ended = errands.read(asked.id)
+        assert ended is not None
+        assert (ended.state, ended.undelivered_reason) == (State.CANCELLED, CHAT_GONE)
+        assert ended.delivered_at is not None
+        (removal,) = StatusMessages(database).claim_removals(BOT, most=10)
+        assert (removal.work, removal.message_id) == (Work.ERRAND, 11)
+
+    def test_is_ended_once(self, database: Database) -> None:
+        submit(database, user=ADA)
+
+        assert Chats(database).end(BOT, ADA)
+        assert not Chats(database).end(BOT, ADA)
+
+    def test_serves_whoever_asks_again(self, database: Database) -> None:
+        submit(database, user=ADA)
+        Chats(database).end(BOT, ADA)
+
+        again = submit(database, user=ADA)
+
+        assert claim(database).id == again.id
+
+
+class TestWhatHasEndedButNotArrived:
+    def test_is_being_delivered_until_it_is_there(self, database: Database) -> None:
+        finished, failed = submit_and_finish(database, user=ADA), submit_and_fail(database, user=ADA)
+        submit(database, user=ADA)
+
+        assert ids(Chats(database).arriving(BOT, ADA, ADA)) == [[finished.id], [failed.id]]
+
+        Outbox(database).delivered(finished.id, message_id=500)
+        assert ids(Chats(database).arriving(BOT, ADA, ADA)) == [[failed.id]]
+
+    def test_is_offered_when_its_delivery_was_given_up(self, database: Database) -> None:
+        job = given_up(database)
+
+        assert ids(Chats(database).undelivered(BOT, ADA, ADA)) == [[job]]
+        assert Chats(database).arriving(BOT, ADA, ADA) == []
+        assert Chats(database).undelivered(BOT, ADA, BOB) == []
+        assert Chats(database).undelivered(BOT, GROUP, ADA) == []
+
+    def test_is_offered_no_more_when_it_is_sent_again(self, database: Database) -> None:
+        job = given_up(database)
+        chats, outbox = Chats(database), Outbox(database)
+
+        assert outbox.send_again(chats.undelivered(BOT, ADA, ADA)[0][0])
+
+        assert chats.undelivered(BOT, ADA, ADA) == []
+        assert ids(chats.arriving(BOT, ADA, ADA)) == [[job]]
+
+    def test_is_offered_for_a_month(self, database: Database) -> None:
+        job = given_up(database)
+        with database.writing() as connection:
+            long_ago = datetime.now(UTC) - OFFERED_FOR - timedelta(hours=1)
+            connection.execute(update(tables.jobs).where(tables.jobs.c.id == job).values(ended_at=long_ago))
+
+        assert Chats(database).undelivered(BOT, ADA, ADA) == []
+
+    def test_is_not_offered_where_nothing_was_painted(self, database: Database) -> None:
+        job = submit_and_fail(database, user=ADA)
+        Outbox(database).give_up(job, CHAT_GONE)
+        Outbox(database).delivered(job.id, message_id=None)
+
+        assert Chats(database).undelivered(BOT, ADA, ADA) == []
+
+
+def given_up(database: Database) -> int:
+    """A picture of Ada's that could not be delivered; returns its job's id."""
+    job = submit_and_finish(database, user=ADA)
+    Outbox(database).give_up(job, CHAT_GONE)
+    Outbox(database).delivered(job.id, message_id=None)
+    return job.id
+
+
+def set_state(database: Database, job_id: int, state: State) -> None:
+    with database.writing() as connection:
+        connection.execute(update(tables.jobs).where(tables.jobs.c.id == job_id).values(state=state))
