@@ -21,6 +21,7 @@ from services.bot.chat.delivery import Answers
 from services.bot.chat.describe import Describe
 from services.bot.chat.handler import Chat
 from services.bot.chat.stream import Growing
+from services.bot.edits import Edits
 from services.bot.help.command_menus import keep_menus
 from services.bot.help.start import Help
 from services.bot.intake.annotations import Annotator
@@ -233,6 +234,7 @@ class Bot:
             buttons=Buttons(
                 jobs, images, catalogue, imagine, queue, self._status_messages, authorization, open_questions
             ),
+            edits=Edits(self._updates, jobs, errands, self._batches, imagine),
             help=Help(catalogue, styles, batch_pictures=settings.batch_pictures),
         )
         add_handlers(

@@ -12,6 +12,7 @@ from services.bot.chat.buttons import PATTERN, AnswerButtons, stopped_draft
 from services.bot.chat.describe import PATTERN as OF_A_DESCRIPTION
 from services.bot.chat.describe import Describe
 from services.bot.chat.handler import Chat, is_for_gemini
+from services.bot.edits import Edits
 from services.bot.help import start
 from services.bot.intake.application import DurableApplication
 from services.bot.intake.failures import failed
@@ -36,7 +37,6 @@ from services.bot.telegram.open_questions import answers
 from shared.questions import Asked
 from shared.settings import GroupFollowUps
 
-# Edited messages are left alone: an idea that was painted is not painted again for a corrected comma.
 NEW = filters.UpdateType.MESSAGE
 WORDS = NEW & filters.TEXT & ~filters.COMMAND
 BEFORE, BESIDE = -2, 1  # groups of handlers that serve what others serve as well, before them or after
@@ -60,6 +60,7 @@ class Handlers:
     queue: Queue
     buttons: Buttons
     help: start.Help
+    edits: Edits
 
 
 def add_handlers(
@@ -92,6 +93,7 @@ def add_handlers(
     for handler in (
         # Before all others: no other handler gets to see a message with a key in it.
         MessageHandler(holds_key, by.own_keys.receive),
+        MessageHandler(filters.UpdateType.EDITED_MESSAGE, by.edits.handle),
         CommandHandler("start", by.own_keys.command, NEW & filters.Regex(r"^/start\S* keys$")),
         CommandHandler("keys", by.own_keys.command, NEW),
         CallbackQueryHandler(by.own_keys.press, PRESSES),

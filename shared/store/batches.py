@@ -94,6 +94,17 @@ class Batches:
             row = connection.execute(select(*_COLUMNS).where(tables.batches.c.id == batch_id)).first()
             return _read(row) if row is not None else None
 
+    def is_asked_at(self, address: Address) -> bool:
+        """Whether this message asked for a batch."""
+        batches = tables.batches.c
+        wanted = select(batches.id).where(
+            batches.bot_id == address.bot_id,
+            batches.chat_id == address.chat_id,
+            batches.request_key == address.request_key,
+        )
+        with self._database.reading() as connection:
+            return connection.scalar(wanted.limit(1)) is not None
+
     def choose(self, batch_id: int, way: Way) -> bool:
         """Choose how the pictures come home; possible until the batch is started."""
         return self._change(_of(batch_id, BatchState.ASKED).values(way=way))

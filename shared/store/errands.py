@@ -100,6 +100,31 @@ class Errands:
             row = connection.execute(select(tables.errands).where(tables.errands.c.id == errand_id)).first()
             return read_errand(row) if row else None
 
+    def asked_at(self, address: Address) -> Errand | None:
+        """The question or description that this message asked for."""
+        errands = tables.errands.c
+        wanted = select(tables.errands).where(
+            errands.bot_id == address.bot_id,
+            errands.chat_id == address.chat_id,
+            errands.request_key == address.request_key,
+            errands.kind.in_([Kind.CHAT, Kind.DESCRIBE]),
+        )
+        with self._database.reading() as connection:
+            row = connection.execute(wanted.order_by(errands.id).limit(1)).first()
+            return read_errand(row) if row else None
+
+    def change_text(self, errand_id: int, text: str) -> bool:
+        """Ask with other words; False where a worker has begun to answer."""
+        errands = tables.errands.c
+        unbegun = (errands.id == errand_id, errands.claims == 0, errands.state.in_(UNBEGUN))
+        with self._database.writing() as connection:
+            question = connection.scalar(select(errands.question).where(*unbegun).with_for_update())
+            if question is None:
+                return False
+            changed = update(tables.errands).where(errands.id == errand_id).values(question=question | {"text": text})
+            connection.execute(changed)
+            return True
+
     def ask_to_stop(self, errand_id: int) -> Errand | None:
         """End an errand that nobody has begun; ask the worker that is at it to stop with what there is.
 

@@ -261,6 +261,36 @@ class Jobs:
         row = connection.execute(newest).first()
         return read_job(row) if row else None
 
+    def change(self, job: Job, request: Request) -> bool:
+        """Ask for something else in the place of a request of as many pictures; each keeps its turn.
+
+        Returns:
+            Whether it was changed: no worker has begun with any of the pictures, and none has a prompt yet.
+        """
+        jobs = tables.jobs.c
+        address = job.address
+        theirs = (
+            jobs.bot_id == address.bot_id,
+            jobs.chat_id == address.chat_id,
+            jobs.request_key == address.request_key,
+        )
+        columns = _columns(request, address, job.sender, None)
+        asked = {name: columns[name] for name in ("idea", "subject", "writing", "picture_key", "picture_type")}
+        with self._database.writing() as connection:
+            rows = connection.execute(
+                select(jobs.id, jobs.number, jobs.state, jobs.claims, jobs.prompt)
+                .where(*theirs)
+                .order_by(jobs.id)
+                .with_for_update()
+            ).all()
+            unbegun = {State.HELD, State.QUEUED}
+            if not all(row.state in unbegun and row.claims == 0 and row.prompt is None for row in rows):
+                return False
+            for row in rows:
+                its_own = asdict(_for_number(request.parameters, row.number))
+                connection.execute(update(tables.jobs).where(jobs.id == row.id).values(**asked, parameters=its_own))
+            return bool(rows)
+
     # Reading
 
     def read(self, job_id: int) -> Job | None:

@@ -618,3 +618,26 @@ def test_virtual_time_never_runs_away(database: Database) -> None:
 
     assert all(math.isfinite(turn) for turn in turns)
     assert turns == sorted(turns)
+
+
+class TestARequestThatIsChanged:
+    CHANGED = Request("a dog with a hat", Parameters(seed=7, ratio=(16, 9)), 2)
+
+    def test_is_painted_as_it_is_now_and_keeps_its_turns(self, database: Database) -> None:
+        jobs, before = Jobs(database), submit(database, "a dog", count=2)
+        turns = [one.id for one in jobs.siblings(before)]
+
+        assert jobs.change(before, self.CHANGED)
+
+        after = jobs.siblings(before)
+        assert [one.id for one in after] == turns
+        assert {one.request.idea for one in after} == {"a dog with a hat"}
+        assert [one.request.parameters.seed for one in after] == [7, 8]
+        assert {one.request.parameters.ratio for one in after} == {(16, 9)}
+
+    def test_stays_as_it_was_when_somebody_has_begun_with_a_picture_of_it(self, database: Database) -> None:
+        jobs, before = Jobs(database), submit(database, "a dog", count=2)
+        claim(database)
+
+        assert not jobs.change(before, self.CHANGED)
+        assert {one.request.idea for one in jobs.siblings(before)} == {"a dog"}

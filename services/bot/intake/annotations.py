@@ -125,7 +125,7 @@ def is_sound(update: Any) -> bool:
     """Whether what is read here of an update has the shape that Telegram describes."""
     match update:
         case {"update_id": int(), **rest}:
-            message = rest.get("message", {})
+            message = rest.get("message") or rest.get("edited_message") or {}
             fields = ("chat", "from", "sender_chat", "reply_to_message", "document")
             return isinstance(message, dict) and all(isinstance(message.get(one, {}), dict) for one in fields)
         case _:
@@ -133,8 +133,8 @@ def is_sound(update: Any) -> bool:
 
 
 def private_message(update: Json) -> Json | None:
-    """The new message of a person in a private chat; None where there is none."""
-    match update.get("message"):
+    """The message of a person in a private chat, new or edited; None where there is none."""
+    match update.get("message") or update.get("edited_message"):
         case {"chat": {"type": "private", "id": int()}, "from": {"id": int()}, "date": int()} as message:
             return message
         case _:
@@ -154,6 +154,8 @@ def meaning_of(message: Json, open_question: OpenQuestion, *, now: datetime) -> 
     written_at = min(datetime.fromtimestamp(message["date"], UTC), now)
     if words.startswith("/") or written_at - open_question.asked_at > OPEN_FOR:
         return Meaning.END
+    if "edit_date" in message:
+        return Meaning.NOTHING
     replied = message.get("reply_to_message") or {}
     if replied and "forum_topic_created" not in replied:
         # What replies to the bot is read as a reply. What replies to somebody's words is talk.

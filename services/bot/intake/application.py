@@ -70,6 +70,10 @@ class DurableApplication(_Application):
             self._in_hand.discard(update.update_id)
             self.sign.done()
 
+    async def handle_as_new(self, update: Update) -> None:
+        """Let the handlers of new messages have what a handler made of an update that is in hand."""
+        await super().process_update(update)
+
     async def stop(self) -> None:
         """End when the updates under way are handled; those that wait are handled after the next start."""
         if isinstance(self.update_processor, Dispatcher):

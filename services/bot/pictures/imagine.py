@@ -19,8 +19,9 @@ from services.bot.telegram.files import Files, Sent, picture_in
 from services.bot.telegram.open_questions import OpenQuestions, answers
 from shared.catalogue import Catalogue
 from shared.errors import EmptyIdea, FileOutOfReach, QueueFull, UserError
-from shared.ideas import Hint, read_request
+from shared.ideas import Hint, Reading, read_request
 from shared.jobs import ENDED, Address, Job, Lineage, Picture, Request, Sender
+from shared.preferences import Preferences
 from shared.questions import Asked, Question
 from shared.queue import BackgroundTickets
 from shared.store.conversations import Conversations
@@ -137,15 +138,7 @@ class Imagine:
         before, picture = material.before, material.picture
         chosen = await self._choices.in_force(address, sender, context.bot)
         try:
-            usual_model = before.request.parameters.model if before else chosen.image_model
-            read = read_request(
-                words,
-                self._catalogue,
-                self._styles,
-                usual_model=usual_model,
-                may_be_empty=picture is not None and before is None,
-                subject=material.subject,
-            )
+            read = self._read(words, chosen, material)
             kept = await self._fetch(picture, address) if picture else None
         except EmptyIdea:
             if material.is_left_out:
@@ -158,14 +151,43 @@ class Imagine:
             text = say(error.reason, sender.language, **error.values)
             await context.bot.send_message(text=text, **answer(address))
             return
-        request = chosen.defaults_for(replace(read.request, picture=kept))
-        lineage = None
-        if before is not None:
-            request = replace(request, parameters=follow(read.request, before, usual=request))
-            lineage = Lineage.following(before.id, message.message_id)
+        request = _request(read, chosen, material, kept)
+        lineage = Lineage.following(before.id, message.message_id) if before is not None else None
         hints = (*read.hints, *([Hint("hint_unseen", {})] if material.is_left_out else ()))
         if await self.order(request, address, sender, context, lineage):
             await _tell(hints, address, sender, context)
+
+    async def change(self, job: Job, words: str, message: Message, context: ContextTypes.DEFAULT_TYPE) -> bool:
+        """Have other words painted than those that were asked for; how many pictures, stays.
+
+        Returns:
+            Whether that was still possible, or was refused in words: nobody had begun with any of the pictures.
+        """
+        address, sender = address_of(message, context.bot.id), sender_of(message)
+        material = await self._material(words, message, context)
+        chosen = await self._choices.in_force(address, sender, context.bot)
+        try:
+            read = self._read(words, chosen, material)
+        except UserError as error:
+            text = say(error.reason, sender.language, **error.values)
+            await context.bot.send_message(text=text, **answer(address))
+            return True
+        request = replace(_request(read, chosen, material, job.request.picture), count=job.request.count)
+        if not await asyncio.to_thread(self._jobs.change, job, request):
+            return False
+        await _tell((Hint("edit_taken", {}), *read.hints), address, sender, context)
+        return True
+
+    def _read(self, words: str, chosen: Preferences, material: Material) -> Reading:
+        before = material.before
+        return read_request(
+            words,
+            self._catalogue,
+            self._styles,
+            usual_model=before.request.parameters.model if before else chosen.image_model,
+            may_be_empty=material.picture is not None and before is None,
+            subject=material.subject,
+        )
 
     async def _fetch(self, picture: Sent, address: Address) -> Picture:
         key = await self._files.keep(picture, address, action=ChatAction.UPLOAD_PHOTO)
@@ -213,6 +235,14 @@ class Imagine:
             ),
             **answer(address),
         )
+
+
+def _request(read: Reading, chosen: Preferences, material: Material, picture: Picture | None) -> Request:
+    """The request that was read, with the person's preferences, and with what it keeps of the picture before."""
+    request = chosen.defaults_for(replace(read.request, picture=picture))
+    if material.before is None:
+        return request
+    return replace(request, parameters=follow(read.request, material.before, usual=request))
 
 
 async def _tell(hints: tuple[Hint, ...], address: Address, sender: Sender, context: ContextTypes.DEFAULT_TYPE) -> None:
