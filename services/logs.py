@@ -1,7 +1,6 @@
 """Log lines: constant words with fields, readable on a terminal and JSON elsewhere; never a key, token or idea."""
 
 import logging
-import math
 import sys
 import threading
 import time
@@ -10,6 +9,7 @@ from typing import Literal
 
 import structlog
 
+from services.retrying import FIRST_REMINDER_S, LONGEST_REMINDER_S
 from shared.redaction import redact
 
 # Their lines hold URLs, and a Telegram URL holds the bot's token.
@@ -18,7 +18,7 @@ CHATTERBOXES = (
     "telegram", "PIL", "psycopg", "alembic", "celery", "apscheduler", "sqlalchemy", "multipart", "python_multipart",
     "filelock",
 )  # fmt: skip
-COALESCE_S = 5.0
+QUIET_S = 60.0  # a line that was not met for so long is a new one
 MOST_SEEN = 1_000  # lines that are remembered, before those that are older are forgotten
 ALWAYS_THERE = frozenset({*logging.makeLogRecord({}).__dict__, "message", "asctime", "taskName"})
 
@@ -36,17 +36,18 @@ class Redacting(logging.Formatter):
 
 
 class Coalescing(logging.Filter):
-    """Drops a warning that was logged in the same words with the same fields a moment ago.
+    """Drops a warning that was logged in the same words with the same fields a while ago.
 
-    When a server is away, a hundred threads say so at the same moment. The next such line that is logged tells in
-    ``repeated`` how many were dropped. Errors are never dropped.
+    When a server is away, a hundred threads say so at the same moment and each loop again and again. Such a line is
+    logged at once, and again after 5 s, 10 s, 20 s … up to five minutes as long as it keeps coming; ``repeated`` tells
+    how many were dropped in between. Errors are never dropped.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         super().__init__()
         self._clock = clock
         self._lock = threading.Lock()
-        self._seen: dict[str, tuple[float, int]] = {}
+        self._seen: dict[str, _Repetition] = {}
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Whether a record is logged."""
@@ -56,14 +57,35 @@ class Coalescing(logging.Filter):
         line, now = f"{record.name} {record.getMessage()} {own}", self._clock()
         with self._lock:
             if len(self._seen) >= MOST_SEEN:
-                self._seen = {one: seen for one, seen in self._seen.items() if now - seen[0] < COALESCE_S}
-            logged_at, dropped = self._seen.get(line, (-math.inf, 0))
-            if now - logged_at < COALESCE_S:
-                self._seen[line] = logged_at, dropped + 1
-                return False
-            self._seen[line] = now, 0
-        if dropped:
-            record.__dict__["repeated"] = dropped
+                self._seen = {one: seen for one, seen in self._seen.items() if not seen.is_over(now)}
+            seen = self._seen.get(line)
+            if seen is None or seen.is_over(now):
+                self._seen[line] = _Repetition(now)
+                return True
+            return seen.lets_through(record, now)
+
+
+class _Repetition:
+    """A line that keeps coming."""
+
+    def __init__(self, now: float) -> None:
+        self._seen_at = self._logged_at = now
+        self._pause_s = FIRST_REMINDER_S
+        self._dropped = 0
+
+    def is_over(self, now: float) -> bool:
+        """Whether it has not come for so long that it counts as a new one."""
+        return now - self._seen_at >= QUIET_S
+
+    def lets_through(self, record: logging.LogRecord, now: float) -> bool:
+        """Whether it is logged this time."""
+        self._seen_at = now
+        if now - self._logged_at < self._pause_s:
+            self._dropped += 1
+            return False
+        record.__dict__["repeated"] = self._dropped
+        self._logged_at, self._dropped = now, 0
+        self._pause_s = min(2 * self._pause_s, LONGEST_REMINDER_S)
         return True
 
 

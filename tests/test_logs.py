@@ -209,24 +209,38 @@ class TestRepetition:
 
         assert len(read().splitlines()) == 3
 
-    def test_the_next_line_tells_how_many_there_were(self) -> None:
+    def test_what_keeps_coming_is_logged_ever_more_rarely_with_how_often_it_came(self) -> None:
         now = [0.0]
         coalescing = logs.Coalescing(lambda: now[0])
-        records = [logging.makeLogRecord({"msg": "away", "levelno": logging.WARNING}) for _ in range(4)]
+        logged = {}
 
-        passed = [coalescing.filter(record) for record in records[:3]]
-        now[0] = logs.COALESCE_S
-        passed.append(coalescing.filter(records[3]))
+        for second in range(700):
+            now[0] = float(second)
+            record = logging.makeLogRecord({"msg": "away", "levelno": logging.WARNING})
+            if coalescing.filter(record):
+                logged[second] = record.__dict__.get("repeated")
 
-        assert passed == [True, False, False, True]
-        assert records[3].__dict__["repeated"] == 2
+        assert logged == {0: None, 5: 4, 15: 9, 35: 19, 75: 39, 155: 79, 315: 159, 615: 299}
+
+    def test_what_comes_again_after_a_while_is_logged_at_once(self) -> None:
+        now = [0.0]
+        coalescing = logs.Coalescing(lambda: now[0])
+
+        def away() -> logging.LogRecord:
+            return logging.makeLogRecord({"msg": "away", "levelno": logging.WARNING})
+
+        first = [coalescing.filter(away()) for _ in range(3)]
+        now[0] = logs.QUIET_S
+
+        assert first == [True, False, False]
+        assert coalescing.filter(away())
 
     def test_it_remembers_only_so_many_lines(self) -> None:
         now = [0.0]
         coalescing = logs.Coalescing(lambda: now[0])
 
         for number in range(3 * logs.MOST_SEEN):
-            now[0] += 0.01
+            now[0] += 2 * logs.QUIET_S / logs.MOST_SEEN
             coalescing.filter(logging.makeLogRecord({"msg": str(number), "levelno": logging.WARNING}))
 
         assert len(coalescing._seen) <= logs.MOST_SEEN

@@ -17,7 +17,7 @@ from shared.migrations import migrate
 from shared.queue import make_celery
 from shared.settings import BotSettings
 from shared.store.database import Database
-from shared.store.updates import Updates
+from shared.store.updates import RawUpdate, Updates
 
 T = TypeVar("T")
 PATIENCE_S = 30
@@ -70,8 +70,8 @@ class Running:
         return bool(await asyncio.to_thread(self._telegram.wait_for, lambda: self._telegram.from_bot(ada)))
 
 
-def play(telegram: SandboxClient, folder: Path, scene: Callable[[Running], Awaitable[None]]) -> Updates:
-    """Play a scene with a bot that runs, and stop it in order; returns its book of updates."""
+def play(telegram: SandboxClient, folder: Path, scene: Callable[[Running], Awaitable[None]]) -> list[RawUpdate]:
+    """Play a scene with a bot that runs, and stop it in order; returns the updates that are not handled then."""
     settings = BotSettings.model_validate(settings_for(telegram.url, folder))
     database, signs = Database(settings.database_url), Signs()
     migrate(database)
@@ -86,9 +86,9 @@ def play(telegram: SandboxClient, folder: Path, scene: Callable[[Running], Await
 
     try:
         asyncio.run(on_stage())
+        return Updates(database, settings.bot_id).unhandled(most=10)
     finally:
         database.close()
-    return Updates(database, settings.bot_id)
 
 
 class TestBackgroundTasks:
@@ -154,6 +154,4 @@ class TestStopping:
             await asyncio.to_thread(telegram.say, ada, "/help")
             await asyncio.to_thread(telegram.wait_at_gate, "for ever")
 
-        book = play(telegram, tmp_path, scene)
-
-        assert len(book.unhandled(most=10)) == 1
+        assert len(play(telegram, tmp_path, scene)) == 1
