@@ -21,7 +21,12 @@ from services.bot.batches.progress_message import ProgressMessage
 from services.bot.chat.delivery import Answers
 from services.bot.chat.stream import Growing
 from services.bot.pictures.delivery import Delivery
+from services.bot.status_keyboards import StatusKeyboards
 from services.bot.telegram.flood_limit import FloodLimit
+from services.bot.telegram.known_messages import KnownMessages
+from services.bot.telegram.lost_messages import LostMessages
+from services.bot.telegram.removals import Removals
+from services.bot.telegram.status_messages import StatusMessages as SentStatusMessages
 from services.bot.telegram.transport import Transport
 from services.health import Sign
 from shared.batches import Way
@@ -36,6 +41,7 @@ from shared.store.errand_turns import ErrandTurns
 from shared.store.errands import Errands
 from shared.store.jobs import Jobs
 from shared.store.outbox import Outbox
+from shared.store.status_messages import StatusMessages
 
 TOKEN = f"{BOT}:" + "a" * 35
 PATIENCE_S = 20.0
@@ -191,7 +197,8 @@ class Rig:
     ) -> Row[Any]:
         jobs, errands, batches = Jobs(self.database), Errands(self.database), self.batches
         pictures = Delivery(bot, BOT, self.outbox, jobs, self.images, default_model=FOX_RECIPE.model)
-        answers = Answers(bot, BOT, ErrandOutbox(self.database), errands, Growing(bot, BOT, errands, limit))
+        growing = Growing(bot, BOT, errands, self._status_messages(bot, limit), limit)
+        answers = Answers(bot, BOT, ErrandOutbox(self.database), errands, growing)
         progress, tickets = ProgressMessage(bot, batches, limit), BackgroundTickets(make_celery(None))
         whole = BatchDelivery(bot, BOT, batches, jobs, self.images, tickets, progress, default_model=FOX_RECIPE.model)
         rounds = [
@@ -210,6 +217,12 @@ class Rig:
             await answers.finish()
             await whole.finish()
         return self.row(table, row_id)
+
+    def _status_messages(self, bot: Bot, limit: FloodLimit) -> SentStatusMessages:
+        record, known = StatusMessages(self.database), KnownMessages()
+        keyboards = StatusKeyboards(bot, Jobs(self.database), Errands(self.database), self.batches)
+        lost = LostMessages(bot, BOT, record, known, limit, keyboards.of)
+        return SentStatusMessages(record, lost, known, Removals(bot, BOT, record, lost))
 
     def row(self, table: Table, row_id: int) -> Row[Any]:
         with self.database.reading() as connection:

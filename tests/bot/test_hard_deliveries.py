@@ -1,6 +1,6 @@
 """Deliveries that don't go as planned, each of which has to come to an end."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +10,15 @@ from delivery_rig import Rig, a_noise
 from sqlalchemy import Row
 
 from sandbox.client import SandboxClient
+from services.bot.telegram.errors import MAX_UNKNOWN_TRIES
 from shared.batches import Way
+from shared.errors import StoreAway
+from shared.images import Images
 from shared.jobs import Job, Parameters
 from shared.migrations import migrate
 from shared.store import tables
 from shared.store.database import Database
+from shared.store.outbox import Outbox
 
 PICTURES = "/(sendPhoto|sendDocument|sendMediaGroup)$"
 MESSAGE = "/sendMessage$"
@@ -135,6 +139,58 @@ class TestAnAlbumThatTelegramTook:
         delivered(rig, job)
 
         assert rig.calls("sendMediaGroup") == [200]
+
+
+class Forgetful(Outbox):
+    """An outbox whose database is away when an album is to be noted, for the first time."""
+
+    was_away = False
+
+    def arrived(self, job: Job, messages: Mapping[int, tuple[int, str | None]]) -> None:
+        if not self.was_away:
+            self.was_away = True
+            raise StoreAway("away")
+        super().arrived(job, messages)
+
+
+class TestADatabaseThatIsAway:
+    def test_when_an_album_has_arrived_is_no_reason_to_send_it_again(self, rig: Rig) -> None:
+        job = rig.picture(count=3)
+        rig.outbox = outbox = Forgetful(rig.database)
+
+        delivered(rig, job)
+
+        assert outbox.was_away
+        assert rig.calls("sendMediaGroup") == [200]
+
+
+class Broken(Images):
+    """An image store with a bug."""
+
+    def get(self, key: str) -> bytes:
+        raise ZeroDivisionError(key)
+
+
+class TestABugOfOurs:
+    def test_ends_the_delivery_after_some_tries(self, rig: Rig) -> None:
+        job = rig.picture()
+        rig.tried_before(tables.jobs, job.id, MAX_UNKNOWN_TRIES - 1)
+        rig.images = Broken("file:///nowhere")
+
+        row = delivered(rig, job)
+
+        assert row.undelivered_reason == "refused"
+        assert len(rig.in_chat()) == 1
+
+    def test_ends_a_batch_too(self, rig: Rig) -> None:
+        batch_id = rig.batch()
+        rig.tried_before(tables.batches, batch_id, MAX_UNKNOWN_TRIES - 1)
+        rig.images = Broken("file:///nowhere")
+
+        row = rig.deliver(tables.batches, batch_id)
+
+        assert row.undelivered_reason == "refused"
+        assert rig.buttons() == [f"batch {batch_id} again"]
 
 
 class TestALongAnswer:

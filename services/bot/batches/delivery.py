@@ -26,6 +26,7 @@ from services.bot.telegram.errors import (
     words_of,
 )
 from services.bot.telegram.news import wait_for_news
+from services.bot.telegram.outbox_relay import record
 from services.bot.telegram.sending import UPLOAD_S, Sending, Upload
 from services.health import Sign
 from shared.batches import Batch, BatchState, Way, file_name, write_manifest
@@ -225,7 +226,7 @@ class BatchDelivery:
                 async with self._progress.witnessing(batch, jobs):
                     messages = await self._send_pictures(batch, pictures)
             sent = {job.id: message for (job, _), message in zip(pictures, messages, strict=True)}
-            await asyncio.to_thread(self._batches.sent, batch.id, [_note(job, sent.get(job.id)) for job in jobs])
+            await record(self._batches.sent, batch.id, [_note(job, sent.get(job.id)) for job in jobs])
             await asyncio.to_thread(self._batches.renew_home, batch.id)
 
     async def _picture(self, job: Job) -> bytes | None:
@@ -263,7 +264,7 @@ class BatchDelivery:
                 log.warning("part too large for Telegram's server", extra=_fields(batch) | {"bytes": len(file.data)})
                 continue
             sent = [(job.id, message.message_id, None) for job in packed]
-            await asyncio.to_thread(self._batches.sent, batch.id, sent)
+            await record(self._batches.sent, batch.id, sent)
             await asyncio.to_thread(self._batches.renew_home, batch.id)
             every = await asyncio.to_thread(self._batches.jobs, batch.id)
 

@@ -20,7 +20,7 @@ from services.bot.chat.stream import Growing
 from services.bot.locales import say
 from services.bot.pictures import keyboards
 from services.bot.telegram.errors import Again, Refusal, Unsure, after, words_of
-from services.bot.telegram.outbox_relay import OutboxRelay
+from services.bot.telegram.outbox_relay import OutboxRelay, record
 from services.bot.telegram.refusals import MOST_TRIES_TO_SAY, write_refusal
 from services.bot.telegram.sending import Sending
 from services.bot.texts.markdown import Piece, pieces
@@ -85,8 +85,8 @@ class Answers(OutboxRelay[Errand]):
             else:
                 sent = await self._sending.text(errand.address, answer_messages.words_of(piece), keyboard)
                 messages[place : place + 1] = [sent.message_id]
-            await asyncio.to_thread(self._errands.keep_shown, errand.id, {"messages": messages, "said": place + 1})
-        await asyncio.to_thread(self._outbox.delivered, errand.id)
+            await record(self._errands.keep_shown, errand.id, {"messages": messages, "said": place + 1})
+        await record(self._outbox.delivered, errand.id)
         self._growing.keep_distance(errand)
         log.info("answered", extra={"errand_id": errand.id, "state": str(errand.state), "messages": len(messages)})
 
@@ -101,7 +101,7 @@ class Answers(OutboxRelay[Errand]):
                     return
             log.info("refusal not said", extra=self._fields(errand) | {"error": words_of(error)})
             left = _announcement_of(errand)
-        await asyncio.to_thread(self._outbox.delivered, errand.id, remove=left)
+        await record(self._outbox.delivered, errand.id, remove=left)
 
     async def _say_refusal(self, errand: Errand) -> None:
         """Say that no answer comes: in the message that announced it, or else below what came of it.

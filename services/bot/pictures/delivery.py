@@ -12,7 +12,7 @@ from services.bot.locales import say
 from services.bot.pictures import keyboards
 from services.bot.pictures.captions import write_caption, write_choice
 from services.bot.telegram.errors import Again, ChatGone, Refusal, Refused, Unsure, after, words_of
-from services.bot.telegram.outbox_relay import OutboxRelay
+from services.bot.telegram.outbox_relay import OutboxRelay, record
 from services.bot.telegram.refusals import MOST_TRIES_TO_SAY, write_refusal
 from services.bot.telegram.sending import UPLOAD_S, Edit, Sending, Upload, Words
 from shared.images import Images
@@ -106,7 +106,7 @@ class Delivery(OutboxRelay[Job]):
                 return await self._apologise(job, siblings)
             if len(siblings) > 1:
                 # Whatever becomes of the message below them, they are not sent again.
-                await asyncio.to_thread(self._outbox.arrived, job, arrived)
+                await record(self._outbox.arrived, job, arrived)
         if len(siblings) > 1:
             await self._send_choice(job, siblings)
         return arrived
@@ -183,9 +183,7 @@ class Delivery(OutboxRelay[Job]):
         # The first comes last: while it isn't noted, the whole request can be taken up again.
         for one in (*(await self._siblings(job))[1:], job):
             message_id, file_id = arrived.get(one.id, (None, None))
-            await asyncio.to_thread(
-                self._outbox.delivered, one.id, message_id=message_id, file_id=file_id, removed=removed
-            )
+            await record(self._outbox.delivered, one.id, message_id=message_id, file_id=file_id, removed=removed)
 
     async def _remove_status(self, job: Job) -> bool:
         """Delete the status message; False where there is none, or Telegram has not said that it is gone."""

@@ -4,11 +4,11 @@ import asyncio
 import logging
 from datetime import UTC, datetime, timedelta
 
-from telegram import Bot
+from telegram.ext import ExtBot
 
 from services.bot.pictures import keyboards
 from services.bot.pictures.status import Status, sentence
-from services.bot.telegram.addresses import answer
+from services.bot.telegram.sending import Sending, Words
 from services.bot.telegram.status_messages import StatusMessage, StatusMessages
 from shared.errors import StoreAway
 from shared.jobs import Job
@@ -26,8 +26,8 @@ MOST_LOOKED_FOR = 20
 class Promise:
     """Sends the status messages of pictures."""
 
-    def __init__(self, bot: Bot, bot_id: int, messages: StatusMessages, record: Record, status: Status) -> None:
-        self._bot = bot
+    def __init__(self, bot: ExtBot[int], bot_id: int, messages: StatusMessages, record: Record, status: Status) -> None:
+        self._sending = Sending(bot)
         self._bot_id = bot_id
         self._messages = messages
         self._record = record
@@ -73,12 +73,8 @@ class Promise:
         address = job.address
 
         async def send() -> int:
-            message = await self._bot.send_message(
-                text=sentence(shown or str(job.stage), job.sender.language),
-                reply_markup=keyboards.status(job),
-                **answer(address),
-                disable_notification=True,
-            )
+            words = Words(sentence(shown or str(job.stage), job.sender.language))
+            message = await self._sending.text(address, words, keyboards.status(job), quiet=True)
             return message.message_id
 
         after = job.status_after if job.status_after is not None else self.after(address.chat_id, address.message_id)

@@ -6,14 +6,17 @@ import math
 from collections.abc import Sequence
 from itertools import islice
 
-from telegram import Bot, InlineKeyboardMarkup
-from telegram.constants import ChatAction, ParseMode
-from telegram.error import BadRequest, TelegramError
+from telegram import InlineKeyboardMarkup
+from telegram.constants import ChatAction
+from telegram.error import TelegramError
+from telegram.ext import ExtBot
 
 from services.bot.locales import say
 from services.bot.pictures import keyboards
+from services.bot.telegram.errors import words_of
 from services.bot.telegram.flood_limit import FloodLimit, Kind
 from services.bot.telegram.news import wait_for_news
+from services.bot.telegram.sending import ONCE, Sending, Words
 from services.bot.texts.number_format import duration, rounded
 from shared.errors import StoreAway
 from shared.jobs import ENDED, Job, Stage, State
@@ -42,9 +45,10 @@ class Status:
     """Keeps the status messages of this bot's jobs true."""
 
     def __init__(  # noqa: PLR0917 - each is another kind of thing
-        self, bot: Bot, bot_id: int, jobs: Jobs, outbox: Outbox, waits: Waits, limit: FloodLimit
+        self, bot: ExtBot[int], bot_id: int, jobs: Jobs, outbox: Outbox, waits: Waits, limit: FloodLimit
     ) -> None:
         self._bot = bot
+        self._sending = Sending(bot)
         self._limit = limit
         self._bot_id = bot_id
         self._jobs = jobs
@@ -152,20 +156,13 @@ class Status:
             await self._edit(job, sentence(shown, job.sender.language), keyboard)
 
     async def _edit(self, job: Job, text: str, keyboard: InlineKeyboardMarkup | None) -> None:
+        if job.status_message_id is None:
+            return
         try:
-            await self._bot.edit_message_text(
-                text,
-                chat_id=job.address.chat_id,
-                message_id=job.status_message_id,
-                parse_mode=ParseMode.HTML,
-                reply_markup=keyboard,
-                rate_limit_args=1,  # type: ignore[call-arg]
-            )
-        except BadRequest as error:
-            # Not modified, deleted by the user, or replaced by the picture just now: all fine.
-            log.debug("status not edited", extra={"job_id": job.id, "error": error.message})
+            # Whether it said so already, was deleted by somebody, or gave way to the picture just now: all is fine.
+            await self._sending.edit(job.address.chat_id, job.status_message_id, Words(text), keyboard)
         except TelegramError as error:
-            log.info("status not edited", extra={"job_id": job.id, "error": type(error).__name__})
+            log.info("status not edited", extra={"job_id": job.id, "error": words_of(error)})
 
     async def _act(self, chat_id: int, topic_id: int | None) -> None:
         if self._limit.room_in_s(chat_id, Kind.ACTION):
@@ -175,7 +172,7 @@ class Status:
                 chat_id,
                 ChatAction.UPLOAD_PHOTO,
                 message_thread_id=topic_id,
-                rate_limit_args=1,  # type: ignore[call-arg]
+                rate_limit_args=ONCE,
             )
         except TelegramError as error:
             log.debug("no chat action", extra={"chat_id": chat_id, "error": type(error).__name__})

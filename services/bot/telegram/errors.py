@@ -230,7 +230,7 @@ def seconds_to_wait(error: RetryAfter) -> float:
 
 def words_of(error: TelegramError) -> str:
     """What an error says, for the log."""
-    return f"{type(error).__name__}: {error.message}"[:LONGEST_WORDS]
+    return error.message[:LONGEST_WORDS]
 
 
 def _unless_too_often(

@@ -2,9 +2,10 @@
 
 import asyncio
 import logging
+import random
 from abc import ABC, abstractmethod
-from collections.abc import Collection
-from typing import ClassVar, Generic, Protocol, TypeVar
+from collections.abc import Callable, Collection
+from typing import ClassVar, Generic, ParamSpec, Protocol, TypeVar
 
 from telegram.error import TelegramError
 
@@ -26,9 +27,30 @@ from shared.jobs import Address
 
 log = logging.getLogger(__name__)
 
+P = ParamSpec("P")
+R = TypeVar("R")
+
 COALESCE_S = 0.03  # what ends together is claimed together
 LOOK_EVERY_S = 2.0  # a wake-up may get lost
+STORE_AGAIN_S = (0.2, 0.5, 1.0, 2.0, 4.0, 8.0, 15.0)  # between tries to write while the database is away
 RENEW_EVERY_S = 20.0  # of a lease of 90 s (shared/store/deliveries.py)
+
+
+async def record(write: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+    """Write down that Telegram has taken something, also where the database is away for some seconds.
+
+    What is not written down would be sent once more.
+
+    Raises:
+        StoreAway: It was away for half a minute.
+    """
+    for pause in STORE_AGAIN_S:
+        try:
+            return await asyncio.to_thread(write, *args, **kwargs)
+        except StoreAway as error:
+            log.warning("delivery not noted yet", extra={"error": str(error)})
+            await asyncio.sleep(pause * random.uniform(0.75, 1.25))
+    return await asyncio.to_thread(write, *args, **kwargs)
 
 
 class Numbered(Protocol):
