@@ -3,7 +3,7 @@
 from services.bot.locales import say
 from services.bot.telegram.errors import CHATS_OWN, Refusal
 
-MOST_TRIES_TO_SAY = 5
+MOST_TRIES_TO_SAY = 3  # each may say it once more
 SAID = CHATS_OWN | {Refusal.TOO_LARGE, Refusal.UNREACHABLE, Refusal.UNKNOWN}
 # Where not even words can be sent.
 SILENT = frozenset({Refusal.CHAT_GONE, Refusal.WRITING_FORBIDDEN, Refusal.TOPIC_CLOSED})
