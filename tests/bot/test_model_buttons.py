@@ -134,6 +134,23 @@ class TestModels:
         assert len(text) < 4096
         assert all(len(str(one.callback_data).encode()) <= 64 for row in buttons.inline_keyboard for one in row)
 
+    @pytest.mark.parametrize("listed", ["image", "chat", "gone"])
+    def test_have_names_that_are_words_and_never_html(self, listed: str, chat_models: ChatModels):
+        """Services name them."""
+        name = "<a href='https://evil.example'>gemini</a>"
+        chat_models.refresh({name: {}})
+        catalogue = refreshed()
+        catalogue.refresh({f"org/{name}": {"providers": {name: name}}})
+        menu, settings = ModelsMenu(catalogue, chat_models), Menu(catalogue, chat_models, Styles(None))
+        chosen = Preferences(chat_model=name, image_model=f"org/{name}")
+
+        texts = [menu.page(listed, "", chosen, "en")[0]]
+        texts += [
+            settings.page(page, "", chosen, "en", private=True)[0] for page in ("home", "chat_model", "image_model")
+        ]
+
+        assert [text for text in texts if "<a" in text] == []
+
     def test_choose_by_a_tap(self, chat_models: ChatModels):
         menu = ModelsMenu(refreshed(), chat_models)
 

@@ -1,6 +1,7 @@
 """The pages of ``/models``: what there is, what each can do, and buttons to make one the usual one. Pure."""
 
 from dataclasses import dataclass
+from html import escape
 
 from telegram import InlineKeyboardButton, InlineKeyboardMarkup
 
@@ -123,7 +124,7 @@ def _of_chat_model(model: ChatModel, language: str) -> str:
 
 def _name(entry: Entry, usual: str | None) -> str:
     mark = "✓ " if entry.id is not None and entry.id == usual else ""
-    return f"{mark}<b>{entry.name}</b>"
+    return f"{mark}<b>{escape(entry.name)}</b>"
 
 
 def _button(label: str, listed: str, choice: str = "") -> InlineKeyboardButton:

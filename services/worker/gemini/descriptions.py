@@ -14,6 +14,7 @@ PROMPTS = 4
 MAX_PROMPT = 800  # characters, for 120 words; four of them and what stands around them fit into one message
 MAX_TITLE = 40  # characters, of a button
 QUESTION = "Describe this picture."
+_TAG = re.compile(r"[A-Za-z0-9-]{1,35}")  # Telegram tells what a client calls its language
 _INSTRUCTION = """
 You describe pictures so that a text-to-image diffusion model can paint others like them. Whoever paints does not see
 the picture, only reads you. Write {count} prompts for it, each complete in itself and different from the others in what
@@ -34,6 +35,7 @@ def form(language: str) -> Form:
     Args:
         language: IETF tag of the titles' language.
     """
+    named = language if _TAG.fullmatch(language) else "en"
     text = types.Schema(type=types.Type.STRING)
     prompt = types.Schema(
         type=types.Type.OBJECT,
@@ -43,7 +45,7 @@ def form(language: str) -> Form:
     )
     prompts = types.Schema(type=types.Type.ARRAY, items=prompt, min_items=PROMPTS, max_items=PROMPTS)
     return Form(
-        instruction=_INSTRUCTION.strip().replace("{count}", str(PROMPTS)).replace("{language}", language),
+        instruction=_INSTRUCTION.strip().replace("{count}", str(PROMPTS)).replace("{language}", named),
         schema=types.Schema(type=types.Type.OBJECT, properties={"prompts": prompts}, required=["prompts"]),
         example=json.dumps({"prompts": [{"title": "…", "prompt": "…"}]}, ensure_ascii=False),
     )

@@ -1,7 +1,6 @@
 """A wish → the question that Gemini gets: what it is told, the person's words, the form of the answer. Pure."""
 
 import functools
-import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -11,6 +10,7 @@ from typing import Any
 from google.genai import types
 
 from services.worker.gemini.files import File
+from services.worker.gemini.marks import mark
 from services.worker.gemini.ways import Way, fields
 from shared.catalogue import Dialect
 from shared.jobs import Earlier, Writing
@@ -129,13 +129,6 @@ def _question(wish: Wish) -> str:
     if wish.subject:
         parts.append(mark(wish.subject, "subject"))
     return "\n\n".join([*parts, mark(wish.idea, "idea")])
-
-
-def mark(words: str, name: str) -> str:
-    """Put a person's words between marks of that name, where nothing in them can close any of our marks."""
-    sound = words.encode("utf-8", "replace").decode("utf-8")  # half a surrogate pair would be a 400
-    harmless = re.sub(r"<(?=[\s/]*(?:idea|unwanted|talk|earlier|subject))", "‹", sound, flags=re.IGNORECASE)
-    return f"<{name}>\n{harmless}\n</{name}>"
 
 
 def answer_schema(wish: Wish) -> types.Schema:

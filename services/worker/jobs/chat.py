@@ -12,6 +12,7 @@ from services.worker.engine.errands import seconds_left
 from services.worker.engine.user_keys import Lent
 from services.worker.gemini.chat import CALL_S, Companion, Said
 from services.worker.gemini.files import File
+from services.worker.gemini.marks import label, mark, unmarked
 from shared.errands import Conversation, Errand
 from shared.errors import FileNotUnderstood, FileTooLarge
 from shared.images import Images
@@ -181,17 +182,17 @@ def _said(errand: Errand, files: tuple[File, ...] = ()) -> Said:
     question = errand.question
     parts = []
     if question.get("reply_to"):
-        parts.append(f"<in_reply_to>\n{question['reply_to']}\n</in_reply_to>")
+        parts.append(mark(question["reply_to"], "in_reply_to"))
     names = [attachment.get("name") or "file" for attachment in question.get("attachments") or ()]
     if files:
         parts += [
-            f'<file name="{name}">\n{file.data.decode()}\n</file>'
+            mark(file.data.decode(), "file", name=name)
             for name, file in zip(names, files, strict=True)
             if file.media_type == "text/plain"
         ]
     elif names:
-        parts.append(f"[sent along: {', '.join(names)}]")
-    parts.append(question.get("text") or "")
+        parts.append(f"[sent along: {', '.join(map(label, names))}]")
+    parts.append(unmarked(question.get("text") or ""))
     shown = tuple(file for file in files if file.media_type != "text/plain")
     return Said("user", "\n\n".join(part for part in parts if part), shown)
 
