@@ -50,7 +50,7 @@ from services.bot.status_keyboards import StatusKeyboards
 from services.bot.telegram.admins import Admins
 from services.bot.telegram.authorization import Authorization
 from services.bot.telegram.files import Files
-from services.bot.telegram.flood_limit import CALLS_AT_ONCE, FloodLimit
+from services.bot.telegram.flood_limit import FloodLimit
 from services.bot.telegram.known_messages import KnownMessages
 from services.bot.telegram.lost_messages import LostMessages
 from services.bot.telegram.open_questions import OpenQuestions
@@ -77,6 +77,7 @@ from shared.store.conversations import Conversations
 from shared.store.database import Database
 from shared.store.errand_outbox import ErrandOutbox
 from shared.store.errands import Errands
+from shared.store.flood_waits import FloodWaits
 from shared.store.jobs import Jobs
 from shared.store.keys import Keys
 from shared.store.models import Models
@@ -123,7 +124,7 @@ class Bot:
         people = People(database)
         moves = Moves(database, self._bot_id)
         known = KnownMessages()
-        limit = FloodLimit(moves.move, seen=known.note_answer)
+        self._limit = limit = FloodLimit(moves.move, seen=known.note_answer, waits=FloodWaits(database, self._bot_id))
         polling = Transport(connections=1)
         self._application = _application(settings, self._updates, people, polling, limit=limit)
         bot = self._application.bot
@@ -270,6 +271,7 @@ class Bot:
         """Wait for Telegram, take over from the process before this one, and take its unhandled updates on."""
         await self._poller.connect(self._application.initialize)
         await until_stored(self._take_over, self._signs.of(POLLS))
+        await until_stored(self._limit.recall, self._signs.of(POLLS))
         await self._application.start()
         await until_stored(self._feed_unhandled, self._signs.of(POLLS))
 
@@ -379,7 +381,7 @@ def _application(
         .base_url(f"{settings.telegram_api_url}/bot")
         .base_file_url(f"{settings.telegram_api_url}/file/bot")
         .get_updates_request(polling)
-        .request(Transport(CALLS_AT_ONCE))
+        .request(Transport(connections=0))
         .rate_limiter(limit)
         .concurrent_updates(Dispatcher())
         .build()

@@ -393,3 +393,11 @@ removals = Table(
     Column("not_before", Instant, nullable=False, comment="When the next try is due; a try under way moves it"),
     Index("ix_removals_due", "bot_id", "not_before"),
 )
+
+flood_waits = Table(
+    "flood_waits",
+    metadata,
+    Column("bot_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("key", String(255), primary_key=True, comment="What is closed: a chat's id, or a method of the Bot API"),
+    Column("until", Instant, nullable=False, comment="When Telegram takes calls again"),
+)

@@ -7,11 +7,24 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from patient_loop import run
-from telegram.error import BadRequest, RetryAfter
+from telegram.error import BadRequest, NetworkError, RetryAfter
 
 from sandbox.telegram.errors import ApiError
 from sandbox.telegram.limits import FloodControl
-from services.bot.telegram.flood_limit import CALLS_AT_ONCE, LONGEST_WAIT_S, OVERALL, TRIES, FloodLimit, Kind
+from services.bot.telegram.errors import NotConnected, NotTelegram, seconds_to_wait
+from services.bot.telegram.flood_limit import (
+    CALLS_AT_ONCE,
+    LONGEST_WAIT_S,
+    ONCE,
+    OVERALL,
+    TRIES,
+    FloodLimit,
+    Kind,
+    key_of,
+)
+from services.bot.telegram.flood_limit import GROUP as GROUP_QUOTA
+from services.bot.telegram.repeats import handling
+from shared.errors import StoreAway
 
 
 class Telegram:
@@ -162,6 +175,224 @@ class TestFloodLimit:
             await asyncio.gather(*waiting)
 
         run(scene())
+
+
+class Waits:
+    """Remembers flood waits as the record does."""
+
+    def __init__(self) -> None:
+        self.noted: dict[str, float] = {}
+
+    def close(self, key: str, seconds: float) -> None:
+        self.noted[key] = seconds
+
+    def closed(self) -> dict[str, float]:
+        return dict(self.noted)
+
+
+class AwayWaits(Waits):
+    def close(self, key: str, seconds: float) -> None:
+        raise StoreAway("away")
+
+
+async def ask(limit: FloodLimit, telegram: Telegram, endpoint: str, *, tries: int | None = None, **data: Any) -> Any:
+    """Make a call of any kind; Telegram remembers it by the number in ``as_``."""
+    return await limit.process_request(telegram.call, (data.pop("as_", 0),), {}, endpoint, data, tries)
+
+
+class TestWhatAFloodWaitCloses:
+    @pytest.mark.parametrize(
+        ("endpoint", "data", "key"),
+        [
+            ("sendMessage", {"chat_id": 7}, "7"),
+            ("editMessageText", {"chat_id": -100}, "-100"),
+            ("deleteMessage", {"chat_id": "@channel"}, "@channel"),
+            ("getChatAdministrators", {"chat_id": -100}, "getChatAdministrators -100"),
+            ("getFile", {"file_id": "AgAD"}, "getFile AgAD"),
+            ("getUserProfilePhotos", {"user_id": 7}, "getUserProfilePhotos 7"),
+            ("editMessageText", {"inline_message_id": "x"}, "editMessageText x"),
+            ("getMyCommands", {"scope": {"type": "default"}}, "getMyCommands"),
+            ("setMyCommands", {}, "setMyCommands"),
+            ("answerCallbackQuery", {"callback_query_id": "1"}, None),
+            ("answerInlineQuery", {"inline_query_id": "1"}, None),
+            ("answerPreCheckoutQuery", {"pre_checkout_query_id": "1"}, None),
+        ],
+    )
+    def test_is_told_by_the_call(self, endpoint: str, data: dict[str, Any], key: str | None) -> None:
+        assert key_of(endpoint, data) == key
+
+    @pytest.mark.parametrize(
+        ("told", "asked"),
+        [
+            (("setMyCommands", {}), ("getFile", {"file_id": "a"})),
+            (("setMyCommands", {}), ("deleteWebhook", {})),
+            (("getFile", {"file_id": "a"}), ("getFile", {"file_id": "b"})),
+            (("getChatAdministrators", {"chat_id": -100}), ("sendMessage", {"chat_id": -100})),
+            (("sendMessage", {"chat_id": -100}), ("getChatAdministrators", {"chat_id": -100})),
+            (("sendMessage", {"chat_id": -100}), ("sendMessage", {"chat_id": 7})),
+        ],
+    )
+    def test_is_nothing_else(self, told: tuple[str, dict[str, Any]], asked: tuple[str, dict[str, Any]]) -> None:
+        telegram, limit = Telegram(RetryAfter(480)), FloodLimit()
+
+        async def scene() -> None:
+            with pytest.raises(RetryAfter):
+                await ask(limit, telegram, told[0], **told[1])
+            await ask(limit, telegram, asked[0], as_=2, **asked[1])
+
+        run(scene())
+        assert telegram.called_at == [(0, 0), (0, 2)]
+
+    def test_is_all_that_is_said_in_its_chat(self) -> None:
+        telegram, limit = Telegram(RetryAfter(7)), FloodLimit()
+
+        async def scene() -> None:
+            first = asyncio.create_task(ask(limit, telegram, "editMessageText", chat_id=7, as_=1))
+            await asyncio.sleep(1)
+            await ask(limit, telegram, "sendMessage", chat_id=7, as_=2)
+            await first
+
+        run(scene())
+        assert sorted(telegram.called_at) == [(0, 1), (7, 1), (7, 2)]
+
+
+class TestAnswersToPresses:
+    def test_are_not_held_back_by_a_wait_for_answers(self) -> None:
+        telegram, limit = Telegram(RetryAfter(480)), FloodLimit()
+
+        async def scene() -> None:
+            with pytest.raises(RetryAfter):
+                await ask(limit, telegram, "answerCallbackQuery", as_=1)
+            await ask(limit, telegram, "answerCallbackQuery", as_=2)
+
+        run(scene())
+        assert telegram.called_at == [(0, 1), (0, 2)]
+
+    def test_that_have_to_wait_a_moment_do(self) -> None:
+        telegram = Telegram(RetryAfter(2))
+
+        assert run(ask(FloodLimit(), telegram, "answerCallbackQuery")) == "sent"
+        assert telegram.called_at == [(0, 0), (2, 0)]
+
+    def test_need_no_place_among_the_calls(self) -> None:
+        telegram, limit = Telegram(), FloodLimit()
+
+        async def scene() -> None:
+            slow = [
+                asyncio.create_task(send(limit, telegram, chat, "getChat", takes_s=60))
+                for chat in range(1, CALLS_AT_ONCE + 10)
+            ]
+            await asyncio.sleep(1)
+            await ask(limit, telegram, "answerCallbackQuery", as_=1000)
+            assert telegram.called_at[-1] == (1, 1000)
+            await asyncio.gather(*slow)
+
+        run(scene())
+
+
+class TestARestart:
+    def test_does_not_open_a_chat_that_was_told_to_wait(self) -> None:
+        waits, telegram = Waits(), Telegram(RetryAfter(480))
+
+        async def life(seconds: float) -> None:
+            limit = FloodLimit(waits=waits)
+            await limit.recall()
+            with pytest.raises(RetryAfter) as caught:
+                await send(limit, telegram, 7)
+            assert seconds_to_wait(caught.value) == pytest.approx(seconds, abs=1)
+            await send(limit, telegram, 8)
+            await limit.shutdown()
+
+        asyncio.run(life(480))
+        asyncio.run(life(480))
+        assert [chat for _, chat in telegram.called_at] == [7, 8, 8]
+
+    def test_is_too_slow_for_short_waits_to_be_noted(self) -> None:
+        waits = Waits()
+
+        async def scene() -> None:
+            limit = FloodLimit(waits=waits)
+            with pytest.raises(RetryAfter):
+                await send(limit, Telegram(RetryAfter(1)), 7, tries=1)
+            await limit.shutdown()
+
+        asyncio.run(scene())
+        assert waits.noted == {}
+
+    def test_may_forget_what_could_not_be_written_down(self) -> None:
+        async def scene() -> None:
+            limit = FloodLimit(waits=AwayWaits())
+            with pytest.raises(RetryAfter):
+                await send(limit, Telegram(RetryAfter(480)), 7)
+            await limit.shutdown()
+
+        asyncio.run(scene())
+
+
+class TestHiccups:
+    """A connection that is reset, an answer that is none, a server that restarts."""
+
+    @pytest.mark.parametrize(
+        "error", [NetworkError("reset"), NotConnected("refused"), NotTelegram(502), KeyError("result")]
+    )
+    @pytest.mark.parametrize("endpoint", ["sendMessage", "editMessageText", "getChatAdministrators", "getFile"])
+    def test_cost_a_handler_no_time(self, endpoint: str, error: Exception) -> None:
+        telegram = Telegram(error)
+
+        async def scene() -> None:
+            with handling():
+                await send(FloodLimit(), telegram, 7, endpoint)
+
+        run(scene())
+        assert len(telegram.called_at) == 2
+        assert telegram.called_at[1][0] < 0.5
+
+    @pytest.mark.parametrize("endpoint", ["sendMessage", "editMessageText", "getChatAdministrators"])
+    def test_of_an_answer_that_does_not_come_cost_a_few_seconds(self, endpoint: str) -> None:
+        telegram = Telegram()
+
+        async def scene() -> None:
+            hanging = [70.0, 0.0]
+
+            async def call() -> str:
+                return await telegram.call(7, takes_s=hanging.pop(0))
+
+            with handling():
+                await FloodLimit().process_request(call, (), {}, endpoint, {"chat_id": 7}, None)
+
+        run(scene())
+        assert len(telegram.called_at) == 2
+        assert telegram.called_at[1][0] < 5
+
+    def test_are_left_to_a_delivery_to_decide(self) -> None:
+        telegram = Telegram(NetworkError("reset"))
+
+        with pytest.raises(NetworkError):
+            run(send(FloodLimit(), telegram, 7))
+        assert len(telegram.called_at) == 1
+
+    def test_are_left_to_whoever_says_so(self) -> None:
+        telegram = Telegram(NetworkError("reset"))
+
+        async def scene() -> None:
+            with handling():
+                await send(FloodLimit(), telegram, 7, "editMessageText", tries=ONCE)
+
+        with pytest.raises(NetworkError):
+            run(scene())
+        assert len(telegram.called_at) == 1
+
+    def test_count_as_messages_each_time(self) -> None:
+        """A try that failed may have reached Telegram all the same."""
+        telegram, limit = Telegram(NetworkError("reset")), FloodLimit()
+
+        async def scene() -> None:
+            with handling():
+                await send(limit, telegram, GROUP, "sendMessage")
+            await asyncio.gather(*(send(limit, telegram, GROUP) for _ in range(GROUP_QUOTA.most - 1)))
+
+        run(scene())
+        assert telegram.called_at[-1][0] > 1
 
 
 GROUP = -100

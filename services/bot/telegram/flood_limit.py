@@ -1,4 +1,4 @@
-"""The door of all calls to Telegram: one budget for them, a chat told to wait waits alone, a moved group is followed.
+"""All calls to Telegram pass here: one budget for them, a chat told to wait waits alone, a moved group is followed.
 
 Telegram asks for at most about 30 messages a second, one a second in a chat and 20 a minute in a group. What counts
 is not published; here everything counts that shows in a chat: messages, each picture of an album, edits, drafts and
@@ -13,12 +13,14 @@ from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any
+from typing import Any, Protocol
 
-from telegram.error import ChatMigrated, RetryAfter, TelegramError
+from telegram.error import ChatMigrated, NetworkError, RetryAfter, TelegramError, TimedOut
 from telegram.ext import BaseRateLimiter
 
-from services.bot.telegram.errors import Refusal, refusal_of
+from services.bot.telegram import repeats
+from services.bot.telegram.errors import Refusal, refusal_of, seconds_to_wait, words_of
+from shared.errors import StoreAway
 
 log = logging.getLogger(__name__)
 
@@ -29,8 +31,14 @@ LEAST_S = 0.001  # a wait that isn't over yet, whatever the rounding
 ASK_AGAIN_S = 0.1  # where something more important waits
 MANY_CHATS = 1_000  # from so many on, those that are quiet are forgotten
 SHOWING = ("send", "edit", "copy", "forward")  # how the names of methods begin that show something
+ASKED_FOR = ("chat_id", "file_id", "user_id", "inline_message_id")  # one of these may be told to wait for all others
+ONCE = 1  # in place of the number of tries: whoever calls decides what follows a failure
+LONGEST_FOR_ANSWER_S = 5.0  # an answer to a press that has to wait longer is left out
+NOTED_FROM_S = 5.0  # shorter waits are over before a restart is
 QUIETLY = -1  # in place of the number of tries: one try, inside of ``quiet``
 QUIET_WITHIN_S = 5.0  # so long what is being sent may take before it is left for later to be quiet
+
+Call = Callable[..., Coroutine[Any, Any, Any]]
 
 
 class Kind(Enum):
@@ -134,34 +142,62 @@ class Bucket:
             self.waiting -= count
 
 
-class FloodLimit(BaseRateLimiter[int]):
-    """Lets calls through as the limits allow, and obeys ``retry_after`` chat by chat.
+class FloodWaits(Protocol):
+    """Where flood waits are written down. Both methods may block."""
 
-    The argument of a call is how often it may be tried, 3 by default.
+    def close(self, key: str, seconds: float) -> None:
+        """Note that something is to be left alone for so many seconds."""
+
+    def closed(self) -> dict[str, float]:
+        """How many seconds each thing is still to be left alone."""
+
+
+class FloodLimit(BaseRateLimiter[int]):
+    """Lets calls through as the limits allow, obeys ``retry_after``, and repeats what a hiccup has made fail.
+
+    The argument of a call is how often it may be tried where Telegram tells it to wait, 3 by default; with ``ONCE`` it
+    is not repeated for any reason.
     """
 
     def __init__(
-        self, move: Callable[[int, int], None] | None = None, *, seen: Callable[[Any], None] | None = None
+        self,
+        move: Callable[[int, int], None] | None = None,
+        *,
+        seen: Callable[[Any], None] | None = None,
+        waits: FloodWaits | None = None,
     ) -> None:
         """Tell ``move`` of a group that has become a supergroup: both ids, the old one first. It may block.
 
         Args:
             seen: Is told every answer, as Telegram gave it. It must not block.
+            waits: Remembers over a restart what Telegram told us to leave alone.
         """
         self._move = move
         self._seen = seen
         self._gone: Callable[[int], None] | None = None
+        self._waits = waits
         self._slots = asyncio.Semaphore(CALLS_AT_ONCE)
-        self._closed_until: dict[Any, float] = {}
+        self._closed_until: dict[str, float] = {}  # by the key of what is closed
+        self._notes: set[asyncio.Task[None]] = set()  # that are being written down
         self._overall = Bucket(OVERALL)
         self._chats: dict[Any, Bucket] = {}
         self._forget_at = MANY_CHATS
 
     async def initialize(self) -> None:
-        """Nothing to prepare."""
+        """Nothing to prepare: see ``recall``."""
 
     async def shutdown(self) -> None:
-        """Nothing to clean up."""
+        """Let what is being written down get there."""
+        await asyncio.gather(*self._notes)
+
+    async def recall(self) -> None:
+        """Leave alone what the process before this one was told to; call it before the first message.
+
+        Raises:
+            StoreAway: The record does not answer.
+        """
+        closed = await asyncio.to_thread(self._waits.closed) if self._waits is not None else {}
+        self._closed_until |= {key: _now() + seconds for key, seconds in closed.items()}
 
     def tell_of_gone(self, gone: Callable[[int], None]) -> None:
         """Call ``gone`` with the id of a chat to which Telegram lets nothing be sent any more. It may block."""
@@ -175,7 +211,7 @@ class FloodLimit(BaseRateLimiter[int]):
         spare, in_private, in_group = kind.value
         chat = self._chat(chat_id)
         wait = max(
-            self._closed_until.get(chat_id, 0.0) - _now(),
+            self._closed_until.get(str(chat_id), 0.0) - _now(),
             chat.lacks_s(spare=in_private if chat.quota is PRIVATE else in_group),
             self._overall.lacks_s(spare=spare),
         )
@@ -183,7 +219,7 @@ class FloodLimit(BaseRateLimiter[int]):
 
     async def process_request(  # noqa: PLR0917 - the library's signature
         self,
-        callback: Callable[..., Coroutine[Any, Any, Any]],
+        callback: Call,
         args: Any,
         kwargs: dict[str, Any],
         endpoint: str,
@@ -195,58 +231,97 @@ class FloodLimit(BaseRateLimiter[int]):
         Raises:
             RetryAfter: The wait is longer than we hold a call for, or Telegram told us to wait once too often.
             ChatMigrated: The group has another id by now, and all that belongs to it has been moved there.
+            NetworkError: Telegram did not take the call, or did not answer, as often as it was tried.
         """
-        chat_id = data.get("chat_id")
         quietly = rate_limit_args == QUIETLY
-        tries = 1 if quietly else rate_limit_args or TRIES
-        for attempt in range(1, tries + 1):
+        tries = ONCE if quietly else rate_limit_args or TRIES
+        count = 0 if quietly else messages_in(endpoint, data)
+        for_handler = repeats.is_for_handler()
+        floods = failures = 0
+        while True:
+            limit_s = repeats.time_limit_s(endpoint, failures=failures, for_handler=for_handler)
             try:
-                async with self._place(chat_id, 0 if quietly else messages_in(endpoint, data)):
-                    answer = await callback(*args, **kwargs)
-                    if self._seen is not None:
-                        self._seen(answer)
-                    return answer
+                async with self._place(endpoint, data, count):
+                    answer = await _call(callback, args, kwargs, limit_s)
             except ChatMigrated as error:
-                log.info("group became a supergroup", extra={"chat_id": chat_id, "new_chat_id": error.new_chat_id})
-                if self._move is not None and chat_id is not None:
-                    await asyncio.to_thread(self._move, int(chat_id), error.new_chat_id)
+                await self._follow(data.get("chat_id"), error.new_chat_id)
                 raise
             except Refused as error:
                 raise RetryAfter(error.seconds) from None
             except RetryAfter as error:
-                seconds = _seconds(error)
-                log.warning("flood limit met", extra={"chat_id": chat_id, "endpoint": endpoint, "seconds": seconds})
-                if chat_id is not None:
-                    self._chat(chat_id).refused()
-                self._closed_until[chat_id] = max(_now() + seconds, self._closed_until.get(chat_id, 0.0))
-                if attempt == tries or seconds > LONGEST_WAIT_S:
+                floods += 1
+                if not await self._obey(error, endpoint, data) or floods == tries:
                     raise
             except TelegramError as error:
-                if self._gone is not None and isinstance(chat_id, int) and refusal_of(error) is Refusal.CHAT_GONE:
-                    await asyncio.to_thread(self._gone, chat_id)
-                raise
-        raise AssertionError("the loop above returns or raises")
+                failures += 1
+                pause_s = repeats.pause_s(error, endpoint, failures=failures, for_handler=for_handler)
+                if pause_s is None or tries == ONCE:
+                    await self._tell_if_gone(error, data.get("chat_id"))
+                    raise
+                log.info("call repeated", extra={"endpoint": endpoint, "error": words_of(error), "failures": failures})
+                await asyncio.sleep(pause_s)
+            else:
+                if self._seen is not None:
+                    self._seen(answer)
+                return answer
+
+    async def _follow(self, chat_id: Any, new_chat_id: int) -> None:
+        log.info("group became a supergroup", extra={"chat_id": chat_id, "new_chat_id": new_chat_id})
+        if self._move is not None and chat_id is not None:
+            await asyncio.to_thread(self._move, int(chat_id), new_chat_id)
+
+    async def _tell_if_gone(self, error: TelegramError, chat_id: Any) -> None:
+        if self._gone is not None and isinstance(chat_id, int) and refusal_of(error) is Refusal.CHAT_GONE:
+            await asyncio.to_thread(self._gone, chat_id)
+
+    async def _obey(self, error: RetryAfter, endpoint: str, data: dict[str, Any]) -> bool:
+        """Leave alone what Telegram told us to; whether the call may be made again in its place."""
+        seconds, key, chat_id = seconds_to_wait(error), key_of(endpoint, data), data.get("chat_id")
+        log.warning("flood limit met", extra={"chat_id": chat_id, "endpoint": endpoint, "seconds": seconds})
+        if key is None:
+            if seconds <= LONGEST_FOR_ANSWER_S:
+                await asyncio.sleep(seconds)
+            return seconds <= LONGEST_FOR_ANSWER_S
+        if key == str(chat_id):
+            self._chat(chat_id).refused()
+        until = _now() + seconds
+        if until > self._closed_until.get(key, 0.0):
+            self._closed_until[key] = until
+            self._note(key, seconds)
+        return seconds <= LONGEST_WAIT_S
+
+    def _note(self, key: str, seconds: float) -> None:
+        """Write down, without waiting for it, what a restart must not forget."""
+        if self._waits is None or seconds < NOTED_FROM_S:
+            return
+        task = asyncio.create_task(_write(self._waits, key, seconds))
+        self._notes.add(task)
+        task.add_done_callback(self._notes.discard)
 
     @asynccontextmanager
-    async def _place(self, chat_id: Any, count: int) -> AsyncIterator[None]:
-        """Wait until a call may go, and count it.
+    async def _place(self, endpoint: str, data: dict[str, Any], count: int) -> AsyncIterator[None]:
+        """Wait until a call may go, and count it as so many messages.
 
         Raises:
             Refused: That would take too long.
         """
+        key = key_of(endpoint, data)
+        if key is None:
+            yield
+            return
         if not count:
-            await self._until_open(chat_id)
+            await self._until_open(key)
             async with self._slots:
                 yield
             return
-        chat = self._chat(chat_id)
+        chat = self._chat(data["chat_id"])
         _check(chat.line_s(count))
         async with chat.in_line(count):
-            await self._until_open(chat_id)
+            await self._until_open(key)
             while wait := chat.lets_in_s(count):
                 _check(wait)
                 await asyncio.sleep(wait)
-                await self._until_open(chat_id)
+                await self._until_open(key)
             async with self._overall.in_line(count):
                 while wait := self._overall.lets_in_s(count):  # noqa: ASYNC110 - nobody sets an event when time passes
                     await asyncio.sleep(wait)
@@ -275,12 +350,12 @@ class FloodLimit(BaseRateLimiter[int]):
                 await asyncio.sleep(ASK_AGAIN_S)
             yield
 
-    async def _until_open(self, chat_id: Any) -> None:
+    async def _until_open(self, key: str) -> None:
         # Another call may be told to wait for longer while this one waits.
-        while (wait := self._closed_until.get(chat_id, 0.0) - _now()) > 0:
+        while (wait := self._closed_until.get(key, 0.0) - _now()) > 0:
             _check(wait)
             await asyncio.sleep(wait)
-        self._closed_until.pop(chat_id, None)
+        self._closed_until.pop(key, None)
 
     def _chat(self, chat_id: Any) -> Bucket:
         if chat_id not in self._chats:
@@ -300,6 +375,20 @@ class Refused(Exception):
         self.seconds = seconds
 
 
+def key_of(endpoint: str, data: dict[str, Any]) -> str | None:
+    """What a flood wait closes that a call is told: its chat, else its method. None: nothing, it is never held back.
+
+    What is asked of a chat, a person or a file does not wait for what is sent to the chat, or the other way round, and
+    one that Telegram does not let us ask for does not close the method for all others. Pure.
+    """
+    if endpoint.startswith("answer"):
+        return None  # Somebody looks at a button that waits, and soon Telegram takes no answer any more.
+    if data.get("chat_id") is not None and not endpoint.startswith("get"):
+        return str(data["chat_id"])
+    whose = next((data[name] for name in ASKED_FOR if data.get(name) is not None), None)
+    return endpoint if whose is None else f"{endpoint} {whose}"
+
+
 def messages_in(endpoint: str, data: dict[str, Any]) -> int:
     """How many messages a call counts as."""
     if data.get("chat_id") is None or not endpoint.startswith(SHOWING):
@@ -316,6 +405,31 @@ def _now() -> float:
     return asyncio.get_running_loop().time()
 
 
-def _seconds(error: RetryAfter) -> float:
-    wait = error.retry_after
-    return float(wait) if isinstance(wait, int) else wait.total_seconds()
+async def _call(
+    callback: Callable[..., Coroutine[Any, Any, Any]], args: Any, kwargs: Any, limit_s: float | None
+) -> Any:
+    """Call once, for at most so many seconds.
+
+    Raises:
+        NetworkError: The answer is none of the Bot API's.
+        TimedOut: There was no answer in time.
+    """
+    try:
+        async with asyncio.timeout(limit_s):
+            return await callback(*args, **kwargs)
+    except TimeoutError:
+        raise TimedOut from None
+    except (KeyError, TypeError) as error:
+        # So the library meets answers without the fields that each has to have.
+        raise NetworkError(f"no answer of the Bot API: {type(error).__name__}") from error
+    except TelegramError as error:
+        if type(error) is not TelegramError:
+            raise
+        raise NetworkError("no answer of the Bot API") from error
+
+
+async def _write(waits: FloodWaits, key: str, seconds: float) -> None:
+    try:
+        await asyncio.to_thread(waits.close, key, seconds)
+    except StoreAway as error:
+        log.warning("flood wait not written down", extra={"key": key, "error": str(error)})

@@ -27,6 +27,7 @@ class Transport(BaseRequest):
     """One pool of connections. Every call ends within the sum of its time-outs, however slowly bytes drip."""
 
     def __init__(self, connections: int) -> None:
+        """Open so many connections at most; 0: as many as there are calls at a time, which is others' to limit."""
         self._connections = connections
         self._session: aiohttp.ClientSession | None = None
 
@@ -59,7 +60,7 @@ class Transport(BaseRequest):
         read_timeout: Any = BaseRequest.DEFAULT_NONE,
         write_timeout: Any = BaseRequest.DEFAULT_NONE,
         connect_timeout: Any = BaseRequest.DEFAULT_NONE,
-        pool_timeout: Any = BaseRequest.DEFAULT_NONE,  # noqa: ARG002 - the pool is as large as FloodLimit allows
+        pool_timeout: Any = BaseRequest.DEFAULT_NONE,  # noqa: ARG002 - the pool is as large as it has to be
     ) -> tuple[int, bytes]:
         """Call once.
 
