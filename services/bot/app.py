@@ -4,7 +4,6 @@ import asyncio
 import logging
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
 from functools import partial
 from typing import cast
 
@@ -25,7 +24,7 @@ from services.bot.edits import Edits
 from services.bot.help.command_menus import keep_menus
 from services.bot.help.start import Help
 from services.bot.intake.annotations import Annotator
-from services.bot.intake.application import DurableApplication, feed_unhandled, keep_feeding, keep_ticking_off
+from services.bot.intake.application import DurableApplication, keep_feeding, keep_ticking_off
 from services.bot.intake.dispatcher import Dispatcher
 from services.bot.intake.poller import Poller
 from services.bot.intake.raw_api import RawApi
@@ -329,7 +328,7 @@ class Bot:
             "models": self._offers.keep_current,
             "menus": partial(keep_menus, application.bot, self._settings.owners),
             "tick off updates": partial(keep_ticking_off, application),
-            "feed unhandled updates": partial(keep_feeding, self._updates, application.bot, application.hand_over),
+            "feed unhandled updates": partial(keep_feeding, application, self._updates),
         }
 
     async def _close_batch(self, batch_id: int) -> None:
@@ -350,8 +349,7 @@ class Bot:
         await asyncio.to_thread(self._record.release_removals, self._bot_id)
 
     async def _feed_unhandled(self) -> None:
-        application = self._application
-        await feed_unhandled(self._updates, application.bot, application.hand_over, older_than=timedelta(0))
+        await self._application.feed_unhandled()
 
 
 async def until_stored(act: Round, sign: Sign) -> None:

@@ -52,6 +52,7 @@ updates = Table(
     # Text, not JSON: what the library can't read is kept letter for letter.
     Column("body", Text, nullable=False, comment="The update as Telegram sent it"),
     Column("readable", Boolean, nullable=False, comment="False: our library can't parse it"),
+    # How often it was started again, after the process that took it in, by one that did not end it either.
     Column("tries", Integer, nullable=False, server_default="0"),
     Column("received_at", Instant, nullable=False),
     Column("handled_at", Instant),

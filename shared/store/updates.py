@@ -15,16 +15,18 @@ from shared.store.line import insert_new
 from shared.store.questions import close
 
 NEAR_ALBUM = 50  # message numbers: ten of the album itself; all private chats of a bot share one count
-MAX_TRIES = 20  # five minutes; what fails longer is no matter of waiting
 
 
 @dataclass(frozen=True, slots=True)
 class RawUpdate:
-    """An update as Telegram sent it: JSON text, and whether our library can parse it.
+    """An update as Telegram sent it.
 
     Attributes:
+        body: JSON text.
+        readable: Whether our library can parse it.
         chat_id, message_id: The message that it is about, new or edited; None where it is about something else.
         part_of: The update whose text its own goes on with: it is handled together with that one.
+        starts: How often it was started again, after the process that took it in, by one that did not end it either.
     """
 
     update_id: int
@@ -33,6 +35,7 @@ class RawUpdate:
     chat_id: int | None = None
     message_id: int | None = None
     part_of: int | None = None
+    starts: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,30 +104,43 @@ class Updates:
             "part_of": one.part_of if one.part_of in heads else None,
         }
 
-    def unhandled(self, *, most: int, older_than: timedelta = timedelta(0)) -> list[RawUpdate]:
-        """What was taken in and not handled yet, oldest first; each look counts as a try."""
+    def unhandled(self, *, most: int, older_than: timedelta = timedelta(0)) -> list[int]:
+        """Ids of what was taken in and not handled yet, oldest first."""
         updates = tables.updates.c
-        waiting = (
-            select(updates.update_id)
-            .where(
-                updates.bot_id == self._bot_id,
-                updates.handled_at.is_(None),
-                updates.part_of.is_(None),
-                updates.tries < MAX_TRIES,
-                updates.received_at <= datetime.now(UTC) - older_than,
+        with self._database.reading() as connection:
+            found = connection.scalars(
+                select(updates.update_id)
+                .where(
+                    updates.bot_id == self._bot_id,
+                    updates.handled_at.is_(None),
+                    updates.part_of.is_(None),
+                    updates.received_at <= datetime.now(UTC) - older_than,
+                )
+                .order_by(updates.update_id)
+                .limit(most)
             )
+            return list(found)
+
+    def read(self, update_ids: Collection[int]) -> list[RawUpdate]:
+        """Those of these updates that are not handled yet, oldest first."""
+        updates = tables.updates.c
+        wanted = (
+            select(updates.update_id, updates.body, updates.tries)
+            .where(updates.bot_id == self._bot_id, updates.update_id.in_(update_ids), updates.handled_at.is_(None))
             .order_by(updates.update_id)
-            .limit(most)
-            .with_for_update()  # in the order of ``handled``
         )
-        with self._database.writing() as connection:
-            rows = connection.execute(
-                update(tables.updates)
-                .where(updates.bot_id == self._bot_id, updates.update_id.in_(waiting))
-                .values(tries=updates.tries + 1)
-                .returning(updates.update_id, updates.body)
-            ).all()
-        return sorted((RawUpdate(row.update_id, row.body) for row in rows), key=lambda one: one.update_id)
+        if not update_ids:
+            return []
+        with self._database.reading() as connection:
+            return [RawUpdate(row.update_id, row.body, starts=row.tries) for row in connection.execute(wanted)]
+
+    def count_start(self, update_id: int) -> None:
+        """Note that an update which an earlier process left is started again."""
+        self._change([update_id], tries=tables.updates.c.tries + 1)
+
+    def forget_starts(self, update_ids: Collection[int]) -> None:
+        """Note that starting these updates again has ended no process."""
+        self._change(update_ids, tries=0)
 
     # Texts in parts
 
@@ -232,6 +248,10 @@ class Updates:
 
     def handled(self, update_ids: Collection[int]) -> None:
         """Tick updates off."""
+        self._change(update_ids, handled_at=datetime.now(UTC))
+
+    def _change(self, update_ids: Collection[int], **values: Any) -> None:
+        """Change rows, locked in the order of their ids."""
         updates = tables.updates.c
         mine = (updates.bot_id == self._bot_id, updates.update_id.in_(update_ids))
         theirs = select(updates.update_id).where(*mine).order_by(updates.update_id).with_for_update()
@@ -239,7 +259,7 @@ class Updates:
             connection.execute(
                 update(tables.updates)
                 .where(updates.bot_id == self._bot_id, updates.update_id.in_(theirs))
-                .values(handled_at=datetime.now(UTC))
+                .values(**values)
             )
 
     def forget(self, *, older_than: timedelta) -> int:

@@ -1,6 +1,7 @@
 """Updates on their way from the database to the handlers, and what becomes of those that fail."""
 
 import asyncio
+import contextlib
 import json
 from collections.abc import Awaitable, Callable, Iterator
 from datetime import timedelta
@@ -8,14 +9,17 @@ from typing import Any, cast
 
 import pytest
 from builders import BOT
+from hypothesis import given
+from hypothesis import strategies as st
 from telegram import Update
-from telegram.error import Forbidden, NetworkError, RetryAfter, TimedOut
+from telegram.error import BadRequest, ChatMigrated, Forbidden, InvalidToken, NetworkError, RetryAfter, TimedOut
 from telegram.ext import ApplicationBuilder, ContextTypes, TypeHandler
 
 from sandbox.client import SandboxClient
-from services.bot.intake.application import DurableApplication, feed_unhandled
-from services.bot.intake.failures import failed
-from shared.errors import StoreAway
+from services.bot.intake.application import DurableApplication
+from services.bot.intake.failures import failed, pause_s
+from services.bot.telegram.errors import NotConnected
+from shared.errors import IdeaTooLong, ServiceUnreachable, StoreAway
 from shared.migrations import migrate
 from shared.store.database import Database
 from shared.store.updates import RawUpdate, Updates
@@ -43,11 +47,18 @@ def a_message(update_id: int, text: str = "hello") -> dict[str, Any]:
     return {"update_id": update_id, "message": {"message_id": 1, "date": 1, "chat": chat, "from": sender, "text": text}}
 
 
+class QueueingApplication(DurableApplication):
+    """Leaves to the test when an update is handled."""
+
+    def hand_over(self, update: Update) -> None:
+        self.update_queue.put_nowait(update)
+
+
 class Bot:
     """A bot with one handler, which is told what to do with each update."""
 
     def __init__(self, url: str, updates: Updates, handle: Handler) -> None:
-        builder = ApplicationBuilder().application_class(DurableApplication, {"updates": updates}).token(TOKEN)
+        builder = ApplicationBuilder().application_class(QueueingApplication, {"updates": updates}).token(TOKEN)
         self.application = cast("DurableApplication", builder.base_url(f"{url}/telegram/bot").updater(None).build())
         self.application.add_handler(TypeHandler(Update, handle))
         self.application.add_error_handler(failed)
@@ -62,6 +73,11 @@ class Bot:
     def queued(self) -> list[Update]:
         queue = self.application.update_queue
         return [cast("Update", queue.get_nowait()) for _ in range(queue.qsize())]
+
+    async def handle_next(self) -> None:
+        """Wait for an update to come again, handle it, and tick it off."""
+        await self.application.process_update(await self.application.update_queue.get())
+        await self.application.tick_off()
 
     async def handle_all(self) -> None:
         """Let the handlers have what is queued, and tick it off."""
@@ -97,29 +113,43 @@ class TestHandling:
 
         assert updates.unhandled(most=10) == []
 
-    @pytest.mark.parametrize("error", [StoreAway("away"), RetryAfter(60), NetworkError("no connection")])
-    def test_what_time_can_mend_comes_again(self, sandbox: SandboxClient, updates: Updates, error: Exception) -> None:
-        errors, handled = [error], []
+    def test_what_time_can_mend_comes_again(self, sandbox: SandboxClient, updates: Updates) -> None:
+        errors, handled = [RetryAfter(0)], []
 
         async def handle(update: Update, context: ContextTypes.DEFAULT_TYPE) -> None:
             if errors:
                 raise errors.pop()
             handled.append(update.effective_message.text if update.effective_message else None)
 
-        async def scene(bot: Bot) -> int:
+        async def scene(bot: Bot) -> None:
             bot.receive(a_message(10, "a red fox"))
             await bot.handle_all()
-            fed = await feed_unhandled(
-                updates, bot.application.bot, bot.application.update_queue.put_nowait, older_than=timedelta(0)
-            )
-            await bot.handle_all()
-            return fed
+            assert updates.unhandled(most=10) == [10]
+            await bot.handle_next()
 
-        assert play(sandbox, updates, scene, handle) == 1
+        play(sandbox, updates, scene, handle)
+
         assert handled == ["a red fox"]
         assert updates.unhandled(most=10) == []
 
-    @pytest.mark.parametrize("error", [Forbidden("blocked"), TimedOut(), ZeroDivisionError()])
+    @pytest.mark.parametrize("error", [StoreAway("away"), NetworkError("reset"), TimedOut(), InvalidToken()])
+    def test_what_time_can_mend_is_not_ticked_off(
+        self, sandbox: SandboxClient, updates: Updates, error: Exception
+    ) -> None:
+        async def handle(update: Update, context: ContextTypes.DEFAULT_TYPE) -> None:
+            raise error
+
+        async def scene(bot: Bot) -> None:
+            bot.receive(a_message(10))
+            await bot.handle_all()
+            # It is on its way in this process, so nobody else brings it back.
+            assert await bot.application.feed_unhandled() == 0
+
+        play(sandbox, updates, scene, handle)
+
+        assert updates.unhandled(most=10) == [10]
+
+    @pytest.mark.parametrize("error", [Forbidden("blocked"), BadRequest("chat not found"), ZeroDivisionError()])
     def test_what_time_can_not_mend_is_over(self, sandbox: SandboxClient, updates: Updates, error: Exception) -> None:
         async def handle(update: Update, context: ContextTypes.DEFAULT_TYPE) -> None:
             raise error
@@ -179,19 +209,152 @@ class TestFeeding:
         updates.keep([RawUpdate(number, json.dumps(a_message(number))) for number in (12, 10, 11)])
 
         async def scene(bot: Bot) -> list[int]:
-            await feed_unhandled(
-                updates, bot.application.bot, bot.application.update_queue.put_nowait, older_than=timedelta(0)
-            )
+            await bot.application.feed_unhandled()
             return [update.update_id for update in bot.queued()]
 
         assert play(sandbox, updates, scene) == [10, 11, 12]
 
-    def test_what_may_still_be_in_somebodys_hands_is_left_there(self, sandbox: SandboxClient, updates: Updates) -> None:
+    def test_what_has_just_come_is_left_to_whoever_took_it(self, sandbox: SandboxClient, updates: Updates) -> None:
         updates.keep([RawUpdate(10, json.dumps(a_message(10)))])
 
         async def scene(bot: Bot) -> int:
-            return await feed_unhandled(
-                updates, bot.application.bot, bot.application.update_queue.put_nowait, older_than=timedelta(minutes=1)
-            )
+            return await bot.application.feed_unhandled(older_than=timedelta(minutes=1))
 
         assert play(sandbox, updates, scene) == 0
+
+    def test_what_the_library_can_not_read_any_more_is_over(self, sandbox: SandboxClient, updates: Updates) -> None:
+        unreadable = {"update_id": 10, "message": {"message_id": "of a kind nobody knows"}}
+        updates.keep([RawUpdate(10, json.dumps(unreadable)), RawUpdate(11, json.dumps(a_message(11)))])
+
+        async def scene(bot: Bot) -> list[int]:
+            await bot.application.feed_unhandled()
+            await bot.application.tick_off()
+            return [update.update_id for update in bot.queued()]
+
+        assert play(sandbox, updates, scene) == [11]
+        assert updates.unhandled(most=10) == [11]
+
+
+class Killed(BaseException):
+    """The process ends in the middle of a handler."""
+
+
+def live(sandbox: SandboxClient, updates: Updates, handle: Handler) -> None:
+    """Play a process that takes on what the one before it left, to its end."""
+
+    async def scene(bot: Bot) -> None:
+        await bot.application.feed_unhandled()
+        with contextlib.suppress(Killed):
+            await bot.handle_all()
+
+    play(sandbox, updates, scene, handle)
+
+
+class TestAnUpdateThatEndsProcesses:
+    def test_is_given_up_with_an_apology_when_it_would_be_started_for_the_third_time(
+        self, sandbox: SandboxClient, updates: Updates, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        person, started = sandbox.person("Ada"), []
+        body = a_message(10)
+        body["message"]["chat"]["id"] = body["message"]["from"]["id"] = person["id"]
+        updates.keep([RawUpdate(10, json.dumps(body))])
+
+        async def handle(update: Update, context: ContextTypes.DEFAULT_TYPE) -> None:
+            started.append(update.update_id)
+            raise Killed
+
+        live(sandbox, updates, handle)
+        live(sandbox, updates, handle)
+        assert sandbox.journal(service="telegram", path="sendMessage") == []
+        live(sandbox, updates, handle)
+
+        assert started == [10, 10]
+        (apology,) = [call["body"] for call in sandbox.journal(service="telegram", path="sendMessage")]
+        assert "something broke each time" in apology["text"]
+        assert int(apology["chat_id"]) == person["id"]
+        assert updates.unhandled(most=10) == []
+        (line,) = [record for record in caplog.records if record.message.startswith("update given up")]
+        assert (line.levelname, line.update_id) == ("ERROR", 10)  # type: ignore[attr-defined]
+
+    def test_takes_no_other_with_it(self, sandbox: SandboxClient, updates: Updates) -> None:
+        """The first time it is handled beside others; from then on each that may have been it is handled alone."""
+        updates.keep([RawUpdate(number, json.dumps(a_message(number))) for number in (10, 11, 12)])
+        begun, handled, is_crowded = set[int](), list[int](), True
+        tasks: list[asyncio.Task[None]] = []
+
+        async def handle(update: Update, context: ContextTypes.DEFAULT_TYPE) -> None:
+            begun.add(update.update_id)
+            while is_crowded and len(begun) < 3:
+                await asyncio.sleep(0)
+            if update.update_id == 10:
+                for task in tasks:
+                    task.cancel()
+                raise Killed
+            if is_crowded:
+                await asyncio.Event().wait()
+            handled.append(update.update_id)
+
+        async def life(bot: Bot) -> None:
+            await bot.application.feed_unhandled()
+            tasks[:] = [asyncio.create_task(bot.application.process_update(update)) for update in bot.queued()]
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+        play(sandbox, updates, life, handle)
+        is_crowded = False
+        for _ in range(2):
+            play(sandbox, updates, life, handle)
+
+        assert handled == [11, 12]
+
+    def test_is_no_update_whose_handler_failed_before_the_process_ended(
+        self, sandbox: SandboxClient, updates: Updates
+    ) -> None:
+        updates.keep([RawUpdate(10, json.dumps(a_message(10)))])
+        started = []
+
+        async def handle(update: Update, context: ContextTypes.DEFAULT_TYPE) -> None:
+            started.append(update.update_id)
+            raise NetworkError("reset")
+
+        for _ in range(4):
+            live(sandbox, updates, handle)
+
+        assert started == [10] * 4
+        assert updates.unhandled(most=10) == [10]
+
+
+class TestHowSoonAnUpdateComesAgain:
+    @pytest.mark.parametrize("error", [StoreAway("away"), NetworkError("reset"), NotConnected("refused"), TimedOut()])
+    def test_a_hiccup_costs_a_few_seconds(self, error: Exception) -> None:
+        assert (pause_s(error, tries=1, chance=lambda: 1.0) or 60.0) < 5
+
+    @given(st.integers(1, 10_000), st.floats(0, 1))
+    def test_no_pause_is_longer_than_a_minute_and_a_half(self, tries: int, chance: float) -> None:
+        assert (pause_s(StoreAway("away"), tries=tries, chance=lambda: chance) or 0.0) <= 90
+
+    def test_telegram_says_how_long_a_flood_wait_is(self) -> None:
+        assert 480 <= (pause_s(RetryAfter(480), tries=1) or 0.0) <= 481
+
+    @pytest.mark.parametrize(
+        ("error", "seconds"),
+        [
+            (StoreAway("away"), 20 * 3600),
+            (NotConnected("refused"), 20 * 3600),
+            (NetworkError("reset"), 600),
+            (InvalidToken(), 600),
+            (ServiceUnreachable("no file"), 600),
+            (TimedOut(), 10),
+        ],
+    )
+    def test_it_does_so_for_a_while_and_not_for_ever(self, error: Exception, seconds: float) -> None:
+        pauses = []
+        while (pause := pause_s(error, tries=len(pauses) + 1, chance=lambda: 0.5)) is not None:
+            pauses.append(pause)
+
+        assert seconds < sum(pauses) < 3 * seconds
+
+    @pytest.mark.parametrize(
+        "error", [BadRequest("no"), Forbidden("blocked"), ChatMigrated(-100), ZeroDivisionError(), IdeaTooLong("long")]
+    )
+    def test_what_would_fail_again_does_not_come_again(self, error: Exception) -> None:
+        assert pause_s(error, tries=1) is None

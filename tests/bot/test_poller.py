@@ -204,7 +204,7 @@ class TestFetching:
         seen = []
 
         async def scene(intake: Intake) -> list[int]:
-            intake.at_hand_over = lambda _: seen.append([raw.update_id for raw in updates.unhandled(most=10)])
+            intake.at_hand_over = lambda _: seen.append(updates.unhandled(most=10))
             return [(await intake.next()).update_id for _ in range(2)]
 
         assert play(telegram, updates, scene) == [10, 12]

@@ -1,17 +1,23 @@
 """Telegram's updates, written down before Telegram may forget them."""
 
 import json
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 from builders import BOT
 
 from shared.store.database import Database
-from shared.store.updates import MAX_TRIES, RawUpdate, Updates
+from shared.store.updates import RawUpdate, Updates
 
 HELLO = RawUpdate(1, '{"update_id":1,"message":{"text":"hello \\u0000"}}')
 WORLD = RawUpdate(2, '{"update_id":2,"message":{"text":"world"}}')
 UNREADABLE = RawUpdate(3, '{"update_id":3,"novelty":{}}', readable=False)
+
+
+def unhandled(updates: Updates, *, most: int) -> list[RawUpdate]:
+    """What is to be handled, as a process that starts reads it."""
+    return updates.read(updates.unhandled(most=most))
 
 
 @pytest.fixture
@@ -23,7 +29,7 @@ class TestKeeping:
     def test_what_was_kept_is_unhandled_oldest_first(self, updates: Updates) -> None:
         updates.keep([WORLD, HELLO])
 
-        assert updates.unhandled(most=10) == [HELLO, WORLD]
+        assert unhandled(updates, most=10) == [HELLO, WORLD]
 
     def test_nothing_is_fine_too(self, updates: Updates) -> None:
         assert updates.keep([]) == frozenset()
@@ -32,7 +38,7 @@ class TestKeeping:
         updates.keep([HELLO])
         updates.keep([HELLO, WORLD])
 
-        assert updates.unhandled(most=10) == [HELLO, WORLD]
+        assert unhandled(updates, most=10) == [HELLO, WORLD]
 
     @pytest.mark.parametrize("is_handled", [False, True])
     def test_an_update_that_is_known_needs_no_handling_when_it_comes_again(
@@ -43,19 +49,19 @@ class TestKeeping:
             updates.handled([HELLO.update_id])
 
         assert updates.keep([HELLO, WORLD]) == {WORLD.update_id}
-        assert updates.unhandled(most=10) == ([WORLD] if is_handled else [HELLO, WORLD])
+        assert unhandled(updates, most=10) == ([WORLD] if is_handled else [HELLO, WORLD])
 
     def test_an_unreadable_update_is_kept_but_needs_no_handling(self, updates: Updates) -> None:
         assert updates.keep([HELLO, UNREADABLE]) == {HELLO.update_id}
 
-        assert updates.unhandled(most=10) == [HELLO]
+        assert unhandled(updates, most=10) == [HELLO]
 
     def test_a_whole_answer_of_telegram_fits(self, updates: Updates) -> None:
         hundred = [RawUpdate(number, "{}") for number in range(2**40, 2**40 + 100)]
 
         assert updates.keep(hundred) == {one.update_id for one in hundred}
 
-        assert updates.unhandled(most=1000) == hundred
+        assert unhandled(updates, most=1000) == hundred
 
     def test_two_bots_count_their_updates_each(self, database: Database, updates: Updates) -> None:
         other = Updates(database, BOT + 1)
@@ -64,7 +70,7 @@ class TestKeeping:
 
         other.handled([HELLO.update_id])
 
-        assert updates.unhandled(most=10) == [HELLO]
+        assert unhandled(updates, most=10) == [HELLO]
         assert other.unhandled(most=10) == []
 
 
@@ -151,23 +157,42 @@ class TestFeedingAgain:
 
         assert updates.unhandled(most=10) == []
 
-    def test_an_update_is_tried_so_often_and_no_more(self, updates: Updates) -> None:
-        updates.keep([HELLO])
-
-        looks = [updates.unhandled(most=10) for _ in range(MAX_TRIES + 2)]
-
-        assert looks == [[HELLO]] * MAX_TRIES + [[]] * 2
-
     def test_what_may_still_have_a_handler_at_work_is_left_alone(self, updates: Updates) -> None:
         updates.keep([HELLO])
 
         assert updates.unhandled(most=10, older_than=timedelta(minutes=1)) == []
-        assert updates.unhandled(most=10) == [HELLO]
+        assert unhandled(updates, most=10) == [HELLO]
 
     def test_the_oldest_come_first_when_not_all_do(self, updates: Updates) -> None:
         updates.keep([WORLD, HELLO])
 
-        assert updates.unhandled(most=1) == [HELLO]
+        assert unhandled(updates, most=1) == [HELLO]
+
+    def test_what_was_handled_meanwhile_is_not_read(self, updates: Updates) -> None:
+        updates.keep([HELLO, WORLD])
+        waiting = updates.unhandled(most=10)
+
+        updates.handled([HELLO.update_id])
+
+        assert updates.read(waiting) == [WORLD]
+
+
+class TestStartingAgain:
+    def test_each_start_is_counted(self, updates: Updates) -> None:
+        updates.keep([HELLO, WORLD])
+
+        updates.count_start(HELLO.update_id)
+        updates.count_start(HELLO.update_id)
+
+        assert unhandled(updates, most=10) == [replace(HELLO, starts=2), WORLD]
+
+    def test_those_that_ended_well_are_forgotten(self, updates: Updates) -> None:
+        updates.keep([HELLO])
+        updates.count_start(HELLO.update_id)
+
+        updates.forget_starts([HELLO.update_id])
+
+        assert unhandled(updates, most=10) == [HELLO]
 
 
 class TestForgetting:
@@ -183,4 +208,4 @@ class TestForgetting:
         updates.keep([HELLO])
 
         assert updates.forget(older_than=timedelta(0)) == 0
-        assert updates.unhandled(most=10) == [HELLO]
+        assert unhandled(updates, most=10) == [HELLO]
