@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
 
-from telegram import Bot, ExternalReplyInfo, Message
+from telegram import Bot, ExternalReplyInfo, File, Message
 from telegram.constants import ChatAction
 from telegram.error import BadRequest, Forbidden, InvalidToken, NetworkError, TelegramError
 
-from services.bot.telegram.errors import NotTelegram
+from services.bot.telegram.errors import NotTelegram, words_of
 from services.bot.telegram.local_files import is_local, read_local
+from services.bot.telegram.repeats import pause_s
 from shared.errors import FileGone, FileOutOfReach, FileTooLargeToFetch, ServiceUnreachable
 from shared.images import Images
 from shared.jobs import Address
@@ -71,11 +72,18 @@ class Files:
         """
         if sent.size > MAX_FILE_BYTES:
             raise FileTooLargeToFetch
-        with contextlib.suppress(TelegramError):
-            await self._bot.send_chat_action(address.chat_id, action, message_thread_id=address.topic_id)
-        data = await self.read(sent.file_id)
+        # What the chat is shown must not keep the file waiting: it may have to wait for Telegram's limits.
+        showing = asyncio.create_task(self._show(action, address))
+        try:
+            data = await self.read(sent.file_id)
+        finally:
+            showing.cancel()
         keep_sent = self._images.keep_sent
         return await asyncio.to_thread(keep_sent, address.chat_id, address.message_id, data, replied=replied)
+
+    async def _show(self, action: ChatAction, address: Address) -> None:
+        with contextlib.suppress(TelegramError):
+            await self._bot.send_chat_action(address.chat_id, action, message_thread_id=address.topic_id)
 
     async def read(self, file_id: str) -> bytes:
         """Read a file's bytes, at most ``MAX_FILE_BYTES``.
@@ -113,7 +121,7 @@ class Files:
             hidden = path.replace(self._bot.token, "TOKEN")
             return await asyncio.to_thread(read_local, path, self._folder, hidden, most=MAX_FILE_BYTES)
         try:
-            return bytes(await file.download_as_bytearray(read_timeout=FETCH_S))
+            return await _download(file)
         except (InvalidToken, BadRequest, Forbidden):
             # The library's InvalidToken stands for 401 and 404.
             return None
@@ -122,6 +130,25 @@ class Files:
                 return None
             # A question may be asked again, whatever became of the first one.
             raise ServiceUnreachable(f"no file from Telegram: {type(error).__name__}") from error
+
+
+async def _download(file: File) -> bytes:
+    """Read a file from Telegram's server; after a hiccup at once again.
+
+    Raises:
+        TelegramError: The server does not have it, or did not send it as often as it was tried.
+    """
+    failures = 0
+    while True:
+        try:
+            return bytes(await file.download_as_bytearray(read_timeout=FETCH_S))
+        except TelegramError as error:
+            failures += 1
+            pause = pause_s(error, "getFile", failures=failures, for_handler=True)
+            if pause is None:
+                raise
+            log.info("download repeated", extra={"error": words_of(error), "failures": failures})
+        await asyncio.sleep(pause)
 
 
 def sent_with(message: Message | ExternalReplyInfo) -> Sent | None:

@@ -19,6 +19,7 @@ CONNECT_S = 10.0
 READ_S = 20.0
 WRITE_S = 20.0
 MEDIA_WRITE_S = 60.0
+STALLED_S = 4.0  # without a byte of a file, another connection is tried
 KEEP_ALIVE_S = 60.0
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 
@@ -77,7 +78,9 @@ class Transport(BaseRequest):
         connect = _seconds(connect_timeout, CONNECT_S)
         write = _seconds(write_timeout, MEDIA_WRITE_S if uploads else WRITE_S)
         total = connect + write + _seconds(read_timeout, READ_S)
-        limits = aiohttp.ClientTimeout(total=total, sock_connect=connect)
+        # Only files are got, and their bytes follow one another.
+        stalled = STALLED_S if method == "GET" else None
+        limits = aiohttp.ClientTimeout(total=total, sock_connect=connect, sock_read=stalled)
         status, answer = await self._exchange(method, url, body, headers, limits)
         return status, _checked(status, answer)
 

@@ -1,10 +1,15 @@
-"""A chat that Telegram told to wait is left alone after a restart, too"""
+"""Flood waits outlive a restart; an update's tries count how often it was handled again after one"""
 
 import sqlalchemy as sa
 from alembic import op
 
+<<<<<<<< HEAD:shared/migrations/versions/0011_flood_waits.py
 revision = "0011"
 down_revision = "0010"
+========
+revision = "0011"
+down_revision = "0010"
+>>>>>>>> aa46a03 (Repeat a file's download after a hiccup, also one that stalls):shared/migrations/versions/0010_flood_waits.py
 
 
 def upgrade() -> None:
@@ -15,6 +20,8 @@ def upgrade() -> None:
         sa.Column("until", sa.DateTime(timezone=True), nullable=False, comment="When Telegram takes calls again"),
         sa.PrimaryKeyConstraint("bot_id", "key", name="pk_flood_waits"),
     )
+    # So far they counted how often it was looked for.
+    op.execute("UPDATE updates SET tries = 0 WHERE handled_at IS NULL")
 
 
 def downgrade() -> None:
