@@ -199,6 +199,7 @@ class BotSettings(Settings):
     bot_api_files: Path | None = Field(None, validation_alias="G2D_BOT_API_FILES")
     owners_setting: str | None = Field(None, validation_alias="G2D_OWNERS")
     threads: int = Field(32, ge=4, le=500, validation_alias="G2D_BOT_THREADS")
+    messages_per_s: int = Field(30, ge=1, le=1_000, validation_alias="G2D_MESSAGES_PER_SECOND")
 
     @field_validator("owners_setting")
     @classmethod

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections import deque
+from dataclasses import dataclass, field
 
 from sandbox.telegram.clock import Clock
 from sandbox.telegram.errors import too_many_requests
@@ -27,13 +28,34 @@ class Allowance:
         return max(0.0, min(count, self.size) - self.left) / self.per_s
 
 
-OVERALL = (30.0, 30.0)  # messages at once, and a second
+@dataclass(slots=True)
+class SlidingSecond:
+    """Counts the messages of the last second, whenever that is; ``size`` fit."""
+
+    size: int
+    taken: deque[tuple[float, int]] = field(default_factory=deque)  # when, and how many
+
+    def lacks_s(self, count: int, now: float) -> float:
+        """How many seconds until so many messages fit; an album larger than the second needs an empty one."""
+        while self.taken and self.taken[0][0] <= now - 1:
+            self.taken.popleft()
+        missing = sum(number for _, number in self.taken) + min(count, self.size) - self.size
+        for at, number in self.taken:
+            if missing <= 0:
+                break
+            missing -= number
+            if missing <= 0:
+                return at + 1 - now
+        return 0.0
+
+
+OVERALL = 30  # messages in any second
 PRIVATE = (3.0, 1.0)
 GROUP = (20.0, 20 / 60)
 
 
 class FloodControl:
-    """Strict: 30 messages a second overall, one a second to a person (three at once), 20 a minute to a group.
+    """Strict: 30 messages in any second overall, one a second to a person (three at once), 20 a minute to a group.
 
     Edits, drafts and chat actions count like messages. What Telegram really counts is not published; bots that edit
     while an answer grows report the same refusals as those that send.
@@ -42,11 +64,13 @@ class FloodControl:
     def __init__(self, clock: Clock) -> None:
         self.strict = False
         self._clock = clock
-        self._allowances: dict[tuple[int, int | None], Allowance] = {}
+        self._allowances: dict[tuple[int, int], Allowance] = {}
+        self._seconds: dict[int, SlidingSecond] = {}  # by bot
 
     def switch(self, *, strict: bool) -> None:
         self.strict = strict
         self._allowances.clear()
+        self._seconds.clear()
 
     def take(self, bot_id: int, chat_id: int, count: int = 1) -> None:
         """Count messages about to be sent; an album counts as its parts.
@@ -56,16 +80,16 @@ class FloodControl:
         """
         if not self.strict:
             return
-        overall = self._allowance((bot_id, None), OVERALL)
+        now, second = self._clock.time(), self._seconds.setdefault(bot_id, SlidingSecond(OVERALL))
         chat = self._allowance((bot_id, chat_id), PRIVATE if chat_id > 0 else GROUP)
-        lacking_s = max(overall.lacks_s(count), chat.lacks_s(count))
+        lacking_s = max(second.lacks_s(count, now), chat.lacks_s(count))
         # A hair's breadth, so that waiting exactly as told is enough whatever the rounding.
         if lacking_s > 1e-6:
             raise too_many_requests(math.ceil(lacking_s))
-        overall.left -= count
+        second.taken.append((now, count))
         chat.left -= count
 
-    def _allowance(self, key: tuple[int, int | None], kind: tuple[float, float]) -> Allowance:
+    def _allowance(self, key: tuple[int, int], kind: tuple[float, float]) -> Allowance:
         now = self._clock.time()
         size, per_s = kind
         allowance = self._allowances.setdefault(key, Allowance(size, per_s, size, now))

@@ -123,7 +123,12 @@ class Bot:
         people = People(database)
         moves = Moves(database, self._bot_id)
         known = KnownMessages()
-        self._limit = limit = FloodLimit(moves.move, seen=known.note_answer, waits=FloodWaits(database, self._bot_id))
+        self._limit = limit = FloodLimit(
+            moves.move,
+            seen=known.note_answer,
+            waits=FloodWaits(database, self._bot_id),
+            messages_per_s=settings.messages_per_s,
+        )
         polling = Transport(connections=1)
         self._application = _application(settings, self._updates, people, polling, limit=limit)
         bot = self._application.bot

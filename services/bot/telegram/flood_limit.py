@@ -11,7 +11,6 @@ import logging
 import math
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from enum import Enum
 from typing import Any, Protocol
 
@@ -20,14 +19,15 @@ from telegram.ext import BaseRateLimiter
 
 from services.bot.telegram import repeats
 from services.bot.telegram.errors import Refusal, refusal_of, seconds_to_wait, words_of
+from services.bot.telegram.quotas import GROUP, PRIVATE, Bucket, Window
 from shared.errors import StoreAway
 
 log = logging.getLogger(__name__)
 
 CALLS_AT_ONCE = 50  # more would only wait in Telegram's own line
+MESSAGES_PER_S = 30  # all chats together, as Telegram's FAQ for bots says
 TRIES = 3
 LONGEST_WAIT_S = 30.0  # what has to wait longer is put back by whoever sends
-LEAST_S = 0.001  # a wait that isn't over yet, whatever the rounding
 ASK_AGAIN_S = 0.1  # where something more important waits
 MANY_CHATS = 1_000  # from so many on, those that are quiet are forgotten
 SHOWING = ("send", "edit", "copy", "forward")  # how the names of methods begin that show something
@@ -47,99 +47,6 @@ class Kind(Enum):
     EDIT = (6, 1, 8)
     DRAFT = (10, 1, 8)
     ACTION = (15, 2, 14)
-
-
-@dataclass(frozen=True, slots=True)
-class Quota:
-    """So many messages at once, and so many a second after them.
-
-    What somebody waits for may be ``burst`` more, until Telegram refuses one: in private chats it tolerates bursts, but
-    does not say of how many.
-    """
-
-    most: int
-    per_s: float
-    burst: int = 0
-
-
-OVERALL = Quota(30, 30.0)
-PRIVATE = Quota(3, 1.0, burst=300)  # thirty albums
-GROUP = Quota(20, 20 / 60)
-
-
-class Bucket:
-    """What is left of a quota.
-
-    It never holds more than fits beside the calls that are under way: Telegram counts a call somewhere between its
-    beginning and its answer, so that no delay on the way lets it count more than we did.
-    """
-
-    def __init__(self, quota: Quota) -> None:
-        self.quota = quota
-        self.line = asyncio.Lock()  # lets one after the other wait for room, in the order in which they came
-        self.waiting = 0  # messages in that line
-        self._burst = quota.burst
-        self._left = float(quota.most)
-        self._at = 0.0  # it is full, whenever it is looked at first
-        self._under_way = 0
-
-    def lacks_s(self, count: int = 1, *, spare: int = 0) -> float:
-        """Seconds until there is room for so many messages and ``spare`` more, if no other call comes first."""
-        # What is larger than the quota needs all of it.
-        return self._fills_in_s(min(count + spare, self.quota.most))
-
-    def lets_in_s(self, count: int) -> float:
-        """Seconds until there is room for so many messages that somebody waits for."""
-        return self._fills_in_s(min(count, self.quota.most) - self._burst)
-
-    def line_s(self, count: int) -> float:
-        """Seconds until those in the line, and so many messages more, have had room."""
-        return self._fills_in_s(self.waiting + count - self._burst)
-
-    def refused(self) -> None:
-        """Take note that Telegram tolerates no more: from now on the quota holds, until the chat is quiet."""
-        self._burst = 0
-        self._left = min(self._now_left(), 0.0)
-
-    def _fills_in_s(self, count: int) -> float:
-        missing = count - self._now_left()
-        return max(missing / self.quota.per_s, LEAST_S) if missing > 0 else 0.0
-
-    def _now_left(self) -> float:
-        now = _now()
-        filled = self._left + (now - self._at) * self.quota.per_s
-        self._left, self._at = min(filled, self.quota.most - self._under_way), now
-        return self._left
-
-    def begin(self, count: int) -> None:
-        """Count messages that are being sent."""
-        self._left = self._now_left() - count
-        self._under_way += count
-
-    def end(self, count: int) -> None:
-        """Take note of Telegram's answer."""
-        self._now_left()
-        self._under_way -= count
-
-    @property
-    def is_sending(self) -> bool:
-        """Whether Telegram's answer to something is still awaited."""
-        return self._under_way > 0
-
-    @property
-    def is_quiet(self) -> bool:
-        """Whether nothing is left of what was sent."""
-        return not self.waiting and self._now_left() >= self.quota.most
-
-    @asynccontextmanager
-    async def in_line(self, count: int) -> AsyncIterator[None]:
-        """Wait for one's turn to wait for room."""
-        self.waiting += count
-        try:
-            async with self.line:
-                yield
-        finally:
-            self.waiting -= count
 
 
 class FloodWaits(Protocol):
@@ -165,12 +72,14 @@ class FloodLimit(BaseRateLimiter[int]):
         *,
         seen: Callable[[Any], None] | None = None,
         waits: FloodWaits | None = None,
+        messages_per_s: int = MESSAGES_PER_S,
     ) -> None:
         """Tell ``move`` of a group that has become a supergroup: both ids, the old one first. It may block.
 
         Args:
             seen: Is told every answer, as Telegram gave it. It must not block.
             waits: Remembers over a restart what Telegram told us to leave alone.
+            messages_per_s: In no second more than so many are sent.
         """
         self._move = move
         self._seen = seen
@@ -179,7 +88,7 @@ class FloodLimit(BaseRateLimiter[int]):
         self._slots = asyncio.Semaphore(CALLS_AT_ONCE)
         self._closed_until: dict[str, float] = {}  # by the key of what is closed
         self._notes: set[asyncio.Task[None]] = set()  # that are being written down
-        self._overall = Bucket(OVERALL)
+        self._overall = Window(messages_per_s)
         self._chats: dict[Any, Bucket] = {}
         self._forget_at = MANY_CHATS
 
@@ -323,16 +232,15 @@ class FloodLimit(BaseRateLimiter[int]):
                 await asyncio.sleep(wait)
                 await self._until_open(key)
             async with self._overall.in_line(count):
-                while wait := self._overall.lets_in_s(count):  # noqa: ASYNC110 - nobody sets an event when time passes
-                    await asyncio.sleep(wait)
+                await self._overall.room(count)
                 chat.begin(count)
-                self._overall.begin(count)
+                place = self._overall.begin(count)
         try:
             async with self._slots:
                 yield
         finally:
             chat.end(count)
-            self._overall.end(count)
+            self._overall.end(place)
 
     @asynccontextmanager
     async def quiet(self, chat_id: int) -> AsyncIterator[None]:

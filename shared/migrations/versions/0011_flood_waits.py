@@ -3,13 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
-<<<<<<<< HEAD:shared/migrations/versions/0011_flood_waits.py
 revision = "0011"
 down_revision = "0010"
-========
-revision = "0011"
-down_revision = "0010"
->>>>>>>> aa46a03 (Repeat a file's download after a hiccup, also one that stalls):shared/migrations/versions/0010_flood_waits.py
 
 
 def upgrade() -> None:
