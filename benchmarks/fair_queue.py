@@ -33,14 +33,14 @@ from benchmarks.line_model import Crowd, Model, fairness
 from shared.jobs import Address, Attempt, Parameters, Prompt, Recipe, Request, Sender, Writing
 from shared.migrations import migrate
 from shared.queue import TASK, Tickets, make_celery
-from shared.shares import Shares
+from shared.shares import Flow, Shares
 from shared.status_messages import Work
 from shared.store.database import Database
 from shared.store.jobs import Jobs
 from shared.store.line import NOTHING_YET, virtual_time
 from shared.store.outbox import Outbox
 from shared.store.status_messages import StatusMessages
-from shared.store.turns import Turns
+from shared.store.turns import ALL, Turns
 from shared.store.updates import RawUpdate, Updates
 
 SERVER = os.environ.get("TEST_POSTGRES_URL", "postgresql://postgres@127.0.0.1:5432/postgres")
@@ -154,7 +154,7 @@ def _order(connection: Connection, jobs: int) -> None:
         places = " / ".join(f"{place:,}" for place in (*row.places, row.last))
         print(f"  {row.people:>7,} people {'with batches' if row.in_batch else 'without':<13} {places}")
     shares = Shares()
-    costs = {"alone": shares.cost(0, in_batch=False), "batch": shares.cost(0, in_batch=True)}
+    costs = {"alone": shares.cost(0, Flow.PICTURES), "batch": shares.cost(0, Flow.BATCHES)}
     for served in (jobs // 4, jobs // 2):
         index = connection.scalar(TURNS_HAD, {"served": served, **costs})
         print(f"  Jain's index of the turns that all people had in the first {served:,} claims: {index:.3f}")
@@ -171,8 +171,8 @@ def _fill(database: Database, jobs: int, people: int) -> None:
             "writing": json.dumps(asdict(Writing())),
             "people": people,
             "in_batches": IN_BATCHES,
-            "alone": shares.cost(0, in_batch=False),
-            "batch": shares.cost(0, in_batch=True),
+            "alone": shares.cost(0, Flow.PICTURES),
+            "batch": shares.cost(0, Flow.BATCHES),
             "now": virtual_time(connection),
             "first": NOTHING_YET,
             "jobs": jobs,
@@ -226,7 +226,7 @@ def _time_claims(few: Database, many: Database, *, threads: int, alone: bool) ->
 
 def _claim_ms(turns: Turns, alone: bool, number: int) -> float:
     began = time.perf_counter()
-    job = turns.claim_next(f"worker-{number}", alone=alone)
+    job = turns.claim_next(f"worker-{number}", flows={Flow.PICTURES} if alone else ALL)
     took = 1_000 * (time.perf_counter() - began)
     if job is None:
         raise RuntimeError("the queue ran empty")

@@ -11,7 +11,7 @@ import random
 from collections import deque
 from dataclasses import dataclass, field
 
-from shared.shares import Shares, slots_for_batches
+from shared.shares import Flow, Shares, slots_of
 from shared.store.line import NOTHING_YET, let_in_at
 
 ASKS_AGAIN = 20  # pictures that somebody who always waits asks for at a time
@@ -49,6 +49,11 @@ class Person:
     in_flight: int = 0
     held: deque[float] = field(default_factory=deque)
 
+    @property
+    def flow(self) -> Flow:
+        """The flow in which what they ask for stands."""
+        return Flow.BATCHES if self.in_batch else Flow.PICTURES
+
 
 @dataclass(slots=True)
 class Outcome:
@@ -67,6 +72,7 @@ class Model:
         self._numbers = itertools.count()
         self._people = itertools.count(1)
         self._shares = Shares()
+        self._slots = slots_of(crowd.slots) if fair else dict.fromkeys(Flow, crowd.slots)
         self._line: list[tuple[float, int, Person]] = []
         self._alone: list[tuple[float, int, Person]] = []
         self._gone: set[int] = set()
@@ -101,7 +107,7 @@ class Model:
         return now + self._chance.expovariate(self._crowd.newcomers_a_second)
 
     def _ask(self, person: Person, count: int) -> None:
-        cost = self._shares.cost(person.id, in_batch=person.in_batch)
+        cost = self._shares.cost(person.id, person.flow)
         first = max(self._virtual_time, person.last + cost)
         turns = [first + number * cost for number in range(count)]
         person.last = turns[-1]
@@ -122,8 +128,8 @@ class Model:
         person.last = max(person.last, turn)
 
     def _begin(self, now: float) -> None:
-        while self._working < self._crowd.slots:
-            alone = self._fair and self._in_batches >= slots_for_batches(self._crowd.slots)
+        while self._working < self._slots[Flow.PICTURES]:
+            alone = self._in_batches >= self._slots[Flow.BATCHES]
             lowest = self._first(self._line)
             entry = self._first(self._alone) if alone else lowest
             if entry is None or lowest is None:
@@ -150,7 +156,7 @@ class Model:
         person.in_flight -= 1
         self.outcome.served.append((now, person))
         if person.held:
-            cost = self._shares.cost(person.id, in_batch=person.in_batch)
+            cost = self._shares.cost(person.id, person.flow)
             before = person.before if person.in_flight else None
             self._let_in(person, let_in_at(person.held.popleft(), now=self._virtual_time, before=before, cost=cost))
         elif not person.in_batch and person.id not in self._newcomers and person.in_flight <= ASKS_AGAIN:
@@ -171,5 +177,5 @@ def fairness(outcome: Outcome, people: range, *, window_s: float, until: float) 
     for at, person in outcome.served:
         if person.id in people and at < len(windows) * window_s:
             # A batch's picture counts for less: measured is what each was served of what it is worth.
-            windows[int(at // window_s)][person.id] += Shares().cost(person.id, in_batch=person.in_batch)
+            windows[int(at // window_s)][person.id] += Shares().cost(person.id, person.flow)
     return [jain(list(window.values())) for window in windows]

@@ -13,7 +13,6 @@ class Kind(StrEnum):
 
     CHAT = "chat"
     DESCRIBE = "describe"
-    CHECK = "check"
     WITHDRAW = "withdraw"
 
 

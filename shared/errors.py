@@ -90,6 +90,18 @@ class GroupQueueFull(QueueFull):
     reason = "group_queue_full"
 
 
+class QuestionsFull(QueueFull):
+    """This person has asked Gemini as many questions as one may at a time."""
+
+    reason = "questions_full"
+
+
+class GroupQuestionsFull(QuestionsFull):
+    """The members of this group have asked Gemini as many questions as one group may at a time."""
+
+    reason = "group_questions_full"
+
+
 class BatchesFull(QueueFull):
     """This person's batches have as many pictures waiting as they may at a time."""
 

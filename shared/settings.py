@@ -120,6 +120,9 @@ class Settings(BaseSettings):
     user_queued: int = Field(200, ge=1, validation_alias="G2D_USER_QUEUED")
     group_queued: int = Field(500, ge=1, validation_alias="G2D_GROUP_QUEUED")
     user_batched: int = Field(5_000, ge=1, validation_alias="G2D_USER_BATCHED")
+    user_questions_in_flight: int = Field(5, ge=1, validation_alias="G2D_USER_QUESTIONS_IN_FLIGHT")
+    user_questions: int = Field(50, ge=1, validation_alias="G2D_USER_QUESTIONS")
+    group_questions: int = Field(200, ge=1, validation_alias="G2D_GROUP_QUESTIONS")
     weights_setting: str | None = Field(None, validation_alias="G2D_WEIGHTS")
     batch_pictures: int = Field(1_000, ge=1, le=100_000, validation_alias="G2D_BATCH_PICTURES")
     log_format: Literal["console", "json"] | None = Field(None, validation_alias="G2D_LOG_FORMAT")
@@ -144,6 +147,9 @@ class Settings(BaseSettings):
             queued=self.user_queued,
             queued_in_group=self.group_queued,
             queued_in_batches=self.user_batched,
+            questions_in_flight=self.user_questions_in_flight,
+            questions_queued=self.user_questions,
+            questions_queued_in_group=self.group_questions,
             weights={int(person): float(weight) for person, weight in pairs},
         )
 

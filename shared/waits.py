@@ -11,9 +11,9 @@ class Pace:
     Attributes:
         picture_s: Seconds from a picture's first turn to its record, the services' own lines included.
         slot_s: Seconds for which it holds a worker's slot.
-        slots: Of all workers that are alive.
+        slots: Of all workers that are alive, those that pictures may have.
         batch_slots: Those of them that batches may have.
-        busy: Slots at work.
+        busy: Slots at work on pictures.
     """
 
     picture_s: float

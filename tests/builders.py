@@ -1,18 +1,23 @@
 """Jobs for tests: a test says what matters to it, the rest is usual."""
 
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
 from sqlalchemy import Table, text, update
 
+from services.worker.engine.records import Handler, Painting, Pictures, Questions
+from services.worker.engine.runner import Runner
+from shared.errands import Errand, Kind
 from shared.jobs import Address, Attempt, Job, Parameters, Prompt, Recipe, Request, Sender, Stage, State
+from shared.queue import Tickets, make_celery
 from shared.shares import Shares
 from shared.status_messages import Work
 from shared.store import tables
 from shared.store.database import Database
+from shared.store.errands import Errands
 from shared.store.jobs import Jobs
 from shared.store.status_messages import StatusMessages
 from shared.store.turns import Turns
@@ -21,7 +26,14 @@ BOT = 42
 RED_FOX = Prompt("a red fox in deep snow, golden hour", negative="blurry", title="Red fox", model="gemini-test")
 FOX_RECIPE = Recipe("org/model", "fal-ai", "a red fox in deep snow", seed=7, width=1024, height=1024, steps=28)
 AN_HOUR = timedelta(hours=1)
-UNCAPPED = Shares(in_flight=10_000, queued=10_000, queued_in_group=10_000)
+UNCAPPED = Shares(
+    in_flight=10_000,
+    queued=10_000,
+    queued_in_group=10_000,
+    questions_in_flight=10_000,
+    questions_queued=10_000,
+    questions_queued_in_group=10_000,
+)
 ALREADY_OVER = timedelta(seconds=-1)  # a lease or a deadline that has passed when it begins
 
 T = TypeVar("T")
@@ -54,7 +66,7 @@ def submit(
 def turns_of(
     database: Database, *, lease: timedelta = AN_HOUR, deadline: timedelta = AN_HOUR, shares: Shares = UNCAPPED
 ) -> Turns:
-    """The order of jobs, with terms under which nothing runs out during a test unless it is meant to."""
+    """The fair order, with terms under which nothing runs out during a test unless it is meant to."""
     return Turns(database, lease=lease, deadline=deadline, shares=shares)
 
 
@@ -63,8 +75,45 @@ def claim(
 ) -> Job:
     """Claim the next job, which has to be there."""
     job = turns_of(database, lease=lease, deadline=deadline).claim_next(worker)
-    assert job is not None, "no job is queued"
+    assert isinstance(job, Job), "no job is next"
     return job
+
+
+def claim_errand(
+    database: Database, worker: str = "worker", *, lease: timedelta = AN_HOUR, deadline: timedelta = AN_HOUR
+) -> Errand:
+    """Claim the next errand, which has to be there."""
+    errand = turns_of(database, lease=lease, deadline=deadline).claim_next(worker)
+    assert isinstance(errand, Errand), "no errand is next"
+    return errand
+
+
+def runner_of(
+    database: Database,
+    *,
+    painting: Painting | None = None,
+    handlers: Mapping[Kind, Handler] | None = None,
+    tickets: Tickets | None = None,
+    turns: Turns | None = None,
+    slots: int = 8,
+) -> Runner:
+    """A worker's runner that makes pictures, or runs errands, or both."""
+    tickets = tickets or Tickets(make_celery(None))
+    return Runner(
+        "worker",
+        turns or turns_of(database),
+        tickets,
+        pictures=Pictures(Jobs(database), painting or Nobody(), tickets),
+        questions=Questions(Errands(database), handlers or {}),
+        slots=slots,
+    )
+
+
+class Nobody:
+    """Makes no pictures."""
+
+    def run(self, job: Job, attempts: list[Attempt]) -> None:
+        raise AssertionError(f"nobody makes the picture of job {job.id}")
 
 
 def while_written_to(database: Database, table: Table, row_id: int, values: dict[str, Any], act: Callable[[], T]) -> T:

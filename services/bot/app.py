@@ -156,7 +156,7 @@ class Bot:
         jobs, waits = Jobs(database, settings.shares), Waits(database, settings.shares)
         self._outbox = Outbox(database)
         self._status = Status(bot, self._bot_id, jobs, self._outbox, waits, limit)
-        errands, self._batches = Errands(database), Batches(database, settings.shares)
+        errands, self._batches = Errands(database, settings.shares), Batches(database, settings.shares)
         self._record = record = StatusMessages(database)
         lost = LostMessages(
             bot, self._bot_id, record, known, limit, StatusKeyboards(bot, jobs, errands, self._batches).of
@@ -228,7 +228,7 @@ class Bot:
                 tickets,
                 self._growing,
                 self._updates,
-                Albums(database),
+                Albums(database, settings.shares),
             ),
             answer_buttons=AnswerButtons(errands, choices, imagine, self._status_messages, authorization),
             describe=Describe(

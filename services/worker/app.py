@@ -20,8 +20,8 @@ from pydantic import SecretStr
 
 from services.health import Sign, Signs
 from services.supervision import Threads
-from services.worker.engine.errands import ErrandTaker, Handler
-from services.worker.engine.tasks import TurnTaker, register
+from services.worker.engine.records import Handler, Pictures, Questions
+from services.worker.engine.runner import Runner, register
 from services.worker.engine.user_keys import GOOGLE, HUGGINGFACE, Lent, OwnKeys, PrivateBreaker
 from services.worker.gemini.chat import Companion
 from services.worker.gemini.client import Gemini
@@ -48,7 +48,6 @@ from shared.settings import WorkerSettings
 from shared.store.circuits import Circuits
 from shared.store.conversations import Conversations
 from shared.store.database import Database
-from shared.store.errand_turns import ErrandTurns
 from shared.store.errands import Errands
 from shared.store.jobs import Jobs
 from shared.store.keys import Keys
@@ -91,17 +90,13 @@ class Worker:
         # Renewals must not stand in line behind the very threads whose leases they renew.
         self._lifeline = database.apart()
         self._turns = Turns(self._lifeline, lease=lease, deadline=deadline, shares=settings.shares)
-        self._errand_turns = ErrandTurns(self._lifeline, lease=lease, deadline=deadline)
         self._renewed_at = time.monotonic()
-        errands = Errands(database)
+        errands = Errands(database, settings.shares)
         box = opening_box_for(settings)
         self._own_keys = OwnKeys(Keys(database), box)
         hub = _hub(settings)
         studios = _studios(settings, hub, Circuits(database), self._own_keys)
         handlers = _errand_handlers(settings, database, errands, self._own_keys, studios)
-        self._errands = ErrandTaker(
-            ErrandTurns(database, lease=lease, deadline=deadline), errands, handlers, self._tickets
-        )
         jobs = Jobs(database, settings.shares)
         self._checks = Checks(
             Keys(database),
@@ -114,12 +109,16 @@ class Worker:
         self._surveying = Surveying(hub, Models(database), own=settings.endpoints)
         self._chat_surveying = ChatSurveying(_gemini(settings), Models(database))
         pipeline = _pipeline(settings, database, jobs, hub, self._own_keys, studios)
-        turns = Turns(database, lease=lease, deadline=deadline, shares=settings.shares)
         self._workers, self._lease = Workers(database), lease
-        self._taker = TurnTaker(
-            self.name, turns, jobs, pipeline, self._tickets, errands=self._errands, slots=settings.slots
+        self._runner = Runner(
+            self.name,
+            Turns(database, lease=lease, deadline=deadline, shares=settings.shares),
+            self._tickets,
+            pictures=Pictures(jobs, pipeline, self._tickets),
+            questions=Questions(errands, handlers),
+            slots=settings.slots,
         )
-        register(celery, self._taker)
+        register(celery, self._runner)
         self.died = False
         self._stopping = threading.Event()
         self._controller: WorkController | None = None
@@ -146,7 +145,6 @@ class Worker:
         if self._settings.embedded:
             # Whoever held a lease in this folder's database is dead: only one process at a time may use it.
             self._turns.release(None)
-            self._errand_turns.release(None)
             self._workers.gone(None)
         celery_state.should_stop = None
         self._consumer.start()
@@ -159,7 +157,7 @@ class Worker:
         Returns:
             Whether all threads came to an end; otherwise a call to some service is still under way.
         """
-        self._taker.stop()
+        self._runner.stop()
         celery_state.should_stop = EX_OK
         if self._settings.embedded:
             # With the broker inside this process, Celery looks whether to stop after each message, or two seconds
@@ -171,7 +169,7 @@ class Worker:
         self._rounds.join(LAST_ROUND_S)
         try:
             self._workers.gone(self.name)
-            released = self._turns.release(self.name) + self._errand_turns.release(self.name)
+            released = self._turns.release(self.name)
         except StoreAway:
             released = None  # Their leases run out by themselves.
         if self._lifeline is not self._database:
@@ -242,9 +240,7 @@ class Worker:
         if time.monotonic() - self._renewed_at > LATE * self._settings.lease_s:
             # What kept this worker from it, such as the database, has kept the others from it, too.
             self._turns.renew_all()
-            self._errand_turns.renew_all()
-        self._turns.renew(self.name, self._taker.in_hand())
-        self._errand_turns.renew(self.name, self._errands.in_hand())
+        self._runner.renew(self._turns)
         self._renewed_at = time.monotonic()
         if self._consumer.is_alive():
             self._workers.beat(self.name, self._settings.slots, lease=self._lease)
@@ -255,23 +251,16 @@ class Worker:
     def _sweep(self) -> None:
         # A process that was stopped for a while, with its machine or by its load, must not take itself for dead.
         self._renew()
-        found = [
-            sweep
-            for sweep in (
-                self._turns.sweep(most_due=MOST_TICKETS),
-                self._errand_turns.sweep(most_due=MOST_TICKETS),
-            )
-            if sweep is not None
-        ]
-        revived, lost, late = (sum(getattr(sweep, name) for sweep in found) for name in ("revived", "lost", "late"))
-        if revived or lost:
-            log.warning("work of dead workers found", extra={"revived": revived, "lost": lost})
-        if late:
-            log.warning("work ended at its deadline", extra={"late": late})
-        due = sum(sweep.due for sweep in found)
-        under_way = self._tickets.on_their_way() if due else None
-        if under_way is not None and due > under_way:
-            self._tickets.send(due - under_way)
+        found = self._turns.sweep(most_due=MOST_TICKETS)
+        if found is None:
+            return
+        if found.revived or found.lost:
+            log.warning("work of dead workers found", extra={"revived": found.revived, "lost": found.lost})
+        if found.late:
+            log.warning("work ended at its deadline", extra={"late": found.late})
+        under_way = self._tickets.on_their_way() if found.due else None
+        if under_way is not None and found.due > under_way:
+            self._tickets.send(found.due - under_way)
 
 
 def _errand_handlers(

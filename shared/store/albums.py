@@ -9,15 +9,17 @@ from sqlalchemy import Connection, Row, select, update
 
 from shared.errands import Errand, Kind
 from shared.jobs import Address, State
+from shared.shares import Shares
 from shared.store import tables
-from shared.store.database import Database
+from shared.store.database import Database, retrying
+from shared.store.question_line import QuestionLine
 from shared.store.rows import read_errand
 
 MORE_MAY_COME = timedelta(seconds=1)  # Telegram sends an album's messages one right after the other
 CAPTION_MAY_COME = timedelta(seconds=3)  # without a word so far: what is wanted may stand under a later picture
 LONGEST = timedelta(minutes=5)  # for a file that is being fetched; a bot that died comes back sooner
 REPLIED = 0  # the number under which an album's question has the file that the album replies to
-OPEN = (State.WAITING, State.QUEUED, State.CANCELLED)
+OPEN = (State.HELD, State.WAITING, State.QUEUED, State.CANCELLED)
 
 
 class Place(Enum):
@@ -34,9 +36,12 @@ class Albums:
     The errand waits while files of it are being fetched, and a moment longer for further messages.
     """
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, shares: Shares | None = None) -> None:
+        """Gather albums in this database, on the owner's terms where they aren't the usual ones."""
         self._database = database
+        self._line = QuestionLine(database, shares)
 
+    @retrying
     def join(self, errand_id: int, message_id: int, question: dict[str, Any]) -> Place:
         """Let an album's errand wait for the file of one more message. The same message twice is one."""
         with self._database.writing() as connection:
@@ -50,9 +55,10 @@ class Albums:
             if "reply_to" in question:
                 there["reply_to"] = question["reply_to"]
             there["awaited"] = sorted({*there["awaited"], message_id})
-            _wait(connection, row, there)
+            self._wait(connection, row, there)
             return Place.HERE
 
+    @retrying
     def bring(self, errand_id: int, message_id: int, attachments: Sequence[dict[str, Any]]) -> bool:
         """Add the files of a message that has joined; none: there are none to be had.
 
@@ -71,10 +77,11 @@ class Albums:
             numbers = {message_id, *(one["message_id"] for one in attachments)}
             others = [one for one in question["attachments"] if one["message_id"] not in numbers]
             question["attachments"] = sorted([*others, *attachments], key=lambda one: int(one["message_id"]))
-            _wait(connection, row, question)
+            self._wait(connection, row, question)
             self._database.tell_of_errand(connection, errand_id)
             return True
 
+    @retrying
     def withdraw(self, errand: Errand) -> None:
         """End an album's question: the album belongs to a command, and asks nothing."""
         errands, now = tables.errands.c, datetime.now(UTC)
@@ -82,6 +89,8 @@ class Albums:
             row = _locked(connection, errand.id)
             ended = {"state": State.CANCELLED, "ended_at": now, "delivered_at": now} if _is_open(row) else {}
             connection.execute(update(tables.errands).where(errands.id == errand.id).values(stop_asked=True, **ended))
+            if ended:
+                self._line.let_in_after(connection, row)
             self._database.tell_of_errand(connection, errand.id)
 
     def find(self, bot_id: int, chat_id: int, album: str) -> Errand | None:
@@ -97,6 +106,29 @@ class Albums:
             row = connection.execute(wanted).first()
         return read_errand(row) if row is not None else None
 
+    def _wait(self, connection: Connection, row: Row[Any], question: dict[str, Any]) -> None:
+        """Put the errand aside; where nothing of the album can be had there is nothing to answer, until more comes."""
+        now = datetime.now(UTC)
+        is_empty = not question["awaited"] and not question["attachments"]
+        brought = [one["message_id"] for one in question["attachments"] if one["message_id"] != REPLIED]
+        first = [*question["awaited"], *brought, row.message_id]
+        # One that was cancelled for a while has left the line: it comes in again where there is room.
+        is_held = row.state in {State.HELD, State.CANCELLED}
+        connection.execute(
+            update(tables.errands)
+            .where(tables.errands.c.id == row.id)
+            .values(
+                question=question,
+                message_id=min(first),
+                state=State.CANCELLED if is_empty else State.HELD if is_held else State.WAITING,
+                not_before=now + pause_before(question),
+                ended_at=now if is_empty else None,
+                delivered_at=now if is_empty else None,
+            )
+        )
+        if is_empty or row.state == State.CANCELLED:
+            self._line.let_in_after(connection, row)
+
 
 def pause_before(question: dict[str, Any]) -> timedelta:
     """How long an album's question waits for what may still come of it."""
@@ -111,23 +143,3 @@ def _locked(connection: Connection, errand_id: int) -> Row[Any]:
 
 def _is_open(row: Row[Any]) -> bool:
     return not row.claims and not row.stop_asked and row.state in OPEN
-
-
-def _wait(connection: Connection, row: Row[Any], question: dict[str, Any]) -> None:
-    """Put the errand aside; where nothing of the album can be had there is nothing to answer, until more comes."""
-    now = datetime.now(UTC)
-    is_empty = not question["awaited"] and not question["attachments"]
-    brought = [one["message_id"] for one in question["attachments"] if one["message_id"] != REPLIED]
-    first = [*question["awaited"], *brought, row.message_id]
-    connection.execute(
-        update(tables.errands)
-        .where(tables.errands.c.id == row.id)
-        .values(
-            question=question,
-            message_id=min(first),
-            state=State.CANCELLED if is_empty else State.WAITING,
-            not_before=now + pause_before(question),
-            ended_at=now if is_empty else None,
-            delivered_at=now if is_empty else None,
-        )
-    )

@@ -4,17 +4,19 @@ from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Row, bindparam, case, select, update
+from sqlalchemy import Connection, Row, bindparam, case, select, update
 
 from shared.errands import SILENT, Errand, Kind
 from shared.jobs import ENDED, Address, Sender, State, Writing
+from shared.shares import Shares
 from shared.store import tables
 from shared.store.database import Database, retrying
 from shared.store.jobs import LostTurn
-from shared.store.line import insert_new
+from shared.store.line import UNDER_WAY, insert_new
+from shared.store.question_line import QuestionLine
 from shared.store.rows import read_errand
 
-UNBEGUN = (State.QUEUED, State.WAITING)
+UNBEGUN = (State.HELD, State.QUEUED, State.WAITING)
 
 CARRY_ON = update(tables.errands).where(
     tables.errands.c.id == bindparam("its_id"),
@@ -23,12 +25,16 @@ CARRY_ON = update(tables.errands).where(
     tables.errands.c.claims == bindparam("its_claims"),
 )
 
+_LEFT = (tables.errands.c.stop_asked, tables.errands.c.user_id, tables.errands.c.conversation_id)
+
 
 class Errands:
     """The rows of errands, one transaction a method."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, shares: Shares | None = None) -> None:
+        """Keep errands in this database, on the owner's terms where they aren't the usual ones."""
         self._database = database
+        self._line = QuestionLine(database, shares)
 
     # Taking in
 
@@ -51,19 +57,26 @@ class Errands:
 
         Returns:
             The errand, and whether it is new.
+
+        Raises:
+            QuestionsFull: This person, or the group, has asked as many questions as one may.
         """
-        errands = tables.errands.c
         now = datetime.now(UTC)
         row_of_it = insert_new(self._database, tables.errands).on_conflict_do_nothing().returning(tables.errands)
         with self._database.writing() as connection:
             if conversation_id is not None:
                 # Turns of one conversation get their numbers one after the other: otherwise a later one could be
-                # seen, and begun, before an earlier one is there.
+                # begun before an earlier one is there.
                 connection.execute(
                     select(tables.conversations.c.id)
                     .where(tables.conversations.c.id == conversation_id)
                     .with_for_update()
                 )
+            known = _known(connection, kind, address)
+            if known is not None:
+                return known, False
+            group = None if address.private else address.chat_id
+            place = self._line.take_place(connection, sender, now, group=group, conversation_id=conversation_id)
             row = connection.execute(
                 row_of_it,
                 {
@@ -79,20 +92,18 @@ class Errands:
                     "conversation_id": conversation_id,
                     "question": question,
                     "writing": asdict(writing) if writing else None,
-                    "state": State.WAITING if after else State.QUEUED,
+                    "state": place.state(waits=after is not None),
+                    "turn": place.turn,
                     "not_before": now + after if after else None,
                     "created_at": now,
                 },
             ).first()
             if row is not None:
                 return read_errand(row), True
-            known = select(tables.errands).where(
-                errands.bot_id == address.bot_id,
-                errands.chat_id == address.chat_id,
-                errands.kind == kind,
-                errands.request_key == address.request_key,
-            )
-            return read_errand(connection.execute(known).one()), False
+            known = _known(connection, kind, address)
+            if known is None:
+                raise RuntimeError("an errand that stood in the way is not there")
+            return known, False
 
     def read(self, errand_id: int) -> Errand | None:
         """Read one errand."""
@@ -125,6 +136,7 @@ class Errands:
             connection.execute(changed)
             return True
 
+    @retrying
     def ask_to_stop(self, errand_id: int) -> Errand | None:
         """End an errand that nobody has begun; ask the worker that is at it to stop with what there is.
 
@@ -147,6 +159,8 @@ class Errands:
             if row is None:
                 return None
             self._database.tell_of_errand(connection, errand_id)
+            if row.state == State.CANCELLED:
+                self._line.let_in_after(connection, row)
             return read_errand(row)
 
     # Carrying on. The worker's steps; each raises LostTurn when the errand is no longer this worker's.
@@ -214,12 +228,14 @@ class Errands:
     def _carry_on(self, errand: Errand, **values: Any) -> Row[Any]:
         with self._database.writing() as connection:
             row = connection.execute(
-                CARRY_ON.values(**values).returning(tables.errands.c.stop_asked),
+                CARRY_ON.values(**values).returning(*_LEFT),
                 {"its_id": errand.id, "its_worker": errand.worker, "its_claims": errand.claims},
             ).first()
             if row is None:
                 raise LostTurn(f"errand {errand.id}")
             self._database.tell_of_errand(connection, errand.id)
+            if values.get("state") in ENDED:
+                self._line.let_in_after(connection, row)
             return row
 
     # While it grows
@@ -233,7 +249,7 @@ class Errands:
                 .where(
                     errands.bot_id == bot_id,
                     errands.delivered_at.is_(None),
-                    errands.state.in_([State.QUEUED, State.WORKING, State.WAITING]),
+                    errands.state.in_(list(UNDER_WAY)),
                     errands.kind.in_([Kind.CHAT, Kind.DESCRIBE]),
                 )
                 .order_by(errands.id)
@@ -259,3 +275,16 @@ class Errands:
                 .values(shown=shown)
             )
             return kept.rowcount == 1
+
+
+def _known(connection: Connection, kind: Kind, address: Address) -> Errand | None:
+    """The errand of a kind that this message, album or press has asked for."""
+    errands = tables.errands.c
+    same = select(tables.errands).where(
+        errands.bot_id == address.bot_id,
+        errands.chat_id == address.chat_id,
+        errands.kind == kind,
+        errands.request_key == address.request_key,
+    )
+    row = connection.execute(same).first()
+    return read_errand(row) if row else None

@@ -1,4 +1,4 @@
-"""The line: who stands where in it, who is held back, and who is let in when a place becomes free.
+"""The line of pictures: who stands where in it, who is held back, and who is let in when a place becomes free.
 
 Start-time fair queueing. A job stands at its *turn*: the later of the *virtual time* (the turn of the last job claimed)
 and one picture's cost behind its person's job before it. Of one person only so many pictures stand in the line at a
@@ -13,17 +13,30 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, bindparam, exists, func, literal_column, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Row,
+    and_,
+    bindparam,
+    exists,
+    func,
+    literal_column,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 
 from shared.errors import GroupQueueFull, QueueFull
 from shared.jobs import Sender, Stage, State
-from shared.shares import Shares
+from shared.shares import Flow, Shares
 from shared.store import tables
 from shared.store.database import Database
 from shared.store.locks import in_order
 
 NOTHING_YET = -1.0  # the last turn of who never asked for anything
+LAST_TURN = {Flow.PICTURES: "last_turn", Flow.BATCHES: "last_batch_turn", Flow.QUESTIONS: "last_question_turn"}
 AT_ONCE = 100  # people whose held jobs are looked after in one round of the sweep
 
 
@@ -100,25 +113,25 @@ class Line:
         Raises:
             QueueFull: This person, or the group, has asked for as many as one may.
         """
-        last_turn, _ = self._know(connection, sender, now)
+        last_turn = know(self._database, connection, sender, now).last_turn
         standing = _standing(connection, sender.id)
         held = connection.scalar(_count(_jobs.user_id == sender.id, state_is(State.HELD), ALONE)) or 0
         if standing.alone + held + count > self.shares.queued:
             raise QueueFull(most=self.shares.queued)
         if group is not None and _in_group(connection, group) + count > self.shares.queued_in_group:
             raise GroupQueueFull(most=self.shares.queued_in_group)
-        cost = self.shares.cost(sender.id, in_batch=False)
+        cost = self.shares.cost(sender.id, Flow.PICTURES)
         first = max(virtual_time(connection), last_turn + cost)
         room = 0 if held else max(self.shares.in_flight - standing.alone, 0)
         return Places(sender.id, False, tuple(first + number * cost for number in range(count)), room)
 
     def find_places_for_batch(self, connection: Connection, sender: Sender, count: int, now: datetime) -> Places:
         """Find places for a batch's pictures, behind what its person asked for alone; ``take`` makes them theirs."""
-        last_turn, last_batch_turn = self._know(connection, sender, now)
+        person = know(self._database, connection, sender, now)
         standing = _standing(connection, sender.id)
-        cost = self.shares.cost(sender.id, in_batch=True)
-        behind_alone = last_turn + self.shares.cost(sender.id, in_batch=False)
-        first = max(virtual_time(connection), last_batch_turn + cost, behind_alone)
+        cost = self.shares.cost(sender.id, Flow.BATCHES)
+        behind_alone = person.last_turn + self.shares.cost(sender.id, Flow.PICTURES)
+        first = max(virtual_time(connection), person.last_batch_turn + cost, behind_alone)
         held = any(self._first_held(connection, batch_id, 1) for batch_id in _running(connection, sender.id))
         room = 0 if held else max(self.shares.in_flight - standing.in_batches, 0)
         return Places(sender.id, True, tuple(first + number * cost for number in range(count)), room)
@@ -128,33 +141,16 @@ class Line:
         if not places.turns:
             return
         user_id, last = places.user_id, places.turns[-1]
-        _push(connection, user_id, last, in_batch=places.in_batch)
+        push(connection, user_id, Flow.BATCHES if places.in_batch else Flow.PICTURES, last)
         if places.in_batch:
             return
         own = [_jobs.user_id == user_id, state_is(State.QUEUED), _jobs.batch_id.is_not(None)]
         first = connection.scalar(select(func.min(_jobs.turn)).where(*own))
-        behind = last + self.shares.cost(user_id, in_batch=False)
+        behind = last + self.shares.cost(user_id, Flow.PICTURES)
         if first is not None and first < behind:
             theirs = select(_jobs.id).where(*own).with_for_update(skip_locked=True)
             shift = update(tables.jobs).where(_jobs.id.in_(theirs)).values(turn=_jobs.turn + (behind - first))
             connection.execute(shift)
-
-    def _know(self, connection: Connection, sender: Sender, now: datetime) -> tuple[float, float]:
-        """Lock the person's row, made new where there is none; returns the turns of the newest jobs."""
-        person = insert_new(self._database, tables.users).values(
-            id=sender.id,
-            language=sender.language,
-            settings={},
-            last_turn=NOTHING_YET,
-            last_batch_turn=NOTHING_YET,
-            created_at=now,
-        )
-        row = connection.execute(
-            person.on_conflict_do_update(index_elements=["id"], set_={"language": person.excluded.language}).returning(
-                tables.users.c.last_turn, tables.users.c.last_batch_turn
-            )
-        ).one()
-        return row.last_turn, row.last_batch_turn
 
     # Being let in
 
@@ -173,20 +169,20 @@ class Line:
         if person is None or not connection.scalar(ANY_HELD, {"whose": user_id}):
             return 0
         standing = _standing(connection, user_id)
-        cost = self.shares.cost(user_id, in_batch=False)
+        cost = self.shares.cost(user_id, Flow.PICTURES)
         alone = self._held_alone(connection, user_id, self.shares.in_flight - standing.alone)
         last_alone = self._queue(connection, alone, standing.last_alone, cost)
         if last_alone is not None:
-            _push(connection, user_id, last_alone, in_batch=False)
+            push(connection, user_id, Flow.PICTURES, last_alone)
 
         in_batches = self._held_in_batches(connection, user_id, self.shares.in_flight - standing.in_batches)
         # Of one person, what was asked for alone goes before batches.
         behind = max(person.last_turn, person.last_turn if last_alone is None else last_alone) + cost
         last = self._queue(
-            connection, in_batches, standing.last_in_batches, self.shares.cost(user_id, in_batch=True), behind
+            connection, in_batches, standing.last_in_batches, self.shares.cost(user_id, Flow.BATCHES), behind
         )
         if last is not None:
-            _push(connection, user_id, last, in_batch=True)
+            push(connection, user_id, Flow.BATCHES, last)
         return len(alone) + len(in_batches)
 
     def _queue(
@@ -277,9 +273,34 @@ def let_in_at(turn: float, *, now: float, before: float | None, cost: float) -> 
 
 
 def virtual_time(connection: Connection) -> float:
-    """The turn of the last job claimed."""
-    claimed = select(func.max(_jobs.turn)).where(_jobs.started_at.is_not(None))
-    return connection.scalar(claimed) or 0.0
+    """The turn of the last job or errand claimed."""
+    newest = (
+        select(func.max(one.c.turn)).where(one.c.started_at.is_not(None)) for one in (tables.jobs, tables.errands)
+    )
+    turns = connection.execute(select(*(one.scalar_subquery() for one in newest))).one()
+    return max((turn for turn in turns if turn is not None), default=0.0)
+
+
+def know(database: Database, connection: Connection, sender: Sender, now: datetime) -> Row[Any]:
+    """Lock a person's row in ``users``, made new where there is none, and read the turns of their newest work."""
+    users = tables.users.c
+    turns = [users[name] for name in LAST_TURN.values()]
+    person = insert_new(database, tables.users).values(
+        id=sender.id,
+        language=sender.language,
+        settings={},
+        created_at=now,
+        **dict.fromkeys(LAST_TURN.values(), NOTHING_YET),
+    )
+    known = person.on_conflict_do_update(index_elements=["id"], set_={"language": person.excluded.language})
+    return connection.execute(known.returning(*turns)).one()
+
+
+def push(connection: Connection, user_id: int, flow: Flow, turn: float) -> None:
+    """Note the turn of a person's newest work in a flow."""
+    column = tables.users.c[LAST_TURN[flow]]
+    later = update(tables.users).where(tables.users.c.id == user_id, column < turn)
+    connection.execute(later.values({column.name: turn}))
 
 
 def _standing(connection: Connection, user_id: int) -> _Standing:
@@ -313,10 +334,3 @@ def _first_by_turn(connection: Connection, held: Any, room: int) -> list[Any]:
         return []
     first = held.order_by(_jobs.turn).limit(room).with_for_update(skip_locked=True)
     return sorted(connection.execute(first).all(), key=lambda job: (job.turn, job.id))
-
-
-def _push(connection: Connection, user_id: int, turn: float, *, in_batch: bool) -> None:
-    column = tables.users.c.last_batch_turn if in_batch else tables.users.c.last_turn
-    connection.execute(
-        update(tables.users).where(tables.users.c.id == user_id, column < turn).values({column.name: turn})
-    )

@@ -15,9 +15,8 @@ from sqlalchemy import ColumnElement, Select, Table, select
 class AdvisoryLock(IntEnum):
     """Numbers of advisory locks: each is used for one purpose in the whole installation."""
 
-    SWEEP_JOBS = 7_362_001
+    SWEEP = 7_362_001
     MIGRATION = 7_362_002  # Older versions use this number as well: two versions may migrate at the same time.
-    SWEEP_ERRANDS = 7_362_003
 
 
 def in_order(table: Table, *conditions: ColumnElement[bool], skip_locked: bool = False) -> Select[Any]:

@@ -39,6 +39,7 @@ users = Table(
     Column("settings", Json, nullable=False, server_default="{}", comment="What this person chose"),
     Column("last_turn", Double, nullable=False, server_default="0", comment="Turn of the newest job"),
     Column("last_batch_turn", Double, nullable=False, server_default="0", comment="Turn of the newest job of a batch"),
+    Column("last_question_turn", Double, nullable=False, server_default="0", comment="Turn of the newest question"),
     Column("created_at", Instant, nullable=False),
 )
 
@@ -283,7 +284,7 @@ errands = Table(
     "errands",
     metadata,
     Column("id", Id, primary_key=True, autoincrement=True),
-    Column("kind", String(16), nullable=False, comment="What a worker is to do: chat, describe, check, withdraw"),
+    Column("kind", String(16), nullable=False, comment="What a worker is to do: chat, describe, withdraw"),
     # Who asked, where, what.
     Column("bot_id", BigInteger, nullable=False),
     Column("chat_id", BigInteger, nullable=False),
@@ -298,6 +299,7 @@ errands = Table(
     Column("writing", Json, comment="Chat model and sampling; NULL: as the owner's settings say"),
     # Where it stands.
     Column("state", String(16), nullable=False),
+    Column("turn", Double, nullable=False, server_default="0", comment="Start tag of start-time fair queueing"),
     Column("claims", Integer, nullable=False, server_default="0"),
     Column("failures", Integer, nullable=False, server_default="0"),
     Column("losses", Integer, nullable=False, server_default="0", comment="Leases that ran out"),
@@ -326,12 +328,28 @@ errands = Table(
     Column("delivered_at", Instant),
     Column("undelivered_reason", ErrorText, comment=UNDELIVERED),
     UniqueConstraint("bot_id", "chat_id", "kind", "request_key"),
-    Index("ix_errands_queued", "id", **_when("state = 'queued'")),
+    Index("ix_errands_queued", "turn", "id", **_when("state = 'queued'")),
+    Index("ix_errands_held", "user_id", "turn", **_when("state = 'held'")),
+    Index("ix_errands_in_flight", "user_id", **_when("state IN ('queued', 'working', 'waiting')")),
+    Index(
+        "ix_errands_in_group",
+        "chat_id",
+        **_when("NOT private AND state IN ('held', 'queued', 'working', 'waiting')"),
+    ),
+    # Whether an earlier question of the conversation has not ended.
+    Index(
+        "ix_errands_open",
+        "conversation_id",
+        "id",
+        **_when("conversation_id IS NOT NULL AND state IN ('held', 'queued', 'working', 'waiting')"),
+    ),
+    Index("ix_errands_claimed_turn", "turn", **_when("started_at IS NOT NULL")),
     Index("ix_errands_waiting", "not_before", **_when("state = 'waiting'")),
     Index("ix_errands_working", "lease_until", **_when("state = 'working'")),
     Index("ix_errands_conversation", "conversation_id", "id", **_when("conversation_id IS NOT NULL")),
     Index("ix_errands_outbox", "id", **_when("delivered_at IS NULL")),
     Index("ix_errands_user", "user_id", "id"),
+    postgresql_with={"fillfactor": 80, "autovacuum_vacuum_scale_factor": 0.02},
 )
 
 keys = Table(

@@ -1,83 +1,271 @@
-"""Whose turn it is: jobs are claimed in the order of the line."""
+"""The work queue: one fair order of pictures, questions and orders to be cancelled, and leases on what was claimed.
 
-from collections.abc import Sequence
-from datetime import datetime, timedelta
+Jobs and errands stand in two tables, each in the order of its rows' turns. A claim looks at the first of each, without
+a lock, and takes the lower turn with one statement; how long the queue is makes no difference to either.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, ScalarSelect, case, func, select
+from sqlalchemy import ColumnElement, Connection, Row, Select, bindparam, case, select
+from sqlalchemy.sql.dml import ReturningUpdate
 
+from shared.errands import SILENT, Errand
+from shared.errors import OutOfTime, WorkerLost
 from shared.jobs import Job, Stage, State
-from shared.shares import Shares
-from shared.store import tables
-from shared.store.database import Database
+from shared.shares import Flow, Shares
+from shared.store import leases, tables
+from shared.store.database import Database, retrying
 from shared.store.jobs import reached
-from shared.store.leases import Claim, Leases, claim_of, wake_waiting
-from shared.store.line import Line, state_is
+from shared.store.leases import WorkTable, claiming, first_in_line
+from shared.store.line import Line
 from shared.store.locks import AdvisoryLock
-from shared.store.rows import read_job
+from shared.store.question_line import QuestionLine
+from shared.store.rows import read_errand, read_job
+from shared.store.types import Instant
+
+CLAIM_TRIES = 5  # each after another claim was faster; then the sweep's next ticket tries again
+ALL = frozenset(Flow)
+
+_jobs, _errands = tables.jobs.c, tables.errands.c
 
 
-def _may_begin(*, alone: bool) -> ColumnElement[bool]:
-    queued = state_is(State.QUEUED)
-    return queued & tables.jobs.c.batch_id.is_(None) if alone else queued
+def _note_stage(connection: Connection, row: Row[Any], now: datetime) -> None:
+    reached(connection, row.id, Stage(row.stage), now)
 
 
-def _lowest_turn() -> ScalarSelect[Any]:
-    queued = tables.jobs.alias()
-    return select(func.min(queued.c.turn)).where(state_is(State.QUEUED, of=queued)).scalar_subquery()
+JOBS = WorkTable(
+    tables.jobs,
+    Database.tell,
+    claiming={"stage": case((_jobs.prompt.is_(None), Stage.WRITING), else_=Stage.PAINTING)},
+    giving_up={"stage": Stage.SENDING},
+    note=_note_stage,
+)
+ERRANDS = WorkTable(
+    tables.errands,
+    Database.tell_of_errand,
+    giving_up={
+        "delivered_at": case(
+            (_errands.kind.in_([str(kind) for kind in SILENT]), bindparam("at", type_=Instant)), else_=None
+        )
+    },
+)
+TABLES = (JOBS, ERRANDS)  # in the lock order
 
 
-def _claim(*, alone: bool) -> Claim:
-    """The claim of the next job, or of the next that belongs to no batch."""
-    jobs = tables.jobs.c
-    # Virtual time must not run ahead of the batches that are passed over, or the next batch would stand behind all that
-    # they have saved up.
-    turn = {"turn": _lowest_turn()} if alone else {}
-    stage = case((jobs.prompt.is_(None), Stage.WRITING), else_=Stage.PAINTING)
-    return claim_of(tables.jobs, _may_begin(alone=alone), (jobs.turn, jobs.id), stage=stage, **turn)
+@dataclass(frozen=True, eq=False)
+class Claim:
+    """The statements of a claim. Built once: putting them together takes longer than running them.
+
+    Attributes:
+        first: The turn of the row that comes first.
+        first_id: Its id.
+        next: Claims the first row that no other transaction has locked: mostly those are being claimed.
+        named: Claims the row with the id ``first`` if it still may begin; waits for whoever has locked it. That may be
+            the bot, which notes something in the row: then the job's only ticket must not be spent in vain.
+    """
+
+    first: Select[Any]
+    first_id: Select[Any]
+    next: ReturningUpdate[Any]
+    named: ReturningUpdate[Any]
+    read: Callable[[Row[Any]], Job | Errand]
+    work: WorkTable
 
 
-ANY, ALONE = _claim(alone=False), _claim(alone=True)
+def _claim(work: WorkTable, read: Callable[[Row[Any]], Job | Errand], *conditions: ColumnElement[bool]) -> Claim:
+    columns = work.table.c
+    may_begin = work.may_begin()
+    for condition in conditions:
+        may_begin &= condition
+    first_id = first_in_line(work, may_begin)
+    unlocked = first_id.with_for_update(skip_locked=True).scalar_subquery()
+    return Claim(
+        first=first_in_line(work, may_begin, "turn"),
+        first_id=first_id,
+        next=claiming(work).where(columns.id == unlocked).returning(work.table),
+        named=claiming(work).where(columns.id == bindparam("first"), may_begin).returning(work.table),
+        read=read,
+        work=work,
+    )
 
 
-class Turns(Leases):
-    """The order of jobs, and their leases."""
+QUESTION = _claim(ERRANDS, read_errand)
+PICTURE = _claim(JOBS, read_job)
+PICTURE_ALONE = _claim(JOBS, read_job, _jobs.batch_id.is_(None))
 
-    table = tables.jobs
-    wake = wake_waiting(tables.jobs)
-    sweep_lock = AdvisoryLock.SWEEP_JOBS
+# Most looks find nothing: they need neither a transaction nor a lock.
+LOOK = select(
+    JOBS.is_waiting(),
+    ERRANDS.is_waiting(),
+    QUESTION.first.scalar_subquery(),
+    PICTURE.first.scalar_subquery(),
+    PICTURE_ALONE.first.scalar_subquery(),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """The lowest turn of what is queued; None where nothing is."""
+
+    question: float | None
+    picture: float | None
+    picture_alone: float | None
+
+    @property
+    def lowest(self) -> float:
+        """Of all that is queued; 0 where nothing is."""
+        return min((turn for turn in (self.question, self.picture) if turn is not None), default=0.0)
+
+
+def choose(standing: Standing, flows: Collection[Flow]) -> Claim | None:
+    """Choose which claim is fairest now, among the flows that may be served; None where none of them waits. Pure."""
+    turns: list[tuple[float, Claim]] = []
+    if Flow.QUESTIONS in flows and standing.question is not None:
+        turns.append((standing.question, QUESTION))
+    if Flow.PICTURES in flows:
+        in_batches = Flow.BATCHES in flows
+        turn, claim = (standing.picture, PICTURE) if in_batches else (standing.picture_alone, PICTURE_ALONE)
+        if turn is not None:
+            turns.append((turn, claim))
+    # Of equal turns a question goes first: it is the shorter.
+    return min(turns, key=lambda one: one[0])[1] if turns else None
+
+
+@dataclass(frozen=True, slots=True)
+class Sweep:
+    """What a sweep found.
+
+    Attributes:
+        due: Queued rows, counted up to a limit: that many tickets should be on their way.
+        revived: Rows taken back from workers that died.
+        lost: Rows given up because they took along too many workers.
+        late: Rows given up because their deadline passed while a worker held them.
+    """
+
+    due: int
+    revived: int = 0
+    lost: int = 0
+    late: int = 0
+
+
+class Turns:
+    """The fair order and the leases, one transaction a step."""
 
     def __init__(
         self, database: Database, *, lease: timedelta, deadline: timedelta, shares: Shares | None = None
     ) -> None:
-        """Set the terms: how long a silent worker keeps a job, and how long a job may take from its first turn."""
-        super().__init__(database, lease=lease, deadline=deadline)
-        self._line = Line(database, shares)
+        """Set the terms: how long a silent worker keeps its work, and how long that may take from its first claim."""
+        self._database = database
+        self._lease = lease
+        self._deadline = deadline
+        self._lines = (Line(database, shares), QuestionLine(database, shares))
 
-    def claim_next(self, worker: str, *, alone: bool = False) -> Job | None:
-        """Take the fairest queued job, for as long as the lease runs; None when there is none.
+    @retrying
+    def claim_next(self, worker: str, *, flows: Collection[Flow] = ALL) -> Job | Errand | None:
+        """Take what is fairest now, for as long as the lease runs; None when there is nothing.
 
         Args:
-            alone: Pass over the pictures of batches.
+            flows: Pass over the others; ``BATCHES`` are served beside ``PICTURES`` only.
         """
-        row = self._claim_next(worker, ALONE if alone else ANY)
-        return read_job(row) if row is not None else None
+        for _ in range(CLAIM_TRIES):
+            standing = self._look()
+            claim = choose(standing, flows)
+            if claim is None:
+                return None
+            row = self._claim(worker, claim, claim.next, lowest=standing.lowest)
+            if row is None and (first := self._first(claim)) is not None:
+                row = self._claim(worker, claim, claim.named, lowest=standing.lowest, first=first)
+            if row is not None:
+                return claim.read(row)
+        return None
 
-    def _may_begin(self) -> ColumnElement[bool]:
-        return _may_begin(alone=False)
+    def _look(self) -> Standing:
+        """Queue what has waited long enough, and look at what comes first."""
+        now = datetime.now(UTC)
+        with self._database.reading() as connection:
+            *are_waiting, question, picture, alone = connection.execute(LOOK, {"at": now}).one()
+        if not any(are_waiting):
+            return Standing(question, picture, alone)
+        # In transactions of their own: whoever waits for a row must not hold others.
+        for work, is_waiting in zip(TABLES, are_waiting, strict=True):
+            if is_waiting:
+                with self._database.writing() as connection:
+                    leases.wake(connection, work, now)
+        with self._database.reading() as connection:
+            *_, question, picture, alone = connection.execute(LOOK, {"at": now}).one()
+            return Standing(question, picture, alone)
 
-    def _begun(self, connection: Connection, row: Row[Any], now: datetime) -> None:
-        reached(connection, row.id, Stage(row.stage), now)
+    def _first(self, claim: Claim) -> int | None:
+        with self._database.reading() as connection:
+            first: int | None = connection.scalar(claim.first_id)
+            return first
 
-    def _tell(self, connection: Connection, row_id: int) -> None:
-        self._database.tell(connection, row_id)
+    def _claim(self, worker: str, claim: Claim, statement: ReturningUpdate[Any], **terms: float) -> Row[Any] | None:
+        with self._database.writing() as connection:
+            # Not before: while this waited to write, somebody may have asked for the very row that it claims.
+            now = datetime.now(UTC)
+            held = {"at": now, "holder": worker, "lease": now + self._lease, "end": now + self._deadline}
+            row = connection.execute(statement, held | terms).first()
+            if row is not None:
+                claim.work.note(connection, row, now)
+                claim.work.tell(self._database, connection, row.id)
+            return row
 
-    def _given_up(self, hopeless: ColumnElement[bool], now: datetime) -> dict[str, Any]:  # noqa: ARG002
-        return {"stage": case((hopeless, Stage.SENDING), else_=tables.jobs.c.stage)}
+    def renew(self, worker: str, *, jobs: Collection[int] = (), errands: Collection[int] = ()) -> int:
+        """Keep what a living worker has in hand its own; returns how much of it still is.
 
-    def _lost(self, connection: Connection, ids: Sequence[int], now: datetime) -> None:
-        for job_id in ids:
-            reached(connection, job_id, Stage.SENDING, now)
+        What is past its deadline is not renewed: its lease runs out, and a sweep ends it, whatever the worker is still
+        waiting for. What the worker let go without being able to write it down is left to the sweep, what is being
+        written to at this moment to the next renewal.
+        """
+        return sum(self._renew(work, worker=worker, ids=ids) for work, ids in ((JOBS, jobs), (ERRANDS, errands)) if ids)
 
-    def _repair(self) -> None:
-        self._line.repair()
+    def renew_all(self) -> int:
+        """Let every worker's leases run anew, after none could renew its own; those of dead workers run out later."""
+        return sum(self._renew(work) for work in TABLES)
+
+    @retrying
+    def _renew(self, work: WorkTable, *, worker: str | None = None, ids: Collection[int] = ()) -> int:
+        with self._database.writing() as connection:
+            return leases.renew(connection, work, datetime.now(UTC), self._lease, worker=worker, ids=ids)
+
+    def release(self, worker: str | None) -> int:
+        """Give back the work of a worker that stops; None: of all workers, when no other can be alive."""
+        return sum(self._release(work, worker) for work in TABLES)
+
+    @retrying
+    def _release(self, work: WorkTable, worker: str | None) -> int:
+        with self._database.writing() as connection:
+            return leases.release(connection, work, worker)
+
+    @retrying
+    def sweep(self, *, most_due: int) -> Sweep | None:
+        """Bring back what dead workers held and what waited long enough; None when another process is at it."""
+        now = datetime.now(UTC)
+        ends = self._take_back(now)
+        if ends is None:
+            return None
+        for line in self._lines:
+            line.repair()
+        with self._database.reading() as connection:
+            due = sum(leases.count_due(connection, work, most_due) for work in TABLES)
+        return Sweep(
+            due=min(due, most_due),
+            revived=ends[State.QUEUED],
+            lost=ends[WorkerLost.reason],
+            late=ends[OutOfTime.reason],
+        )
+
+    def _take_back(self, now: datetime) -> Counter[str] | None:
+        with self._database.writing() as connection:
+            if not self._database.alone(connection, AdvisoryLock.SWEEP):
+                return None
+            ends = Counter[str]()
+            for work in TABLES:
+                leases.wake(connection, work, now)
+                ends += leases.take_back(self._database, connection, work, now)
+            return ends

@@ -7,7 +7,7 @@ from threading import Lock
 from sqlalchemy import Connection, delete, func, select
 
 from shared.jobs import State
-from shared.shares import Shares, slots_for_batches
+from shared.shares import Flow, Shares, slots_of
 from shared.store import tables
 from shared.store.database import Database, retrying
 from shared.store.line import ALONE, insert_new, state_is
@@ -90,8 +90,8 @@ class Waits:
             .where(batches.state == "running", batches.user_id != user_id, state_is(State.HELD, State.QUEUED))
             .group_by(batches.user_id)
         )
-        others = [(row.left, self._shares.cost(row.user_id, in_batch=True)) for row in connection.execute(left)]
-        cost = self._shares.cost(user_id, in_batch=True)
+        others = [(row.left, self._shares.cost(row.user_id, Flow.BATCHES)) for row in connection.execute(left)]
+        cost = self._shares.cost(user_id, Flow.BATCHES)
         queued = connection.scalar(select(func.count()).select_from(alone.subquery())) or 0
         return queued + turns_meanwhile(pictures, cost, others)
 
@@ -118,7 +118,7 @@ def _measure(connection: Connection) -> Pace | None:
     return Pace(
         picture_s=picture_s,
         slot_s=min(slot_s, picture_s) or picture_s,
-        slots=sum(slots),
-        batch_slots=sum(slots_for_batches(of_one) for of_one in slots),
+        slots=sum(slots_of(of_one)[Flow.PICTURES] for of_one in slots),
+        batch_slots=sum(slots_of(of_one)[Flow.BATCHES] for of_one in slots),
         busy=busy,
     )

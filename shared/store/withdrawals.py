@@ -10,7 +10,7 @@ from shared.errands import Kind
 from shared.jobs import Job, State
 from shared.store import tables
 from shared.store.database import Database
-from shared.store.line import insert_new
+from shared.store.line import insert_new, virtual_time
 
 
 def withdraw(database: Database, connection: Connection, jobs: Iterable[Job]) -> int:
@@ -18,7 +18,10 @@ def withdraw(database: Database, connection: Connection, jobs: Iterable[Job]) ->
 
     Twice for the same turn of a job is once.
     """
-    rows = [_errand(job, job.handle) for job in jobs if job.handle is not None]
+    ordered = [(job, job.handle) for job in jobs if job.handle is not None]
+    # Nobody asked for it, so it costs nobody a turn: it stands where something that costs nothing would stand.
+    turn = virtual_time(connection) if ordered else 0.0
+    rows = [_errand(job, handle) | {"turn": turn} for job, handle in ordered]
     if rows:
         connection.execute(insert_new(database, tables.errands).on_conflict_do_nothing(), rows)
     return len(rows)

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from builders import AN_HOUR, BOT
+from builders import BOT, turns_of
 from sqlalchemy import select, update
 
 from shared.errands import Errand, Kind
@@ -13,7 +13,6 @@ from shared.store import tables
 from shared.store.albums import LONGEST, REPLIED, Albums, Place
 from shared.store.database import Database
 from shared.store.errand_outbox import ErrandOutbox
-from shared.store.errand_turns import ErrandTurns
 from shared.store.errands import Errands
 
 
@@ -37,7 +36,7 @@ def words(text: str = "") -> dict[str, str]:
 
 
 def claim(database: Database) -> Errand | None:
-    return ErrandTurns(database, lease=AN_HOUR, deadline=AN_HOUR).claim_next("worker")
+    return turns_of(database).claim_next("worker")
 
 
 def let_time_pass(database: Database) -> None:

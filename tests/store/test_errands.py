@@ -7,15 +7,16 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-from builders import ALREADY_OVER, AN_HOUR, BOT, while_written_to
+from builders import ALREADY_OVER, AN_HOUR, BOT, UNCAPPED, turns_of, while_written_to
+from builders import claim_errand as claim
 
 from shared.errands import Conversation, Errand, Kind
 from shared.jobs import Address, Sender, State, Writing
+from shared.shares import Shares
 from shared.store import tables
 from shared.store.conversations import Conversations
 from shared.store.database import Database
 from shared.store.errand_outbox import ErrandOutbox
-from shared.store.errand_turns import ErrandTurns
 from shared.store.errands import Errands
 from shared.store.jobs import LostTurn
 from shared.store.leases import MAX_LOSSES
@@ -32,28 +33,19 @@ def ask(
     message: int | None = None,
     conversation: Conversation | None = None,
     writing: Writing | None = None,
+    user: int = 7,
+    private: bool = True,
+    shares: Shares = UNCAPPED,
 ) -> Errand:
     """Submit what a message asked for; each call is another message unless ``message`` says which."""
-    errand, _ = Errands(database).submit(
+    errand, _ = Errands(database, shares).submit(
         kind,
         {"text": text},
-        address=Address(BOT, chat, message or next(_messages)),
-        sender=Sender(7),
+        address=Address(BOT, chat, message or next(_messages), private=private),
+        sender=Sender(user),
         writing=writing,
         conversation_id=conversation.id if conversation else None,
     )
-    return errand
-
-
-def turns_of(database: Database, *, lease: timedelta = AN_HOUR, deadline: timedelta = AN_HOUR) -> ErrandTurns:
-    return ErrandTurns(database, lease=lease, deadline=deadline)
-
-
-def claim(
-    database: Database, worker: str = "worker", *, lease: timedelta = AN_HOUR, deadline: timedelta = AN_HOUR
-) -> Errand:
-    errand = turns_of(database, lease=lease, deadline=deadline).claim_next(worker)
-    assert errand is not None, "no errand may begin"
     return errand
 
 
@@ -185,7 +177,7 @@ class TestTurns:
         ask(database)
         errand = claim(database, lease=ALREADY_OVER)
 
-        assert turns_of(database).renew("worker", [errand.id]) == 1
+        assert turns_of(database).renew("worker", errands=[errand.id]) == 1
 
         found = turns_of(database).sweep(most_due=10)
         assert found is not None
@@ -208,7 +200,7 @@ class TestTurns:
         ask(database)
         errand = claim(database, lease=ALREADY_OVER, deadline=ALREADY_OVER)
 
-        assert turns_of(database).renew("worker", [errand.id]) == 0
+        assert turns_of(database).renew("worker", errands=[errand.id]) == 0
         found = turns_of(database).sweep(most_due=10)
         assert found is not None
         assert found.late == 1

@@ -10,7 +10,7 @@ from sqlalchemy import insert, select, update
 
 from shared.errors import GroupQueueFull, QueueFull
 from shared.jobs import Address, Job, Request, Sender, State
-from shared.shares import Shares
+from shared.shares import Flow, Shares
 from shared.store import tables
 from shared.store.database import Database
 from shared.store.jobs import Jobs, LostTurn
@@ -229,11 +229,11 @@ class TestBatches:
         a_batch(database, 3, user=1)
         alone = submit(database, user=2)
 
-        first = turns_of(database).claim_next("worker", alone=True)
+        first = turns_of(database).claim_next("worker", flows={Flow.PICTURES})
 
         assert first is not None
         assert first.id == alone.id
-        assert turns_of(database).claim_next("worker", alone=True) is None
+        assert turns_of(database).claim_next("worker", flows={Flow.PICTURES}) is None
         assert claim(database).batch_id is not None
 
     def test_a_paused_batch_stands_back_and_comes_again(self, database: Database) -> None:

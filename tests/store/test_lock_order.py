@@ -18,6 +18,7 @@ from sqlalchemy import Connection, func, select, text, update
 from shared.errors import StoreAway
 from shared.jobs import Address, Job, Request, Sender, Stage, State
 from shared.migrations import migrate
+from shared.shares import Flow
 from shared.status_messages import Work
 from shared.store import tables
 from shared.store.batches import TELEGRAM, Batches
@@ -167,7 +168,7 @@ class Burst:
             turns = Turns(database, lease=LEASE, deadline=DEADLINE)
             parts: list[Callable[[], object]] = [
                 *[lambda: self._serve(turns, Jobs(database), name, in_hand)] * SLOTS,
-                lambda: turns.renew(name, in_hand.copy()),
+                lambda: turns.renew(name, jobs=in_hand.copy()),
                 lambda: self._sweep(turns),
             ]
             for one in [pool.submit(self._again_and_again, part) for part in parts]:
@@ -186,7 +187,7 @@ class Burst:
 
     def _serve(self, turns: Turns, jobs: Jobs, name: str, in_hand: set[int]) -> None:
         self._tickets.acquire()
-        while job := turns.claim_next(name):
+        while isinstance(job := turns.claim_next(name), Job):
             self._carry_on(jobs, job, in_hand)
 
     def _carry_on(self, jobs: Jobs, job: Job, in_hand: set[int]) -> None:
@@ -314,7 +315,7 @@ class TestWhoeverWaitsForARow:
         Jobs(postgres).wait(claim(postgres), seconds=0, stage=Stage.RETRYING, reason="service_busy", failures=1)
         alone = submit(postgres)
 
-        with made_to_wait(postgres, alone.id, lambda: turns_of(postgres).claim_next("worker", alone=True)):
+        with made_to_wait(postgres, alone.id, lambda: turns_of(postgres).claim_next("worker", flows={Flow.PICTURES})):
             assert in_batch in free(postgres)
 
     def test_a_renewal_waits_for_nobody(self, postgres: Database) -> None:
@@ -322,7 +323,7 @@ class TestWhoeverWaitsForARow:
 
         with postgres.writing() as holder:
             lock(holder, ids[1])
-            assert turns_of(postgres).renew("worker", ids) == 2
+            assert turns_of(postgres).renew("worker", jobs=ids) == 2
 
     @pytest.mark.parametrize(
         "operation",

@@ -60,7 +60,7 @@ def test_what_ended_is_counted_by_hour_day_and_reason(database: Database) -> Non
 
 
 def test_questions_count_until_they_are_answered(database: Database) -> None:
-    for kind in (Kind.CHAT, Kind.DESCRIBE, Kind.CHECK):
+    for kind in (Kind.CHAT, Kind.DESCRIBE, Kind.WITHDRAW):
         Errands(database).submit(kind, {}, address=Address(BOT, 7, 1), sender=Sender(7))
     stopped, _ = Errands(database).submit(Kind.CHAT, {}, address=Address(BOT, 7, 2), sender=Sender(7))
     Errands(database).ask_to_stop(stopped.id)

@@ -30,12 +30,14 @@ from hypothesis import strategies as st
 from sqlalchemy import select
 
 from shared.jobs import Stage, State
+from shared.shares import Flow
 from shared.store import tables
 from shared.store.database import CONNECTIONS, Database
 from shared.store.jobs import Jobs, LostTurn
-from shared.store.leases import MAX_LOSSES, Sweep
+from shared.store.leases import MAX_LOSSES
+from shared.store.locks import AdvisoryLock
 from shared.store.outbox import Outbox
-from shared.store.turns import Turns
+from shared.store.turns import ALL, Sweep
 
 
 class TestFairness:
@@ -123,14 +125,14 @@ class TestClaim:
         assert again.claims == 2
 
     @pytest.mark.distributed
-    @pytest.mark.parametrize("alone", [False, True])
-    def test_a_job_that_somebody_writes_to_is_waited_for(self, postgres: Database, alone: bool) -> None:
+    @pytest.mark.parametrize("flows", [ALL, {Flow.PICTURES}])
+    def test_a_job_that_somebody_writes_to_is_waited_for(self, postgres: Database, flows: set[Flow]) -> None:
         """Its only ticket comes while the bot notes which status message it has."""
         job = submit(postgres)
         note = {"status_message_id": 5}
 
         claimed = while_written_to(
-            postgres, tables.jobs, job.id, note, lambda: turns_of(postgres).claim_next("worker", alone=alone)
+            postgres, tables.jobs, job.id, note, lambda: turns_of(postgres).claim_next("worker", flows=flows)
         )
 
         assert claimed is not None
@@ -224,7 +226,7 @@ class TestLeases:
         submit(database)
         jobs = [claim(database, "alive", lease=ALREADY_OVER) for _ in range(2)]
 
-        assert turns_of(database).renew("alive", [job.id for job in jobs]) == 2
+        assert turns_of(database).renew("alive", jobs=[job.id for job in jobs]) == 2
 
         assert turns_of(database).sweep(most_due=10) == Sweep(due=0)
         assert {read(database, job).state for job in jobs} == {State.WORKING}
@@ -233,7 +235,7 @@ class TestLeases:
         submit(database)
         job = claim(database, "dead", lease=ALREADY_OVER)
 
-        assert turns_of(database).renew("alive", [job.id]) == 0
+        assert turns_of(database).renew("alive", jobs=[job.id]) == 0
         assert turns_of(database).sweep(most_due=10) == Sweep(due=1, revived=1)
 
     def test_leases_that_nobody_could_renew_run_anew(self, database: Database) -> None:
@@ -255,7 +257,7 @@ class TestLeases:
         with ExitStack() as busy:
             for _ in range(2 * CONNECTIONS if not database.is_sqlite else 1):
                 busy.enter_context(database.reading())
-            assert turns_of(lifeline).renew("alive", [job.id]) == 1
+            assert turns_of(lifeline).renew("alive", jobs=[job.id]) == 1
             if lifeline is not database:
                 lifeline.close()
 
@@ -266,7 +268,7 @@ class TestLeases:
         submit(database)
         held, dropped = (claim(database, "alive", lease=ALREADY_OVER) for _ in range(2))
 
-        turns_of(database).renew("alive", [held.id])
+        turns_of(database).renew("alive", jobs=[held.id])
 
         assert turns_of(database).sweep(most_due=10) == Sweep(due=1, revived=1)
         assert read(database, dropped).state is State.QUEUED
@@ -296,7 +298,7 @@ class TestLeases:
     def test_a_loss_between_two_waits_keeps_what_was_done(self, database: Database) -> None:
         job = submit_and_claim(database, worker="dead")
         Jobs(database).keep_prompt(job, RED_FOX)
-        turns_of(database, lease=ALREADY_OVER).renew("dead", [job.id])
+        turns_of(database, lease=ALREADY_OVER).renew("dead", jobs=[job.id])
 
         turns_of(database).sweep(most_due=10)
 
@@ -347,7 +349,7 @@ class TestDeadline:
         submit(database)
         job = claim(database, "hanging", lease=ALREADY_OVER, deadline=ALREADY_OVER)
 
-        assert turns_of(database).renew("hanging", [job.id]) == 0
+        assert turns_of(database).renew("hanging", jobs=[job.id]) == 0
         assert turns_of(database).renew_all() == 0
 
     def test_when_its_lease_has_run_out_the_job_ends_with_an_explanation(self, database: Database) -> None:
@@ -402,7 +404,7 @@ class TestSweep:
     @pytest.mark.distributed
     def test_one_process_sweeps_at_a_time(self, postgres: Database) -> None:
         with postgres.writing() as connection:
-            assert postgres.alone(connection, Turns.sweep_lock)
+            assert postgres.alone(connection, AdvisoryLock.SWEEP)
             assert turns_of(postgres).sweep(most_due=10) is None
 
         assert turns_of(postgres).sweep(most_due=10) == Sweep(due=0)

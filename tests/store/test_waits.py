@@ -81,7 +81,7 @@ class TestPace:
         pace = Waits(database).pace()
 
         assert pace is not None
-        assert (pace.slots, pace.batch_slots, pace.busy) == (24, 7 + 14, 1)
+        assert (pace.slots, pace.batch_slots, pace.busy) == (8 + 15, 7 + 13, 1)
 
     def test_a_worker_that_was_late_is_alive_again(self, database: Database) -> None:
         Workers(database).beat("one", 8, lease=OVER)

@@ -20,7 +20,8 @@ from sandbox.client import Json, SandboxClient, mask
 from services.bot.locales import say
 from services.bot.pictures.captions import write_caption
 from services.bot.pictures.status import describe, sentence
-from services.worker.engine.tasks import TurnTaker
+from services.worker.engine.records import Pictures, Questions
+from services.worker.engine.runner import Runner
 from services.worker.engine.user_keys import GOOGLE, HUGGINGFACE, Lent, OwnKeys
 from services.worker.gemini.prompts import PromptWriter
 from services.worker.gemini.quotas import Quotas
@@ -38,6 +39,7 @@ from shared.secrets import Box
 from shared.store import tables
 from shared.store.circuits import Circuits
 from shared.store.database import Database
+from shared.store.errands import Errands
 from shared.store.jobs import Jobs
 from shared.store.keys import Keys
 from shared.store.turns import Turns
@@ -110,8 +112,8 @@ class Trials:
             elsewhere = self.sandbox.url.replace("127.0.0.1", "localhost")
             self.sandbox.arm(**json.loads(json.dumps(fault).replace(ELSEWHERE, elsewhere)) | {"times": times})
         random.seed(7)
-        with self._taker(situation) as taker:
-            seen = self._watch(taker, self._submit(situation))
+        with self._runner(situation) as runner:
+            seen = self._watch(runner, self._submit(situation))
         self.sandbox.clear_faults()
         return seen
 
@@ -129,7 +131,7 @@ class Trials:
         return job
 
     @contextmanager
-    def _taker(self, situation: Situation) -> Iterator[TurnTaker]:
+    def _runner(self, situation: Situation) -> Iterator[Runner]:
         circuits, url = Circuits(self._database), self.sandbox.url
         hub = Discovery(
             self._wire, hub_url=f"{url}/hub", catalogue=self._catalogue, endpoints={OWN: f"{url}/endpoint/own"}
@@ -155,15 +157,17 @@ class Trials:
         )
         turns = Turns(self._database, lease=timedelta(hours=1), deadline=timedelta(seconds=situation.deadline_s))
         try:
-            yield TurnTaker("trials", turns, self._jobs, pipeline, Tickets(make_celery(None)))
+            tickets = Tickets(make_celery(None))
+            pictures, questions = Pictures(self._jobs, pipeline, tickets), Questions(Errands(self._database), {})
+            yield Runner("trials", turns, tickets, pictures=pictures, questions=questions)
         finally:
             writer.close()
 
-    def _watch(self, taker: TurnTaker, job: Job) -> Seen:
+    def _watch(self, runner: Runner, job: Job) -> Seen:
         happened: list[Call | Pause] = []
         read: list[str] = []
         for turn in range(MOST_TURNS):
-            taker.take_a_turn()
+            runner.run()
             happened += self._new_calls(job, turn, sum(isinstance(one, Call) for one in happened))
             job = self._now(job)
             if job.state in ENDED:

@@ -3,7 +3,6 @@
 import itertools
 import re
 from collections.abc import Iterator
-from datetime import timedelta
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -11,13 +10,12 @@ from typing import Any
 import obstore
 import PIL.Image
 import pytest
-from builders import AN_HOUR, BOT
+from builders import ALREADY_OVER, BOT, runner_of, turns_of
 from cryptography.fernet import Fernet
 from sqlalchemy import update
 
 from sandbox.app import Sandbox
 from sandbox.client import SandboxClient, mask
-from services.worker.engine.errands import ErrandTaker
 from services.worker.engine.user_keys import GOOGLE, Lent, OwnKeys
 from services.worker.gemini.chat import Companion
 from services.worker.gemini.client import Gemini
@@ -27,13 +25,11 @@ from services.worker.jobs.chat import Chatting
 from shared.errands import Errand, Kind
 from shared.images import Images
 from shared.jobs import ENDED, Address, Sender, State, Writing
-from shared.queue import Tickets, make_celery
 from shared.secrets import Box
 from shared.store import tables
 from shared.store.circuits import Circuits
 from shared.store.conversations import Conversations
 from shared.store.database import Database
-from shared.store.errand_turns import ErrandTurns
 from shared.store.errands import Errands
 from shared.store.keys import ACCEPTED, REFUSED, Keys
 
@@ -66,8 +62,7 @@ class Parlour:
         handler = Chatting(
             self.errands, self.conversations, companions, self.images, clock=lambda: float(next(self.seconds))
         )
-        turns = ErrandTurns(self.database, lease=AN_HOUR, deadline=AN_HOUR)
-        self.taker = ErrandTaker(turns, self.errands, {Kind.CHAT: handler}, Tickets(make_celery(None)))
+        self.runner = runner_of(self.database, handlers={Kind.CHAT: handler})
 
     def _companion(self, key: str) -> Companion:
         base_url = f"{self.sandbox.url}/gemini"
@@ -101,8 +96,7 @@ class Parlour:
         return errand
 
     def run_all(self) -> None:
-        while self.taker.run_next("worker"):
-            continue
+        self.runner.run()
 
     def say(self, text: str, **asked: Any) -> Errand:
         """Ask, and let the worker run until nothing is left that may begin."""
@@ -466,25 +460,25 @@ class TestFiles:
 class TestDeath:
     def test_who_takes_over_begins_anew(self, parlour: Parlour) -> None:
         errand = parlour.ask("echo: the whole of it")
-        dead = ErrandTurns(parlour.database, lease=timedelta(seconds=-1), deadline=AN_HOUR)
+        dead = turns_of(parlour.database, lease=ALREADY_OVER)
         claimed = dead.claim_next("dead")
-        assert claimed is not None
+        assert isinstance(claimed, Errand)
         parlour.errands.say_more(claimed, "half of")
 
         dead.sweep(most_due=1)
-        assert parlour.taker.run_next("heir")
+        parlour.runner.run()
 
         assert parlour.read(errand).answer == "the whole of it"
 
     def test_what_was_stopped_while_its_worker_was_dead_keeps_what_was_said(self, parlour: Parlour) -> None:
         errand = parlour.ask("echo: the whole of it")
-        dead = ErrandTurns(parlour.database, lease=timedelta(seconds=-1), deadline=AN_HOUR)
+        dead = turns_of(parlour.database, lease=ALREADY_OVER)
         claimed = dead.claim_next("dead")
-        assert claimed is not None
+        assert isinstance(claimed, Errand)
         parlour.errands.say_more(claimed, "half of")
         parlour.errands.ask_to_stop(errand.id)
 
         dead.sweep(most_due=1)
-        assert parlour.taker.run_next("heir")
+        parlour.runner.run()
 
         assert (parlour.read(errand).answer, parlour.questions) == ("half of", [])

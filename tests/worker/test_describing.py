@@ -5,13 +5,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from builders import AN_HOUR, BOT, empty
+from builders import BOT, empty, runner_of
 from cryptography.fernet import Fernet
 from hypothesis import given
 from hypothesis import strategies as st
 
 from sandbox.client import SandboxClient, mask
-from services.worker.engine.errands import ErrandTaker
 from services.worker.engine.user_keys import GOOGLE, Lent, OwnKeys
 from services.worker.gemini.chat import Companion
 from services.worker.gemini.client import Gemini
@@ -21,10 +20,8 @@ from services.worker.jobs.describe import Describing
 from shared.errands import Errand, Kind
 from shared.images import Images
 from shared.jobs import Address, Sender, State, Writing
-from shared.queue import Tickets, make_celery
 from shared.secrets import Box
 from shared.store.database import Database
-from shared.store.errand_turns import ErrandTurns
 from shared.store.errands import Errands
 from shared.store.keys import Keys
 
@@ -44,8 +41,7 @@ class Gallery:
         self.connections: list[Gemini] = []
         companions = Lent(OwnKeys(self.keys, self.box), GOOGLE, self._companion(KEY), self._companion)
         handler = Describing(self.errands, companions, self.images)
-        turns = ErrandTurns(database, lease=AN_HOUR, deadline=AN_HOUR)
-        self.taker = ErrandTaker(turns, self.errands, {Kind.DESCRIBE: handler}, Tickets(make_celery(None)))
+        self.runner = runner_of(database, handlers={Kind.DESCRIBE: handler})
         self.asked = 0
 
     def _companion(self, key: str) -> Companion:
@@ -64,7 +60,7 @@ class Gallery:
             sender=Sender(ADA, language),
             writing=Writing(output_tokens=16),
         )
-        self.taker.run_next("worker")
+        self.runner.run()
         now = self.errands.read(errand.id)
         assert now is not None
         return now

@@ -7,12 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from builders import ALREADY_OVER, BOT, FOX_RECIPE, RED_FOX, an_attempt, claim, read, submit, turns_of
+from builders import ALREADY_OVER, BOT, FOX_RECIPE, RED_FOX, an_attempt, claim, read, runner_of, submit, turns_of
 from cryptography.fernet import Fernet
 from sqlalchemy import select, update
 
 from services.worker.engine.retry import MAX_FAILURES
-from services.worker.engine.tasks import TurnTaker
 from services.worker.engine.user_keys import GOOGLE, HUGGINGFACE, Lent, OwnKeys
 from services.worker.gemini.questions import Wish
 from services.worker.images.metadata import read_recipe, write_recipe
@@ -122,10 +121,10 @@ class Workshop:
         own = OwnKeys(Keys(database), Box(Fernet.generate_key().decode()))
         writers, studios = Lent(own, GOOGLE, self.writer, no_key), Lent(own, HUGGINGFACE, self.studio, no_key)
         pipeline = Pipeline(self.jobs, writers, studios, self.images, Catalogue())  # type: ignore[arg-type]
-        self._taker = TurnTaker("worker", turns_of(database), self.jobs, pipeline, self.tickets)
+        self._runner = runner_of(database, painting=pipeline, tickets=self.tickets)
 
     def take_a_turn(self) -> None:
-        self._taker.take_a_turn()
+        self._runner.run()
 
     def take_turns_until_over(self, job: Job) -> Job:
         """Take turns as if no wait took any time, until the job has ended."""
@@ -465,7 +464,7 @@ class TestOurOwnFaults:
         job = read(workshop.database, job)
         assert (job.state, job.reason) == (State.FAILED, "unexpected")
         assert [due.id for due in Outbox(workshop.database).claim(BOT, most=10)] == [job.id]
-        assert "job failed unexpectedly" in caplog.messages
+        assert "work failed unexpectedly" in caplog.messages
 
     def test_what_only_the_owner_can_mend_is_an_error_in_the_log(
         self, workshop: Workshop, caplog: pytest.LogCaptureFixture
@@ -476,7 +475,7 @@ class TestOurOwnFaults:
         workshop.take_a_turn()
 
         assert read(workshop.database, job).reason == "bad_credentials"
-        assert [record.levelname for record in caplog.records if record.msg == "job given up"] == ["ERROR"]
+        assert [record.levelname for record in caplog.records if record.msg == "work given up"] == ["ERROR"]
 
     def test_the_log_holds_no_word_of_the_user(self, workshop: Workshop, caplog: pytest.LogCaptureFixture) -> None:
         submit(workshop.database, "my secret garden")

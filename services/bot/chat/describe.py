@@ -22,7 +22,7 @@ from services.bot.telegram.files import Files, picture_in
 from services.bot.telegram.open_questions import OpenQuestions
 from services.bot.telegram.permissions import Action
 from shared.errands import Errand, Kind, PromptFor
-from shared.errors import FileOutOfReach, UserError
+from shared.errors import FileOutOfReach, QuestionsFull, UserError
 from shared.jobs import Address, Job, Parameters, Picture, Request, Sender, State
 from shared.questions import Asked, Question
 from shared.queue import BackgroundTickets
@@ -74,14 +74,18 @@ class Describe:
             await context.bot.send_message(text=say("describe_what", sender.language), **answer(address))
             return
         chosen = await self._choices.in_force(address, sender, context.bot)
-        _, is_new = await asyncio.to_thread(
-            self._errands.submit,
-            Kind.DESCRIBE,
-            {"picture": asdict(picture)},
-            address=address,
-            sender=sender,
-            writing=chosen.writing(),
-        )
+        try:
+            _, is_new = await asyncio.to_thread(
+                self._errands.submit,
+                Kind.DESCRIBE,
+                {"picture": asdict(picture)},
+                address=address,
+                sender=sender,
+                writing=chosen.writing(),
+            )
+        except QuestionsFull as error:
+            await context.bot.send_message(text=say(error.reason, sender.language), **answer(address))
+            return
         self._growing.changed()
         if is_new:
             self._tickets.send()

@@ -18,7 +18,7 @@ from services.bot.telegram.addresses import address_of, answer, sender_of
 from services.bot.telegram.contents import Contents, contents_of
 from services.bot.telegram.files import Files, sent_with
 from shared.errands import Errand, Kind
-from shared.errors import FileOutOfReach, UserError
+from shared.errors import FileOutOfReach, QuestionsFull, UserError
 from shared.jobs import Address, Sender, Writing
 from shared.queue import BackgroundTickets
 from shared.store.albums import CAPTION_MAY_COME, LONGEST, MORE_MAY_COME, REPLIED, Albums, Place
@@ -61,6 +61,13 @@ class Chat:
             return
         if await self._is_of_a_command(message):
             return
+        try:
+            await self._ask(message, context)
+        except QuestionsFull as error:
+            text = say(error.reason, sender_of(message).language)
+            await context.bot.send_message(text=text, **answer(address_of(message, context.bot.id)))
+
+    async def _ask(self, message: Message, context: ContextTypes.DEFAULT_TYPE) -> None:
         address, sender = address_of(message, context.bot.id), sender_of(message)
         brought = contents_of(message, context.bot.id)
         question: dict[str, Any] = {"text": words_of(message, context.bot.bot), "attachments": []}

@@ -1,9 +1,12 @@
 """Decides what follows a failure. Pure: error, number of failures and time left in, decision out."""
 
+import math
 import random
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
+from shared.errands import Errand
 from shared.errors import (
     BadPicture,
     ImagineError,
@@ -14,7 +17,7 @@ from shared.errors import (
     StoreAway,
     TransientError,
 )
-from shared.jobs import Stage
+from shared.jobs import Job, Stage
 
 MAX_FAILURES = 5  # of one step; a model that loads, an order under way and our own database do not count
 BASE_S = 1.0
@@ -43,6 +46,27 @@ class GiveUp:
     """There will be no picture; ``reason`` is the key of the sentence that says why."""
 
     reason: str
+
+
+def seconds_left(work: Job | Errand, most: float) -> float:
+    """Until the deadline of a job or an errand, at most so many.
+
+    Raises:
+        OutOfTime: It has passed.
+    """
+    left = _left(work)
+    if left <= 0:
+        raise OutOfTime
+    return min(left, most)
+
+
+def require_time(work: Job | Errand) -> None:
+    """Raise OutOfTime where the deadline has passed: nothing is begun for somebody who has been told so."""
+    seconds_left(work, math.inf)
+
+
+def _left(work: Job | Errand) -> float:
+    return math.inf if work.deadline is None else (work.deadline - datetime.now(UTC)).total_seconds()
 
 
 def after(

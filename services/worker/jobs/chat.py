@@ -8,7 +8,7 @@ from typing import Any
 
 from obstore.exceptions import NotFoundError
 
-from services.worker.engine.errands import seconds_left
+from services.worker.engine.retry import seconds_left
 from services.worker.engine.user_keys import Lent
 from services.worker.gemini.chat import CALL_S, Companion, Said
 from services.worker.gemini.files import File

@@ -2,7 +2,7 @@
 
 from dataclasses import asdict, replace
 
-from services.worker.engine.errands import seconds_left
+from services.worker.engine.retry import seconds_left
 from services.worker.engine.user_keys import Lent
 from services.worker.gemini.chat import CALL_S, Companion, Said
 from services.worker.gemini.descriptions import QUESTION, form, read_prompts

@@ -1,8 +1,9 @@
 """idea → prompt → image → record, read from top to bottom."""
 
 import logging
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
+from services.worker.engine.retry import seconds_left
 from services.worker.engine.user_keys import Lent
 from services.worker.gemini.files import File
 from services.worker.gemini.finishing import own_words
@@ -14,7 +15,6 @@ from services.worker.painters.dispatcher import Order, Studio
 from shared.catalogue import Catalogue
 from shared.errors import (
     ElsewhereError,
-    OutOfTime,
     PictureGone,
     PromptUnderWay,
     QuotaExhausted,
@@ -115,7 +115,8 @@ class Pipeline:
 
     def _ask_gemini(self, job: Job, attempts: list[Attempt]) -> Prompt:
         try:
-            wish, seconds = self._wish(job), min(PROMPT_SECONDS, seconds_left(job))
+            seconds = seconds_left(job, PROMPT_SECONDS)
+            wish = self._wish(job)
             # On the user's own key, or the owner's.
             with self._writers.to(job.sender.id) as writer:
                 return writer.write(wish, seconds=seconds, record=attempts.append)
@@ -218,22 +219,8 @@ class Pipeline:
             barred=self._jobs.tried_in_vain(job.id, BARRING) if job.claims > 1 else frozenset(),
             source=self._source(job),
         )
-        seconds = min(IMAGE_SECONDS, seconds_left(job))
+        seconds = seconds_left(job, IMAGE_SECONDS)
         # On the user's own token, or the owner's.
         with self._studios.to(job.sender.id) as studio:
             image, recipe = studio.paint(order, seconds=seconds, record=attempts.append)
         return self._images.put(job.id, image), image.media_type, recipe
-
-
-def seconds_left(job: Job) -> float:
-    """Until the job's deadline.
-
-    Raises:
-        OutOfTime: It has passed.
-    """
-    if job.deadline is None:
-        return IMAGE_SECONDS
-    left = (job.deadline - datetime.now(UTC)).total_seconds()
-    if left <= 0:
-        raise OutOfTime
-    return left

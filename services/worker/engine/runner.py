@@ -1,0 +1,160 @@
+"""Runs work of all kinds: claims what is fairest now, has it done, and writes down what followed."""
+
+import logging
+import threading
+from datetime import UTC, datetime
+from typing import TypeVar
+
+from celery import Celery
+
+from services.worker.engine import retry
+from services.worker.engine.records import Record
+from services.worker.engine.slots import Slots, needed_by
+from shared.errands import Errand
+from shared.errors import ImagineError, PermanentError, StoreAway
+from shared.jobs import Attempt, Job
+from shared.queue import TASK, Tickets
+from shared.shares import slots_of
+from shared.store.jobs import LostTurn
+from shared.store.turns import Turns
+
+log = logging.getLogger(__name__)
+
+W = TypeVar("W", Job, Errand)
+Fields = dict[str, object]
+
+
+class Runner:
+    """Serves turns in the name of one worker process."""
+
+    def __init__(
+        self,
+        worker: str,
+        turns: Turns,
+        tickets: Tickets,
+        *,
+        pictures: Record[Job],
+        questions: Record[Errand],
+        slots: int = 8,
+    ) -> None:
+        """Serve as ``worker``, a name that no other process has, with so many turns at a time."""
+        self.worker = worker
+        self._turns = turns
+        self._tickets = tickets
+        self._pictures = pictures
+        self._questions = questions
+        self._slots = Slots(slots_of(slots))
+        self._lock = threading.Lock()
+        self._jobs_in_hand: set[int] = set()
+        self._errands_in_hand: set[int] = set()
+        self._stopping = threading.Event()
+
+    def run(self) -> None:
+        """Serve turns until there is none left.
+
+        A slot goes on as long as there is work, so a lost ticket cannot leave it idle. Safe to call at any time:
+        without work it does nothing.
+        """
+        while not self._stopping.is_set() and self._run_one():
+            continue
+
+    def stop(self) -> None:
+        """Take no more turns; those under way go on to their ends."""
+        self._stopping.set()
+
+    def renew(self, turns: Turns) -> None:
+        """Keep what is being served this worker's own, over connections that no slot uses."""
+        with self._lock:
+            jobs, errands = self._jobs_in_hand.copy(), self._errands_in_hand.copy()
+        turns.renew(self.worker, jobs=jobs, errands=errands)
+
+    def _run_one(self) -> bool:
+        """Serve one turn; False without work."""
+        free = self._slots.take()
+        work: Job | Errand | None = None
+        try:
+            work = self._turns.claim_next(self.worker, flows=free)
+        except StoreAway as error:
+            log.warning("no turn taken", extra={"error": str(error)})
+        finally:
+            self._slots.give_back(free - needed_by(work))
+        try:
+            match work:
+                case Job():
+                    self._hold(self._jobs_in_hand, work, self._pictures)
+                case Errand():
+                    self._hold(self._errands_in_hand, work, self._questions)
+        finally:
+            self._slots.give_back(needed_by(work))
+        return work is not None
+
+    def _hold(self, in_hand: set[int], work: W, record: Record[W]) -> None:
+        with self._lock:
+            in_hand.add(work.id)
+        try:
+            self._serve(work, record)
+        finally:
+            with self._lock:
+                in_hand.discard(work.id)
+
+    def _serve(self, work: W, record: Record[W]) -> None:
+        attempts: list[Attempt] = []
+        try:
+            record.run(work, attempts)
+        except LostTurn:
+            _log_loss(work)
+        except ImagineError as error:
+            self._settle(work, record, error, attempts)
+        except Exception:
+            # Top-level handler: a bug of ours must not leave a user waiting.
+            log.exception("work failed unexpectedly", extra=_fields(work))
+            self._settle(work, record, PermanentError("a bug"), attempts)
+        else:
+            log.info("work done", extra=_fields(work) | {"claims": work.claims})
+
+    def _settle(self, work: W, record: Record[W], error: ImagineError, attempts: list[Attempt]) -> None:
+        """Write down what follows a failure; if even that fails, the lease runs out and the sweep does it."""
+        try:
+            try:
+                self._decide(work, record, error, attempts)
+            except LostTurn:
+                _log_loss(work)
+                record.drop(work, error)
+        except StoreAway as away:
+            log.warning("failure not recorded", extra=_fields(work) | {"error": str(away)})
+
+    def _decide(self, work: W, record: Record[W], error: ImagineError, attempts: list[Attempt]) -> None:
+        failures = record.failures(work)
+        left = (work.deadline - datetime.now(UTC)).total_seconds() if work.deadline else 0.0
+        fields = _fields(work) | {"reason": error.reason, "failures": failures, "error": str(error)[:200]}
+        match retry.after(error, failures=failures, seconds_left=left):
+            case retry.Wait() as wait:
+                record.wait(work, wait, error, attempts)
+                self._tickets.send(after_s=wait.seconds)
+                log.info("work waits", extra=fields | {"seconds": round(wait.seconds, 1)})
+            case retry.GiveUp(reason):
+                record.give_up(work, reason, attempts)
+                level = logging.ERROR if isinstance(error, PermanentError) else logging.INFO
+                log.log(level, "work given up", extra=fields)
+
+
+def _fields(work: Job | Errand) -> Fields:
+    if isinstance(work, Errand):
+        return {"errand_id": work.id, "kind": work.kind}
+    return {"job_id": work.id}
+
+
+def _log_loss(work: Job | Errand) -> None:
+    """Log that a result came when the work was no longer this worker's."""
+    if work.deadline is not None and work.deadline <= datetime.now(UTC):
+        log.warning("late result dropped", extra=_fields(work))
+    else:
+        log.info("turn lost", extra=_fields(work))
+
+
+def register(app: Celery, runner: Runner) -> None:
+    """Make ``runner`` answer this application's tickets."""
+
+    # Celery's own retry stays out of it: the row counts failures, ``retry.after`` alone decides.
+    # shared=False: the task belongs to this application, so every test can have one of its own.
+    app.task(name=TASK, shared=False, ignore_result=True)(runner.run)
