@@ -28,6 +28,7 @@ from services.worker.gemini.client import Gemini
 from services.worker.gemini.prompts import PromptWriter
 from services.worker.gemini.quotas import Quotas
 from services.worker.gemini.ways import BLOCK_ONLY_HIGH
+from services.worker.images.decoder import Decoder
 from services.worker.jobs.cancel_order import Withdrawing
 from services.worker.jobs.chat import Chatting
 from services.worker.jobs.describe import Describing
@@ -95,8 +96,9 @@ class Worker:
         box = opening_box_for(settings)
         self._own_keys = OwnKeys(Keys(database), box)
         hub = _hub(settings)
-        studios = _studios(settings, hub, Circuits(database), self._own_keys)
-        handlers = _errand_handlers(settings, database, errands, self._own_keys, studios)
+        self._decoder = Decoder()
+        studios = _studios(settings, hub, Circuits(database), self._own_keys, self._decoder)
+        handlers = _errand_handlers(settings, database, errands, self._own_keys, studios, self._decoder)
         jobs = Jobs(database, settings.shares)
         self._checks = Checks(
             Keys(database),
@@ -108,7 +110,7 @@ class Worker:
         )
         self._surveying = Surveying(hub, Models(database), own=settings.endpoints)
         self._chat_surveying = ChatSurveying(_gemini(settings), Models(database))
-        pipeline = _pipeline(settings, database, jobs, hub, self._own_keys, studios)
+        pipeline = _pipeline(settings, database, jobs, hub, self._own_keys, studios, self._decoder)
         self._workers, self._lease = Workers(database), lease
         self._runner = Runner(
             self.name,
@@ -174,6 +176,7 @@ class Worker:
             released = None  # Their leases run out by themselves.
         if self._lifeline is not self._database:
             self._lifeline.close()
+        self._decoder.close()
         log.info("worker stopped", extra={"worker": self.name, "released": released})
         return not self._consumer.is_alive()
 
@@ -263,8 +266,13 @@ class Worker:
             self._tickets.send(found.due - under_way)
 
 
-def _errand_handlers(
-    settings: WorkerSettings, database: Database, errands: Errands, own_keys: OwnKeys, studios: Lent[Studio]
+def _errand_handlers(  # noqa: PLR0917 - each is another kind of thing
+    settings: WorkerSettings,
+    database: Database,
+    errands: Errands,
+    own_keys: OwnKeys,
+    studios: Lent[Studio],
+    decoder: Decoder,
 ) -> dict[Kind, Handler]:
     """Who runs which errands."""
 
@@ -287,7 +295,7 @@ def _errand_handlers(
     images = Images(settings.image_store_url)
     return {
         Kind.CHAT: Chatting(errands, Conversations(database), companions, images),
-        Kind.DESCRIBE: Describing(errands, companions, images),
+        Kind.DESCRIBE: Describing(errands, companions, images, decoder),
         Kind.WITHDRAW: Withdrawing(errands, studios),
     }
 
@@ -310,7 +318,9 @@ def _hub(settings: WorkerSettings) -> Discovery:
     return Discovery(wire, hub_url=settings.hf_hub_url, catalogue=catalogue, endpoints=settings.endpoints)
 
 
-def _studios(settings: WorkerSettings, hub: Discovery, circuits: Circuits, own_keys: OwnKeys) -> Lent[Studio]:
+def _studios(
+    settings: WorkerSettings, hub: Discovery, circuits: Circuits, own_keys: OwnKeys, decoder: Decoder
+) -> Lent[Studio]:
     """The studio that paints on the owner's token, and one for each person's own."""
     wire = Wire(connections=settings.slots)
     owners_token = _plain(settings.hf_token)
@@ -324,6 +334,7 @@ def _studios(settings: WorkerSettings, hub: Discovery, circuits: Circuits, own_k
             token=token,
             image_hosts=settings.hf_image_hosts,
             endpoint_token=owners_token,
+            decoder=decoder,
         )
 
     owners = studio(owners_token, CircuitBreaker(circuits)) if owners_token else None
@@ -331,7 +342,13 @@ def _studios(settings: WorkerSettings, hub: Discovery, circuits: Circuits, own_k
 
 
 def _pipeline(  # noqa: PLR0917 - each is another kind of thing
-    settings: WorkerSettings, database: Database, jobs: Jobs, hub: Discovery, own_keys: OwnKeys, studios: Lent[Studio]
+    settings: WorkerSettings,
+    database: Database,
+    jobs: Jobs,
+    hub: Discovery,
+    own_keys: OwnKeys,
+    studios: Lent[Studio],
+    decoder: Decoder,
 ) -> Pipeline:
     def writer(api_key: str, slots: int = OWN_SLOTS) -> PromptWriter:
         return PromptWriter(
@@ -354,4 +371,5 @@ def _pipeline(  # noqa: PLR0917 - each is another kind of thing
         hub.catalogue,
         styles=Styles(settings.styles_file),
         conversations=Conversations(database),
+        decoder=decoder,
     )

@@ -559,6 +559,13 @@ class Jobs:
             )
             return frozenset((row.model, row.service) for row in rows)
 
+    def count_attempts(self, job_id: int, outcome: str) -> int:
+        """How many calls that this job made for its picture ended so."""
+        attempts = tables.attempts.c
+        ended_so = (attempts.job_id == job_id, attempts.step == "image", attempts.outcome == outcome)
+        with self._database.reading() as connection:
+            return connection.scalar(select(func.count()).select_from(tables.attempts).where(*ended_so)) or 0
+
     # What people are told
 
     def change_status(self, job: Job, shown: str, *, has_ended: bool = False) -> bool:

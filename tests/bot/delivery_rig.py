@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 import PIL.Image
 from builders import BOT, FOX_RECIPE, RED_FOX, UNCAPPED, claim, show_status
+from shared.store.errand_turns import ErrandTurns
 from sqlalchemy import Row, Table, select, update
 from telegram import InlineKeyboardButton, InlineKeyboardMarkup
 from telegram.ext import ExtBot
@@ -37,7 +38,6 @@ from shared.queue import BackgroundTickets, make_celery
 from shared.store.batches import Batches
 from shared.store.database import Database
 from shared.store.errand_outbox import ErrandOutbox
-from shared.store.errand_turns import ErrandTurns
 from shared.store.errands import Errands
 from shared.store.jobs import Jobs
 from shared.store.outbox import Outbox

@@ -486,6 +486,8 @@ class TestAttempts:
         Jobs(database).wait(job, seconds=0, stage=Stage.RETRYING, reason="service_busy", failures=1, attempts=attempts)
 
         assert Jobs(database).tried_in_vain(job.id, frozenset({"no_credit"})) == {("org/model", "a")}
+        assert Jobs(database).count_attempts(job.id, "no_credit") == 2
+        assert Jobs(database).count_attempts(job.id, "bad_picture") == 0
 
     @pytest.mark.parametrize("step", ["keep_prompt", "wait", "finish", "give_up"])
     def test_every_step_records_the_calls_that_led_to_it(self, database: Database, step: str) -> None:

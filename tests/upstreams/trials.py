@@ -25,6 +25,7 @@ from services.worker.engine.runner import Runner
 from services.worker.engine.user_keys import GOOGLE, HUGGINGFACE, Lent, OwnKeys
 from services.worker.gemini.prompts import PromptWriter
 from services.worker.gemini.quotas import Quotas
+from services.worker.images.decoder import Decoder
 from services.worker.jobs.picture import Pipeline
 from services.worker.painters.circuit_breaker import CircuitBreaker
 from services.worker.painters.discovery import Discovery
@@ -95,7 +96,7 @@ class Trials:
         self._database = database
         self._folder = folder
         self._jobs = Jobs(database)
-        self._wire = Wire(connections=8)
+        self._wire, self._decoder = Wire(connections=8), Decoder()
         self._catalogue = Catalogue(fallbacks=(ALONE,))
         self._own = OwnKeys(Keys(database), Box(Fernet.generate_key().decode()))
         self._messages = iter(range(1, 10**6))
@@ -143,6 +144,7 @@ class Trials:
             router_url=f"{url}/router",
             token=TOKEN,
             image_hosts=url,
+            decoder=self._decoder,
             chance=random.Random(7),
         )
         writer = PromptWriter(
@@ -154,6 +156,7 @@ class Trials:
             Lent(self._own, HUGGINGFACE, studio, _nobody),
             Images(self._folder.as_uri()),
             self._catalogue,
+            decoder=self._decoder,
         )
         turns = Turns(self._database, lease=timedelta(hours=1), deadline=timedelta(seconds=situation.deadline_s))
         try:

@@ -11,6 +11,7 @@ from sqlalchemy import delete
 
 from sandbox.app import Sandbox
 from sandbox.client import SandboxClient
+from services.worker.images.decoder import Decoder
 from services.worker.painters.circuit_breaker import CircuitBreaker
 from services.worker.painters.discovery import Discovery
 from services.worker.painters.dispatcher import Order, Studio
@@ -51,9 +52,17 @@ def wire() -> Wire:
     return Wire(connections=8)
 
 
+@pytest.fixture(scope="session")
+def decoder() -> Iterator[Decoder]:
+    one = Decoder()
+    yield one
+    one.close()
+
+
 @pytest.fixture
-def painters(sandbox: SandboxClient, wire: Wire) -> dict[str, Painter]:
-    return roster(wire, router_url=f"{sandbox.url}/router", token=TOKEN, image_hosts=sandbox.url)
+def painters(sandbox: SandboxClient, wire: Wire, decoder: Decoder) -> dict[str, Painter]:
+    url = f"{sandbox.url}/router"
+    return roster(wire, router_url=url, token=TOKEN, image_hosts=sandbox.url, decoder=decoder)
 
 
 @pytest.fixture(scope="session")
@@ -94,6 +103,7 @@ class Workbench:
         seconds: float = 20.0,
         handle: dict[str, Any] | None = None,
         barred: frozenset[tuple[str, str]] = frozenset(),
+        pictures: int = 0,
         **parameters: Any,
     ) -> tuple[Image, Recipe]:
         order = Order(
@@ -102,6 +112,7 @@ class Workbench:
             models,
             handle=handle,
             barred=barred,
+            pictures=pictures,
         )
         return self.studio.paint(order, seconds=seconds, record=self.attempts.append)
 
@@ -111,7 +122,7 @@ class Workbench:
 
 
 @pytest.fixture
-def bench(sandbox: SandboxClient, wire: Wire, discovery: Discovery, circuits: Circuits) -> Workbench:
+def bench(sandbox: SandboxClient, wire: Wire, discovery: Discovery, circuits: Circuits, decoder: Decoder) -> Workbench:
     studio = Studio(
         wire,
         discovery,
@@ -119,6 +130,7 @@ def bench(sandbox: SandboxClient, wire: Wire, discovery: Discovery, circuits: Ci
         router_url=f"{sandbox.url}/router",
         token=TOKEN,
         image_hosts=sandbox.url,
+        decoder=decoder,
         chance=random.Random(7),
     )
     return Workbench(studio)

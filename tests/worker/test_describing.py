@@ -16,6 +16,7 @@ from services.worker.gemini.chat import Companion
 from services.worker.gemini.client import Gemini
 from services.worker.gemini.descriptions import MAX_PROMPT, MAX_TITLE, PROMPTS, read_prompts
 from services.worker.gemini.quotas import Quotas
+from services.worker.images.decoder import Decoder
 from services.worker.jobs.describe import Describing
 from shared.errands import Errand, Kind
 from shared.images import Images
@@ -33,14 +34,14 @@ STREAM = ":streamGenerateContent"
 class Gallery:
     """A worker that describes pictures, and somebody who asks for it."""
 
-    def __init__(self, database: Database, sandbox: SandboxClient, folder: Path) -> None:
+    def __init__(self, database: Database, sandbox: SandboxClient, folder: Path, decoder: Decoder) -> None:
         self.sandbox = sandbox
         self.errands = Errands(database)
         self.images = Images(folder.as_uri())
         self.keys, self.box = Keys(database), Box(Fernet.generate_key().decode())
         self.connections: list[Gemini] = []
         companions = Lent(OwnKeys(self.keys, self.box), GOOGLE, self._companion(KEY), self._companion)
-        handler = Describing(self.errands, companions, self.images)
+        handler = Describing(self.errands, companions, self.images, decoder)
         self.runner = runner_of(database, handlers={Kind.DESCRIBE: handler})
         self.asked = 0
 
@@ -67,9 +68,9 @@ class Gallery:
 
 
 @pytest.fixture
-def gallery(worker_database: Database, sandbox: SandboxClient, tmp_path: Path) -> Iterator[Gallery]:
+def gallery(worker_database: Database, sandbox: SandboxClient, tmp_path: Path, decoder: Decoder) -> Iterator[Gallery]:
     empty(worker_database)
-    made = Gallery(worker_database, sandbox, tmp_path)
+    made = Gallery(worker_database, sandbox, tmp_path, decoder)
     yield made
     for connection in made.connections:
         connection.close()

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.worker.images.metadata import from_text, read_recipe, to_text, write_recipe
-from services.worker.images.validation import inspect
+from services.worker.images.validation import look_at
 from shared.jobs import Image, Recipe
 
 RECIPE = Recipe(
@@ -26,6 +26,11 @@ RECIPE = Recipe(
 FORMS = ["JPEG", "PNG", "WEBP"]
 
 
+def an_image(data: bytes) -> Image:
+    looks = look_at(data)
+    return Image(data, looks.media_type, looks.width, looks.height)
+
+
 def pixels(data: bytes) -> bytes:
     return PIL.Image.open(BytesIO(data)).convert("RGBA").tobytes()
 
@@ -36,7 +41,7 @@ class TestInTheFile:
     def test_it_is_read_back_as_it_was_written(self, picture_file: Callable[..., bytes], form: str, words: str):
         recipe = Recipe("org/name", "together", words, seed=1)
 
-        written = write_recipe(inspect(picture_file(form)), recipe)
+        written = write_recipe(an_image(picture_file(form)), recipe)
 
         assert read_recipe(written.data) == recipe
 
@@ -54,16 +59,16 @@ class TestInTheFile:
         ],
     )
     def test_no_pixel_changes(self, picture_file: Callable[..., bytes], form: str, options: dict[str, object]):
-        before = inspect(picture_file(form, (63, 47), **options))
+        before = an_image(picture_file(form, (63, 47), **options))
 
-        after = inspect(write_recipe(before, RECIPE).data)
+        after = an_image(write_recipe(before, RECIPE).data)
 
         assert pixels(after.data) == pixels(before.data)
         assert (after.media_type, after.width, after.height) == (before.media_type, before.width, before.height)
 
     @pytest.mark.parametrize("form", FORMS)
     def test_writing_again_replaces_it(self, picture_file: Callable[..., bytes], form: str):
-        once = write_recipe(inspect(picture_file(form)), RECIPE)
+        once = write_recipe(an_image(picture_file(form)), RECIPE)
 
         twice = write_recipe(once, Recipe("org/other", "nscale", "a blue fox"))
 
@@ -72,12 +77,12 @@ class TestInTheFile:
         assert recipe.prompt == "a blue fox"
 
     def test_other_tools_find_it_in_a_png(self, picture_file: Callable[..., bytes]):
-        written = write_recipe(inspect(picture_file("PNG")), RECIPE)
+        written = write_recipe(an_image(picture_file("PNG")), RECIPE)
 
         assert PIL.Image.open(BytesIO(written.data)).info["parameters"].startswith("a red fox")
 
     def test_other_tools_find_it_in_a_jpeg(self, picture_file: Callable[..., bytes]):
-        written = write_recipe(inspect(picture_file("JPEG")), RECIPE)
+        written = write_recipe(an_image(picture_file("JPEG")), RECIPE)
 
         comment = PIL.Image.open(BytesIO(written.data)).getexif().get_ifd(0x8769)[0x9286]
         assert comment.startswith(b"UNICODE\0\0a\0 \0r\0e\0d")
@@ -85,12 +90,12 @@ class TestInTheFile:
     def test_a_jpeg_keeps_its_other_segments_in_order(self, picture_file: Callable[..., bytes]):
         before = picture_file("JPEG", comment=b"made here", icc_profile=b"p" * 200, dpi=(72, 72))
 
-        info = PIL.Image.open(BytesIO(write_recipe(inspect(before), RECIPE).data)).info
+        info = PIL.Image.open(BytesIO(write_recipe(an_image(before), RECIPE).data)).info
 
         assert (info["comment"], info["icc_profile"], info["dpi"]) == (b"made here", b"p" * 200, (72, 72))
 
     def test_a_recipe_too_long_for_a_jpeg_is_left_out(self, picture_file: Callable[..., bytes]):
-        image = inspect(picture_file("JPEG"))
+        image = an_image(picture_file("JPEG"))
 
         assert write_recipe(image, Recipe("org/name", "fal-ai", "x" * 70_000)) == image
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.worker.engine.retry import MAX_ANNOUNCED_S, MAX_FAILURES, GiveUp, Wait, after
+from services.worker.engine.retry import MAX_ANNOUNCED_S, MAX_BROKEN, MAX_FAILURES, GiveUp, Wait, after
 from shared import errors
 from shared.errors import (
     BadBatch,
@@ -69,7 +69,8 @@ class TestTheTable:
             # Its service may be in trouble.
             (BadPicture("not_an_image"), 0, Wait(1.0, Stage.RETRYING, 1)),
             (BadPicture("truncated"), 0, Wait(1.0, Stage.RETRYING, 1)),
-            (BadPicture("truncated"), 5, GiveUp("bad_picture")),
+            (BadPicture("truncated"), 2, Wait(4.0, Stage.RETRYING, 3)),
+            (BadPicture("truncated"), 3, GiveUp("bad_picture")),
             # A whole one that nobody wants to see: other seeds have been tried.
             (BadPicture("black"), 0, GiveUp("bad_picture")),
             (BadPicture("uniform"), 0, GiveUp("bad_picture")),
@@ -172,7 +173,7 @@ class TestAlways:
         while isinstance(decision := decide(error, failures=failures, seconds_left=1e9), Wait):
             failures, tries = decision.failures, tries + 1
 
-        assert tries == MAX_FAILURES
+        assert tries == (MAX_BROKEN if isinstance(error, BadPicture) else MAX_FAILURES)
 
     def test_jobs_that_failed_together_do_not_come_back_together(self) -> None:
         waits = {after(ServiceBusy(), failures=3, seconds_left=600) for _ in range(20)}

@@ -244,20 +244,41 @@ class TestBadPictures:
         seeds = [entry["body"]["parameters"]["seed"] for entry in sandbox.journal("router")]
         assert seeds == [5, recipe.seed]
 
-    def test_three_black_ones_are_a_refusal(self, bench):
+    def test_two_black_ones_are_a_refusal(self, bench):
         with pytest.raises(PictureRefused):
             bench.paint(SD3, text="something nsfw")
 
-        assert len(bench.attempts) == 3
+        assert len(bench.attempts) == 2
 
-    @pytest.mark.parametrize("preset", ["html-picture", "empty-picture", "truncated-picture", "grey-picture"])
-    def test_three_broken_ones_are_told_as_such(self, sandbox: SandboxClient, bench, preset: str):
+    @pytest.mark.parametrize(("preset", "orders"), [("html-picture", 1), ("truncated-picture", 1), ("grey-picture", 2)])
+    def test_what_nobody_wants_to_see_is_ordered_once_more_and_what_is_broken_is_not(
+        self, sandbox: SandboxClient, bench, preset: str, orders: int
+    ):
         sandbox.arm("router", preset=preset, times=None)
 
         with pytest.raises(BadPicture):
             bench.paint(SD3, DEV)
 
-        assert len(bench.attempts) == 3
+        assert len(sandbox.journal("router")) == orders
+
+    def test_each_that_was_ordered_is_on_record_as_an_answer(self, sandbox: SandboxClient, bench):
+        sandbox.arm("router", preset="grey-picture", times=None)
+
+        with pytest.raises(BadPicture):
+            bench.paint(SD3)
+
+        assert [(attempt.status, attempt.outcome) for attempt in bench.attempts] == [(200, "bad_picture")] * 2
+
+    @pytest.mark.parametrize(
+        ("preset", "text"), [("grey-picture", "a plain grey sheet, nothing else"), ("black-picture", "black square")]
+    )
+    def test_a_plain_one_that_was_asked_for_is_shown(self, sandbox: SandboxClient, bench, preset: str, text: str):
+        sandbox.arm("router", preset=preset, times=None)
+
+        bench.paint(SD3, text=text)
+
+        assert bench.outcomes == [("hf-inference", "ok")]
+        assert len(sandbox.journal("router")) == 1
 
 
 class TestQueues:
@@ -324,11 +345,18 @@ class TestQueues:
         sandbox.call("PUT", "/router/_sandbox", json={"queue_polls": 0})
         sandbox.arm("files", preset="black-picture", times=None)
         still = still_painting(bench, DEV)
-        for _ in range(2):
-            still = still_painting(bench, DEV, handle=still.handle)
+        still = still_painting(bench, DEV, handle=still.handle)
 
         with pytest.raises(PictureRefused):
             bench.paint(DEV, handle=still.handle)
+
+    def test_what_earlier_runs_paid_for_is_counted(self, sandbox: SandboxClient, bench):
+        sandbox.arm("router", preset="black-picture", times=None)
+
+        with pytest.raises(PictureRefused):
+            bench.paint(SD3, pictures=1)
+
+        assert len(sandbox.journal("router")) == 1
 
     @pytest.mark.parametrize("handle", [{}, {"x": 1}, {"target": {}, "brief": {}, "order": {}, "pictures": 0}])
     def test_a_handle_that_cannot_be_read_is_a_new_order(self, bench, handle: dict[str, Any]):

@@ -20,6 +20,7 @@ from shared.errors import (
 from shared.jobs import Job, Stage
 
 MAX_FAILURES = 5  # of one step; a model that loads, an order under way and our own database do not count
+MAX_BROKEN = 3  # pictures of one job that came broken, each of which may have been charged for
 BASE_S = 1.0
 MAX_PAUSE_S = 30.0
 MAX_ANNOUNCED_S = 120.0  # a service may ask for more; looking earlier costs one request
@@ -91,7 +92,7 @@ def after(
         return GiveUp(error.reason)
 
     wait = _wait(error, failures, chance)
-    if wait.failures > MAX_FAILURES:
+    if wait.failures > (MAX_BROKEN if isinstance(error, BadPicture) else MAX_FAILURES):
         return GiveUp(error.reason)
     if wait.seconds >= seconds_left:
         return GiveUp(error.reason if isinstance(error, ModelLoading | BadPicture) else OutOfTime.reason)

@@ -1,64 +1,26 @@
-"""Pictures that ideas speak of: out of the image store, upright, and as large as whoever takes them can use."""
+"""Pictures that people send → what Gemini looks at, and what a painter starts from. For child processes."""
 
 import io
-import struct
 
 import PIL.ExifTags
 import PIL.Image
-import pillow_heif
-from obstore.exceptions import NotFoundError
 from PIL import ImageOps
 
-from services.worker.gemini.files import File
-from shared.errors import PictureGone, PictureUnreadable
-from shared.images import Images
-from shared.jobs import Picture
+from services.worker.images.opening import BROKEN, TooLarge, open_picture
+from shared.errors import PictureUnreadable
 
-MAX_PIXELS = 80_000_000  # decoding so many takes 240 MB for a moment; beyond it, Pillow warns as well
 SEEN_SIDE = 1536  # pixels: Gemini looks at tiles of 768, and two by two show all that a prompt can hold
 FIRST_ON_ITS_SIDE = 5  # of Exif's orientations, 1 to 8
 QUALITY = 90  # of 100, of JPEG
 
-# libheif's errors of no other kind are RuntimeErrors.
-_BROKEN = (OSError, SyntaxError, ValueError, EOFError, RuntimeError, struct.error, PIL.Image.DecompressionBombError)
 
-pillow_heif.register_heif_opener()  # HEIC is what Apple's telephones save, and send as files.
-
-
-def read_picture(images: Images, picture: Picture) -> bytes:
-    """The file as it was sent.
-
-    Raises:
-        PictureGone: The store has it no more.
-        StoreAway: The store does not answer.
-    """
-    try:
-        return images.get(picture.key)
-    except (NotFoundError, FileNotFoundError) as error:
-        raise PictureGone(picture.key) from error
-
-
-def for_gemini(data: bytes) -> File:
-    """What Gemini is shown.
+def for_gemini(data: bytes) -> bytes:
+    """What Gemini is shown, as a JPEG.
 
     Raises:
         PictureUnreadable: It is no picture that we can open, or more than we open.
     """
-    return File("image/jpeg", _jpeg(_opened(data, SEEN_SIDE, SEEN_SIDE)))
-
-
-def proportions(data: bytes) -> tuple[int, int]:
-    """Width and height as the picture is to be looked at, in pixels.
-
-    Raises:
-        PictureUnreadable: It is no picture that we can open.
-    """
-    try:
-        with PIL.Image.open(io.BytesIO(data)) as picture:
-            on_its_side = picture.getexif().get(PIL.ExifTags.Base.Orientation, 1) >= FIRST_ON_ITS_SIDE
-            return (picture.height, picture.width) if on_its_side else picture.size
-    except _BROKEN as error:
-        raise PictureUnreadable(f"{len(data)} bytes that are no picture: {type(error).__name__}") from error
+    return _jpeg(data, SEEN_SIDE, SEEN_SIDE)
 
 
 def to_start_from(data: bytes, width: int | None, height: int | None) -> bytes:
@@ -67,24 +29,35 @@ def to_start_from(data: bytes, width: int | None, height: int | None) -> bytes:
     Raises:
         PictureUnreadable: As ``for_gemini``.
     """
-    return _jpeg(_opened(data, width or SEEN_SIDE, height or SEEN_SIDE))
+    return _jpeg(data, width or SEEN_SIDE, height or SEEN_SIDE)
 
 
-def _opened(data: bytes, width: int, height: int) -> PIL.Image.Image:
-    """Open a picture, no larger than so many pixels; of a film the first frame."""
+def proportions(data: bytes) -> tuple[int, int]:
+    """Width and height as the picture is to be looked at, in pixels.
+
+    Raises:
+        PictureUnreadable: As ``for_gemini``.
+    """
     try:
-        picture = PIL.Image.open(io.BytesIO(data))
-        if picture.width * picture.height > MAX_PIXELS:
-            raise PictureUnreadable(f"the picture has {picture.width} × {picture.height} pixels")
-        # A JPEG is decoded at a half, a quarter or an eighth of its size if that is enough.
-        picture.draft("RGB", (2 * width, 2 * height))
+        picture, (width, height) = open_picture(data, None)
+        on_its_side = picture.getexif().get(PIL.ExifTags.Base.Orientation, 1) >= FIRST_ON_ITS_SIDE
+    except (TooLarge, *BROKEN) as error:
+        raise _unreadable(data, error) from error
+    return (height, width) if on_its_side else (width, height)
+
+
+def _jpeg(data: bytes, width: int, height: int) -> bytes:
+    try:
+        picture, _ = open_picture(data, (width, height))
+        picture.thumbnail((width, height))
+        # Not before: it copies the picture.
         upright = ImageOps.exif_transpose(picture)
         upright.thumbnail((width, height))
-        return _on_white(upright)
-    except PIL.Image.DecompressionBombWarning as error:
-        raise PictureUnreadable("far too many pixels") from error
-    except _BROKEN as error:
-        raise PictureUnreadable(f"{len(data)} bytes that are no picture: {type(error).__name__}") from error
+        file = io.BytesIO()
+        _on_white(upright).save(file, "JPEG", quality=QUALITY)
+    except (TooLarge, *BROKEN) as error:
+        raise _unreadable(data, error) from error
+    return file.getvalue()
 
 
 def _on_white(picture: PIL.Image.Image) -> PIL.Image.Image:
@@ -95,7 +68,6 @@ def _on_white(picture: PIL.Image.Image) -> PIL.Image.Image:
     return paper.convert("RGB")
 
 
-def _jpeg(picture: PIL.Image.Image) -> bytes:
-    file = io.BytesIO()
-    picture.save(file, "JPEG", quality=QUALITY)
-    return file.getvalue()
+def _unreadable(data: bytes, error: Exception) -> PictureUnreadable:
+    told = str(error) if isinstance(error, TooLarge) else type(error).__name__
+    return PictureUnreadable(f"a picture of {len(data)} bytes can't be opened: {told}")

@@ -4,7 +4,6 @@ The text is the one these tools write: the prompt, a line with what should not b
 into a PNG's ``parameters`` text, a JPEG's or WebP's Exif ``UserComment``. The pixels are not touched.
 """
 
-import io
 import re
 import struct
 import zlib
@@ -12,6 +11,7 @@ from collections.abc import Iterator
 
 import PIL.Image
 
+from services.worker.images.opening import BROKEN, TooLarge, open_picture
 from shared.jobs import Image, Recipe
 
 _EXIF_IFD, _USER_COMMENT = 0x8769, 0x9286
@@ -43,11 +43,11 @@ def write_recipe(image: Image, recipe: Recipe) -> Image:
 
 
 def read_recipe(data: bytes) -> Recipe | None:
-    """The recipe in a picture's file; None where there is none of ours."""
+    """The recipe in a picture's file; None where there is none of ours. For child processes."""
     try:
-        with PIL.Image.open(io.BytesIO(data)) as picture:
-            text = picture.info.get("parameters") or _user_comment(picture.getexif())
-    except (OSError, SyntaxError, ValueError, struct.error):
+        picture, _ = open_picture(data, None, formats=("JPEG", "PNG", "WEBP"))
+        text = picture.info.get("parameters") or _user_comment(picture.getexif())
+    except (TooLarge, *BROKEN):
         return None
     return from_text(text) if text else None
 

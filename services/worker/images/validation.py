@@ -1,54 +1,60 @@
-"""Bytes → a picture we may show, or why not. The bytes decide, whatever the header said."""
+"""Bytes → a picture we may show, or why not. The bytes decide, whatever the header said. For child processes."""
 
-import io
-import struct
+from dataclasses import dataclass
+from typing import Literal
 
 import PIL.Image
-from PIL import JpegImagePlugin, PngImagePlugin, WebPImagePlugin
 
+from services.worker.images.opening import BROKEN, MAX_PIXELS, TooLarge, open_picture
 from shared.errors import BadPicture
-from shared.jobs import Image
 
 MAX_SIDE = 8192  # pixels
-MAX_PIXELS = 40_000_000
 BLACK = 2  # brightest value of a channel, of 255, that is still black: JPEG adds a little noise to zeros
 SPREAD = 2  # widest span of a channel's values in a picture of one colour
 SAMPLE_SIDE = 128  # pixels
 
-# Named here, so that the plugins are loaded and registered with this module and not by the first picture.
-_TYPES = {
-    JpegImagePlugin.JpegImageFile.format: "image/jpeg",
-    PngImagePlugin.PngImageFile.format: "image/png",
-    WebPImagePlugin.WebPImageFile.format: "image/webp",
-}
+Plain = Literal["black", "uniform"]
+
+_TYPES = {"JPEG": "image/jpeg", "PNG": "image/png", "WEBP": "image/webp"}
 
 
-def inspect(data: bytes) -> Image:
+@dataclass(frozen=True, slots=True)
+class Looks:
+    """What a picture is and shows.
+
+    Attributes:
+        plain: Whether nothing is on it: all black, or of one colour.
+    """
+
+    media_type: str
+    width: int
+    height: int
+    plain: Plain | None = None
+
+
+def look_at(data: bytes) -> Looks:
     """Look at a picture once, from header to last pixel.
 
     Raises:
-        BadPicture: With the flaw ``not_an_image``, ``too_large``, ``truncated``, ``black`` or ``uniform``.
+        BadPicture: With the flaw ``not_an_image``, ``too_large`` or ``truncated``.
     """
-    picture = _open(data)
-    media_type, (width, height) = _TYPES[picture.format or ""], picture.size
-    if max(width, height) > MAX_SIDE or width * height > MAX_PIXELS:
+    picture, (width, height) = _open(data)
+    if max(width, height) > MAX_SIDE:
         raise BadPicture("too_large", f"the picture has {width} × {height} pixels")
-    # A JPEG is decoded at an eighth of its size, which averages blocks and still reads every byte.
-    picture.draft("RGB", (SAMPLE_SIDE, SAMPLE_SIDE))
     _decode(picture, data)
-    _look(picture)
-    return Image(data=data, media_type=media_type, width=width, height=height)
+    return Looks(_TYPES.get(picture.format or "", "image/jpeg"), width, height, _plain(picture))
 
 
-def _open(data: bytes) -> PIL.Image.Image:
+def _open(data: bytes) -> tuple[PIL.Image.Image, tuple[int, int]]:
     try:
-        return PIL.Image.open(io.BytesIO(data), formats=list(_TYPES))
-    except (PIL.Image.DecompressionBombError, PIL.Image.DecompressionBombWarning) as error:
-        raise BadPicture("too_large", "the picture has far too many pixels") from error
+        # A JPEG is decoded at an eighth of its size, which averages blocks and still reads every byte.
+        return open_picture(data, (SAMPLE_SIDE // 2, SAMPLE_SIDE // 2), formats=_TYPES, most_pixels=MAX_PIXELS)
+    except (TooLarge, PIL.Image.DecompressionBombError, PIL.Image.DecompressionBombWarning) as error:
+        raise BadPicture("too_large", f"the picture has too many pixels or scans: {error}") from error
     except PIL.UnidentifiedImageError as error:
         flaw = "truncated" if _has_signature(data) else "not_an_image"
         raise BadPicture(flaw, f"{len(data)} bytes that are no picture") from error
-    except (OSError, SyntaxError, ValueError, struct.error) as error:
+    except BROKEN as error:
         raise BadPicture("truncated", f"the header is broken: {type(error).__name__}") from error
 
 
@@ -63,24 +69,22 @@ def _decode(picture: PIL.Image.Image, data: bytes) -> None:
         raise BadPicture("truncated", "the WebP is shorter than it says")
     try:
         picture.load()
-    except (OSError, SyntaxError, ValueError, EOFError, struct.error) as error:
+    except BROKEN as error:
         raise BadPicture("truncated", f"the pixels are broken: {type(error).__name__}") from error
 
 
-def _look(picture: PIL.Image.Image) -> None:
+def _plain(picture: PIL.Image.Image) -> Plain | None:
     sample = picture
     if max(picture.size) > 2 * SAMPLE_SIDE:
         sample = picture.resize((SAMPLE_SIDE, SAMPLE_SIDE), PIL.Image.Resampling.NEAREST)
-    flaw = _flaw(sample)
-    if flaw and sample is not picture:
-        # The sample saw one pixel in many: a starry night deserves a look at all of them.
-        flaw = _flaw(picture)
-    if flaw:
-        raise BadPicture(flaw)
+    plain = _plain_sample(sample)
+    # The sample saw one pixel in many: a starry night deserves a look at all of them.
+    return _plain_sample(picture) if plain and sample is not picture else plain
 
 
-def _flaw(picture: PIL.Image.Image) -> str | None:
-    spans = [picture.convert("RGB").getchannel(channel).getextrema() for channel in range(3)]
+def _plain_sample(picture: PIL.Image.Image) -> Plain | None:
+    coloured = picture.convert("RGB")
+    spans = [coloured.getchannel(channel).getextrema() for channel in range(3)]
     values = [(int(low), int(high)) for low, high in spans]  # type: ignore[arg-type]
     if all(high <= BLACK for _, high in values):
         return "black"

@@ -6,7 +6,9 @@ from services.worker.engine.retry import seconds_left
 from services.worker.engine.user_keys import Lent
 from services.worker.gemini.chat import CALL_S, Companion, Said
 from services.worker.gemini.descriptions import QUESTION, form, read_prompts
-from services.worker.images.inputs import for_gemini, read_picture
+from services.worker.gemini.files import File
+from services.worker.images.decoder import Decoder
+from services.worker.images.stored import read_picture
 from shared.errands import Errand
 from shared.errors import AnswerRefused, DescriptionRefused, ServiceBusy
 from shared.images import Images
@@ -17,10 +19,11 @@ from shared.store.errands import Errands
 class Describing:
     """Runs the errands that describe pictures."""
 
-    def __init__(self, errands: Errands, companions: Lent[Companion], images: Images) -> None:
+    def __init__(self, errands: Errands, companions: Lent[Companion], images: Images, decoder: Decoder) -> None:
         self._errands = errands
         self._companions = companions
         self._images = images
+        self._decoder = decoder
 
     def run(self, errand: Errand) -> None:
         """Have the picture looked at and record the prompts.
@@ -30,7 +33,7 @@ class Describing:
             LostTurn: The errand belongs to another worker by now.
         """
         picture = Picture(**errand.question["picture"])
-        shown = for_gemini(read_picture(self._images, picture))
+        shown = File("image/jpeg", self._decoder.for_gemini(read_picture(self._images, picture)))
         with self._companions.to(errand.sender.id) as companion:
             try:
                 answer = companion.answer(

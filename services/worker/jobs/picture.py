@@ -9,11 +9,12 @@ from services.worker.gemini.files import File
 from services.worker.gemini.finishing import own_words
 from services.worker.gemini.prompts import PromptWriter
 from services.worker.gemini.questions import Wish
-from services.worker.images.inputs import for_gemini, read_picture
-from services.worker.images.metadata import read_recipe
+from services.worker.images.decoder import Decoder
+from services.worker.images.stored import read_picture
 from services.worker.painters.dispatcher import Order, Studio
 from shared.catalogue import Catalogue
 from shared.errors import (
+    BadPicture,
     ElsewhereError,
     PictureGone,
     PromptUnderWay,
@@ -54,6 +55,7 @@ class Pipeline:
         *,
         styles: Styles | None = None,
         conversations: Conversations | None = None,
+        decoder: Decoder | None = None,
     ) -> None:
         """Take the shipped styles where the owner has none; without conversations no idea can refer to one.
 
@@ -67,6 +69,7 @@ class Pipeline:
         self._catalogue = catalogue
         self._styles = styles or Styles()
         self._conversations = conversations
+        self._decoder = decoder or Decoder()
 
     def run(self, job: Job, attempts: list[Attempt]) -> None:
         """Make the picture and record it.
@@ -87,7 +90,7 @@ class Pipeline:
     def _kept(self, job: Job) -> tuple[str, str, Recipe] | None:
         """A picture that was painted and kept, but not recorded before its worker died."""
         found = self._images.find(job.id) if job.claims > 1 else None
-        recipe = read_recipe(self._images.get(found[0])) if found else None
+        recipe = self._decoder.recipe_in(self._images.get(found[0])) if found else None
         return (*found, recipe) if found and recipe else None
 
     def _share(self, job: Job) -> Prompt | None:
@@ -150,7 +153,9 @@ class Pipeline:
     def _shown_to_gemini(self, job: Job) -> File | None:
         """The picture that came with the idea."""
         picture = job.request.picture
-        return for_gemini(read_picture(self._images, picture)) if picture else None
+        if picture is None:
+            return None
+        return File("image/jpeg", self._decoder.for_gemini(read_picture(self._images, picture)))
 
     def _talk_before(self, job: Job) -> str:
         """What was said in the same chat and topic shortly before the idea; nothing of it is changed."""
@@ -215,8 +220,10 @@ class Pipeline:
             prompt=prompt,
             parameters=job.request.parameters,
             models=self._catalogue.in_order(job.request.parameters.model),
+            idea=job.request.idea,
             handle=job.handle,
             barred=self._jobs.tried_in_vain(job.id, BARRING) if job.claims > 1 else frozenset(),
+            pictures=self._jobs.count_attempts(job.id, BadPicture.reason) if job.claims > 1 else 0,
             source=self._source(job),
         )
         seconds = seconds_left(job, IMAGE_SECONDS)

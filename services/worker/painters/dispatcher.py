@@ -7,9 +7,10 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
+from http import HTTPStatus
 from typing import Any
 
-from services.worker.images.inputs import proportions, to_start_from
+from services.worker.images.decoder import Decoder
 from services.worker.images.metadata import write_recipe
 from services.worker.painters.circuit_breaker import CircuitBreaker
 from services.worker.painters.discovery import Discovery
@@ -18,6 +19,7 @@ from services.worker.painters.generation import SEEDS, brief_for, shaped_like
 from services.worker.painters.hf_inference import HFInference
 from services.worker.painters.http import Countdown, Wire
 from services.worker.painters.painter import IMAGE_TO_IMAGE, TEXT_TO_IMAGE, Brief, Painter, Painting, Target
+from services.worker.painters.plainness import asks_for_plain
 from services.worker.painters.roster import roster
 from shared.errors import (
     BadCredentials,
@@ -36,7 +38,7 @@ from shared.errors import (
 )
 from shared.jobs import Attempt, Image, Parameters, Prompt, Recipe
 
-MAX_PICTURES = 3  # paid for in search of one that can be shown
+MAX_PICTURES = 2  # paid for in search of one that can be shown
 MIN_CALL_S = 1.0  # of the time allowed that must be left for one more call
 MAX_DETAIL = 200  # characters
 ECHO = 16  # characters of a prompt by which it is recognised in a service's message
@@ -50,16 +52,20 @@ class Order:
 
     Attributes:
         models: Ids in the order to try: the wished one first.
+        idea: What the prompt was written of.
         source: The file of a picture that the wished model is to start from, if it can.
         handle: ``StillPainting.handle`` of an earlier run, if that was how it ended.
         barred: (model, provider) that failed for good in earlier runs of this job.
+        pictures: That earlier runs paid for, and nobody could be shown.
     """
 
     prompt: Prompt
     parameters: Parameters
     models: tuple[str, ...]
+    idea: str = ""
     handle: dict[str, Any] | None = None
     barred: frozenset[tuple[str, str]] = frozenset()
+    pictures: int = 0
     source: bytes | None = field(default=None, repr=False)
 
 
@@ -103,12 +109,14 @@ class Studio:
         token: str,
         image_hosts: str,
         endpoint_token: str | None = None,
+        decoder: Decoder | None = None,
         chance: random.Random | None = None,
     ) -> None:
-        painters = roster(wire, router_url=router_url, token=token, image_hosts=image_hosts)
+        self._decoder = decoder = decoder or Decoder()
+        painters = roster(wire, router_url=router_url, token=token, image_hosts=image_hosts, decoder=decoder)
         if endpoint_token:
             # The owner's dedicated endpoints know the owner's token alone, whoever asks.
-            owners = roster(wire, router_url=router_url, token=endpoint_token, image_hosts=image_hosts)
+            owners = roster(wire, router_url=router_url, token=endpoint_token, image_hosts=image_hosts, decoder=decoder)
             painters[ENDPOINT] = owners[ENDPOINT]
         self._painters: Mapping[str, Painter] = painters
         self._discovery = discovery
@@ -131,7 +139,7 @@ class Studio:
             BadCredentials: The token was refused.
             NoCredit, ModelGated, NoPainterLeft: Nobody can; the most telling reason of all.
         """
-        run = _Run(order, Countdown(seconds), record)
+        run = _Run(order, Countdown(seconds), record, pictures=order.pictures)
         resumed = _read_handle(order.handle)
         if resumed and resumed.target.provider in self._painters:
             run.tried |= resumed.tried
@@ -172,14 +180,14 @@ class Studio:
         model = self._catalogue.model(target.model)
         parameters = run.order.parameters
         if target.task == IMAGE_TO_IMAGE and run.order.source is not None:
-            parameters = shaped_like(parameters, proportions(run.order.source))
+            parameters = shaped_like(parameters, self._decoder.proportions(run.order.source))
         brief = brief_for(model, run.order.prompt, parameters, seed=self._chance.randrange(SEEDS))
         if target.task == IMAGE_TO_IMAGE and target.provider == HFInference.provider:
             brief = replace(brief, seed=None)  # It takes none beside a picture.
         return self._insist(target, brief, run)
 
     def _look(self, resumed: "_Handle", run: _Run) -> tuple[Image, Recipe]:
-        run.pictures = resumed.pictures
+        run.pictures = max(run.pictures, resumed.pictures)
         painter = self._painters[resumed.target.provider]
         try:
             painting = self._call(
@@ -197,7 +205,8 @@ class Studio:
         """Order from one target until a picture is worth showing."""
         painter = self._painters[target.provider]
         if target.task == IMAGE_TO_IMAGE and run.order.source is not None:
-            brief = replace(brief, source=to_start_from(run.order.source, brief.width, brief.height))
+            source = self._decoder.to_start_from(run.order.source, brief.width, brief.height)
+            brief = replace(brief, source=source)
         while True:
             try:
                 painting = self._call(target, brief, run, partial(painter.paint, target, brief))
@@ -207,7 +216,14 @@ class Studio:
                 return _finished(target, brief, painting)
 
     def _another(self, brief: Brief, error: BadPicture, run: _Run) -> Brief:
-        """The brief for one more try; the same seed would paint the same black picture."""
+        """The brief for one more try; the same seed would paint the same black picture.
+
+        Raises:
+            BadPicture: The picture is broken, which is for ``retry.after``; or there is nothing more to try.
+            PictureRefused: Only black ones came.
+        """
+        if error.is_broken:
+            raise error
         run.pictures += 1
         if run.pictures >= MAX_PICTURES and error.flaw == "black":
             # Safety checkers of diffusers models answer with black pictures and don't say why.
@@ -223,7 +239,7 @@ class Studio:
         started = time.monotonic()
         outcome: Painting | ImagineError
         try:
-            outcome = act(seconds=run.countdown.left)
+            outcome = _worth_showing(act(seconds=run.countdown.left), run.order)
         except ImagineError as error:
             outcome = _without_words(error, brief)
         duration_ms = round((time.monotonic() - started) * 1000)
@@ -299,6 +315,20 @@ def _finished(target: Target, brief: Brief, painting: Painting) -> tuple[Image, 
         over_picture=target.task == IMAGE_TO_IMAGE,
     )
     return write_recipe(painting.image, recipe), recipe
+
+
+def _worth_showing(painting: Painting, order: Order) -> Painting:
+    """The same painting.
+
+    Raises:
+        BadPicture: Nothing is on it, and that is not what was asked for.
+    """
+    if painting.plain is None or asks_for_plain(order.idea) or asks_for_plain(order.prompt.text):
+        return painting
+    error = BadPicture(painting.plain)
+    # It was ordered, painted and charged for, whoever gets to see it.
+    error.status, error.request_id = HTTPStatus.OK, painting.request_id
+    raise error
 
 
 def _attempt(target: Target, outcome: Painting | ImagineError, duration_ms: int) -> Attempt:

@@ -1,7 +1,7 @@
 """The interface of all painters, and the values that pass through it."""
 
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 from shared.jobs import Image
 
@@ -53,11 +53,16 @@ class Brief:
 
 @dataclass(frozen=True, slots=True)
 class Painting:
-    """What a provider delivered: an inspected image and what it said beside it."""
+    """What a provider delivered: a picture that was looked at, and what it said beside it.
+
+    Attributes:
+        plain: Whether nothing is on it: it is all black, or of one colour.
+    """
 
     image: Image
     seed: int | None = None
     request_id: str | None = None
+    plain: Literal["black", "uniform"] | None = None
 
 
 class Painter(Protocol):

@@ -1,5 +1,6 @@
 """Every painter by its provider's name."""
 
+from services.worker.images.decoder import Decoder
 from services.worker.painters.downloads import Downloads, ImageHosts
 from services.worker.painters.endpoint import Endpoint
 from services.worker.painters.fal import Fal
@@ -20,15 +21,20 @@ TONGUES: tuple[Tongue, ...] = (Fal(), Replicate(), Together(), Wavespeed(), Nsca
 STARTING_FROM_PICTURES = frozenset({"fal-ai", "replicate", "together", "wavespeed", "hf-inference"})
 
 
-def roster(wire: Wire, *, router_url: str, token: str, image_hosts: str) -> dict[str, Painter]:
+def roster(
+    wire: Wire, *, router_url: str, token: str, image_hosts: str, decoder: Decoder | None = None
+) -> dict[str, Painter]:
     """The painters of all providers whose language we speak.
 
     Args:
         router_url: ``https://router.huggingface.co``.
         image_hosts: Comma list as ``ImageHosts.read`` takes it.
     """
+    decoder = decoder or Decoder()
     downloads = Downloads(wire, ImageHosts.read(image_hosts))
     return {
-        tongue.provider: RouterPainter(tongue, wire=wire, router_url=router_url, token=token, downloads=downloads)
+        tongue.provider: RouterPainter(
+            tongue, wire=wire, router_url=router_url, token=token, downloads=downloads, decoder=decoder
+        )
         for tongue in TONGUES
     }

@@ -1,8 +1,9 @@
-"""The edge that all providers share: an order goes to the router with our token, an inspected picture comes back."""
+"""The edge that all providers share: an order goes to the router with our token, a picture that is one comes back."""
 
+from http import HTTPStatus
 from typing import Any
 
-from services.worker.images.validation import inspect
+from services.worker.images.decoder import Decoder
 from services.worker.painters.downloads import Downloads
 from services.worker.painters.errors import ENDPOINT, read_failure
 from services.worker.painters.http import Answer, Countdown, Wire
@@ -19,6 +20,7 @@ from shared.errors import (
     TransientError,
     UnexpectedAnswer,
 )
+from shared.jobs import Image
 
 MAX_STEPS = 3  # calls that one look may take: status, result
 MAX_MISSES = 4  # looks in a row without an answer, until an order is given up
@@ -30,12 +32,15 @@ PLACE_S = 1.0  # what a place in a queue adds to the pause
 class RouterPainter:
     """Paints through one provider of the inference router."""
 
-    def __init__(self, tongue: Tongue, *, wire: Wire, router_url: str, token: str, downloads: Downloads) -> None:
+    def __init__(
+        self, tongue: Tongue, *, wire: Wire, router_url: str, token: str, downloads: Downloads, decoder: Decoder
+    ) -> None:
         self._tongue = tongue
         self._wire = wire
         self._url = f"{router_url.rstrip('/')}/{tongue.provider}"
         self._token = token
         self._downloads = downloads
+        self._decoder = decoder
 
     def paint(self, target: Target, brief: Brief, *, seconds: float) -> Painting:
         """Order a picture."""
@@ -112,17 +117,26 @@ class RouterPainter:
     ) -> Painting:
         request_id = found.request_id or (answer.request_id if answer else None)
         if isinstance(found.source, bytes):
-            return Painting(inspect(found.source), found.seed, request_id)
+            return self._painting(found.source, found, request_id)
         picture = {"picture": found.source, "seed": found.seed, "request_id": request_id}
         try:
             data = self._downloads.fetch(found.source, seconds=countdown.left)
-            return Painting(inspect(data), found.seed, request_id)
+            return self._painting(data, found, request_id)
         except TransientError as error:
             if isinstance(error, BadPicture) and not error.is_broken:
                 raise
             # The picture is painted and paid for: fetch it again rather than order another.
             misses = handle.get("misses", 0) if "picture" in handle else 0
             raise _missed({**picture, "misses": misses}, error) from error
+
+    def _painting(self, data: bytes, found: Found, request_id: str | None) -> Painting:
+        try:
+            looks = self._decoder.look_at(data)
+        except BadPicture as error:
+            # The provider answered, and may have charged for it.
+            error.status, error.request_id = HTTPStatus.OK, request_id
+            raise
+        return Painting(Image(data, looks.media_type, looks.width, looks.height), found.seed, request_id, looks.plain)
 
 
 def authorization(token: str) -> str:
