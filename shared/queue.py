@@ -102,7 +102,7 @@ class BackgroundTickets(Tickets):
         self._now = 0  # tickets that wait to be sent
         self._later: deque[float] = deque(maxlen=MOST_LATER)  # one for each delay in seconds
         self._sending = 0  # threads that are at it
-        self._started = False
+        self._senders: list[threading.Thread] = []
 
     def send(self, count: int = 1, *, after_s: float | None = None) -> None:
         """Say that there is work, now or in so many seconds. Returns at once; the ticket follows."""
@@ -111,11 +111,14 @@ class BackgroundTickets(Tickets):
                 self._now += count
             else:
                 self._later.extend([after_s] * count)
-            if not self._started:
-                self._started = True
-                for number in range(SENDERS):
-                    threading.Thread(target=self._keep_sending, name=f"tickets-{number}", daemon=True).start()
+            self._start_senders()
             self._changed.notify()
+
+    def _start_senders(self) -> None:
+        self._senders = [sender for sender in self._senders if sender.is_alive()]
+        while len(self._senders) < SENDERS:
+            self._senders.append(threading.Thread(target=self._keep_sending, name="ticket sender", daemon=True))
+            self._senders[-1].start()
 
     def flush(self, timeout_s: float) -> bool:
         """Wait until all tickets have left, at most so many seconds; whether they have. Blocks."""

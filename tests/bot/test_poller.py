@@ -264,6 +264,20 @@ class TestFetching:
         assert KEY not in kept(book)
         assert KEY not in caplog.text
 
+    def test_a_mistake_of_ours_about_an_update_keeps_none_away(
+        self, telegram: SandboxClient, book: Database, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        class Confused(Updates):
+            """A book whose look at earlier updates fails."""
+
+            def newest(self, most: int) -> Any:
+                raise ZeroDivisionError
+
+        telegram_has(telegram, a_message(10))
+
+        assert play(telegram, Confused(book, BOT), Intake.next_text) == "hello"
+        assert "updates not annotated" in caplog.text
+
     def test_one_that_was_handled_is_not_handled_again(self, telegram: SandboxClient, updates: Updates) -> None:
         updates.keep([RawUpdate(10, json.dumps(a_message(10)))])
         updates.handled([10])

@@ -10,6 +10,7 @@ import pytest
 import redis
 from kombu import Message, Queue
 from servers import RedisServer, free_port
+from threads import raise_exit_in
 
 from shared.queue import QUEUE, SENDERS, TASK, BackgroundTickets, Tickets, make_celery
 
@@ -101,6 +102,22 @@ class TestTicketsInTheBackground:
 
     def test_without_any_there_is_nothing_to_wait_for(self) -> None:
         assert BackgroundTickets(make_celery(None)).flush(timeout_s=0)
+
+    @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+    def test_senders_that_have_ended_are_started_again(self, tickets: Tickets) -> None:
+        background = BackgroundTickets(tickets._app)
+        background.send()
+        assert background.flush(timeout_s=20)
+        for sender in background._senders:
+            raise_exit_in(sender)
+
+        while any(sender.is_alive() for sender in background._senders):
+            with background._changed:
+                background._changed.notify_all()
+        background.send(2)
+
+        assert background.flush(timeout_s=20)
+        assert tickets.on_their_way() == 3
 
     def test_no_thread_is_started_before_the_first(self) -> None:
         before = threading.active_count()

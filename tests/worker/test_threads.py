@@ -1,6 +1,5 @@
 """Every thread of the worker is killed in turn, and it goes on; without its consumer the process ends."""
 
-import ctypes
 import signal
 import threading
 import time
@@ -9,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from installation import settings_for
+from threads import raise_exit_in
 
 from services.health import Signs
 from services.worker import app
@@ -71,9 +71,8 @@ def thread(name: str) -> threading.Thread:
 
 
 def kill(victim: threading.Thread) -> None:
-    """Raise SystemExit in a thread: it would end without a word."""
-    assert victim.ident is not None
-    ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(victim.ident), ctypes.py_object(SystemExit))
+    """End a thread without a word."""
+    raise_exit_in(victim)
     victim.join(PATIENCE_S)
     assert not victim.is_alive()
 

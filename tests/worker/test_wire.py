@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from threads import raise_exit_in
 
 from sandbox.client import SandboxClient, mask
 from services.worker.painters.http import Answer, Countdown, Wire
@@ -103,6 +104,21 @@ class TestTime:
             wire.call("GET", raw_server(talk), seconds=0.3)
 
     def test_silence_ends_with_the_seconds(self, sandbox: SandboxClient, wire: Wire):
+        sandbox.arm("router", gate="silence")
+
+        with pytest.raises(ServiceUnreachable):
+            wire.call("GET", f"{sandbox.url}/router/x", seconds=0.3)
+        sandbox.open_gate("silence")
+
+    @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+    def test_silence_ends_although_the_thread_that_ends_it_has_died(self, sandbox: SandboxClient, wire: Wire):
+        sandbox.arm("router", status=200, reply="well")
+        wire.call("GET", f"{sandbox.url}/router/x", seconds=5)
+        timekeeper = wire._timekeeper
+        raise_exit_in(timekeeper._thread)
+        while timekeeper._thread.is_alive():
+            with timekeeper._earlier:
+                timekeeper._earlier.notify()
         sandbox.arm("router", gate="silence")
 
         with pytest.raises(ServiceUnreachable):

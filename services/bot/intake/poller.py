@@ -119,7 +119,7 @@ class Poller:
         fetched = await self._api.call(
             "getUpdates", takes_s=POLL_S, offset=self._offset, timeout=POLL_S, allowed_updates=self._kinds
         )
-        notes = await self._annotator.annotate(fetched)
+        notes = await self._annotate(fetched)
         bodies = redacted(fetched, self._box, self._bot.id)
         new = await self._commit(bodies, notes)
         for update in new:
@@ -127,6 +127,15 @@ class Poller:
         self._offset = max(bodies, default=self._offset - 1) + 1  # The next request confirms all below.
         if not bodies:
             await asyncio.sleep(begun + LEAST_POLL_S - asyncio.get_running_loop().time())
+
+    async def _annotate(self, fetched: Any) -> Notes:
+        try:
+            return await self._annotator.annotate(fetched)
+        except StoreAway:
+            raise
+        except Exception as error:  # noqa: BLE001 - a mistake of ours there must not keep updates away for good
+            log.error("updates not annotated", extra={"error": type(error).__name__})  # noqa: TRY400 - no words
+            return Notes()
 
     async def _commit(self, bodies: dict[int, dict[str, Any] | None], notes: Notes) -> list[Update]:
         """Write updates down; returns those that have to be handled now.

@@ -197,7 +197,7 @@ class _Call:
 
 
 class _Timekeeper:
-    """Ends calls whose seconds are over: one thread for all of them, begun with the first."""
+    """Ends calls whose seconds are over: one thread for all of them, begun anew if it has ended."""
 
     def __init__(self) -> None:
         self._due: list[tuple[float, int, _Call]] = []
@@ -212,7 +212,7 @@ class _Timekeeper:
             heapq.heappush(self._due, due)
             if self._due[0] is due:
                 self._earlier.notify()
-            if self._thread is None:
+            if self._thread is None or not self._thread.is_alive():
                 self._thread = threading.Thread(target=self._run, name="timekeeper", daemon=True)
                 self._thread.start()
 
