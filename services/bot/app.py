@@ -54,6 +54,7 @@ from services.bot.telegram.known_messages import KnownMessages
 from services.bot.telegram.lost_messages import LostMessages
 from services.bot.telegram.open_questions import OpenQuestions
 from services.bot.telegram.removals import Removals
+from services.bot.telegram.sending import Sending
 from services.bot.telegram.status_messages import StatusMessages as SentStatusMessages
 from services.bot.telegram.transport import Transport
 from services.health import Sign, Signs
@@ -218,6 +219,7 @@ class Bot:
                 choices,
                 authorization,
                 waits,
+                Sending(bot),
                 self._status_messages,
             ),
             chat=Chat(

@@ -23,7 +23,8 @@ from sqlalchemy import (
     update,
 )
 
-from shared.jobs import Job
+from shared.batches import BatchState
+from shared.jobs import ENDED, Job
 from shared.status_messages import Removal, Work
 from shared.store import tables
 from shared.store.database import Database
@@ -133,7 +134,7 @@ class StatusMessages:
             may_be_there: The one before was found nowhere; if it turns up, it is to be removed.
 
         Returns:
-            Whether to send it: False where the number is known by now, or nobody needs it any more.
+            Whether to send it: False where the number is known by now, or what it tells of has ended.
         """
         table = TABLES[work]
         with self._database.writing() as connection:
@@ -143,7 +144,7 @@ class StatusMessages:
                     table.c.id == work_id,
                     _number(table).is_(None),
                     table.c.status_sending_since.is_not(None),
-                    table.c.delivered_at.is_(None),
+                    _is_under_way(table),
                 )
                 .with_for_update()
             ).first()
@@ -301,6 +302,13 @@ def _number(table: Table) -> ColumnElement[Any]:
     """The column that holds the number of a status message; of an answer, the messages in which it stands."""
     column: ColumnElement[Any] = table.c.shown if table is tables.errands else table.c.status_message_id
     return column
+
+
+def _is_under_way(table: Table) -> ColumnElement[bool]:
+    """Whether there is something to tell of: a batch is summed up before it is started."""
+    if table is tables.batches:
+        return table.c.state == BatchState.ASKED
+    return table.c.state.not_in([str(state) for state in sorted(ENDED)])
 
 
 def _standing(table: Table, message_id: int, shown: str) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from services.bot.telegram.flood_limit import FloodLimit
 from services.bot.telegram.known_messages import AHEAD, KEPT, KnownMessages
 from services.bot.telegram.lost_messages import LostMessages
 from services.bot.telegram.removals import Removals
-from services.bot.telegram.status_messages import StatusMessage, StatusMessages
+from services.bot.telegram.status_messages import LOOKS_AFTER_S, StatusMessage, StatusMessages
 from services.bot.telegram.transport import Transport
 from shared.errors import StoreAway
 from shared.jobs import Address, Job, Request, Sender
@@ -211,6 +211,23 @@ class TestSending:
 
             (message,) = sandbox.from_bot(at.ada)
             assert read(database, job).status_message_id == message["message_id"]
+
+        run(sandbox, database, act)
+
+    def test_no_second_one_is_sent_while_nobody_can_look_for_the_first(
+        self, sandbox: SandboxClient, database: Database
+    ) -> None:
+        async def act(at: Office) -> None:
+            job = await at.asked()
+            sandbox.arm("telegram", path="/sendMessage$", drop="after")
+            sandbox.arm("telegram", path="/editMessageReplyMarkup$", times=len(LOOKS_AFTER_S), preset="bad-gateway")
+
+            await at.messages.send(at.status(job))
+            await at.settled(job)
+
+            (message,) = sandbox.from_bot(at.ada)
+            assert read(database, job).status_message_id == message["message_id"]
+            assert len(sandbox.journal("telegram", "/sendMessage$")) == 1
 
         run(sandbox, database, act)
 

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from builders import BOT, read, submit, submit_and_claim, submit_and_finish
+from builders import BOT, claim, read, submit, submit_and_claim, submit_and_finish
 from sqlalchemy import select, update
 
 from shared.batches import Way
@@ -170,6 +170,14 @@ class TestAMessageWhoseNumberIsUnknown:
 
         assert not record.send_again(Work.JOB, job.id, after=20, may_be_there=True)
         assert to_remove(record, database) == []
+
+    def test_is_not_sent_again_once_the_picture_is_painted(self, database: Database, record: StatusMessages) -> None:
+        job = announced(database)
+        claimed = claim(database)
+        Jobs(database).give_up(claimed, "service_busy")
+
+        assert not record.send_again(Work.JOB, job.id, after=20, may_be_there=True)
+        assert missing(record) == [job.id]
 
     def test_is_looked_for_after_the_delivery_but_not_before_its_answer_can_have_come(
         self, database: Database, record: StatusMessages

@@ -20,6 +20,7 @@ from services.bot.telegram.authorization import Authorization
 from services.bot.telegram.callback_queries import acknowledge, put_away
 from services.bot.telegram.contents import contents_of
 from services.bot.telegram.permissions import Action
+from services.bot.telegram.sending import Sending, Words
 from services.bot.telegram.status_messages import StatusMessage, StatusMessages
 from shared.batches import Batch, BatchState, Counts, Way
 from shared.errors import FileOutOfReach, UserError
@@ -47,6 +48,7 @@ class BatchCommand:
         choices: Choices,
         authorization: Authorization,
         waits: Waits,
+        sending: Sending,
         messages: StatusMessages,
     ) -> None:
         self._batches = batches
@@ -56,6 +58,7 @@ class BatchCommand:
         self._choices = choices
         self._authorization = authorization
         self._waits = waits
+        self._sending = sending
         self._messages = messages
 
     async def command(self, update: Update, context: ContextTypes.DEFAULT_TYPE) -> None:
@@ -93,11 +96,8 @@ class BatchCommand:
         """Send the summary with its buttons; where it may be in the chat already, look for it."""
 
         async def send() -> int:
-            sent = await context.bot.send_message(
-                text=text,
-                reply_markup=keyboard(batch, Counts(), context.bot.username),
-                **answer(batch.address),
-            )
+            buttons = keyboard(batch, Counts(), context.bot.username)
+            sent = await self._sending.text(batch.address, Words(text), buttons)
             return sent.message_id
 
         chat_id, known = batch.address.chat_id, batch.status_after

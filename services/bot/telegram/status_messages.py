@@ -26,6 +26,7 @@ from shared.store.status_messages import StatusMessages as Record
 log = logging.getLogger(__name__)
 
 LOOKS_AFTER_S = (0.3, 1.0, 2.5)  # a message that Telegram has taken is in the chat at once, mostly
+ASK_AGAIN_AFTER_S = (5.0, 10.0, 20.0, 40.0, 80.0)  # while Telegram can't be asked
 STORE_AGAIN_S = (0.5, 1.0, 2.0, 4.0, 8.0, 15.0)  # the last one for as long as it takes
 MOST_ASKED = 5  # messages a look
 MOST_SENT = 3  # of one status message, each after the one before was found nowhere
@@ -234,21 +235,30 @@ class StatusMessages:
         await self._keep_noting(message, came_of_it)
 
     async def _wait(self, message: StatusMessage, came_of_it: Again | Unsure) -> int | None:
-        """Let the pause pass before the next try, looking meanwhile for what may be there; returns its number."""
+        """Let the pause pass before the next try, looking meanwhile for what may be there; returns its number.
+
+        Raises:
+            TelegramError: Telegram could not be asked.
+        """
         if isinstance(came_of_it, Again):
             await asyncio.sleep(came_of_it.seconds)
             return None
-        for pause in LOOKS_AFTER_S:
+        looks = 0
+        for pause in (*LOOKS_AFTER_S, *ASK_AGAIN_AFTER_S):
             await asyncio.sleep(_jittered(pause))
             try:
                 found = await self._lost.find(*message.key, message.chat_id, after=message.after, most=MOST_ASKED)
             except (NetworkError, RetryAfter) as error:
+                refused = error
                 log.info("lost status message not looked for", extra=message.fields | {"error": words_of(error)})
                 continue
             if found is not None:
                 log.info("lost status message found", extra=message.fields | {"message_id": found})
                 return found
-        return None
+            looks += 1
+            if looks == len(LOOKS_AFTER_S):
+                return None
+        raise refused
 
 
 def _jittered(seconds: float) -> float:
