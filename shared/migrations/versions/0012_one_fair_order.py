@@ -3,8 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0011"
-down_revision = "0010"
+revision = "0012"
+down_revision = "0011"
 
 NOT_ENDED = "state IN ('held', 'queued', 'working', 'waiting')"
 IN_FLIGHT = "state IN ('queued', 'working', 'waiting')"
