@@ -48,7 +48,8 @@ def no_drafts(installation, sandbox):
     """Telegram takes no draft: its server is too old for them, or it won't have this one."""
 
     def arm(preset):
-        sandbox.arm("telegram", path="/sendMessageDraft$", times=None, preset=preset)
+        arguments = {"text": "drafts are not taken here"} if preset == "bad-request" else {}
+        sandbox.arm("telegram", path="/sendMessageDraft$", times=None, preset=preset, arguments=arguments)
 
     yield arm
     installation.bot.stop()  # It doesn't ask such a server again, and the next tests have a newer one.

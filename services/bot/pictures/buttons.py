@@ -25,6 +25,7 @@ from services.bot.queue.queue import Queue
 from services.bot.telegram.addresses import address_of, address_of_press, answer, sender_of, visible
 from services.bot.telegram.authorization import Authorization
 from services.bot.telegram.callback_queries import acknowledge, is_shown, put_away, rewrite
+from services.bot.telegram.errors import Refusal, refusal_of
 from services.bot.telegram.open_questions import OpenQuestions, answered, answers
 from services.bot.telegram.permissions import Action
 from services.bot.telegram.status_messages import StatusMessages
@@ -353,7 +354,7 @@ async def _delete(press: Press) -> None:
     try:
         await press.context.bot.delete_message(press.message.chat.id, message_id)
     except BadRequest as error:
-        gone = "not found" in error.message.lower()
+        gone = refusal_of(error) is Refusal.MESSAGE_GONE
         await acknowledge(press.query, say("pressed_deleted" if gone else "pressed_not_deleted", press.language))
         return
     await acknowledge(press.query, say("pressed_deleted", press.language))

@@ -12,7 +12,7 @@ from telegram import Bot, ExternalReplyInfo, File, Message
 from telegram.constants import ChatAction
 from telegram.error import BadRequest, Forbidden, InvalidToken, NetworkError, TelegramError
 
-from services.bot.telegram.errors import NotTelegram, words_of
+from services.bot.telegram.errors import NotTelegram, Refusal, refusal_of, words_of
 from services.bot.telegram.local_files import is_local, read_local
 from services.bot.telegram.repeats import pause_s
 from shared.errors import FileGone, FileOutOfReach, FileTooLargeToFetch, ServiceUnreachable
@@ -110,7 +110,7 @@ class Files:
         try:
             file = await self._bot.get_file(file_id)
         except BadRequest as error:
-            if "too big" in error.message.lower():
+            if refusal_of(error) is Refusal.TOO_LARGE:
                 raise FileTooLargeToFetch from error
             log.warning("file gone", extra={"description": error.message})
             raise FileGone(error.message) from error

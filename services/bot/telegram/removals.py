@@ -10,7 +10,7 @@ from telegram.constants import ParseMode
 from telegram.error import BadRequest, ChatMigrated, TelegramError
 
 from services.bot.locales import say
-from services.bot.telegram.errors import Again, Refusal, Refused, Sent, Unsure, after, words_of
+from services.bot.telegram.errors import Again, Refusal, Refused, Sent, Unsure, after, refusal_of, words_of
 from services.bot.telegram.lost_messages import LostMessages
 from services.bot.telegram.outbox_relay import Carrier
 from shared.status_messages import Removal, Work
@@ -18,7 +18,6 @@ from shared.store.status_messages import StatusMessages
 
 log = logging.getLogger(__name__)
 
-TOO_OLD = "message can't be deleted"  # of a message of ours: it is older than 48 hours
 PAUSES_GROW = 20  # tries; from then on they stay as long as they are
 CLOSED_PAUSE_S = 6 * 3600.0  # a chat that is closed to us tells when it opens again
 KEEP_TRYING = timedelta(days=7)
@@ -104,8 +103,8 @@ class Removals(Carrier[Removal]):
         try:
             await self._bot.delete_message(one.chat_id, message_id)
         except BadRequest as error:
-            if TOO_OLD not in error.message.lower():
-                raise
+            if refusal_of(error) is not Refusal.NOT_EDITABLE:
+                raise  # A message of ours that can't be deleted is older than 48 hours.
             await self._say_last_words(one, message_id)
         return None
 
