@@ -197,13 +197,19 @@ class Rig:
     ) -> Row[Any]:
         jobs, errands, batches = Jobs(self.database), Errands(self.database), self.batches
         pictures = Delivery(bot, BOT, self.outbox, jobs, self.images, default_model=FOX_RECIPE.model)
-        growing = Growing(bot, BOT, errands, self._status_messages(bot, limit), limit)
+        messages, removals = self._status_messages(bot, limit)
+        growing = Growing(bot, BOT, errands, messages, limit)
         answers = Answers(bot, BOT, ErrandOutbox(self.database), errands, growing)
         progress, tickets = ProgressMessage(bot, batches, limit), BackgroundTickets(make_celery(None))
         whole = BatchDelivery(bot, BOT, batches, jobs, self.images, tickets, progress, default_model=FOX_RECIPE.model)
         rounds = [
             asyncio.ensure_future(round_)
-            for round_ in (pictures.empty_outbox(Sign()), answers.empty_outbox(Sign()), whole.carry_on(Sign()))
+            for round_ in (
+                pictures.empty_outbox(Sign()),
+                answers.empty_outbox(Sign()),
+                whole.carry_on(Sign()),
+                removals.empty_outbox(Sign()),
+            )
         ]
         try:
             async with asyncio.timeout(PATIENCE_S):
@@ -216,13 +222,15 @@ class Rig:
             await pictures.finish()
             await answers.finish()
             await whole.finish()
+            await removals.finish()
         return self.row(table, row_id)
 
-    def _status_messages(self, bot: Bot, limit: FloodLimit) -> SentStatusMessages:
+    def _status_messages(self, bot: Bot, limit: FloodLimit) -> tuple[SentStatusMessages, Removals]:
         record, known = StatusMessages(self.database), KnownMessages()
         keyboards = StatusKeyboards(bot, Jobs(self.database), Errands(self.database), self.batches)
         lost = LostMessages(bot, BOT, record, known, limit, keyboards.of)
-        return SentStatusMessages(record, lost, known, Removals(bot, BOT, record, lost))
+        removals = Removals(bot, BOT, record, lost)
+        return SentStatusMessages(record, lost, known, removals), removals
 
     def row(self, table: Table, row_id: int) -> Row[Any]:
         with self.database.reading() as connection:
