@@ -4,14 +4,12 @@ import asyncio
 import random
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
-from datetime import timedelta
 from io import BytesIO
 from pathlib import Path
 from typing import Any, TypeVar
 
 import PIL.Image
-from builders import BOT, FOX_RECIPE, RED_FOX, UNCAPPED, claim, show_status
-from shared.store.errand_turns import ErrandTurns
+from builders import BOT, FOX_RECIPE, RED_FOX, UNCAPPED, claim, claim_errand, show_status
 from sqlalchemy import Row, Table, select, update
 from telegram import InlineKeyboardButton, InlineKeyboardMarkup
 from telegram.ext import ExtBot
@@ -163,9 +161,7 @@ class Rig:
             kind, {"text": "hi"}, address=self.address, sender=Sender(self.person["id"]), conversation_id=None
         )
         errands.keep_shown(asked.id, {"messages": [self.say("Thinking", f"stop {asked.id}")]})
-        hour = timedelta(hours=1)
-        turn = ErrandTurns(self.database, lease=hour, deadline=hour).claim_next("worker")
-        assert turn is not None
+        turn = claim_errand(self.database)
         errands.finish(turn, answer=text, result=PROMPTS if kind is Kind.DESCRIBE else None)
         return asked
 

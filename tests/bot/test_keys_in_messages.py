@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from scene import ADA, GROUP, Scene
 from stage import Outcome, Stage
+from updates_scene import ADA, GROUP, Scene
 
 from sandbox.bodies import Upload
 from services.bot.locales import say

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from scene import ADA, BOB, CAROL, CHANNEL, DAVE, EVE, FRANK, GROUP, OLD_GROUP, OTHER, WORDS, Button, Scene
 from stage import Outcome, Stage
+from updates_scene import ADA, BOB, CAROL, CHANNEL, DAVE, EVE, FRANK, GROUP, OLD_GROUP, OTHER, WORDS, Button, Scene
 
 from services.bot.locales import say
 from services.bot.telegram.permissions import ALLOWED, Action, Relation, may
