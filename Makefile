@@ -22,7 +22,7 @@ export UV_SYSTEM_CERTS ?= 1
 install = $(BIN)/uv pip install --quiet --python $(BIN)/python $(1) \
 	|| { echo "uv could not install; trying pip, which takes longer."; $(BIN)/python -m pip install --quiet $(1); }
 
-.PHONY: help setup demo run test upstreams lint guide lock clean
+.PHONY: help setup demo run test upstreams fuzz lint guide lock clean
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
 
@@ -44,6 +44,9 @@ test: $(VENV)/.installed-dev ## Run the tests (ARGS="-k fox"); those for Postgre
 
 upstreams: $(VENV)/.installed-dev ## Write docs/upstreams.md anew from what its situations come to
 	@PYTHONPATH=tests:. $(BIN)/python -m upstreams.page
+
+fuzz: $(VENV)/.installed-dev ## Feed made-up updates to a bot for ten minutes (ARGS="--minutes 1 --presses")
+	@PYTHONPATH=.:tests:tests/bot nice -n 19 $(BIN)/python tests/fuzz/updates.py $(ARGS)
 
 lint: $(VENV)/.installed-dev ## Check style and types
 	@$(BIN)/ruff check .

@@ -24,13 +24,16 @@ from sandbox.telegram.api import BotApi, Call
 from sandbox.telegram.errors import ApiError
 from sandbox.telegram.world import Chat, World
 from services.bot.app import Bot
+from services.bot.intake.annotations import Notes
 from services.bot.intake.key_redaction import seal_update
+from services.bot.intake.poller import parse, raw_update, redacted
 from services.bot.telegram.flood_limit import FloodLimit
 from shared.migrations import migrate
 from shared.queue import make_celery
 from shared.secrets import Box
 from shared.settings import BotSettings
 from shared.store.database import Database
+from shared.store.updates import RawUpdate
 
 BOT = 4242
 TOKEN = f"{BOT}:{'a' * 35}"
@@ -180,10 +183,24 @@ class Stage:
         Raises:
             Exception: What a handler failed with.
         """
-        self.telegram.calls = []
-        before = self.rows()
         update = Update.de_json(seal_update(body, self.box, BOT), self.application.bot)
         assert update is not None
+        return self._handle(update)
+
+    def feed(self, body: dict[str, Any]) -> tuple[RawUpdate, Outcome | None]:
+        """Take an update in as the poller does, whatever its form; returns what is written down of it.
+
+        Raises:
+            Exception: What a handler failed with.
+        """
+        [(number, sealed)] = redacted([body], self.box, BOT).items()
+        update = parse(number, sealed, self.application.bot)
+        raw = raw_update(number, sealed, Notes(), readable=update is not None)
+        return raw, None if update is None else self._handle(update)
+
+    def _handle(self, update: Update) -> Outcome:
+        self.telegram.calls = []
+        before = self.rows()
         self._errors.clear()
         self.run(self.application.process_update(update))
         for error in self._errors:

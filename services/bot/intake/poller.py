@@ -32,6 +32,7 @@ POLL_S = 30  # Telegram waits for so long for an update before it answers that t
 LEAST_POLL_S = 1.0  # between two requests that bring nothing, should a server not wait at all
 BREATH_S = 30.0  # between two signs of life in a long pause
 GOODBYE_S = 2.0
+MOST = 2**63 - 1
 UNKNOWN_BOT = "Telegram doesn't know this TELEGRAM_BOT_TOKEN: ask @BotFather for a new one."
 
 
@@ -189,7 +190,7 @@ def redacted(fetched: Any, box: Box, bot_id: int) -> dict[int, dict[str, Any] | 
         CallFailed: The answer is no list of updates.
     """
     try:
-        numbered = {int(one["update_id"]): dict(one) for one in fetched}
+        numbered = {int(one["update_id"]): dict(one) for one in fetched if has_storable_numbers(one["update_id"])}
     except (TypeError, KeyError, ValueError) as error:
         raise CallFailed(Nonsense("no list of updates")) from error
     return {number: _redacted(number, body, box, bot_id) for number, body in numbered.items()}
@@ -221,9 +222,27 @@ def parse(number: int, body: dict[str, Any] | None, bot: Bot) -> Update | None:
     """Read an update as Telegram sent it; None where the library can't."""
     if body is None:
         return None
+    if not has_storable_numbers(body):
+        log.error("update can't be read: it holds a number beyond 64 bits", extra={"update_id": number})
+        return None
     try:
         return Update.de_json(body.copy(), bot)
     except Exception:
         # An update that the library can't parse is written down, and polling goes on.
         log.exception("update can't be read", extra={"update_id": number})
         return None
+
+
+def has_storable_numbers(value: object) -> bool:
+    """Whether a database takes all whole numbers in this JSON; Telegram's own have 52 bits at most."""
+    match value:
+        case bool():
+            return True
+        case int():
+            return -MOST <= value <= MOST
+        case dict():
+            return all(map(has_storable_numbers, value.values()))
+        case list():
+            return all(map(has_storable_numbers, value))
+        case _:
+            return True

@@ -1,0 +1,33 @@
+"""Updates with numbers that no database takes: they are left alone, and hold nobody up."""
+
+import pytest
+from cryptography.fernet import Fernet
+from telegram import Bot
+
+from services.bot.intake.poller import has_storable_numbers, parse, redacted
+from shared.secrets import Box
+
+BOX = Box(Fernet.generate_key().decode())
+MOST = 2**63 - 1
+
+
+@pytest.mark.parametrize("value", [0, MOST, -MOST, 1.5, "9" * 30, None, True, [1, {"a": [2]}]])
+def test_usual_numbers_are_stored(value: object) -> None:
+    assert has_storable_numbers(value)
+
+
+@pytest.mark.parametrize("value", [MOST + 1, -(10**30), [1, {"a": [2**64]}]])
+def test_numbers_beyond_64_bits_are_found_wherever_they_stand(value: object) -> None:
+    assert not has_storable_numbers(value)
+
+
+def test_an_update_that_holds_one_is_not_handled() -> None:
+    body = {"update_id": 1, "stopped_message_generation": {"chat": {"id": 7, "type": "private"}, "draft_id": 2**63}}
+
+    assert parse(1, body, Bot("1:a")) is None
+
+
+def test_one_that_is_numbered_so_is_left_out_and_the_others_stay() -> None:
+    fetched = [{"update_id": 2**63}, {"update_id": 8}]
+
+    assert list(redacted(fetched, BOX, 1)) == [8]
