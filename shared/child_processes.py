@@ -182,7 +182,8 @@ class _Child:
         alarm.start()
         try:
             kind, value, rss = self._exchange(request)
-        except (OSError, EOFError) as error:
+        # A ValueError: another thread has closed the pipe, with all children.
+        except (OSError, EOFError, ValueError) as error:
             raise OverLimit(self._fate(is_late=is_late.is_set())) from error
         finally:
             alarm.cancel()

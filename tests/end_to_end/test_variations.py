@@ -42,14 +42,16 @@ class TestVariations:
         _, photo = painted(installation, sandbox, ada, "/imagine a fox in the snow")
         sandbox.press(ada, photo, VARIATIONS)
         rows = varied(installation, ada)
-        control = sandbox.from_bot(ada)[-1]
+        control = sandbox.wait_for_message(ada, lambda one: f"pick {rows[0].id}" in str(one.get("reply_markup")))
 
         for number, row in enumerate(rows, 1):
+            sandbox.wait_for_message(ada, lambda one, row=row: f"pick {row.id}" in str(one.get("reply_markup")))
             sandbox.press(ada, control, f"pick {row.id}")
             shown = sandbox.wait_for_message(ada, lambda one, row=row: row.prompt in one.get("text", ""))
             assert shown["message_id"] == control["message_id"]
             assert shown["text"].startswith(f"{number}. a fox in the snow\n")
             assert f"pick {row.id}" == control["reply_markup"]["inline_keyboard"][0][number - 1]["callback_data"]
+            sandbox.press(ada, control, f"back {row.id}")
 
     def test_of_somebodys_own_words_are_written_by_gemini(self, installation, sandbox, ada):
         parent, photo = painted(installation, sandbox, ada, "/imagine a fox on a roof --raw")
@@ -80,7 +82,8 @@ class TestVariations:
         failed = [row for row in rows if row.state == State.FAILED]
         sandbox.clear_faults()
 
-        sandbox.press(ada, sandbox.from_bot(ada)[-1], "🔁 Try the missing 2 again")
+        control = sandbox.wait_for_message(ada, lambda one: "Try the missing" in str(one.get("reply_markup")))
+        sandbox.press(ada, control, "🔁 Try the missing 2 again")
         again = installation.wait_for_deliveries(ada, 7)[5:]
 
         assert len(failed) == 2
@@ -90,7 +93,7 @@ class TestVariations:
         _, photo = painted(installation, sandbox, ada, "/imagine a fox in the snow")
         sandbox.press(ada, photo, VARIATIONS)
         second = varied(installation, ada)[1]
-        control = sandbox.from_bot(ada)[-1]
+        control = sandbox.wait_for_message(ada, lambda one: f"pick {second.id}" in str(one.get("reply_markup")))
 
         sandbox.press(ada, control, f"vary {second.id}")
         rows = installation.wait_for_deliveries(ada, 9)[5:]
