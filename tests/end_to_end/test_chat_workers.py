@@ -22,6 +22,8 @@ def slow_talk(sandbox):
 @pytest.mark.usefixtures("slow_talk")
 def test_a_worker_killed_in_mid_stream_is_succeeded(installation, sandbox):
     ada = sandbox.person("Ada")
+    sandbox.say(ada, "/start")  # a bot may not write to somebody who has never written to it
+    sandbox.wait_for(lambda: sandbox.from_bot(ada))
     errands = Errands(installation.database)
     asked, _ = errands.submit(
         Kind.CHAT,
