@@ -39,7 +39,7 @@ class Ended:
 
 
 class Chats:
-    """Jobs, batches and errands by chat, one transaction a method."""
+    """Jobs, batches and errands by chat."""
 
     def __init__(self, database: Database, shares: Shares | None = None) -> None:
         self._database = database
@@ -50,10 +50,13 @@ class Chats:
         """End what waits in a chat that is gone and that nobody has paid for yet: nobody would get it."""
         if not self._anything_in(bot_id, chat_id):
             return Ended()
+        # By itself: cancelling jobs locks people, and errands come before those in the lock order.
+        with self._database.writing() as connection:
+            errands = _end_errands(connection, bot_id, chat_id)
         with self._database.writing() as connection:
             batches = self._batches.cancel_in_chat(connection, bot_id, chat_id)
             jobs = self._jobs.cancel_unpaid(connection, bot_id, chat_id, reason=CHAT_GONE)
-            return Ended(len(jobs), len(batches), _end_errands(connection, bot_id, chat_id))
+        return Ended(len(jobs), len(batches), errands)
 
     def arriving(self, bot_id: int, chat_id: int, user_id: int) -> list[tuple[Job, ...]]:
         """One person's pictures and failures that are being delivered to a chat: by request, oldest first.

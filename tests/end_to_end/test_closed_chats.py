@@ -144,6 +144,10 @@ class TestTheQueue:
         retrying = "Telegram isn't taking it at the moment"
         status = sandbox.wait_for_message(ada, lambda message: retrying in message["text"], timeout_s=30)
         assert buttons(status) == []
+        tries = len(sandbox.journal("telegram", "/sendPhoto$"))
+        # Before each try the message is asked whether it is there; it says the same afterwards.
+        sandbox.wait_for(lambda: len(sandbox.journal("telegram", "/sendPhoto$")) > tries, timeout_s=30, what="a try")
+        assert [retrying in one["text"] for one in sandbox.from_bot(ada)] == [True]
 
         sandbox.say(ada, "/queue")
         listed = sandbox.wait_for_message(ada, lambda message: "red fox" in message["text"])

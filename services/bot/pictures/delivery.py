@@ -11,12 +11,13 @@ from telegram.ext import ExtBot
 from services.bot.locales import say
 from services.bot.pictures import keyboards
 from services.bot.pictures.captions import write_caption, write_choice
+from services.bot.pictures.status import describe_delivery, sentence
 from services.bot.telegram.errors import Again, ChatGone, Refusal, Refused, Unsure, after, words_of
 from services.bot.telegram.outbox_relay import OutboxRelay, record
 from services.bot.telegram.refusals import MOST_TRIES_TO_SAY, write_refusal
 from services.bot.telegram.sending import UPLOAD_S, Edit, Sending, Upload, Words
 from shared.images import Images
-from shared.jobs import Job, Stage, State
+from shared.jobs import Job, State
 from shared.store.jobs import Jobs
 from shared.store.outbox import Outbox
 
@@ -90,7 +91,7 @@ class Delivery(OutboxRelay[Job]):
     async def _status_is_there(self, job: Job) -> bool:
         if job.status_message_id is None:
             return True
-        words = Words(say(f"status_{Stage.SENDING}", job.sender.language))
+        words = Words(sentence(describe_delivery([job]), job.sender.language))
         return await self._sending.edit(job.address.chat_id, job.status_message_id, words) is not Edit.GONE
 
     async def _send(self, job: Job) -> Arrived:
