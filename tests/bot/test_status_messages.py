@@ -3,8 +3,10 @@
 import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
+from io import BytesIO
 from typing import Any
 
+import PIL.Image
 import pytest
 from builders import BOT, read
 from telegram import InlineKeyboardButton, InlineKeyboardMarkup
@@ -15,7 +17,7 @@ from sandbox.client import SandboxClient
 from services.bot.pictures import keyboards
 from services.bot.telegram.flood_limit import FloodLimit
 from services.bot.telegram.known_messages import AHEAD, KEPT, KnownMessages
-from services.bot.telegram.lost_messages import LostMessages
+from services.bot.telegram.lost_messages import LostMessages, Sought
 from services.bot.telegram.removals import Removals
 from services.bot.telegram.status_messages import LOOKS_AFTER_S, StatusMessage, StatusMessages
 from services.bot.telegram.transport import Transport
@@ -69,6 +71,15 @@ class TestKnownMessages:
         assert known.highest(PRIVATE) == KEPT + 2
 
 
+def of_picture(job: Job) -> InlineKeyboardMarkup:
+    """Stands for all the buttons under a picture."""
+    return InlineKeyboardMarkup.from_button(InlineKeyboardButton("Delete", callback_data=f"delete {job.id}"))
+
+
+def edited(messages: list[dict[str, Any]]) -> set[int]:
+    return {one["message_id"] for one in messages if one.get("edited")}
+
+
 class FailingRecord(Record):
     """A record whose database is away for the first few notes."""
 
@@ -98,12 +109,12 @@ class Office:
     def _use(self, record: Record) -> None:
         limit = self.bot.rate_limiter
         assert isinstance(limit, FloodLimit)
-        self.lost = LostMessages(self.bot, BOT, record, self.known, limit, self._keyboard)
+        self.lost = LostMessages(self.bot, BOT, record, self.known, limit, self._sought)
         self.messages = StatusMessages(record, self.lost, self.known, Removals(self.bot, BOT, record, self.lost))
 
-    def _keyboard(self, work: Work, work_id: int) -> InlineKeyboardMarkup | None:
+    def _sought(self, work: Work, work_id: int) -> Sought | None:
         job = self.jobs.read(work_id) if work is Work.JOB else None
-        return None if job is None else keyboards.status(job)
+        return None if job is None else Sought(keyboards.status(job), job.address.message_id, of_picture(job))
 
     def let_database_fail(self, *, times: int) -> None:
         self._use(FailingRecord(self.database, away=times))
@@ -139,6 +150,16 @@ class Office:
         """Let the bot send a status message whose number it never learns; returns the number."""
         message = await self.bot.send_message(
             self.ada, "On it.", reply_markup=keyboards.status(job), reply_to_message_id=job.address.message_id
+        )
+        self.known.forget(self.ada, message.message_id)
+        return message.message_id
+
+    async def lose_picture(self, job: Job) -> int:
+        """Let the bot send a picture whose number it never learns; returns the number."""
+        content = BytesIO()
+        PIL.Image.new("RGB", (64, 48), "orange").save(content, "PNG")
+        message = await self.bot.send_photo(
+            self.ada, content.getvalue(), reply_markup=of_picture(job), reply_to_message_id=job.address.message_id
         )
         self.known.forget(self.ada, message.message_id)
         return message.message_id
@@ -295,7 +316,7 @@ class TestFinding:
             assert await at.find(job) == lost
 
             assert at.buttons(helped.message_id) == ["help help"]
-            assert not [one for one in sandbox.from_bot(at.ada) if one.get("edited")]
+            assert edited(sandbox.from_bot(at.ada)) <= {lost}
 
         run(sandbox, database, act)
 
@@ -313,7 +334,7 @@ class TestFinding:
 
             assert await at.find(job) == lost
 
-            assert not [one for one in (*sandbox.messages(at.ada), *sandbox.messages(bob)) if one.get("edited")]
+            assert edited([*sandbox.messages(at.ada), *sandbox.messages(bob)]) <= {lost}
 
         run(sandbox, database, act)
 
@@ -343,6 +364,37 @@ class TestFinding:
 
             assert await at.find(job) == lost
             assert at.buttons(hint.message_id) == []
+
+        run(sandbox, database, act)
+
+    @pytest.mark.parametrize("drop", ["after", "before"])
+    def test_a_picture_whose_number_was_lost_too_is_never_taken_for_it(
+        self, sandbox: SandboxClient, database: Database, drop: str
+    ) -> None:
+        """The answer to the question whether the picture bears the keyboard is lost: from then on it does."""
+
+        async def act(at: Office) -> None:
+            job = await at.asked()
+            picture = await at.lose_picture(job)
+            sandbox.arm("telegram", path="/editMessageReplyMarkup$", drop=drop)
+            with pytest.raises(TelegramError):
+                await at.find(job)
+
+            assert await at.find(job) is None
+            assert at.buttons(picture) == [f"delete {job.id}"]
+
+        run(sandbox, database, act)
+
+    def test_it_is_found_when_the_answer_of_the_check_is_lost(self, sandbox: SandboxClient, database: Database) -> None:
+        async def act(at: Office) -> None:
+            job = await at.asked()
+            lost = await at.lose(job)
+            sandbox.arm("telegram", path="/editMessageReplyMarkup$", skip=1, drop="after")
+            with pytest.raises(TelegramError):
+                await at.find(job)
+
+            assert await at.find(job) == lost
+            assert at.buttons(lost) == [f"cancel {job.id}"]
 
         run(sandbox, database, act)
 

@@ -10,9 +10,10 @@ the chat meanwhile: the number of a message that is on its way is not known yet.
 import asyncio
 import logging
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from telegram import Bot, InlineKeyboardMarkup, Message
-from telegram.error import BadRequest
+from telegram.error import BadRequest, TelegramError
 
 from services.bot.telegram.errors import NOT_MODIFIED
 from services.bot.telegram.flood_limit import QUIETLY, FloodLimit
@@ -22,28 +23,39 @@ from shared.store.status_messages import StatusMessages
 
 log = logging.getLogger(__name__)
 
-KeyboardOf = Callable[[Work, int], InlineKeyboardMarkup | None]
+
+@dataclass(frozen=True, slots=True)
+class Sought:
+    """A status message that is looked for.
+
+    Attributes:
+        keyboard: With which it was sent.
+        request: The message to which it replies; 0 where its group has moved without it.
+        of_picture: The keyboard under a picture that came of the same request; None where none can.
+    """
+
+    keyboard: InlineKeyboardMarkup
+    request: int
+    of_picture: InlineKeyboardMarkup | None = None
+
+
+Seek = Callable[[Work, int], Sought | None]
 
 
 class LostMessages:
     """Looks for status messages in this bot's chats."""
 
     def __init__(  # noqa: PLR0917 - each is another kind of thing
-        self,
-        bot: Bot,
-        bot_id: int,
-        record: StatusMessages,
-        known: KnownMessages,
-        limit: FloodLimit,
-        keyboard_of: KeyboardOf,
+        self, bot: Bot, bot_id: int, record: StatusMessages, known: KnownMessages, limit: FloodLimit, seek: Seek
     ) -> None:
-        """Ask ``keyboard_of`` for the keyboard under the status message of a job, errand or batch; it may block."""
+        """Ask ``seek`` how the status message of a job, errand or batch is recognised; it may block."""
         self._bot = bot
         self._bot_id = bot_id
         self._record = record
         self._known = known
         self._limit = limit
-        self._keyboard_of = keyboard_of
+        self._seek = seek
+        self._checked: set[tuple[int, int]] = set()  # lost their keyboard to a check whose answer was lost
 
     async def find(self, work: Work, work_id: int, chat_id: int, *, after: int, most: int) -> int | None:
         """The number of the status message in this chat that tells of this; None where none of those asked does.
@@ -56,40 +68,74 @@ class LostMessages:
             TelegramError: Telegram could not be asked.
             StoreAway: The record could not be asked.
         """
-        keyboard = await asyncio.to_thread(self._keyboard_of, work, work_id)
-        if keyboard is None:
+        sought = await asyncio.to_thread(self._seek, work, work_id)
+        if sought is None:
             return None
         async with self._limit.quiet(chat_id):
             candidates = self._known.unknown(chat_id, after=after, most=most)
             in_record = await asyncio.to_thread(self._record.known, self._bot_id, chat_id, candidates)
             for message_id in candidates:
-                if message_id not in in_record and await self._bears(chat_id, message_id, keyboard):
+                if message_id not in in_record and await self._is_it(chat_id, message_id, sought):
                     return message_id
         return None
 
-    async def _bears(self, chat_id: int, message_id: int, keyboard: InlineKeyboardMarkup) -> bool:
-        """Whether the message bears exactly this keyboard.
+    async def _is_it(self, chat_id: int, message_id: int, sought: Sought) -> bool:
+        """Whether this is the message.
 
         Raises:
             TelegramError: Telegram could not be asked.
         """
         try:
-            changed = await self._put(chat_id, message_id, keyboard)
+            changed = await self._put(chat_id, message_id, sought.keyboard)
         except BadRequest as error:
             text = error.message.lower()
             if "can't be edited" in text:
                 self._known.note(chat_id, message_id)  # Somebody else's: it need not be asked again.
-            return NOT_MODIFIED in text
+            return NOT_MODIFIED in text and await self._check(chat_id, message_id, sought)
+        if (chat_id, message_id) in self._checked and _fits(changed, sought):
+            self._checked.discard((chat_id, message_id))
+            return True
+        await self._put_back(chat_id, message_id, changed, sought)
+        return False
+
+    async def _check(self, chat_id: int, message_id: int, sought: Sought) -> bool:
+        """Look at a message that bears the keyboard: an earlier question whose answer was lost may have put it there.
+
+        Only an edit shows a message, so the keyboard is taken away for a moment.
+
+        Raises:
+            TelegramError: Telegram could not be asked.
+        """
+        self._checked.add((chat_id, message_id))
+        seen = await self._put(chat_id, message_id, None)
+        self._checked.discard((chat_id, message_id))
+        if not _fits(seen, sought):
+            await self._put_back(chat_id, message_id, seen, sought)
+            return False
+        try:
+            await self._put(chat_id, message_id, sought.keyboard)
+        except TelegramError as error:
+            # Its next edit brings the button back.
+            log.info(
+                "keyboard not put back", extra={"chat_id": chat_id, "message_id": message_id, "error": error.message}
+            )
+        return True
+
+    async def _put_back(self, chat_id: int, message_id: int, changed: Message | bool, sought: Sought) -> None:
+        """Give another message of ours its keyboard back, as far as it can be known."""
         log.warning(
             "another message was changed, changing it back", extra={"chat_id": chat_id, "message_id": message_id}
         )
-        before = await self._keyboard_before(changed)
+        self._known.forget(chat_id, message_id)  # Until it is changed back, the next look has to ask it again.
+        if isinstance(changed, Message) and changed.text is None:
+            await self._put(chat_id, message_id, sought.of_picture if _replies(changed, sought) else None)
+            return
+        before = await self._other_lost(changed)
         await self._put(chat_id, message_id, before)
         if before is not None:
             self._known.forget(chat_id, message_id)  # Whoever looks for it has to ask it.
-        return False
 
-    async def _keyboard_before(self, changed: Message | bool) -> InlineKeyboardMarkup | None:
+    async def _other_lost(self, changed: Message | bool) -> InlineKeyboardMarkup | None:
         """The keyboard of a message that was changed, where it is another status message that is looked for."""
         request = changed.reply_to_message if isinstance(changed, Message) else None
         if request is None:
@@ -97,7 +143,8 @@ class LostMessages:
         lost = await asyncio.to_thread(
             self._record.missing_in_reply_to, self._bot_id, request.chat.id, request.message_id
         )
-        return None if lost is None else await asyncio.to_thread(self._keyboard_of, *lost)
+        found = None if lost is None else await asyncio.to_thread(self._seek, *lost)
+        return None if found is None else found.keyboard
 
     async def _put(self, chat_id: int, message_id: int, keyboard: InlineKeyboardMarkup | None) -> Message | bool:
         return await self._bot.edit_message_reply_markup(
@@ -106,3 +153,13 @@ class LostMessages:
             reply_markup=keyboard,
             rate_limit_args=QUIETLY,  # type: ignore[call-arg]
         )
+
+
+def _replies(message: Message, sought: Sought) -> bool:
+    """Whether a message replies to the request, as far as it tells: a request may have been deleted."""
+    replied = message.reply_to_message
+    return replied is None or not sought.request or replied.message_id == sought.request
+
+
+def _fits(message: Message | bool, sought: Sought) -> bool:
+    return isinstance(message, Message) and message.text is not None and _replies(message, sought)
