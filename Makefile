@@ -19,7 +19,7 @@ export SSL_CERT_FILE ?= $(PIP_CERT)
 endif
 # uv brings certificates of its own, which don't know a private authority; the system's do.
 export UV_SYSTEM_CERTS ?= 1
-install = $(BIN)/uv pip install --quiet --python $(BIN)/python $(1) \
+install = $(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python $(1) \
 	|| { echo "uv could not install; trying pip, which takes longer."; $(BIN)/python -m pip install --quiet $(1); }
 
 .PHONY: help setup demo run test upstreams fuzz lint guide lock clean

@@ -8,9 +8,11 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any, TypeVar
 
+import forked
 from servers import postgres_database, redis_database
 from sqlalchemy import Row, select
 
@@ -86,7 +88,7 @@ class Service:
         self.command = command
         self.configure(settings)
         self._folder = folder
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: BaseProcess | None = None
         self._log = folder / f"{command}.{id(self)}.log"
 
     def configure(self, settings: dict[str, str]) -> None:
@@ -95,7 +97,7 @@ class Service:
 
     @property
     def is_running(self) -> bool:
-        return self._process is not None and self._process.poll() is None
+        return self._process is not None and self._process.is_alive()
 
     @property
     def log(self) -> str:
@@ -103,16 +105,7 @@ class Service:
         return self._log.read_text(encoding="utf-8") if self._log.exists() else ""
 
     def start(self) -> None:
-        with self._log.open("ab") as log:
-            self._process = subprocess.Popen(
-                [G2D, self.command],
-                cwd=self._folder,
-                env=self._environment,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-            )
+        self._process = forked.start([G2D, self.command], self._environment, self._folder, self._log)
 
     def kill(self) -> None:
         """End it at once, in the middle of whatever it does."""
@@ -125,29 +118,36 @@ class Service:
     def ask_to_stop(self) -> None:
         """Ask it to end, and don't wait."""
         if self._process is not None and self.is_running:
-            self._process.send_signal(signal.SIGTERM)
+            os.kill(self._pid, signal.SIGTERM)
 
     def freeze(self) -> None:
         """Let no time pass for it, as on a machine that is put to sleep or hopelessly overloaded."""
-        assert self._process is not None
-        os.killpg(self._process.pid, signal.SIGSTOP)
+        os.killpg(self._pid, signal.SIGSTOP)
 
     def thaw(self) -> None:
         """Let it go on where it stood."""
-        assert self._process is not None
-        os.killpg(self._process.pid, signal.SIGCONT)
+        os.killpg(self._pid, signal.SIGCONT)
 
     def wait(self, *, timeout_s: float = END_S) -> int:
         """Wait for its end; returns its exit status."""
         assert self._process is not None
-        return self._process.wait(timeout_s)
+        self._process.join(timeout_s)
+        if self._process.exitcode is None:
+            raise TimeoutError(f"g2d {self.command} did not end within {timeout_s} s")
+        return self._process.exitcode
+
+    @property
+    def _pid(self) -> int:
+        assert self._process is not None
+        assert self._process.pid is not None
+        return self._process.pid
 
     def _end(self, number: signal.Signals) -> int:
         if self._process is None:
             return 0
         if self.is_running:
-            os.killpg(self._process.pid, number)
-        return self._process.wait(END_S)
+            os.killpg(self._pid, number)
+        return self.wait()
 
 
 class Installation:

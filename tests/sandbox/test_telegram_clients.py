@@ -3,16 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
-from aiogram import Bot as AiogramBot
-from aiogram import Dispatcher
-from aiogram.client.session.aiohttp import AiohttpSession
-from aiogram.client.telegram import TelegramAPIServer
-from aiogram.exceptions import TelegramBadRequest, TelegramForbiddenError, TelegramRetryAfter
-from aiogram.types import BufferedInputFile, InputMediaPhoto
-from aiogram.types import Message as AiogramMessage
 from raw_bot import TOKEN, picture
 from telegram import InlineKeyboardButton, InlineKeyboardMarkup, Update
 from telegram import InputMediaPhoto as PtbInputMediaPhoto
@@ -20,6 +13,10 @@ from telegram.error import BadRequest, ChatMigrated, Forbidden, InvalidToken, Re
 from telegram.ext import Application, ApplicationBuilder, CallbackQueryHandler, CommandHandler, ContextTypes
 
 from sandbox.client import SandboxClient
+
+if TYPE_CHECKING:
+    from aiogram import Bot as AiogramBot
+    from aiogram.types import Message as AiogramMessage
 
 Context = ContextTypes.DEFAULT_TYPE
 
@@ -126,11 +123,20 @@ class TestPythonTelegramBot:
 
 
 class TestAiogram:
+    """It is imported here, for that takes seconds of all processes that only collect these tests."""
+
     def bot(self, people: SandboxClient) -> AiogramBot:
+        from aiogram import Bot as AiogramBot
+        from aiogram.client.session.aiohttp import AiohttpSession
+        from aiogram.client.telegram import TelegramAPIServer
+
         server = TelegramAPIServer.from_base(f"{people.url}/telegram")
         return AiogramBot(TOKEN, session=AiohttpSession(api=server))
 
     def test_a_conversation(self, people: SandboxClient) -> None:
+        from aiogram import Dispatcher
+        from aiogram.types import BufferedInputFile
+
         content = picture(640, 480)
         dispatcher = Dispatcher()
 
@@ -157,6 +163,9 @@ class TestAiogram:
         assert people.violations() == []
 
     def test_albums_and_refusals(self, people: SandboxClient) -> None:
+        from aiogram.exceptions import TelegramBadRequest, TelegramForbiddenError, TelegramRetryAfter
+        from aiogram.types import BufferedInputFile, InputMediaPhoto
+
         ada = people.person("Ada")
         people.say(ada, "/start")
 
