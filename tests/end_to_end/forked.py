@@ -13,6 +13,7 @@ from pathlib import Path
 
 IMPORTED = [
     "alembic.command",
+    "services.batch_cli",
     "services.bot.app",
     "services.cli",
     "services.runtime",
@@ -25,10 +26,19 @@ _context = multiprocessing.get_context("forkserver")
 _context.set_forkserver_preload(IMPORTED)
 
 
-def start(arguments: list[str], environment: dict[str, str], folder: Path, log: Path) -> ForkServerProcess:
-    """Start ``g2d`` with these arguments in a session of its own; both its outputs go to the end of ``log``."""
+def start(
+    arguments: list[str], environment: dict[str, str], folder: Path, log: Path, errors: Path | None = None
+) -> ForkServerProcess:
+    """Start ``g2d`` with these arguments, in a session and with an environment of its own, in ``folder``.
+
+    Args:
+        log: What it writes is added to this file.
+        errors: Where its errors go, if not there too.
+    """
     ready, is_ready = _context.Pipe(duplex=False)
-    process = _context.Process(target=_run, args=(arguments, environment, folder, log, is_ready), daemon=False)
+    process = _context.Process(
+        target=_run, args=(arguments, environment, folder, (log, errors or log), is_ready), daemon=False
+    )
     process.start()
     is_ready.close()
     with ready:
@@ -36,16 +46,18 @@ def start(arguments: list[str], environment: dict[str, str], folder: Path, log: 
     return process
 
 
-def _run(arguments: list[str], environment: dict[str, str], folder: Path, log: Path, is_ready: Connection) -> None:
+def _run(
+    arguments: list[str], environment: dict[str, str], folder: Path, outputs: tuple[Path, Path], is_ready: Connection
+) -> None:
     os.setsid()
     is_ready.close()
-    with log.open("ab") as file:
-        os.dup2(file.fileno(), 1)
-        os.dup2(file.fileno(), 2)
+    for number, output in enumerate(outputs, 1):
+        with output.open("ab") as file:
+            os.dup2(file.fileno(), number)
     os.chdir(folder)
     os.environ.clear()
     os.environ.update(environment)
-    sys.argv = arguments
+    sys.argv = ["g2d", *arguments]
 
     from services.cli import main
 

@@ -105,7 +105,7 @@ class Service:
         return self._log.read_text(encoding="utf-8") if self._log.exists() else ""
 
     def start(self) -> None:
-        self._process = forked.start([G2D, self.command], self._environment, self._folder, self._log)
+        self._process = forked.start([self.command], self._environment, self._folder, self._log)
 
     def kill(self) -> None:
         """End it at once, in the middle of whatever it does."""

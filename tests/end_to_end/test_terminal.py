@@ -11,7 +11,9 @@ import subprocess
 import termios
 import time
 from contextlib import contextmanager
+from dataclasses import dataclass
 
+import forked
 import pytest
 from installation import G2D, PAINTING, environment, installed, wait_until
 
@@ -93,17 +95,22 @@ def on_a_terminal(place, *arguments):
         os.close(ours)
 
 
+@dataclass
+class Ended:
+    """A command that has come to its end."""
+
+    returncode: int
+    stdout: str
+    stderr: str
+
+
 def g2d_batch(place, *arguments):
-    return subprocess.run(
-        [G2D, "batch", *arguments],
-        check=False,
-        capture_output=True,
-        text=True,
-        env=settings_of(place),
-        cwd=place.folder,
-        timeout=PATIENCE_S,
-        stdin=subprocess.DEVNULL,
-    )
+    outputs = [place.folder / name for name in ("batch.stdout", "batch.stderr")]
+    for output in outputs:
+        output.unlink(missing_ok=True)
+    process = forked.start(["batch", *arguments], settings_of(place), place.folder, *outputs)
+    process.join(PATIENCE_S)
+    return Ended(process.exitcode, *[output.read_text(encoding="utf-8") for output in outputs])
 
 
 class TestTheTerminal:
