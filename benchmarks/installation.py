@@ -24,6 +24,7 @@ def environment(url: str, folder: str) -> dict[str, str]:
     return {name: os.environ[name] for name in ("PATH", "PYTHONPATH") if name in os.environ} | {
         "TELEGRAM_BOT_TOKEN": TOKEN,
         "TELEGRAM_API_URL": f"{url}/telegram",
+        "G2D_ACCESS": "open",
         "GOOGLE_API_KEY": "a-key-for-the-benchmark",
         "GOOGLE_GEMINI_BASE_URL": f"{url}/gemini",
         "HF_TOKEN": "hf_" + "b" * 34,

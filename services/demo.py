@@ -44,6 +44,7 @@ def settings_for(url: str, folder: Path) -> dict[str, object]:
     return {
         "TELEGRAM_BOT_TOKEN": DEMO_TOKEN,
         "TELEGRAM_API_URL": f"{url}/telegram",
+        "G2D_ACCESS": "open",
         "GOOGLE_API_KEY": DEMO_KEY,
         "GOOGLE_GEMINI_BASE_URL": f"{url}/gemini",
         "HF_TOKEN": f"hf_{'demo' * 9}",

@@ -4,7 +4,7 @@ ImagineError
 ├─ UserError        the user can: told why in their language, never retried
 │    EmptyIdea · IdeaTooLong · NoWordsInIdea · BadParameter · BadBatch · QueueFull · IdeaRefused
 │    PictureRefused · AnswerRefused · FileTooLarge · FileNotUnderstood · FileTooLargeToFetch · FileGone
-│    DescriptionRefused · PictureUnreadable · PictureGone · OwnKeyRefused · KeyNeeded
+│    DescriptionRefused · PictureUnreadable · PictureGone · OwnKeyRefused · KeyNeeded · LastOwner · OwnerBySettings
 ├─ TransientError   time can: retried, the user just waits; may carry retry_after
 │    ServiceBusy · ServiceUnreachable · ModelLoading · StillPainting · PromptUnderWay · BadPicture
 │    StoreAway · LockConflict
@@ -106,6 +106,18 @@ class BatchesFull(QueueFull):
     """This person's batches have as many pictures waiting as they may at a time."""
 
     reason = "batches_full"
+
+
+class LastOwner(UserError):
+    """Nobody else owns the bot: without them nobody could let anybody in."""
+
+    reason = "access_last_owner"
+
+
+class OwnerBySettings(UserError):
+    """The settings say that somebody is an owner, which the record can't change."""
+
+    reason = "access_owner_by_settings"
 
 
 class BadBatch(UserError):

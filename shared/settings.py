@@ -16,6 +16,7 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
+from shared.access import Mode
 from shared.redaction import IN_USE
 from shared.shares import Shares
 
@@ -203,6 +204,7 @@ class BotSettings(Settings):
     telegram_api_url: Url = Field("https://api.telegram.org", validation_alias="TELEGRAM_API_URL")
     group_follow_ups: GroupFollowUps = Field("mention", validation_alias="G2D_GROUP_FOLLOW_UPS")
     bot_api_files: Path | None = Field(None, validation_alias="G2D_BOT_API_FILES")
+    access: Mode = Field(Mode.REQUEST, validation_alias="G2D_ACCESS")
     owners_setting: str | None = Field(None, validation_alias="G2D_OWNERS")
     threads: int = Field(32, ge=4, le=500, validation_alias="G2D_BOT_THREADS")
     messages_per_s: int = Field(30, ge=1, le=1_000, validation_alias="G2D_MESSAGES_PER_SECOND")

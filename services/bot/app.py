@@ -11,6 +11,7 @@ from celery import Celery
 from telegram import Update
 from telegram.ext import ApplicationBuilder, TypeHandler
 
+from services.bot.access.gate import Gate
 from services.bot.batches.delivery import BatchDelivery
 from services.bot.batches.handler import BatchCommand
 from services.bot.batches.progress_message import ProgressMessage
@@ -61,6 +62,7 @@ from services.health import Sign, Signs
 from services.retrying import Outage, jittered, pause_s
 from services.supervision import Round, Tasks
 from shared import wakeups
+from shared.access import Mode
 from shared.batch_reader import BatchReader
 from shared.catalogue import Catalogue
 from shared.chat_models import ChatModels
@@ -70,6 +72,7 @@ from shared.queue import BackgroundTickets
 from shared.secrets import box_for
 from shared.settings import BotSettings
 from shared.status_messages import Work
+from shared.store.access import Roles
 from shared.store.albums import Albums
 from shared.store.batches import Batches
 from shared.store.chats import Chats
@@ -131,7 +134,9 @@ class Bot:
             messages_per_s=settings.messages_per_s,
         )
         polling = Transport(connections=1)
-        self._application = _application(settings, self._updates, people, polling, limit=limit)
+        roles = Roles(database, self._bot_id, settings.owners)
+        gate = Gate(settings.access, roles)
+        self._application = _application(settings, self._updates, people, gate, polling, limit=limit)
         bot = self._application.bot
         questions = Questions(database, self._bot_id)
         open_questions = OpenQuestions(questions)
@@ -267,11 +272,16 @@ class Bot:
                 beginning.result()
                 tasks.add(self._rounds())
                 log.info("bot started", extra={"bot": self._application.bot.username})
+                self._say_who_may_use_it()
                 await tasks.watch(stop)
         finally:
             beginning.cancel()
             await asyncio.gather(beginning, return_exceptions=True)
             await self._end(tasks)
+
+    def _say_who_may_use_it(self) -> None:
+        if self._settings.access is Mode.OPEN:
+            log.warning("anybody may use this bot, and its owner pays", extra={"G2D_ACCESS": str(Mode.OPEN)})
 
     async def _begin(self) -> None:
         """Wait for Telegram, take over from the process before this one, and take its unhandled updates on."""
@@ -376,11 +386,11 @@ async def until_stored(act: Round, sign: Sign) -> None:
 
 
 def _application(
-    settings: BotSettings, updates: Updates, people: People, polling: Transport, *, limit: FloodLimit
+    settings: BotSettings, updates: Updates, people: People, gate: Gate, polling: Transport, *, limit: FloodLimit
 ) -> DurableApplication:
     application = (
         ApplicationBuilder()
-        .application_class(DurableApplication, {"updates": updates, "people": people})
+        .application_class(DurableApplication, {"updates": updates, "people": people, "gate": gate})
         .updater(None)
         .token(settings.telegram_bot_token.get_secret_value())
         .base_url(f"{settings.telegram_api_url}/bot")

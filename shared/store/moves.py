@@ -2,6 +2,7 @@
 
 from sqlalchemy import Connection, Table, case, delete, literal, null, select, update
 
+from shared.access import Role
 from shared.store import tables
 from shared.store.database import Database, retrying
 from shared.store.line import NOTHING_YET, insert_new
@@ -31,6 +32,7 @@ class Moves:
                 _move(connection, table, self._bot_id, chat_id, to)
             _keep_conversation(connection, self._bot_id, chat_id, to)
             self._keep_choices(connection, chat_id, to)
+            _keep_role(connection, self._bot_id, chat_id, to)
             removals = tables.removals.c
             # Nobody can delete a message of the old group any more.
             of_group = (removals.bot_id == self._bot_id) & (removals.chat_id == chat_id)
@@ -53,6 +55,16 @@ class Moves:
         chosen = connection.scalar(select(users.settings).where(users.id == to).with_for_update())
         if not chosen:
             connection.execute(update(tables.users).where(users.id == to).values(settings=old.settings))
+
+
+def _keep_role(connection: Connection, bot_id: int, chat_id: int, to: int) -> None:
+    """What was decided about the group holds for the supergroup, unless something was decided about that already."""
+    access = tables.access.c
+    old, new = ((access.bot_id == bot_id) & (access.id == one) for one in (chat_id, to))
+    if connection.scalar(select(access.id).where(old)) is not None:
+        connection.execute(delete(tables.access).where(new, access.role == Role.STRANGER))
+        if connection.scalar(select(access.id).where(new)) is None:
+            connection.execute(update(tables.access).where(old).values(id=to))
 
 
 def _keep_conversation(connection: Connection, bot_id: int, chat_id: int, to: int) -> None:

@@ -420,3 +420,34 @@ flood_waits = Table(
     Column("key", String(255), primary_key=True, comment="What is closed: a chat's id, or a method of the Bot API"),
     Column("until", Instant, nullable=False, comment="When Telegram takes calls again"),
 )
+
+access = Table(
+    "access",
+    metadata,
+    Column("bot_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("id", BigInteger, primary_key=True, autoincrement=False, comment="A person's; a group's is below 0"),
+    Column("role", String(16), nullable=False, comment="owner, admin, member, guest, stranger or blocked"),
+    Column("name", String(128), nullable=False, comment="As Telegram last told it"),
+    Column("username", String(64)),
+    Column("language", String(35), nullable=False),
+    Column("noted_at", Instant, nullable=False, comment="When Telegram told that"),
+    Column("told_at", Instant, comment="When they were told last that they may not use the bot"),
+    Column("asked_at", Instant, comment="When the owners were asked to let them in"),
+    Column("cards", Json, comment="The messages that asked: chat and number of each"),
+    Column("decided_at", Instant, comment="When the role was given or denied"),
+    Column("decided_by", BigInteger, comment="NULL: on the command line, or by a link"),
+    Column("leave_at", Instant, comment="When the bot leaves the group unless somebody decides for it"),
+    Index("ix_access_leave_at", "leave_at", **_when("leave_at IS NOT NULL")),
+)
+
+access_links = Table(
+    "access_links",
+    metadata,
+    Column("bot_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("digest", String(64), primary_key=True, comment="SHA-256 of the code in the link, in hex"),
+    Column("kind", String(8), nullable=False, comment="claim or invite"),
+    Column("uses_left", Integer, nullable=False),
+    Column("created_at", Instant, nullable=False),
+    Column("created_by", BigInteger, comment="NULL: on the command line, or at the start"),
+    Column("expires_at", Instant, nullable=False),
+)

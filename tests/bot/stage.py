@@ -135,7 +135,7 @@ class Stage:
         self.telegram = Loopback()
         self.database = Database(f"sqlite:///{self.file}")
         migrate(self.database)
-        values = {"TELEGRAM_BOT_TOKEN": TOKEN, "G2D_DATA_DIR": str(folder)} | settings
+        values = {"TELEGRAM_BOT_TOKEN": TOKEN, "G2D_DATA_DIR": str(folder), "G2D_ACCESS": "open"} | settings
         self.settings = BotSettings(_env_file=None, **values)  # type: ignore[arg-type, call-arg]
         self._reader = sqlite3.connect(self.file, isolation_level=None)
         self._reader.row_factory = sqlite3.Row

@@ -47,6 +47,13 @@ def a_message(update_id: int, text: str = "hello") -> dict[str, Any]:
     return {"update_id": update_id, "message": {"message_id": 1, "date": 1, "chat": chat, "from": sender, "text": text}}
 
 
+class OpenGate:
+    """Lets everything in."""
+
+    async def admits(self, update: Update, bot: object, /) -> bool:
+        return True
+
+
 class QueueingApplication(DurableApplication):
     """Leaves to the test when an update is handled."""
 
@@ -58,7 +65,11 @@ class Bot:
     """A bot with one handler, which is told what to do with each update."""
 
     def __init__(self, url: str, updates: Updates, handle: Handler) -> None:
-        builder = ApplicationBuilder().application_class(QueueingApplication, {"updates": updates}).token(TOKEN)
+        builder = (
+            ApplicationBuilder()
+            .application_class(QueueingApplication, {"updates": updates, "gate": OpenGate()})
+            .token(TOKEN)
+        )
         self.application = cast("DurableApplication", builder.base_url(f"{url}/telegram/bot").updater(None).build())
         self.application.add_handler(TypeHandler(Update, handle))
         self.application.add_error_handler(failed)

@@ -14,14 +14,16 @@ from typing import Any
 from builders import RED_FOX
 from sqlalchemy import Table, update
 from stage import BOT, Outcome, Stage
-from telegram import InlineKeyboardMarkup
+from telegram import InlineKeyboardMarkup, User
 
 from sandbox.telegram import markup, people
 from sandbox.telegram.world import Chat, World
+from services.bot.access.origin import profile_of
 from services.bot.batches import progress
 from services.bot.chat.descriptions import under_description
 from services.bot.pictures import keyboards
 from services.bot.telegram.permissions import Action
+from shared.access import Profile
 from shared.batches import BatchState, Counts
 from shared.catalogue import Catalogue
 from shared.errands import Kind
@@ -29,6 +31,7 @@ from shared.images import Images
 from shared.jobs import Address, Image, Job, Request, Sender, State
 from shared.jobs import Stage as Step
 from shared.store import tables
+from shared.store.access import Roles
 from shared.store.batches import Batches
 from shared.store.errands import Errands
 from shared.store.jobs import Jobs
@@ -106,6 +109,7 @@ class Scene:
         self._ask_elsewhere()
         stage.begin()
         self._open_lists()
+        self._introduce()
         for chat in stage.chats():
             self.post(chat.id, "Hello!")
         stage.begin()
@@ -122,6 +126,14 @@ class Scene:
         world.add_group("supergroup", {"title": "Another group"}, members=[FRANK, ADA], bot=bot, chat_id=OTHER)
         world.add_group("channel", {"title": "A channel"}, members=[DAVE], bot=bot, chat_id=CHANNEL)
         world.add_group("group", {"title": "A group"}, members=members, bot=bot, chat_id=OLD_GROUP)
+
+    def _introduce(self) -> None:
+        """Let the bot have met everybody, everywhere."""
+        world, roles = self.stage.telegram.world, Roles(self.stage.database, BOT)
+        for who in PEOPLE:
+            roles.note(profile_of(User.de_json(world.people[who].user, None)))
+        for chat in world.groups.values():
+            roles.note(Profile(chat.id, chat.about["title"]))
 
     # What people do
 

@@ -69,6 +69,7 @@ def settings_for(sandbox_url: str, folder: Path) -> dict[str, str]:
     return {
         "TELEGRAM_BOT_TOKEN": BOT_TOKEN,
         "TELEGRAM_API_URL": f"{sandbox_url}/telegram",
+        "G2D_ACCESS": "open",
         "GOOGLE_API_KEY": GEMINI_KEY,
         "GOOGLE_GEMINI_BASE_URL": f"{sandbox_url}/gemini",
         "HF_TOKEN": HF_TOKEN,

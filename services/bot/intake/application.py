@@ -7,9 +7,9 @@ import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
-from typing import Any
+from typing import Any, Protocol
 
-from telegram import Update
+from telegram import Bot, Update
 from telegram.ext import Application, ExtBot
 
 from services.bot.intake.dispatcher import Dispatcher
@@ -34,6 +34,17 @@ KEEP_FOR = timedelta(days=7)  # Telegram keeps updates for 24 hours; more helps 
 MOST_AT_ONCE = 10_000
 
 
+class Gate(Protocol):
+    """Decides who is let in."""
+
+    async def admits(self, update: Update, bot: Bot, /) -> bool:
+        """Whether the handlers get an update.
+
+        Raises:
+            StoreAway: That can't be told now.
+        """
+
+
 _Application = Application[ExtBot[Any], Any, Any, Any, Any, Any]
 
 
@@ -47,8 +58,9 @@ class DurableApplication(_Application):
         sign: Is told of each update that was handled, and of each look at which there was none to handle.
     """
 
-    def __init__(self, *, updates: Updates, people: People | None = None, **kwargs: Any) -> None:
+    def __init__(self, *, updates: Updates, gate: Gate, people: People | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
+        self._gate = gate
         self.sign = Sign()
         self._people = people
         self._updates = updates
@@ -90,11 +102,12 @@ class DurableApplication(_Application):
         await super().process_update(update)
 
     async def _try(self, update: Update) -> None:
-        """Let the handlers have an update, all parts of it together."""
+        """Let the handlers have an update, all parts of it together, if its sender is let in."""
         try:
             if await self._may_start(update):
-                all_of_it = await whole(update, self._updates, self.bot)
-                await super().process_update(await self._in_chosen_language(all_of_it))
+                readable = await self._in_chosen_language(update)
+                if await self._gate.admits(readable, self.bot):
+                    await super().process_update(await whole(readable, self._updates, self.bot))
         except StoreAway as error:
             log.warning("update left for later", extra={"update_id": update.update_id, "error": str(error)})
             self.postpone(update, pause_s(error, tries=self.tries(update) + 1) or AGAIN_EVERY_S)

@@ -73,6 +73,12 @@ async def acknowledge(query: CallbackQuery, text: str | None = None, *, alert: b
             answers.disclaim(query.id)
 
 
+def leave_unanswered(query: CallbackQuery) -> None:
+    """Answer a press not at all, not even without words when the time is up: its person gets nothing from the bot."""
+    if (answers := _answers.get()) is not None:
+        answers.claim(query.id)
+
+
 def first_word(data: str) -> str:
     """What a button acts on where its first word tells it."""
     return data.partition(" ")[0]

@@ -1,0 +1,231 @@
+"""A bot that is closed: who is let in, in which chat, by which kind of update, and what the others get."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from stage import BOT, Outcome, Stage
+from telegram import Update
+from updates_scene import ADA, BOB, CAROL, CHANNEL, DAVE, EVE, FRANK, GROUP, OTHER, Scene
+
+from services.bot.help.command_menus import COMMANDS
+from services.bot.locales import say
+from shared.access import INSIDERS, Profile, Role
+from shared.errors import StoreAway
+from shared.store.access import Roles
+
+WORK = {"jobs", "errands", "batches", "conversations", "keys", "users", "open_questions"}
+
+
+@pytest.fixture(scope="module")
+def _scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
+    stage = Stage(tmp_path_factory.mktemp("stage"), G2D_ACCESS="request")
+    roles = Roles(stage.database, BOT)
+    for one in (ADA, CAROL):
+        roles.decide(Profile(one, str(one)), Role.OWNER, by=None)
+    roles.decide(Profile(GROUP, "A group"), Role.MEMBER, by=ADA)
+    yield Scene(stage)
+    stage.close()
+
+
+@pytest.fixture
+def scene(_scene: Scene) -> Scene:
+    _scene.stage.reset()
+    return _scene
+
+
+@pytest.fixture
+def roles(scene: Scene) -> Roles:
+    return Roles(scene.stage.database, BOT)
+
+
+def assert_did_nothing(outcome: Outcome) -> None:
+    """No row of anything that could cost anything is new or other than before."""
+    assert {table for table, _ in outcome.changed} & WORK == set()
+
+
+def said(outcome: Outcome) -> list[str]:
+    return [values["text"] for name, values in outcome.calls if name == "sendMessage"]
+
+
+Act = Callable[[Scene, int, int], Outcome]
+
+
+def a_press(data: str) -> Act:
+    return lambda scene, who, where: scene.press(who, data, where)
+
+
+def some_words(text: str) -> Act:
+    return lambda scene, who, where: scene.say(who, text, where)
+
+
+def an_inline_query(scene: Scene, who: int, where: int) -> Outcome:
+    world = scene.stage.telegram.world
+    asked = {"id": "1", "from": world.people[who].user, "query": "a fox", "offset": ""}
+    return scene.stage.handle({"update_id": 10**6 + who, "inline_query": asked | {"chat_type": "sender"}})
+
+
+def an_edit(scene: Scene, who: int, where: int) -> Outcome:
+    world = scene.stage.telegram.world
+    post = world.add_post(scene._chat(where), world.people[who].user, {"text": "/imagine a fox", "edit_date": 1})
+    return scene.stage.handle({"update_id": 2 * 10**6 + post.id, "edited_message": post.message})
+
+
+def a_stopped_draft(scene: Scene, who: int, where: int) -> Outcome:
+    stopped = {"chat": {"id": where, "type": "private"}, "draft_id": 1}
+    return scene.stage.handle({"update_id": 3 * 10**6, "stopped_message_generation": stopped})
+
+
+def a_photo(scene: Scene, who: int, where: int) -> Outcome:
+    photo = [{"file_id": "x", "file_unique_id": "x", "width": 64, "height": 64}]
+    return scene.send(who, where, {"photo": photo, "caption": "/describe"})
+
+
+COMMAND_ACTS: dict[str, Act] = {f"/{command}": some_words(f"/{command}@sandbox_bot") for command in COMMANDS}
+MESSAGES: dict[str, Act] = COMMAND_ACTS | {
+    "/imagine a fox": some_words("/imagine a fox"),
+    "words": some_words("hello, who are you?"),
+    "a mention": some_words("@sandbox_bot hello"),
+    "a photo": a_photo,
+    **{
+        f"link {link}": some_words(f"/start {link}")
+        for link in ("keys", "settings-ratio-3", "help-batch", "claim-" + "a" * 22, "invite-" + "a" * 22)
+    },
+}
+OTHERS: dict[str, Act] = {"inline": an_inline_query, "edit": an_edit, "stop draft": a_stopped_draft}
+PRESSES: dict[str, Act] = {
+    data: a_press(data)
+    for data in ("again 1", "vary 1", "cancel 1", "draw 1", "like 1 0", "batch 1 start", "models image", "set home",
+                 "help talk", "key:add:google", "queue 105 all 0", "nonsense")
+}  # fmt: skip
+ACTS = MESSAGES | OTHERS | PRESSES
+
+
+class TestEveryKindOfUpdate:
+    @pytest.mark.parametrize("name", ACTS)
+    def test_of_a_stranger_in_private_is_refused(self, scene: Scene, name: str) -> None:
+        outcome = ACTS[name](scene, EVE, EVE)
+
+        assert_did_nothing(outcome)
+        self.assert_told(name, outcome, say("access_closed", "en", id=str(EVE)))
+
+    @pytest.mark.parametrize("name", MESSAGES | PRESSES)
+    def test_in_a_group_that_nobody_let_in_is_refused(self, scene: Scene, name: str) -> None:
+        outcome = ACTS[name](scene, FRANK, OTHER)
+
+        assert_did_nothing(outcome)
+        self.assert_told(name, outcome, say("access_group_closed", "en", id=str(OTHER)))
+
+    def assert_told(self, name: str, outcome: Outcome, sentence: str) -> None:
+        if name in MESSAGES:
+            assert said(outcome) == [sentence]
+        elif name in PRESSES:
+            assert outcome.answer["text"] == say("access_press", "en")
+            assert outcome.sent == []
+        elif name == "inline":
+            assert [(call, values.get("results")) for call, values in outcome.calls] == [("answerInlineQuery", "[]")]
+        else:
+            assert outcome.calls == []
+
+    @pytest.mark.parametrize("name", ACTS)
+    def test_of_somebody_blocked_gets_nothing(self, scene: Scene, roles: Roles, name: str) -> None:
+        roles.decide(Profile(EVE, "Eve"), Role.BLOCKED, by=ADA)
+        assert said(scene.say(EVE, "hello")) == [say("access_blocked", "en")]
+
+        outcome = ACTS[name](scene, EVE, EVE)
+
+        assert outcome.calls == []
+        assert_did_nothing(outcome)
+
+    @pytest.mark.parametrize("name", MESSAGES | PRESSES)
+    def test_of_somebody_blocked_gets_nothing_in_a_group_either(self, scene: Scene, roles: Roles, name: str) -> None:
+        roles.decide(Profile(BOB, "Bob"), Role.BLOCKED, by=ADA)
+
+        outcome = ACTS[name](scene, BOB, GROUP)
+
+        assert outcome.calls == []
+        assert_did_nothing(outcome)
+
+
+class TestRoles:
+    """``/imagine`` and a page of ``/help`` stand for all: the gate knows no difference between handlers."""
+
+    @pytest.mark.parametrize("role", Role)
+    def test_in_private_are_those_of_the_person(self, scene: Scene, roles: Roles, role: Role) -> None:
+        roles.decide(Profile(EVE, "Eve"), role, by=ADA)
+
+        asked = scene.say(EVE, "/imagine a fox")
+        pressed = scene.press(EVE, "help talk", EVE)
+
+        assert any(table == "jobs" for table, _ in asked.changed) is (role in INSIDERS)
+        assert ("editMessageText" in [name for name, _ in pressed.calls]) is False
+        assert (pressed.answer.get("text") == say("access_press", "en")) is (role is Role.STRANGER)
+
+    @pytest.mark.parametrize("role", Role)
+    @pytest.mark.parametrize("chat", [GROUP, OTHER])
+    def test_in_a_group_are_those_of_the_group_beside_managers_and_the_blocked(
+        self, scene: Scene, roles: Roles, role: Role, chat: int
+    ) -> None:
+        who = BOB if chat == GROUP else FRANK
+        roles.decide(Profile(who, "Somebody"), role, by=ADA)
+
+        asked = scene.say(who, "/imagine a fox", chat)
+
+        allowed = role in {Role.OWNER, Role.ADMIN} or (chat == GROUP and role is not Role.BLOCKED)
+        assert any(table == "jobs" for table, _ in asked.changed) is allowed
+
+    @pytest.mark.parametrize("speaker", [GROUP, CHANNEL])
+    def test_of_anonymous_admins_and_channels_are_those_of_the_group(self, scene: Scene, speaker: int) -> None:
+        who = CAROL if speaker == GROUP else DAVE
+
+        asked = scene.say(who, "/imagine a fox", GROUP, as_chat=speaker)
+
+        assert any(table == "jobs" for table, _ in asked.changed)
+
+    def test_that_are_taken_away_hold_from_the_next_update_on(self, scene: Scene, roles: Roles) -> None:
+        roles.decide(Profile(EVE, "Eve"), Role.MEMBER, by=ADA)
+        assert any(table == "jobs" for table, _ in scene.say(EVE, "/imagine a fox").changed)
+
+        roles.decide(Profile(EVE, "Eve"), Role.BLOCKED, by=ADA)
+
+        assert_did_nothing(scene.say(EVE, "/imagine a boat"))
+
+
+class TestTheRecordIsAway:
+    def test_lets_nobody_in_and_the_update_comes_again(self, scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+        def fail(*_: object) -> None:
+            raise StoreAway("the database does not answer")
+
+        postponed: list[Update] = []
+        application = scene.stage.application
+        monkeypatch.setattr(Roles, "look", fail)
+        monkeypatch.setattr(application, "postpone", lambda update, _: postponed.append(update))
+
+        outcome = scene.say(ADA, "/imagine a fox")
+
+        assert outcome.calls == []
+        assert_did_nothing(outcome)
+        assert len(postponed) == 1
+
+
+class TestTheSentence:
+    def test_is_said_once_a_day(self, scene: Scene) -> None:
+        sentences = [said(scene.say(EVE, f"hello {number}")) for number in range(3)]
+
+        assert sentences == [[say("access_closed", "en", id=str(EVE))], [], []]
+
+    def test_is_said_once_a_day_in_a_group(self, scene: Scene) -> None:
+        sentences = [said(scene.say(who, "hello", OTHER)) for who in (FRANK, FRANK, FRANK)]
+
+        assert [len(one) for one in sentences] == [1, 0, 0]
+
+    def test_names_what_is_kept_of_whom(self, scene: Scene, roles: Roles) -> None:
+        scene.say(EVE, "hello")
+
+        assert roles.one(EVE).profile == Profile(EVE, "Eve", None, "en")
+
+    def test_of_people_who_talk_in_a_group_nothing_is_kept(self, scene: Scene) -> None:
+        scene.say(BOB, "what a day!", GROUP)
+        outcome: Any = scene.say(BOB, "what a night!", GROUP)
+
+        assert not [key for key in outcome.changed if key[0] == "access"]
