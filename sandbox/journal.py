@@ -97,6 +97,7 @@ class Entry:
     at: float
     status: int | None = None
     done_at: float | None = None
+    fault: int | None = None  # the id of the fault that struck it
 
 
 class _Bell:

@@ -84,6 +84,7 @@ class Traffic:
             if fault is None:
                 await service.answer(watched_send)
             else:
+                entry.fault = fault.id
                 status = await _Accident(fault, self._switchboard, service).happen(watched_send)
                 answered[:] = [status] if status is not None else []
         finally:

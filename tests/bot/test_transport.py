@@ -53,6 +53,16 @@ class TestAnError:
         assert error.status == status
         assert not caplog.records  # The library would log the whole page, and a traceback.
 
+    @pytest.mark.parametrize("reply", ["<html>maintenance</html>", ["ok"], '{"ok":true,"result":{'], ids=str)
+    def test_is_an_answer_that_is_none_of_the_bot_apis(
+        self, sandbox: SandboxClient, caplog: pytest.LogCaptureFixture, reply: Any
+    ) -> None:
+        sandbox.arm("telegram", path="sendMessage", reply=reply)
+
+        with caplog.at_level(logging.ERROR):
+            assert type(error_at(sandbox.url)) is NetworkError
+        assert not caplog.records
+
     def test_of_telegrams_own_reaches_the_library_as_it_is(self, sandbox: SandboxClient) -> None:
         sandbox.arm("telegram", path="sendMessage", preset="bad-request", arguments={"text": "TOPIC_CLOSED"})
         sandbox.arm("telegram", path="sendMessage", preset="method-not-found")

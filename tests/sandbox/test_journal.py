@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 import requests
 from raw_bot import TOKEN, RawBot, picture
 
@@ -19,6 +20,15 @@ class TestJournal:
         assert entry["body"] == {"chat_id": 1, "text": "hello"}
         assert entry["status"] == 400
         assert entry["at"] <= entry["done_at"]
+
+    def test_it_names_the_fault_that_struck(self, bot: RawBot, people: SandboxClient) -> None:
+        people.clear_journal()
+        fault = people.arm("telegram", path="getMe", drop="after")
+        with pytest.raises(requests.ConnectionError):
+            bot("getMe")
+        bot("getMe")
+
+        assert [entry["fault"] for entry in people.journal("telegram")] == [fault["id"], None]
 
     def test_it_never_shows_a_token_or_key(self, bot: RawBot, people: SandboxClient) -> None:
         url = people.url

@@ -84,6 +84,21 @@ class Transport(BaseRequest):
         status, answer = await self._exchange(method, url, body, headers, limits)
         return status, _checked(status, answer)
 
+    @staticmethod
+    def parse_json_payload(payload: bytes) -> dict[str, Any]:
+        """Read an answer; the library would log one that it can't read as an error, with a traceback.
+
+        Raises:
+            NetworkError: It is none of the Bot API's, or not all of it came; Telegram may have acted all the same.
+        """
+        try:
+            answer = json.loads(payload)
+        except ValueError:
+            answer = None
+        if not isinstance(answer, dict):
+            raise NetworkError("no answer of the Bot API")
+        return answer
+
     async def ask(self, url: str, fields: Mapping[str, str], *, within_s: float) -> tuple[int, bytes]:
         """Post a form and return status and body as they came, whatever they are.
 
