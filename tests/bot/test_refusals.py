@@ -8,12 +8,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from delivery_rig import Rig
+from delivery_rig import Bot, Rig
 from sqlalchemy import Table
+from telegram.error import NetworkError
 
 from sandbox.client import SandboxClient
 from services.bot.locales import say
+from services.bot.telegram import repeats
 from services.bot.telegram.errors import MAX_UNKNOWN_TRIES, MAX_UNSURE_TRIES, Refusal
+from services.bot.telegram.file_answers import answer_with_file
+from services.bot.telegram.flood_limit import FloodLimit
+from services.bot.telegram.sending import Upload
 from shared.batches import Way
 from shared.errands import Kind
 from shared.migrations import migrate
@@ -124,6 +129,50 @@ class TestARefusal:
         said = say(f"undelivered_{refused.reason}", "en")
         # A batch says it in its progress message, which stands there already.
         assert any(said in text for text in rig.in_chat()) == (refused.is_said or way.table is tables.batches)
+
+
+def send_for_a_press(rig: Rig) -> None:
+    async def act(bot: Bot, _: FloodLimit) -> None:
+        with repeats.handling():
+            await answer_with_file(bot, rig.address, Upload(b"a prompt", "1.txt"), "en")
+
+    rig.with_bot(act)
+
+
+OF_ANSWERS = {name: REFUSALS[name] for name in ("files", "topic", "413 page")} | {
+    "unknown": Refused(Refusal.UNKNOWN, bad_request("SOMETHING_NEW")),
+    "gone": Refused(Refusal.CHAT_GONE, {"preset": "forbidden"}, "/send", is_said=False),
+}
+
+
+class TestAFileThatAButtonAsksFor:
+    @pytest.mark.parametrize("refused", OF_ANSWERS.values(), ids=OF_ANSWERS)
+    def test_is_refused_for_all_to_see(self, rig: Rig, caplog: pytest.LogCaptureFixture, refused: Refused) -> None:
+        rig.sandbox.arm("telegram", path=f"{refused.hits}|{FILES}", times=None, **refused.fault)
+
+        with caplog.at_level(logging.WARNING):
+            send_for_a_press(rig)
+
+        is_large = refused.reason is Refusal.TOO_LARGE
+        said = say("undelivered_file_too_large" if is_large else f"undelivered_{refused.reason}", "en")
+        assert rig.in_chat() == ([said] if refused.is_said else [])
+        assert [record.__dict__["reason"] for record in caplog.records] == [refused.reason]
+
+    @pytest.mark.parametrize("fault", [{"preset": "bad-gateway"}, {"drop": "before"}], ids=str)
+    def test_is_sent_again_after_a_hiccup(self, rig: Rig, fault: dict[str, Any]) -> None:
+        rig.sandbox.arm("telegram", path=FILES, **fault)
+
+        send_for_a_press(rig)
+
+        assert len(rig.sandbox.from_bot(rig.chat_id)) == 1
+
+    def test_is_left_to_a_later_try_where_telegram_does_not_answer(self, rig: Rig) -> None:
+        rig.sandbox.arm("telegram", path=FILES, times=None, preset="bad-gateway")
+
+        with pytest.raises(NetworkError):
+            send_for_a_press(rig)
+
+        assert rig.in_chat() == []
 
 
 class TestWordsThatCannotBeSaidEither:

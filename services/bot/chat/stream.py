@@ -25,7 +25,7 @@ from services.bot.pictures.status import COALESCE_S, GROUP_PAUSE_S, PRIVATE_PAUS
 from services.bot.telegram import flood_limit
 from services.bot.telegram.errors import ChatGone, Refused, after, words_of
 from services.bot.telegram.news import wait_for_news
-from services.bot.telegram.sending import ONCE, Sending
+from services.bot.telegram.sending import Sending
 from services.bot.telegram.status_messages import StatusMessage, StatusMessages
 from services.bot.texts.markdown import Piece, pieces
 from shared.errands import Errand, Kind
@@ -119,7 +119,7 @@ class Growing:
                 chat_id,
                 ChatAction.TYPING,
                 message_thread_id=topic_id,
-                rate_limit_args=ONCE,
+                rate_limit_args=flood_limit.ONCE,
             )
         except TelegramError as error:
             log.debug("no chat action", extra={"chat_id": chat_id, "error": type(error).__name__})
@@ -206,7 +206,7 @@ class Growing:
                 message_thread_id=errand.address.topic_id,
                 entities=piece.entities,
                 api_kwargs=STOPPABLE,
-                rate_limit_args=ONCE,
+                rate_limit_args=flood_limit.ONCE,
             )
         except InvalidToken:
             # So the library calls every 404. Other calls go through, so it is the method that is not known.

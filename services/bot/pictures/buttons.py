@@ -9,7 +9,6 @@ from telegram import (
     CallbackQuery,
     ForceReply,
     InlineKeyboardMarkup,
-    InputFile,
     MaybeInaccessibleMessage,
     Message,
     Update,
@@ -26,8 +25,10 @@ from services.bot.telegram.addresses import address_of, address_of_press, answer
 from services.bot.telegram.authorization import Authorization
 from services.bot.telegram.callback_queries import acknowledge, is_shown, put_away, rewrite
 from services.bot.telegram.errors import Refusal, refusal_of
+from services.bot.telegram.file_answers import answer_with_file
 from services.bot.telegram.open_questions import OpenQuestions, answered, answers
 from services.bot.telegram.permissions import Action
+from services.bot.telegram.sending import Upload
 from services.bot.telegram.status_messages import StatusMessages
 from shared.catalogue import Catalogue
 from shared.errors import UserError
@@ -231,12 +232,8 @@ class Buttons:
             await acknowledge(press.query, say("pressed_no_file", press.language), alert=True)
             return
         await acknowledge(press.query)
-        data = await asyncio.to_thread(self._images.get, key)
-        await press.context.bot.send_document(
-            document=InputFile(data, filename=key.rpartition("/")[2]),
-            disable_content_type_detection=True,
-            **answer(press.address),
-        )
+        file = Upload(await asyncio.to_thread(self._images.get, key), key.rpartition("/")[2])
+        await answer_with_file(press.context.bot, press.address, file, press.language)
 
     async def _pick(self, press: Press) -> None:
         await acknowledge(press.query)
@@ -340,8 +337,8 @@ async def _send_prompt(press: Press) -> None:
         text = say("whole_prompt", press.language, number=str(press.job.id), prompt=prompt)
         await bot.send_message(text=text, **answer(press.address))
     else:
-        file = InputFile(prompt.encode(), filename=f"{press.job.id}.txt")
-        await bot.send_document(document=file, **answer(press.address))
+        file = Upload(prompt.encode(), f"{press.job.id}.txt")
+        await answer_with_file(bot, press.address, file, press.language)
 
 
 async def _delete(press: Press) -> None:

@@ -14,9 +14,9 @@ from telegram.ext import ExtBot
 from services.bot.locales import say
 from services.bot.pictures import keyboards
 from services.bot.telegram.errors import words_of
-from services.bot.telegram.flood_limit import FloodLimit, Kind
+from services.bot.telegram.flood_limit import ONCE, FloodLimit, Kind
 from services.bot.telegram.news import wait_for_news
-from services.bot.telegram.sending import ONCE, Sending, Words
+from services.bot.telegram.sending import Sending, Words
 from services.bot.texts.number_format import duration, rounded
 from shared.errors import StoreAway
 from shared.jobs import ENDED, Job, Stage, State

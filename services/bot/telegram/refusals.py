@@ -22,6 +22,13 @@ def write_refusal(reason: str | None, language: str, *, is_kept: bool = False) -
     return "\n".join([*lines, say("undelivered_kept", language)] if is_kept else lines)
 
 
+def write_file_refusal(reason: Refusal, language: str) -> str | None:
+    """Say in the chat why a file that somebody asked for does not come; as ``write_refusal``, but not of a picture."""
+    if reason is Refusal.TOO_LARGE:
+        return say("undelivered_file_too_large", language)
+    return write_refusal(reason, language)
+
+
 def explain(reason: str, language: str) -> str:
     """Why something was not delivered, also to be read elsewhere; as Telegram HTML."""
     return say(f"undelivered_{reason if reason in SAID else Refusal.UNKNOWN}", language)

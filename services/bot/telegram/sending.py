@@ -28,12 +28,12 @@ from telegram.ext import ExtBot
 
 from services.bot.telegram.addresses import reply_to
 from services.bot.telegram.errors import Refusal, Refused, Sent, after, refusal_of
+from services.bot.telegram.flood_limit import ONCE
 from services.bot.telegram.smaller_jpegs import smaller_jpegs
 from shared.jobs import Address
 
 log = logging.getLogger(__name__)
 
-ONCE = 1  # as the flood limit's argument: whoever delivers decides alone what is tried again
 MAX_PHOTO_BYTES = 10 * 1024 * 1024  # Telegram's limit for a photo; a document may have 50 MB
 UPLOAD_S = 60.0
 NO_PREVIEW = LinkPreviewOptions(is_disabled=True)
@@ -76,8 +76,14 @@ class Upload:
 class Sending:
     """Sends and edits messages of one bot. All methods raise a TelegramError where Telegram took nothing for sure."""
 
-    def __init__(self, bot: ExtBot[int]) -> None:
+    def __init__(self, bot: ExtBot[int], *, repeating: bool = False) -> None:
+        """Send with this bot.
+
+        Args:
+            repeating: Let the flood limit repeat what fails, as it does with all that handlers answer.
+        """
         self._bot = bot
+        self._tries = None if repeating else ONCE
 
     async def text(
         self, address: Address, words: Words, keyboard: InlineKeyboardMarkup | None = None, *, quiet: bool = False
@@ -93,7 +99,7 @@ class Sending:
 
         async def change(shown: dict[str, Any]) -> None:
             await self._bot.edit_message_text(
-                **shown, chat_id=chat_id, message_id=message_id, reply_markup=keyboard, rate_limit_args=ONCE
+                **shown, chat_id=chat_id, message_id=message_id, reply_markup=keyboard, rate_limit_args=self._tries
             )
 
         try:
@@ -112,7 +118,7 @@ class Sending:
     async def delete(self, chat_id: int, message_id: int) -> None:
         """Delete a message; one that is gone is as good as deleted."""
         try:
-            await self._bot.delete_message(chat_id, message_id, rate_limit_args=ONCE)
+            await self._bot.delete_message(chat_id, message_id, rate_limit_args=self._tries)
         except TelegramError as error:
             if refusal_of(error) is not Refusal.MESSAGE_GONE:
                 raise
@@ -213,7 +219,7 @@ class Sending:
         }
         while True:
             try:
-                return await send(**where, **content, rate_limit_args=ONCE)
+                return await send(**where, **content, rate_limit_args=self._tries)
             except TelegramError as error:
                 gone = LEFT_OUT.get(refusal_of(error) or Refusal.UNKNOWN)
                 if gone is None or where.pop(gone, None) is None:
