@@ -38,6 +38,7 @@ from services.bot.pictures.promise import Promise
 from services.bot.pictures.status import Status
 from services.bot.queue.closed_chats import ClosedChats
 from services.bot.queue.queue import Queue
+from services.bot.queue.undelivered import Undelivered
 from services.bot.routes import Handlers, add_handlers
 from services.bot.settings.handler import Settings
 from services.bot.settings.keys import OwnKeys
@@ -200,10 +201,9 @@ class Bot:
             jobs,
             self._batches,
             chats,
-            self._outbox,
+            Undelivered(chats, self._outbox, self._errand_outbox, self._delivery, self._answers),
             tickets,
             self._status,
-            self._delivery,
             self._batch_delivery,
             authorization,
         )

@@ -6,7 +6,7 @@ from itertools import groupby
 
 from sqlalchemy import Connection, exists, or_, select, update
 
-from shared.errands import SILENT
+from shared.errands import SILENT, Errand
 from shared.jobs import Job, State
 from shared.shares import Shares
 from shared.status_messages import Work
@@ -17,12 +17,12 @@ from shared.store.errands import UNBEGUN
 from shared.store.jobs import Jobs, unpaid_in
 from shared.store.line import state_is
 from shared.store.locks import in_order
-from shared.store.rows import read_job
+from shared.store.rows import read_errand, read_job
 from shared.store.status_messages import leave_to_remove, left_by, messages_of
 
 CHAT_GONE = "chat_gone"
 OFFERED_FOR = timedelta(days=30)
-MOST_OFFERED = 200  # pictures of one person in one chat
+MOST_OFFERED = 200  # pictures, and answers, of one person in one chat
 ASKED_FOR_WORDS = (tables.errands.c.kind.not_in(sorted(SILENT)), tables.errands.c.state.in_(UNBEGUN))
 
 
@@ -99,6 +99,26 @@ class Chats:
                 .limit(MOST_OFFERED)
             )
             return _by_request(sorted((read_job(row) for row in rows), key=lambda job: job.id))
+
+    def undelivered_answers(self, bot_id: int, chat_id: int, user_id: int) -> list[Errand]:
+        """Answers and descriptions of one person that could not be delivered to a chat of late: oldest first."""
+        errands = tables.errands.c
+        with self._database.reading() as connection:
+            rows = connection.execute(
+                select(tables.errands)
+                .where(
+                    errands.user_id == user_id,
+                    errands.bot_id == bot_id,
+                    errands.chat_id == chat_id,
+                    errands.undelivered_reason.is_not(None),
+                    errands.delivered_at.is_not(None),
+                    or_(errands.answer.is_not(None), errands.result.is_not(None)),
+                    errands.ended_at > datetime.now(UTC) - OFFERED_FOR,
+                )
+                .order_by(errands.id.desc())
+                .limit(MOST_OFFERED)
+            )
+            return sorted((read_errand(row) for row in rows), key=lambda errand: errand.id)
 
     def _anything_in(self, bot_id: int, chat_id: int) -> bool:
         batches, errands = tables.batches.c, tables.errands.c

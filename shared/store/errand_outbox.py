@@ -4,6 +4,8 @@ from collections.abc import Collection
 from datetime import UTC, datetime
 from typing import Any
 
+from sqlalchemy import select
+
 from shared.errands import Errand
 from shared.status_messages import Work
 from shared.store import tables
@@ -33,10 +35,20 @@ class ErrandOutbox(Deliveries):
             connection.execute(self._of(errand_id).values(undelivered_reason=reason, delivery_tries=0))
 
     def send_again(self, errand_id: int) -> bool:
-        """Deliver what was given up once more; False where it was not."""
+        """Deliver what was given up once more; False where it was not.
+
+        It goes on below what has arrived of it: the message that announced the rest may be about to be removed.
+        """
+        errands = tables.errands.c
+        given_up = (errands.id == errand_id, errands.undelivered_reason.is_not(None), errands.delivered_at.is_not(None))
         with self._database.writing() as connection:
-            given_up = self._of(errand_id).where(tables.errands.c.undelivered_reason.is_not(None))
-            return connection.execute(given_up.values(ANEW)).rowcount > 0
+            row = connection.execute(select(errands.shown).where(*given_up).with_for_update()).first()
+            if row is None:
+                return False
+            said = int((row.shown or {}).get("said", 0))
+            shown = row.shown and {**row.shown, "messages": row.shown.get("messages", [])[:said]}
+            connection.execute(self._of(errand_id).values(ANEW | {"shown": shown}))
+            return True
 
     def delivered(self, errand_id: int, *, shown: Any = None, remove: Collection[int] = ()) -> None:
         """Its delivery has ended: it is in the chat, or was given up.

@@ -10,14 +10,17 @@ from delivery_rig import Rig, a_noise
 from sqlalchemy import Row
 
 from sandbox.client import SandboxClient
+from services.bot.locales import say
 from services.bot.telegram.errors import MAX_UNKNOWN_TRIES
 from shared.batches import Way
+from shared.errands import Kind
 from shared.errors import StoreAway
 from shared.images import Images
 from shared.jobs import Job, Parameters
 from shared.migrations import migrate
 from shared.store import tables
 from shared.store.database import Database
+from shared.store.errand_outbox import ErrandOutbox
 from shared.store.outbox import Outbox
 
 PICTURES = "/(sendPhoto|sendDocument|sendMediaGroup)$"
@@ -322,6 +325,20 @@ class TestWhatWasGivenUp:
         assert rig.in_chat()[1:3] == ["photo", "photo"]
         assert row.undelivered_reason is None
         assert not rig.outbox.send_again(job)
+
+    @pytest.mark.parametrize("kind", [Kind.CHAT, Kind.DESCRIBE])
+    def test_is_kept_of_answers_too(self, rig: Rig, kind: Kind) -> None:
+        errand = rig.answer(kind=kind)
+        rig.tried_before(tables.errands, errand.id, MAX_UNKNOWN_TRIES - 1)
+        rig.sandbox.arm("telegram", path="/editMessageText$", preset="bad-request", arguments={"text": "SOMETHING_NEW"})
+        rig.deliver(tables.errands, errand.id)
+        assert rig.in_chat()[0].endswith(say("undelivered_answer_kept", "en"))
+
+        assert ErrandOutbox(rig.database).send_again(errand.id)
+        row = rig.deliver(tables.errands, errand.id)
+
+        assert row.undelivered_reason is None
+        assert ("Hello" if kind is Kind.CHAT else "a red fox in deep snow") in rig.in_chat()[-1]
 
     def test_of_a_batch_too(self, rig: Rig) -> None:
         batch_id = rig.batch(pictures=2)

@@ -2,8 +2,10 @@
 
 import pytest
 from installation import MODEL, PAINTING, wait_until
+from sqlalchemy import func, select
 
 from shared.jobs import State
+from shared.store import tables
 
 SETTINGS = {"G2D_IMAGE_MODEL": MODEL, "G2D_USER_IN_FLIGHT": "2", "G2D_LEASE_S": "3"}
 
@@ -29,6 +31,13 @@ def pressed(sandbox, person, message, button):
 def buttons(message):
     rows = message.get("reply_markup", {}).get("inline_keyboard", [])
     return [button["text"] for row in rows for button in row]
+
+
+def answers_given_up(installation, chat):
+    errands = tables.errands.c
+    ended = (errands.undelivered_reason == "chat_gone", errands.delivered_at.is_not(None))
+    with installation.database.reading() as connection:
+        return connection.scalar(select(func.count()).where(errands.chat_id == chat["id"], *ended))
 
 
 class TestAPersonWhoBlocksTheBot:
@@ -63,6 +72,25 @@ class TestAPersonWhoBlocksTheBot:
         [photo] = sandbox.wait_for_photo(ada)
         assert photo["reply_to_message"]["text"] == "/imagine fox number 0"
         sandbox.wait_for(lambda: not any("✖ Cancel" in buttons(one) for one in sandbox.from_bot(ada)), chat=ada)
+
+    def test_is_sent_an_answer_when_they_come_back(self, installation, sandbox):
+        ada = sandbox.person("Ada")
+        sandbox.arm("gemini", path="streamGenerateContent", gate="gemini")
+        sandbox.say(ada, "Hello there")
+        sandbox.wait_at_gate("gemini")
+        sandbox.block(ada)
+        sandbox.open_gate("gemini")
+        wait_until(lambda: answers_given_up(installation, ada) == 1)
+        sandbox.unblock(ada)
+
+        sandbox.say(ada, "/queue")
+        listed = sandbox.wait_for_message(ada, lambda message: "💬 Hello there" in message["text"])
+        assert "I was blocked or removed" in listed["text"]
+        pressed(sandbox, ada, listed, "📨 Send it")
+
+        answer = sandbox.wait_for_message(ada, lambda message: buttons(message) == ["🎨 Draw this"])
+        assert answer["reply_to_message"]["text"] == "Hello there"
+        assert answers_given_up(installation, ada) == 0
 
     def test_is_served_as_before_afterwards(self, installation, sandbox):
         ada = sandbox.person("Ada")

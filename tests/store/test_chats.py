@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
-from builders import BOT, RED_FOX, claim, read, submit, submit_and_fail, submit_and_finish
+from builders import BOT, RED_FOX, claim, claim_errand, read, submit, submit_and_fail, submit_and_finish
 from sqlalchemy import update
 
 from shared.batches import BatchState
@@ -13,6 +13,7 @@ from shared.store import tables
 from shared.store.batches import Batches
 from shared.store.chats import CHAT_GONE, OFFERED_FOR, Chats, Ended
 from shared.store.database import Database
+from shared.store.errand_outbox import ErrandOutbox
 from shared.store.errands import Errands
 from shared.store.jobs import Jobs
 from shared.store.outbox import Outbox
@@ -154,6 +155,52 @@ class TestWhatHasEndedButNotArrived:
         Outbox(database).delivered(job.id, message_id=None)
 
         assert Chats(database).undelivered(BOT, ADA, ADA) == []
+
+
+class TestAnAnswerThatCouldNotBeDelivered:
+    def test_is_offered_to_whoever_asked(self, database: Database) -> None:
+        errand = answer_given_up(database)
+        chats = Chats(database)
+
+        assert [one.id for one in chats.undelivered_answers(BOT, ADA, ADA)] == [errand]
+        assert chats.undelivered_answers(BOT, ADA, BOB) == []
+        assert chats.undelivered_answers(BOT, GROUP, ADA) == []
+
+    def test_is_sent_again_once_below_what_has_arrived_of_it(self, database: Database) -> None:
+        errand = answer_given_up(database, shown={"messages": [500, 501], "said": 1})
+        outbox = ErrandOutbox(database)
+
+        assert [outbox.send_again(errand), outbox.send_again(errand)] == [True, False]
+
+        assert Chats(database).undelivered_answers(BOT, ADA, ADA) == []
+        [due] = outbox.claim(BOT, most=10)
+        assert (due.id, due.shown, due.undelivered_reason) == (errand, {"messages": [500], "said": 1}, None)
+
+    def test_is_not_offered_where_nothing_was_answered(self, database: Database) -> None:
+        answer_given_up(database, answer=None)
+
+        assert Chats(database).undelivered_answers(BOT, ADA, ADA) == []
+
+    def test_is_offered_for_a_month(self, database: Database) -> None:
+        errand = answer_given_up(database)
+        with database.writing() as connection:
+            long_ago = datetime.now(UTC) - OFFERED_FOR - timedelta(hours=1)
+            connection.execute(update(tables.errands).where(tables.errands.c.id == errand).values(ended_at=long_ago))
+
+        assert Chats(database).undelivered_answers(BOT, ADA, ADA) == []
+
+
+def answer_given_up(database: Database, *, answer: str | None = "Hello", shown: object = None) -> int:
+    """An answer of Ada's that could not be delivered; returns its errand's id."""
+    errands, outbox = Errands(database), ErrandOutbox(database)
+    asked, _ = errands.submit(
+        Kind.CHAT, {"text": "hi"}, address=Address(BOT, ADA, 1), sender=Sender(ADA), conversation_id=None
+    )
+    errands.keep_shown(asked.id, shown)
+    errands.finish(claim_errand(database), answer=answer)
+    outbox.give_up(asked.id, CHAT_GONE)
+    outbox.delivered(asked.id)
+    return asked.id
 
 
 def given_up(database: Database) -> int:

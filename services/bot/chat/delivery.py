@@ -109,7 +109,8 @@ class Answers(OutboxRelay[Errand]):
         Raises:
             TelegramError: It was not said; a message that announced the answer still stands.
         """
-        text = write_refusal(errand.undelivered_reason, errand.sender.language)
+        is_kept = errand.answer is not None or errand.result is not None
+        text = write_refusal(errand.undelivered_reason, errand.sender.language, kept="answer" if is_kept else None)
         if text is None:
             await self._remove_announcement(errand)
             return

@@ -156,7 +156,7 @@ class Delivery(OutboxRelay[Job]):
         return {one.id: (message.message_id, None) for one in jobs}
 
     async def _end(self, job: Job) -> None:
-        words = write_refusal(job.undelivered_reason, job.sender.language, is_kept=True)
+        words = write_refusal(job.undelivered_reason, job.sender.language, kept="picture")
         if words is not None and any(one.image_key is not None for one in await self._siblings(job)):
             try:
                 await self._sending.text(job.address, Words(words))

@@ -14,8 +14,8 @@ from services.bot.help import start
 from services.bot.locales import say
 from services.bot.pictures import keyboards
 from services.bot.pictures.captions import idea_of, shorten
-from services.bot.pictures.delivery import Delivery
 from services.bot.pictures.status import Status, describe_delivery, sentence
+from services.bot.queue.undelivered import Undelivered
 from services.bot.telegram.addresses import address_of, answer, sender_of
 from services.bot.telegram.authorization import Authorization
 from services.bot.telegram.callback_queries import acknowledge, rewrite
@@ -23,12 +23,12 @@ from services.bot.telegram.permissions import Action, Subject
 from services.bot.telegram.refusals import explain
 from services.bot.texts.button_rows import in_rows
 from shared.batches import Batch, BatchState
+from shared.errands import Errand, Kind
 from shared.jobs import ENDED, Job, State
 from shared.queue import BackgroundTickets
 from shared.store.batches import Batches
 from shared.store.chats import Chats
 from shared.store.jobs import Jobs
-from shared.store.outbox import Outbox
 
 A_PAGE = 8
 MAX_IDEA_SHOWN = 60  # UTF-16 units
@@ -39,7 +39,7 @@ ALL, REQUEST, BATCH, NOTHING, SEND = "all", "r", "b", "nothing", "send"
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """What one waits for: a request, or a batch.
+    """What one waits for: a request, a batch, or an answer that could not be delivered.
 
     Attributes:
         jobs: Those of the request that have not ended; where all have, those that have not been delivered.
@@ -47,28 +47,36 @@ class Waiting:
 
     jobs: tuple[Job, ...] = ()
     batch: Batch | None = None
+    errand: Errand | None = None
 
     @property
     def name(self) -> str:
-        """What a button calls it."""
-        return f"{REQUEST}{self.jobs[0].id}" if self.batch is None else f"{BATCH}{self.batch.id}"
+        """What a button that ends it calls it."""
+        return f"{REQUEST}{self.jobs[0].id}" if self.jobs else f"{BATCH}{self.batch.id}" if self.batch else ""
 
     @property
     def messages(self) -> set[int | None]:
         """The message that asked, and the one that tells how it stands."""
         if self.batch is not None:
             return {self.batch.address.message_id, self.batch.status_message_id}
+        if self.errand is not None:
+            return {self.errand.address.message_id}
         return {job.address.message_id for job in self.jobs} | {job.status_message_id for job in self.jobs}
 
     @property
     def has_ended(self) -> bool:
         """Whether only its delivery is left."""
-        return self.batch is None and self.jobs[0].state in ENDED
+        return self.errand is not None or (self.batch is None and self.jobs[0].state in ENDED)
 
     @property
     def is_undelivered(self) -> bool:
         """Whether its delivery was given up."""
-        return self.batch is None and self.jobs[0].undelivered_reason is not None
+        return self.errand is not None or (self.batch is None and self.jobs[0].undelivered_reason is not None)
+
+    @property
+    def pieces(self) -> int:
+        """How many pictures or answers it is."""
+        return len(self.jobs) if self.errand is None else 1
 
 
 class Queue:
@@ -79,20 +87,18 @@ class Queue:
         jobs: Jobs,
         batches: Batches,
         chats: Chats,
-        outbox: Outbox,
+        undelivered: Undelivered,
         tickets: BackgroundTickets,
         status: Status,
-        delivery: Delivery,
         batch_delivery: BatchDelivery,
         authorization: Authorization,
     ) -> None:
         self._jobs = jobs
         self._batches = batches
         self._chats = chats
-        self._outbox = outbox
+        self._undelivered = undelivered
         self._tickets = tickets
         self._status = status
-        self._delivery = delivery
         self._batch_delivery = batch_delivery
         self._authorization = authorization
 
@@ -103,11 +109,10 @@ class Queue:
         if message is None:
             return
         sender = sender_of(message)
-        found = await asyncio.to_thread(self._chats.undelivered, context.bot.id, message.chat_id, sender.id)
-        if pictures := sum(len(request) for request in found):
+        if count := await asyncio.to_thread(self._undelivered.count, context.bot.id, message.chat_id, sender.id):
             await context.bot.send_message(
-                text=say("undelivered_offer", sender.language, n=pictures),
-                reply_markup=InlineKeyboardMarkup.from_button(_send_button(pictures, sender.id, sender.language)),
+                text=say("undelivered_offer", sender.language, n=count),
+                reply_markup=InlineKeyboardMarkup.from_button(_send_button(count, sender.id, sender.language)),
                 **answer(address_of(message, context.bot.id)),
             )
 
@@ -161,12 +166,11 @@ class Queue:
             return None
         if name != SEND:
             return await self._end_all([one for one in mine if name in {ALL, one.name}])
-        sent = await asyncio.to_thread(self._send_again, [one for one in mine if one.is_undelivered])
-        self._delivery.changed()
+        requests = [one.jobs for one in mine if one.jobs and one.is_undelivered]
+        answers = [one.errand for one in mine if one.errand is not None]
+        sent = await asyncio.to_thread(self._undelivered.send_again, requests, answers)
+        self._undelivered.changed()
         return "pressed" if sent else "nothing_to_send"
-
-    def _send_again(self, undelivered: Sequence[Waiting]) -> int:
-        return sum(self._outbox.send_again(one.jobs[0]) for one in undelivered)
 
     def end(self, request: Sequence[Job]) -> bool:
         """Cancel what has not ended of a request; whether there was something. Blocks."""
@@ -201,10 +205,12 @@ class Queue:
         jobs.sort(key=lambda job: (job.address.message_id, job.address.request_key, job.number))
         requests = [tuple(group) for _, group in groupby(jobs, key=lambda job: job.address.request_key)]
         under_way = {request[0].address.request_key for request in requests}
-        ended = self._chats.arriving(bot_id, chat_id, user_id) + self._chats.undelivered(bot_id, chat_id, user_id)
+        of = bot_id, chat_id, user_id
+        ended = self._chats.arriving(*of) + self._undelivered.pictures(*of)
         requests += [request for request in ended if request[0].address.request_key not in under_way]
         batches = [Waiting(batch=batch) for batch in self._batches.under_way(user_id, bot_id=bot_id, chat_id=chat_id)]
-        return [*batches, *map(Waiting, requests)]
+        answers = [Waiting(errand=errand) for errand in self._undelivered.answers(*of)]
+        return [*batches, *map(Waiting, requests), *answers]
 
     async def _show(self, message: Message, mine: list[Waiting], context: ContextTypes.DEFAULT_TYPE) -> None:
         sender = sender_of(message)
@@ -229,6 +235,9 @@ class Queue:
             counts = self._batches.counts(one.batch.id)
             key = "queue_batch_paused" if one.batch.state is BatchState.PAUSED else "queue_batch"
             return say(key, language, number=number, done=counts.ended, n=one.batch.pictures)
+        if one.errand is not None:
+            line = say("queue_line", language, number=number, idea=shorten(_words_of(one.errand), MAX_IDEA_SHOWN))
+            return f"{line}\n{explain(str(one.errand.undelivered_reason), language)}"
         idea = shorten(idea_of(one.jobs[0]), MAX_IDEA_SHOWN)
         return say("queue_line", language, number=number, idea=idea) + f"\n{self._stands(one, language)}"
 
@@ -243,6 +252,11 @@ class Queue:
         return sentence(self._status.describe_waiting(job) if is_in_line else str(job.stage), language)
 
 
+def _words_of(errand: Errand) -> str:
+    """What an answer is called: by its question, or by the command."""
+    return f"💬 {errand.question.get('text', '')}".strip() if errand.kind is Kind.CHAT else "🔎 /describe"
+
+
 def _list_of(data: str) -> tuple[str, ...]:
     """Whose list a button's data belong to."""
     return tuple(data.split(" ")[:2])
@@ -252,8 +266,8 @@ def _button(label: str, user_id: int, name: str, page: int) -> InlineKeyboardBut
     return InlineKeyboardButton(label, callback_data=f"queue {user_id} {name} {page}")
 
 
-def _send_button(pictures: int, user_id: int, language: str) -> InlineKeyboardButton:
-    return _button(say("button_send_undelivered", language, n=pictures), user_id, SEND, 0)
+def _send_button(count: int, user_id: int, language: str) -> InlineKeyboardButton:
+    return _button(say("button_send_undelivered", language, n=count), user_id, SEND, 0)
 
 
 def _buttons(
@@ -271,6 +285,6 @@ def _buttons(
     under_way = sum(not one.has_ended for one in mine)
     if under_way > 1:
         rows.append([_button(say("button_cancel_all", language, n=under_way), user_id, ALL, 0)])
-    if pictures := sum(len(one.jobs) for one in mine if one.is_undelivered):
-        rows.append([_send_button(pictures, user_id, language)])
+    if count := sum(one.pieces for one in mine if one.is_undelivered):
+        rows.append([_send_button(count, user_id, language)])
     return InlineKeyboardMarkup(rows) if rows else None

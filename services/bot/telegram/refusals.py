@@ -1,5 +1,7 @@
 """What people read about a delivery that Telegram refused. Pure."""
 
+from typing import Literal
+
 from services.bot.locales import say
 from services.bot.telegram.errors import CHATS_OWN, Refusal
 
@@ -7,19 +9,20 @@ MOST_TRIES_TO_SAY = 3  # each may say it once more
 SAID = CHATS_OWN | {Refusal.TOO_LARGE, Refusal.UNREACHABLE, Refusal.UNKNOWN}
 # Where not even words can be sent.
 SILENT = frozenset({Refusal.CHAT_GONE, Refusal.WRITING_FORBIDDEN, Refusal.TOPIC_CLOSED})
+KEPT = {"picture": "undelivered_kept", "answer": "undelivered_answer_kept"}
 
 
-def write_refusal(reason: str | None, language: str, *, is_kept: bool = False) -> str | None:
+def write_refusal(reason: str | None, language: str, *, kept: Literal["picture", "answer"] | None = None) -> str | None:
     """Say in the chat why something was not delivered, as Telegram HTML; None where nothing can be said there.
 
     Args:
         reason: A refusal, as the record has it.
-        is_kept: Whether ``/queue`` offers it later.
+        kept: What ``/queue`` offers later.
     """
     if reason is None or reason in SILENT:
         return None
     lines = [explain(reason, language)]
-    return "\n".join([*lines, say("undelivered_kept", language)] if is_kept else lines)
+    return "\n".join([*lines, say(KEPT[kept], language)] if kept is not None else lines)
 
 
 def write_file_refusal(reason: Refusal, language: str) -> str | None:
