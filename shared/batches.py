@@ -110,6 +110,11 @@ class Batch:
     witness: dict[str, Any] | None = None
     undelivered_reason: str | None = None
 
+    @property
+    def is_put_away(self) -> bool:
+        """Whether it was never started, and waited too long or gave way to a newer one: what it was is forgotten."""
+        return self.state is BatchState.CANCELLED and self.pictures == 0
+
 
 @dataclass(frozen=True, slots=True)
 class Counts:

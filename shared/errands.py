@@ -85,6 +85,13 @@ class Errand:
     undelivered_reason: str | None = None
 
 
+def files_of(errand: Errand) -> list[str]:
+    """The keys of the files in the image store that an errand speaks of."""
+    question = errand.question
+    one = [question["picture"]] if "picture" in question else []
+    return [file["key"] for file in (*one, *(question.get("attachments") or ()))]
+
+
 @dataclass(frozen=True, slots=True)
 class Conversation:
     """What Gemini remembers of one chat, or of one topic of it.

@@ -4,7 +4,8 @@ ImagineError
 ├─ UserError        the user can: told why in their language, never retried
 │    EmptyIdea · IdeaTooLong · NoWordsInIdea · BadParameter · BadBatch · QueueFull · IdeaRefused
 │    PictureRefused · AnswerRefused · FileTooLarge · FileNotUnderstood · FileTooLargeToFetch · FileGone
-│    DescriptionRefused · PictureUnreadable · PictureGone · OwnKeyRefused · KeyNeeded · LastOwner · OwnerBySettings
+│    TooMuchSent · DescriptionRefused · PictureUnreadable · PictureGone · OwnKeyRefused · KeyNeeded · LastOwner
+│    OwnerBySettings
 ├─ TransientError   time can: retried, the user just waits; may carry retry_after
 │    ServiceBusy · ServiceUnreachable · ModelLoading · StillPainting · PromptUnderWay · BadPicture
 │    StoreAway · LockConflict
@@ -170,6 +171,21 @@ class FileGone(UserError):
     """Telegram has the file of a message no more."""
 
     reason = "file_gone"
+
+
+class TooMuchSent(UserError):
+    """This person has sent as much as one may within a day.
+
+    Attributes:
+        seconds: Until there is room for this file.
+    """
+
+    reason = "too_much_sent"
+
+    def __init__(self, seconds: float, *, most: int) -> None:
+        """Take the limit in megabytes."""
+        super().__init__(values={"most": most})
+        self.seconds = seconds
 
 
 class DescriptionRefused(UserError):

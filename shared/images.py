@@ -1,7 +1,8 @@
-"""Originals: pictures as the painter made them, in an object store behind one URL."""
+"""Originals, as the painter made them, and what people sent, in an object store behind one URL."""
 
+import contextlib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -15,6 +16,7 @@ from shared.jobs import Image
 from shared.settings import SettingsError
 
 SUFFIXES = {"image/jpeg": "jpg", "image/png": "png", "image/webp": "webp"}
+SENT = "sent/"  # before the keys of what people sent
 JOBS_A_FOLDER = 1000  # keeps folders small enough to look into
 
 
@@ -39,16 +41,24 @@ class Images:
             obstore.put(self._store, key, image.data)
         return key
 
-    def keep_sent(self, chat_id: int, message_id: int, data: bytes, *, replied: bool = False) -> str:
-        """Keep the file that somebody sent with a message, and return its key; the same message overwrites it.
-
-        Args:
-            replied: Whether it came with what that message replies to.
-        """
-        key = f"sent/{chat_id}/{message_id}{'-replied' if replied else ''}"
+    def keep_sent(self, key: str, data: bytes) -> None:
+        """Keep the file that somebody sent under its ``key_of_sent``; the same key overwrites it."""
         with _translated():
             obstore.put(self._store, key, data)
-        return key
+
+    def delete_sent(self, keys: Sequence[str]) -> None:
+        """Delete files that people sent; those that are gone already count as deleted.
+
+        Raises:
+            ValueError: One of them is no file that somebody sent.
+            StoreAway: The store does not answer; some may be deleted.
+        """
+        if not all(key.startswith(SENT) for key in keys):
+            raise ValueError("only what people sent is deleted")
+        for key in keys:
+            # One by one: in a folder, the first that is missing would end the others.
+            with _translated(), contextlib.suppress(NotFoundError, FileNotFoundError):
+                obstore.delete(self._store, key)
 
     def get(self, key: str) -> bytes:
         """Read a picture's bytes."""
@@ -65,6 +75,15 @@ class Images:
                     continue
                 return key, media_type
         return None
+
+
+def key_of_sent(chat_id: int, message_id: int, *, replied: bool = False) -> str:
+    """The key of the file that came with a message.
+
+    Args:
+        replied: Whether it came with what that message replies to.
+    """
+    return f"{SENT}{chat_id}/{message_id}{'-replied' if replied else ''}"
 
 
 def _key(job_id: int, media_type: str) -> str:

@@ -207,6 +207,8 @@ class BotSettings(Settings):
     access: Mode = Field(Mode.REQUEST, validation_alias="G2D_ACCESS")
     owners_setting: str | None = Field(None, validation_alias="G2D_OWNERS")
     threads: int = Field(32, ge=4, le=500, validation_alias="G2D_BOT_THREADS")
+    # Telegram gives bots files of up to 20 MB: one of them always fits.
+    user_sent_mb: int = Field(200, ge=20, validation_alias="G2D_USER_SENT_MB")
     messages_per_s: int = Field(30, ge=1, le=1_000, validation_alias="G2D_MESSAGES_PER_SECOND")
 
     @field_validator("owners_setting")
@@ -248,6 +250,7 @@ class WorkerSettings(Settings):
     endpoints_setting: str | None = Field(None, validation_alias="HF_ENDPOINTS")
     safety: Safety = Field("BLOCK_ONLY_HIGH", validation_alias="G2D_SAFETY")
     image_fallbacks_setting: str | None = Field(None, validation_alias="G2D_IMAGE_FALLBACKS")
+    keep_sent_days: float = Field(7, gt=0, le=3650, validation_alias="G2D_KEEP_SENT_DAYS")
     lease_s: float = Field(30, ge=1, validation_alias="G2D_LEASE_S")
     slots: int = Field(128, ge=1, le=2000, validation_alias="G2D_WORKER_SLOTS")
 

@@ -11,6 +11,7 @@ from sqlalchemy import Table, text, update
 from services.worker.engine.records import Handler, Painting, Pictures, Questions
 from services.worker.engine.runner import Runner
 from shared.errands import Errand, Kind
+from shared.images import Images, key_of_sent
 from shared.jobs import Address, Attempt, Job, Parameters, Prompt, Recipe, Request, Sender, Stage, State
 from shared.queue import Tickets, make_celery
 from shared.shares import Shares
@@ -19,6 +20,7 @@ from shared.store import tables
 from shared.store.database import Database
 from shared.store.errands import Errands
 from shared.store.jobs import Jobs
+from shared.store.sent_files import SentFiles
 from shared.store.status_messages import StatusMessages
 from shared.store.turns import Turns
 
@@ -103,10 +105,17 @@ def runner_of(
         "worker",
         turns or turns_of(database),
         tickets,
-        pictures=Pictures(Jobs(database), painting or Nobody(), tickets),
-        questions=Questions(Errands(database), handlers or {}),
+        pictures=Pictures(Jobs(database), painting or Nobody(), tickets, SentFiles(database)),
+        questions=Questions(Errands(database), handlers or {}, SentFiles(database)),
         slots=slots,
     )
+
+
+def keep_sent(images: Images, chat_id: int, message_id: int, data: bytes) -> str:
+    """Put a file that somebody sent into the image store; returns its key."""
+    key = key_of_sent(chat_id, message_id)
+    images.keep_sent(key, data)
+    return key
 
 
 class Nobody:

@@ -89,6 +89,7 @@ from shared.store.moves import Moves
 from shared.store.outbox import Outbox
 from shared.store.people import People
 from shared.store.questions import Questions
+from shared.store.sent_files import SentFiles
 from shared.store.status_messages import StatusMessages
 from shared.store.updates import Updates
 from shared.store.waits import Waits
@@ -158,7 +159,8 @@ class Bot:
         authorization = Authorization(Admins(bot), moves, self._bot_id)
         self._offers = Offers(catalogue, chat_models, Models(database))
         images, tickets = Images(settings.image_store_url), self._tickets
-        files, conversations = Files(bot, images, settings.bot_api_files), Conversations(database)
+        sent_files = SentFiles(database, most_megabytes=settings.user_sent_mb)
+        files, conversations = Files(bot, images, sent_files, settings.bot_api_files), Conversations(database)
 
         jobs, waits = Jobs(database, settings.shares), Waits(database, settings.shares)
         self._outbox = Outbox(database)

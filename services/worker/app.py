@@ -28,6 +28,8 @@ from services.worker.gemini.client import Gemini
 from services.worker.gemini.prompts import PromptWriter
 from services.worker.gemini.quotas import Quotas
 from services.worker.gemini.ways import BLOCK_ONLY_HIGH
+from services.worker.housekeeping import LOOK_S as CLEAN_UP_LOOK_S
+from services.worker.housekeeping import Housekeeping
 from services.worker.images.decoder import Decoder
 from services.worker.jobs.cancel_order import Withdrawing
 from services.worker.jobs.chat import Chatting
@@ -46,6 +48,7 @@ from shared.images import Images
 from shared.queue import Tickets
 from shared.secrets import opening_box_for
 from shared.settings import WorkerSettings
+from shared.store.batches import Batches
 from shared.store.circuits import Circuits
 from shared.store.conversations import Conversations
 from shared.store.database import Database
@@ -53,6 +56,7 @@ from shared.store.errands import Errands
 from shared.store.jobs import Jobs
 from shared.store.keys import Keys
 from shared.store.models import Models
+from shared.store.sent_files import SentFiles
 from shared.store.turns import Turns
 from shared.store.waits import Workers
 from shared.styles import Styles
@@ -110,14 +114,17 @@ class Worker:
         )
         self._surveying = Surveying(hub, Models(database), own=settings.endpoints)
         self._chat_surveying = ChatSurveying(_gemini(settings), Models(database))
+        sent_files, images = SentFiles(database), Images(settings.image_store_url)
+        keep = timedelta(days=settings.keep_sent_days)
+        housekeeping = Housekeeping(sent_files, Batches(database), images, keep=keep)
         pipeline = _pipeline(settings, database, jobs, hub, self._own_keys, studios, self._decoder)
         self._workers, self._lease = Workers(database), lease
         self._runner = Runner(
             self.name,
             Turns(database, lease=lease, deadline=deadline, shares=settings.shares),
             self._tickets,
-            pictures=Pictures(jobs, pipeline, self._tickets),
-            questions=Questions(errands, handlers),
+            pictures=Pictures(jobs, pipeline, self._tickets, sent_files),
+            questions=Questions(errands, handlers, sent_files),
             slots=settings.slots,
         )
         register(celery, self._runner)
@@ -137,6 +144,7 @@ class Worker:
                 "look at consumer": again(self._look_at_consumer, CONSUMER_LOOK_S),
                 "check keys": again(self._check_keys, CHECK_S),
                 "reseal keys": again(self._own_keys.reseal, RESEAL_S),
+                "clean up": again(housekeeping.look, CLEAN_UP_LOOK_S, signs.of("cleans up")),
                 "survey image models": again(self._surveying.survey_if_due, LOOK_S),
                 "survey chat models": again(self._chat_surveying.survey_if_due, LOOK_S),
             }

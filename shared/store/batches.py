@@ -7,7 +7,7 @@ from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Row, Update, func, select, update
+from sqlalchemy import ColumnElement, Connection, Row, Update, func, select, update
 
 from shared.batches import Batch, BatchState, Counts, Way
 from shared.errors import BatchesFull, ImagineError
@@ -157,6 +157,30 @@ class Batches:
                 connection, batch_id, requests, address=batch.address, sender=batch.sender, first=first
             )
             return sum(request.count for request in requests)
+
+    # Putting away
+
+    @retrying
+    def put_away_oldest(self, user_id: int, *, keep: int) -> int:
+        """Put a person's batches away that were not started, but for the newest ones; returns how many."""
+        batches = tables.batches.c
+        theirs = (batches.user_id == user_id, batches.source == TELEGRAM, batches.state == BatchState.ASKED)
+        with self._database.writing() as connection:
+            newest = select(batches.id).where(*theirs).order_by(batches.id.desc()).offset(keep).limit(CHUNK)
+            return _put_away(connection, *theirs, batches.id.in_(newest))
+
+    @retrying
+    def put_away_old(self, age: timedelta, *, most: int) -> int:
+        """Put batches away that were asked for so long ago and not started; returns how many.
+
+        Those from a terminal are asked and started in one go, and go on after a kill.
+        """
+        batches = tables.batches.c
+        asked_before = batches.created_at < datetime.now(UTC) - age
+        old = (batches.source == TELEGRAM, batches.state == BatchState.ASKED, asked_before)
+        with self._database.writing() as connection:
+            oldest = select(batches.id).where(*old).order_by(batches.id).limit(most)
+            return _put_away(connection, *old, batches.id.in_(oldest))
 
     # Steering
 
@@ -445,6 +469,13 @@ def _of(batch_id: int, *states: BatchState) -> Update:
     batches = tables.batches.c
     found = update(tables.batches).where(batches.id == batch_id)
     return found.where(batches.state.in_([str(state) for state in states])) if states else found
+
+
+def _put_away(connection: Connection, *conditions: ColumnElement[bool]) -> int:
+    """End batches that were never started, and forget what was to be painted; one that is being started is left."""
+    values = {"state": BatchState.CANCELLED, "ended_at": datetime.now(UTC), "requests": [], "pictures": 0}
+    free = in_order(tables.batches, *conditions, skip_locked=True)
+    return connection.execute(update(tables.batches).where(tables.batches.c.id.in_(free)).values(values)).rowcount
 
 
 def _jobs_of(batch_id: int, *states: State) -> Update:

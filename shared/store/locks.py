@@ -1,9 +1,9 @@
 """Locks in Postgres: the order in which rows are locked, and the numbers of advisory locks.
 
 Rows are locked in this order: ``batches``, ``jobs``, ``errands``, ``conversations``, ``users``, ``removals``,
-``access``, ``access_links``; those of one table by their ids. A transaction that waits for a row holds none that comes
-after it. Rows that are locked without waiting (``skip_locked``) and rows that are being inserted have no place in the
-order: nobody waits for them in a circle. ``docs/queue.md`` says who locks what.
+``access``, ``access_links``, ``sent_files``; those of one table by their ids. A transaction that waits for a row holds
+none that comes after it. Rows that are locked without waiting (``skip_locked``) and rows that are being inserted have
+no place in the order: nobody waits for them in a circle. ``docs/queue.md`` says who locks what.
 """
 
 from enum import IntEnum

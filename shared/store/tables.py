@@ -186,6 +186,8 @@ jobs = Table(
     Index("ix_jobs_ended", "ended_at", **_when("state IN ('finished', 'failed')")),
     Index("ix_jobs_user", "user_id", "id"),
     Index("ix_jobs_status_sending", "status_sending_since", **_when("status_sending_since IS NOT NULL")),
+    # Whether a file that somebody sent is still needed.
+    Index("ix_jobs_picture", "picture_key", **_when("picture_key IS NOT NULL")),
     # A reply to a picture looks for the picture's job.
     Index("ix_jobs_delivered", "chat_id", "delivered_message_id", **_when("delivered_message_id IS NOT NULL")),
     # Many updates a row, all of them to columns outside the big indexes: leave room on the page for them.
@@ -264,6 +266,7 @@ batches = Table(
     UniqueConstraint("bot_id", "chat_id", "request_key"),
     Index("ix_batches_open", "id", **_when("delivered_at IS NULL")),
     Index("ix_batches_user", "user_id", "id"),
+    Index("ix_batches_asked", "user_id", "id", **_when("state = 'asked'")),
 )
 
 conversations = Table(
@@ -450,4 +453,19 @@ access_links = Table(
     Column("created_at", Instant, nullable=False),
     Column("created_by", BigInteger, comment="NULL: on the command line, or at the start"),
     Column("expires_at", Instant, nullable=False),
+)
+
+sent_files = Table(
+    "sent_files",
+    metadata,
+    Column("key", String(255), primary_key=True, comment="Its name in the image store"),
+    Column("user_id", BigInteger, nullable=False, comment="Who sent it"),
+    Column("bytes", BigInteger, nullable=False),
+    Column("kept_at", Instant, nullable=False),
+    Column("is_refused", Boolean, nullable=False, server_default=text("false"), comment="It is of no use"),
+    Column("leased_until", Instant, comment="While somebody deletes it"),
+    Column("gone_at", Instant, comment="It was deleted; its bytes still count for a day"),
+    Index("ix_sent_files_user_id_kept_at", "user_id", "kept_at"),
+    Index("ix_sent_files_kept_at", "kept_at"),
+    Index("ix_sent_files_refused", "key", **_when("is_refused AND gone_at IS NULL")),
 )

@@ -12,6 +12,7 @@ from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
+from urllib.parse import unquote
 
 from cryptography.fernet import Fernet
 from telegram import Update
@@ -93,7 +94,7 @@ class Loopback(BaseRequest):
             return error.code, json.dumps(body | {"parameters": error.parameters}).encode()
 
     async def _download(self, url: str) -> tuple[int, bytes]:
-        file = self.world.files.find_path(url.partition(TOKEN + "/")[2])
+        file = self.world.files.find_path(unquote(url).partition(TOKEN + "/")[2])
         content = await self.world.files.content(file) if file is not None else None
         return (200, content) if content is not None else (404, b'{"ok": false, "description": "Not Found"}')
 

@@ -1,20 +1,39 @@
 """Files that people send, fetched from Telegram or out of the folder of a Bot API server in local mode."""
 
 import asyncio
+import io
 import logging
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import PIL.Image
 import pytest
 from builders import BOT
 from telegram import Bot
 
 from sandbox.client import Json, SandboxClient
-from services.bot.telegram.files import Files
+from services.bot.telegram.files import Files, Sent
 from services.bot.telegram.local_files import find_in, is_local
 from services.bot.telegram.transport import Transport
-from shared.errors import FileGone, FileOutOfReach, FileTooLargeToFetch, ServiceUnreachable
+from shared.errors import (
+    FileGone,
+    FileNotUnderstood,
+    FileOutOfReach,
+    FileTooLarge,
+    FileTooLargeToFetch,
+    PictureUnreadable,
+    ServiceUnreachable,
+    TooMuchSent,
+    UserError,
+)
 from shared.images import Images
+from shared.jobs import Address, Sender
+from shared.media_types import TEXT_BYTES, Purpose
+from shared.migrations import migrate
+from shared.store.database import Database
+from shared.store.sent_files import MEGABYTE, SentFiles
 
 TOKEN = f"{BOT}:" + "a" * 35
 ON_ITS_DISK = f"/var/lib/telegram-bot-api/{TOKEN}/documents/file_0.txt"
@@ -27,15 +46,23 @@ def file_id(sandbox: SandboxClient) -> str:
     return str(sent["document"]["file_id"])
 
 
+@asynccontextmanager
+async def a_bot(sandbox: SandboxClient) -> AsyncIterator[Bot]:
+    url = f"{sandbox.url}/telegram"
+    # The library asks who it is before anything else.
+    async with Bot(
+        TOKEN, f"{url}/bot", f"{url}/file/bot", request=Transport(1), get_updates_request=Transport(1)
+    ) as bot:
+        yield bot
+
+
 def read(sandbox: SandboxClient, file_id: str, tmp_path: Path, folder: Path | None = None) -> bytes:
     """Fetch a file as the bot does."""
 
     async def fetch() -> bytes:
-        url = f"{sandbox.url}/telegram"
-        # The library asks who it is before anything else.
-        bot = Bot(TOKEN, f"{url}/bot", f"{url}/file/bot", request=Transport(1), get_updates_request=Transport(1))
-        async with bot:
-            return await Files(bot, Images(tmp_path.as_uri()), folder).read(file_id)
+        async with a_bot(sandbox) as bot:
+            unused = SentFiles(Database("sqlite://"))
+            return await Files(bot, Images(tmp_path.as_uri()), unused, folder).read(file_id)
 
     return asyncio.run(fetch())
 
@@ -163,3 +190,97 @@ class TestTheFolder:
         (folder / "linked").symlink_to(outside)
 
         assert find_in(folder, path) is None
+
+
+class Store:
+    """An image store, the record of what lies in it, and Ada, who sends files."""
+
+    def __init__(self, sandbox: SandboxClient, folder: Path) -> None:
+        self.sandbox = sandbox
+        self.folder = folder / "images"
+        self.database = Database(f"sqlite:///{folder / 'g2d.db'}")
+        migrate(self.database)
+        self.record = SentFiles(self.database)
+        self.ada = Sender(sandbox.person("Ada")["id"], "de")
+
+    def keep(self, data: bytes, media_type: str, name: str = "file", purpose: Purpose = Purpose.TALK) -> str:
+        """Let Ada send a file, and fetch it as a handler does."""
+        document = self.sandbox.say({"id": self.ada.id}, document=data, file_name="f")["document"]
+        sent = Sent(document["file_id"], media_type, name, len(data))
+
+        async def fetch() -> str:
+            async with a_bot(self.sandbox) as bot:
+                files = Files(bot, Images(self.folder.as_uri()), self.record)
+                return await files.keep(sent, purpose, Address(BOT, self.ada.id, 1), self.ada)
+
+        return asyncio.run(fetch())
+
+    def there(self) -> list[str]:
+        return [str(file.relative_to(self.folder)) for file in self.folder.rglob("*") if file.is_file()]
+
+    def asked_telegram(self) -> bool:
+        return bool(self.sandbox.journal("telegram", "/getFile$"))
+
+
+@pytest.fixture
+def store(sandbox: SandboxClient, tmp_path: Path) -> Iterator[Store]:
+    made = Store(sandbox, tmp_path)
+    yield made
+    made.database.close()
+
+
+class TestKeeping:
+    def test_is_for_what_is_of_use(self, store: Store) -> None:
+        picture = io.BytesIO()
+        PIL.Image.new("RGB", (8, 8)).save(picture, "PNG")
+
+        key = store.keep(picture.getvalue(), "image/png", "fox.png", Purpose.PICTURE)
+
+        assert store.there() == [key] == [f"sent/{store.ada.id}/1"]
+
+    @pytest.mark.parametrize(
+        ("data", "media_type", "name", "purpose", "error"),
+        [
+            (b"PK", "application/zip", "a.zip", Purpose.TALK, FileNotUnderstood),
+            (b"PK", "text/plain", "a.zip", Purpose.TALK, FileNotUnderstood),
+            (bytes(TEXT_BYTES + 1), "text/plain", "a.txt", Purpose.TALK, FileTooLarge),
+            (b"<svg/>", "image/svg+xml", "a.svg", Purpose.PICTURE, PictureUnreadable),
+        ],
+    )
+    def test_asks_telegram_for_nothing_that_is_told_to_be_of_none(
+        self, store: Store, data: bytes, media_type: str, name: str, purpose: Purpose, error: type[UserError]
+    ) -> None:
+        with pytest.raises(error):
+            store.keep(data, media_type, name, purpose)
+
+        assert not store.asked_telegram()
+
+    @pytest.mark.parametrize(
+        ("media_type", "purpose", "error"),
+        [("text/plain", Purpose.TALK, FileNotUnderstood), ("image/png", Purpose.PICTURE, PictureUnreadable)],
+    )
+    def test_leaves_nothing_of_what_only_says_that_it_is_of_use(
+        self, store: Store, media_type: str, purpose: Purpose, error: type[UserError]
+    ) -> None:
+        with pytest.raises(error):
+            store.keep(b"PK\x03\x04\x00", media_type, purpose=purpose)
+
+        assert store.asked_telegram()
+        assert store.there() == []
+
+    def test_ends_where_a_person_has_sent_enough_and_tells_when_it_goes_on(self, store: Store) -> None:
+        store.record.make_room("sent/7/99", store.ada, 200 * MEGABYTE)
+
+        with pytest.raises(TooMuchSent) as refused:
+            store.keep(b"a red fox", "text/plain")
+
+        assert refused.value.values == {"most": 200, "time": "24 Std."}
+        assert not store.asked_telegram()
+
+    def test_does_not_count_what_telegram_does_not_give(self, store: Store) -> None:
+        store.sandbox.arm("telegram", path="/getFile$", preset="bad-gateway")
+        store.record.make_room("sent/7/99", store.ada, 199 * MEGABYTE)
+        with pytest.raises(ServiceUnreachable):
+            store.keep(b"a red fox" * 9, "text/plain")
+
+        store.record.make_room("sent/7/98", store.ada, MEGABYTE)

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 from builders import BOT, FOX_RECIPE, RED_FOX, claim, turns_of
-from sqlalchemy import update
+from sqlalchemy import select, update
 
 from shared.batches import BatchState, Way
 from shared.errors import BatchesFull
@@ -69,6 +69,59 @@ class TestAsking:
         assert batches.start(batch.id)
         assert not batches.choose(batch.id, Way.ALBUMS)
         assert batches.read(batch.id).way is Way.ZIP
+
+
+class TestPuttingAway:
+    """Of batches that were asked for and not started."""
+
+    def ask(self, database, message, user=7, **more):
+        return asked(database, address=Address(BOT, user, message), sender=Sender(user), **more)
+
+    def test_leaves_a_person_s_newest(self, database):
+        batches, old = self.ask(database, 1)
+        newer = [self.ask(database, number)[1] for number in (2, 3)]
+        self.ask(database, 1, user=8)
+
+        assert batches.put_away_oldest(7, keep=2) == 1
+        assert batches.put_away_oldest(7, keep=2) == 0
+
+        assert batches.read(old.id).is_put_away
+        assert [batches.read(one.id).state for one in newer] == [BatchState.ASKED] * 2
+
+    def test_comes_after_a_day_and_some_at_a_time(self, database):
+        batches, _ = self.ask(database, 1)
+        for number in (2, 3):
+            self.ask(database, number)
+
+        assert batches.put_away_old(timedelta(days=1), most=2) == 0
+        assert batches.put_away_old(timedelta(0), most=2) == 2
+        assert batches.put_away_old(timedelta(0), most=2) == 1
+
+    def test_forgets_what_was_to_be_painted_and_is_told_in_the_chat(self, database):
+        batches, batch = self.ask(database, 1)
+        batches.put_away_old(timedelta(0), most=9)
+
+        with database.reading() as connection:
+            assert connection.scalar(select(tables.batches.c.requests)) == []
+        assert [one.id for one in batches.open(BOT)] == [batch.id]
+        assert not batches.start(batch.id)
+        assert batches.retry_failed(batch.id) == 0
+
+    def test_leaves_what_was_started_and_what_a_terminal_asked_for(self, database):
+        batches, batch = started(database)
+        self.ask(database, 2, source="terminal")
+
+        assert batches.put_away_oldest(7, keep=0) == 0
+        assert batches.put_away_old(timedelta(0), most=9) == 0
+        assert not batches.read(batch.id).is_put_away
+
+    @pytest.mark.distributed
+    def test_leaves_one_that_is_being_started_at_this_moment(self, postgres):
+        batches, _ = self.ask(postgres, 1)
+
+        with postgres.writing() as connection:
+            connection.execute(select(tables.batches.c.id).with_for_update())
+            assert batches.put_away_old(timedelta(0), most=9) == 0
 
 
 class TestStarting:

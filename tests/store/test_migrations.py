@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -11,12 +12,18 @@ from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from builders import BOT, claim, claim_errand
 from servers import postgres_database
 from sqlalchemy import inspect
 
+from shared.errands import Kind
 from shared.errors import StoreAway
+from shared.jobs import Address, Picture, Request, Sender
 from shared.migrations import config, is_current, migrate
 from shared.store.database import Database
+from shared.store.errands import Errands
+from shared.store.jobs import Jobs
+from shared.store.sent_files import SentFiles
 from shared.store.tables import metadata
 
 
@@ -102,6 +109,25 @@ class TestMigrations:
         assert [process.returncode for process in processes] == [0, 0], errors
         assert is_current(bare)
         assert tables_of(bare) == set(metadata.tables)
+
+
+class TestWhatPeopleHaveSentSoFar:
+    def test_is_deleted_as_well_when_it_is_old(self, bare: Database) -> None:
+        migrate(bare)
+        attachment = {"key": "sent/-100/2-replied", "media_type": "image/jpeg", "name": "f.jpg", "message_id": 0}
+        jobs, errands = Jobs(bare), Errands(bare)
+        for number, key in enumerate(("sent/7/1", "sent/7/1", "000000/5.jpg")):
+            idea = Request("a fox", picture=Picture(key, "image/jpeg"))
+            jobs.submit(idea, address=Address(BOT, 7, number), sender=Sender(7))
+            jobs.give_up(claim(bare), "picture_unreadable", [])
+        question = {"text": "What is it?", "attachments": [attachment]}
+        errands.submit(Kind.CHAT, question, address=Address(BOT, -100, 3, private=False), sender=Sender(7))
+        errands.give_up(claim_errand(bare), "unexpected")
+
+        downgrade(bare, "0013")
+        migrate(bare)
+
+        assert set(SentFiles(bare).claim_old(timedelta(0), most=9)) == {"sent/7/1", "sent/-100/2-replied"}
 
 
 class TestAnUnreachableDatabase:

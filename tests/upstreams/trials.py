@@ -43,6 +43,7 @@ from shared.store.database import Database
 from shared.store.errands import Errands
 from shared.store.jobs import Jobs
 from shared.store.keys import Keys
+from shared.store.sent_files import SentFiles
 from shared.store.turns import Turns
 
 TOKEN, KEY = "hf_trials", "AIzaSandboxKey"
@@ -161,7 +162,9 @@ class Trials:
         turns = Turns(self._database, lease=timedelta(hours=1), deadline=timedelta(seconds=situation.deadline_s))
         try:
             tickets = Tickets(make_celery(None))
-            pictures, questions = Pictures(self._jobs, pipeline, tickets), Questions(Errands(self._database), {})
+            sent_files = SentFiles(self._database)
+            pictures = Pictures(self._jobs, pipeline, tickets, sent_files)
+            questions = Questions(Errands(self._database), {}, sent_files)
             yield Runner("trials", turns, tickets, pictures=pictures, questions=questions)
         finally:
             writer.close()

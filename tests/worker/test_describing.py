@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from builders import BOT, empty, runner_of
+from builders import BOT, empty, keep_sent, runner_of
 from cryptography.fernet import Fernet
 from hypothesis import given
 from hypothesis import strategies as st
@@ -53,7 +53,7 @@ class Gallery:
     def describe(self, data: bytes, media_type: str = "image/jpeg", *, language: str = "en") -> Errand:
         """Ask, and let the worker look at it once; returns the errand as it is then."""
         self.asked += 1
-        key = self.images.keep_sent(ADA, self.asked, data)
+        key = keep_sent(self.images, ADA, self.asked, data)
         errand, _ = self.errands.submit(
             Kind.DESCRIBE,
             {"picture": {"key": key, "media_type": media_type}},

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import PIL.Image
 import pytest
+from builders import keep_sent
 
 from services.worker.images.inputs import SEEN_SIDE, for_gemini, proportions, to_start_from
 from services.worker.images.stored import read_picture
@@ -100,7 +101,7 @@ class TestWhatAPainterStartsFrom:
 class TestTheStore:
     def test_may_have_the_picture_no_more(self, tmp_path: Path) -> None:
         images = Images(tmp_path.as_uri())
-        kept = Picture(images.keep_sent(7, 1, b"a picture"), "image/png")
+        kept = Picture(keep_sent(images, 7, 1, b"a picture"), "image/png")
 
         assert read_picture(images, kept) == b"a picture"
         with pytest.raises(PictureGone):

@@ -26,6 +26,7 @@ ROUNDS = (
     "look at consumer",
     "check keys",
     "reseal keys",
+    "clean up",
     "survey image models",
     "survey chat models",
 )
@@ -34,7 +35,7 @@ ROUNDS = (
 @pytest.fixture(autouse=True)
 def _hasty(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("services.retrying.FIRST_PAUSE_S", 0.01)
-    for pause in ("SWEEP_S", "CONSUMER_LOOK_S", "CHECK_S", "RESEAL_S", "LOOK_S"):
+    for pause in ("SWEEP_S", "CONSUMER_LOOK_S", "CHECK_S", "RESEAL_S", "LOOK_S", "CLEAN_UP_LOOK_S"):
         monkeypatch.setattr(app, pause, 0.05)
 
 
@@ -110,4 +111,4 @@ class TestThreads:
     def test_every_duty_shows_signs_of_life(self, worker: Worker, signs: Signs) -> None:
         until(lambda: all(signs.tries().values()), f"signs of {signs.tries()}")
 
-        assert set(signs.tries()) == {"renews leases", "sweeps", "takes tickets"}
+        assert set(signs.tries()) == {"cleans up", "renews leases", "sweeps", "takes tickets"}

@@ -7,7 +7,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from builders import ALREADY_OVER, BOT, FOX_RECIPE, RED_FOX, an_attempt, claim, read, runner_of, submit, turns_of
+from builders import (
+    ALREADY_OVER,
+    BOT,
+    FOX_RECIPE,
+    RED_FOX,
+    an_attempt,
+    claim,
+    keep_sent,
+    read,
+    runner_of,
+    submit,
+    turns_of,
+)
 from cryptography.fernet import Fernet
 from sqlalchemy import select, update
 
@@ -521,7 +533,7 @@ class TestAPictureToStartFrom:
         self, workshop: Workshop, picture_file: Callable[..., bytes]
     ) -> None:
         parent = self.ask(workshop, Request("a fox", self.ABLE), message=1)
-        sent = Picture(workshop.images.keep_sent(7, 2, picture_file()), "image/png")
+        sent = Picture(keep_sent(workshop.images, 7, 2, picture_file()), "image/png")
 
         self.ask(workshop, Request("here", self.ABLE, picture=sent), Lineage.following(parent.id, 2), message=2)
 

@@ -30,6 +30,7 @@ from shared.store.waits import Waits
 
 COMMAND = re.compile(r"^/batch(?:@\w+)?(?=\s|$)", re.IGNORECASE)
 SHOWN_ASKED = "asked"
+MOST_ASKED = 10  # batches of one person that are not started; whoever asks for another one wants that rather
 PARAMETER = ("--", "—", "–")  # how one begins
 ACTIONS = {CANCEL: Action.CANCEL_BATCH} | dict.fromkeys(
     (START, PAUSE, RESUME, RETRY, AGAIN, Way.ALBUMS, Way.ZIP), Action.STEER_BATCH
@@ -88,9 +89,13 @@ class BatchCommand:
         )
         if batch.status_message_id is not None or batch.state is not BatchState.ASKED:
             return  # The update came a second time.
+        put_away = await asyncio.to_thread(self._batches.put_away_oldest, sender.id, keep=MOST_ASKED)
         seconds = await asyncio.to_thread(self._waits.batch_seconds, sender.id, batch.pictures)
         room = await asyncio.to_thread(self._batches.room, sender.id)
-        await self._ask(batch, summary(reading, seconds, room, sender.language), context)
+        text = summary(reading, seconds, room, sender.language, put_away=MOST_ASKED if put_away else None)
+        await self._ask(batch, text, context)
+        if put_away:
+            self._delivery.changed()
 
     async def _ask(self, batch: Batch, text: str, context: ContextTypes.DEFAULT_TYPE) -> None:
         """Send the summary with its buttons; where it may be in the chat already, look for it."""

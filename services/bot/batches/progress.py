@@ -21,10 +21,13 @@ BAR = 20  # characters
 FEWEST = 3  # pictures whose ends tell a rate
 
 
-def summary(reading: BatchReading, seconds: float | None, room: int, language: str) -> str:
+def summary(
+    reading: BatchReading, seconds: float | None, room: int, language: str, *, put_away: int | None = None
+) -> str:
     """What a batch would be, as Telegram HTML.
 
     Args:
+        put_away: How many batches may wait for their start, where an older one was put away for this one.
         seconds: How long it may take, where that is known.
         room: How many pictures this person's batches may have before it.
     """
@@ -34,6 +37,8 @@ def summary(reading: BatchReading, seconds: float | None, room: int, language: s
     lines.append(say("batch_leaves", language, n=left) if left >= 0 else say("batch_too_large_now", language, n=room))
     if seconds is not None:
         lines.append(say("batch_estimate", language, time=duration(rounded(seconds), language)))
+    if put_away is not None:
+        lines.append(say("batch_oldest_put_away", language, most=put_away))
     lines += [say(hint.reason, language, **hint.values) for hint in reading.hints[:HINTS_SHOWN]]
     if len(reading.hints) > HINTS_SHOWN:
         lines.append(say("batch_more_hints", language, n=len(reading.hints) - HINTS_SHOWN))
@@ -60,6 +65,8 @@ def fitting(lines: list[str]) -> str:
 
 def progress(batch: Batch, counts: Counts, language: str, now: datetime | None = None) -> str:
     """How far a started batch has come, as Telegram HTML."""
+    if batch.is_put_away:
+        return say("batch_put_away", language)
     done = counts.finished + counts.failed
     filled = BAR * done // max(batch.pictures, 1)
     of_all = f"{number(done, language)}/{number(batch.pictures, language)}"

@@ -10,6 +10,7 @@ from typing import Protocol
 from services.bot.telegram.files import Files, Sent
 from shared.batches import MAX_FILE_BYTES, BatchReading
 from shared.errors import BadBatch
+from shared.media_types import require_batch
 
 FILES_AT_A_TIME = 2  # in memory: one is read while the next is fetched
 WAIT_S = 45.0  # for files before this one; longer than one may take
@@ -42,6 +43,8 @@ class Readings:
         """
         if file is None and not words:
             raise BadBatch("batch_how")
+        if file is not None:
+            require_batch(file.media_type, file.name)
         if file is not None and file.size > MAX_FILE_BYTES:
             raise BadBatch("batch_file_too_large", most=MAX_FILE_BYTES // 1024 // 1024)
         async with self._turn():

@@ -24,6 +24,7 @@ from services.bot.telegram.permissions import Action
 from shared.errands import Errand, Kind, PromptFor
 from shared.errors import FileOutOfReach, QuestionsFull, UserError
 from shared.jobs import Address, Job, Parameters, Picture, Request, Sender, State
+from shared.media_types import Purpose
 from shared.questions import Asked, Question
 from shared.queue import BackgroundTickets
 from shared.store.errands import Errands
@@ -65,7 +66,7 @@ class Describe:
             return
         address, sender = address_of(message, context.bot.id), sender_of(message)
         try:
-            picture = await self._picture(message, address, context)
+            picture = await self._picture(message, address, sender, context)
         except (UserError, FileOutOfReach) as error:
             await context.bot.send_message(text=say(error.reason, sender.language, **error.values), **answer(address))
             return
@@ -90,7 +91,9 @@ class Describe:
         if is_new:
             self._tickets.send()
 
-    async def _picture(self, message: Message, address: Address, context: ContextTypes.DEFAULT_TYPE) -> Picture | None:
+    async def _picture(
+        self, message: Message, address: Address, sender: Sender, context: ContextTypes.DEFAULT_TYPE
+    ) -> Picture | None:
         """What is to be described: of our own pictures the original, of others what Telegram has."""
         ours = await self._imagine.picture_before(message, context)
         if picture_in(message) is None and ours is not None and ours.image_key and ours.media_type:
@@ -98,7 +101,7 @@ class Describe:
         sent = contents_of(message, context.bot.id).picture
         if sent is None:
             return None
-        return Picture(await self._files.keep(sent, address), sent.media_type)
+        return Picture(await self._files.keep(sent, Purpose.PICTURE, address, sender), sent.media_type)
 
     async def press(self, update: Update, context: ContextTypes.DEFAULT_TYPE) -> None:
         """Have the prompt painted whose button was pressed, for whom it was written."""

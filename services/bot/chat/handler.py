@@ -20,6 +20,7 @@ from services.bot.telegram.files import Files, sent_with
 from shared.errands import Errand, Kind
 from shared.errors import FileOutOfReach, QuestionsFull, UserError
 from shared.jobs import Address, Sender, Writing
+from shared.media_types import Purpose
 from shared.queue import BackgroundTickets
 from shared.store.albums import CAPTION_MAY_COME, LONGEST, MORE_MAY_COME, REPLIED, Albums, Place
 from shared.store.conversations import Conversations
@@ -108,7 +109,7 @@ class Chat:
         try:
             for sent, replied in ((brought.target.file, True), (brought.file, False)):
                 if sent is not None:
-                    key = await self._files.keep(sent, address, replied=replied)
+                    key = await self._files.keep(sent, Purpose.TALK, address, sender, replied=replied)
                     place = REPLIED if replied else address.message_id
                     found.append({"key": key, "media_type": sent.media_type, "name": sent.name, "message_id": place})
         except (UserError, FileOutOfReach) as error:

@@ -4,7 +4,6 @@ import asyncio
 from dataclasses import dataclass, replace
 
 from telegram import ForceReply, Message, Update
-from telegram.constants import ChatAction
 from telegram.ext import ContextTypes
 
 from services.bot.locales import is_said, say
@@ -21,6 +20,7 @@ from shared.catalogue import Catalogue
 from shared.errors import EmptyIdea, FileOutOfReach, QueueFull, UserError
 from shared.ideas import Hint, Reading, read_request
 from shared.jobs import ENDED, Address, Job, Lineage, Picture, Request, Sender
+from shared.media_types import Purpose
 from shared.preferences import Preferences
 from shared.questions import Asked, Question
 from shared.queue import BackgroundTickets
@@ -139,7 +139,7 @@ class Imagine:
         chosen = await self._choices.in_force(address, sender, context.bot)
         try:
             read = self._read(words, chosen, material)
-            kept = await self._fetch(picture, address) if picture else None
+            kept = await self._fetch(picture, address, sender) if picture else None
         except EmptyIdea:
             if material.is_left_out:
                 await context.bot.send_message(text=say("unseen", sender.language), **answer(address))
@@ -189,8 +189,8 @@ class Imagine:
             subject=material.subject,
         )
 
-    async def _fetch(self, picture: Sent, address: Address) -> Picture:
-        key = await self._files.keep(picture, address, action=ChatAction.UPLOAD_PHOTO)
+    async def _fetch(self, picture: Sent, address: Address, sender: Sender) -> Picture:
+        key = await self._files.keep(picture, Purpose.PICTURE, address, sender)
         return Picture(key, picture.media_type)
 
     async def order(

@@ -15,15 +15,25 @@ from telegram.error import BadRequest, Forbidden, InvalidToken, NetworkError, Te
 from services.bot.telegram.errors import NotTelegram, Refusal, refusal_of, words_of
 from services.bot.telegram.local_files import is_local, read_local
 from services.bot.telegram.repeats import pause_s
-from shared.errors import FileGone, FileOutOfReach, FileTooLargeToFetch, ServiceUnreachable
-from shared.images import Images
-from shared.jobs import Address
+from services.bot.texts.number_format import duration, rounded
+from shared.errors import (
+    FileGone,
+    FileOutOfReach,
+    FileTooLargeToFetch,
+    ImagineError,
+    ServiceUnreachable,
+    TooMuchSent,
+    UserError,
+)
+from shared.images import Images, key_of_sent
+from shared.jobs import Address, Sender
+from shared.media_types import UNKNOWN, Purpose, require_contents, require_kind
+from shared.store.sent_files import SentFiles
 
 log = logging.getLogger(__name__)
 
 MAX_FILE_BYTES = 20 * 1024 * 1024  # Telegram's limit for what a bot may fetch
 FETCH_S = 60.0
-UNKNOWN = "application/octet-stream"
 REFUSING = (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND)
 ADDRESS_TRIES = 2  # A link to a file may expire between getFile and the download; the next getFile gives a new one.
 
@@ -46,40 +56,72 @@ class Sent:
 class Files:
     """Fetches files from Telegram, or from the folder of a Bot API server that runs in local mode."""
 
-    def __init__(self, bot: Bot, images: Images, folder: Path | None = None) -> None:
-        """Take the image store for what is kept.
+    def __init__(self, bot: Bot, images: Images, sent_files: SentFiles, folder: Path | None = None) -> None:
+        """Take the image store for what is kept, and the record of it.
 
         Args:
             folder: Where the files of a local Bot API server are mounted (``G2D_BOT_API_FILES``).
         """
         self._bot = bot
         self._images = images
+        self._sent_files = sent_files
         self._folder = folder
 
     async def keep(
-        self, sent: Sent, address: Address, *, action: ChatAction = ChatAction.TYPING, replied: bool = False
+        self, sent: Sent, purpose: Purpose, address: Address, sender: Sender, *, replied: bool = False
     ) -> str:
         """Put a file into the image store, and return its key; what asks again overwrites the same.
 
+        What is told to be of no use is not fetched, and what turns out to be of none is not kept.
+
         Args:
             address: The message that asks for it.
-            action: What the chat is shown meanwhile.
+            sender: Who asks; it counts towards what they may send.
             replied: Whether the file is not the message's own but that of what it replies to.
 
         Raises:
+            FileNotUnderstood, PictureUnreadable, FileTooLarge: It is of no use for the purpose.
+            TooMuchSent: This person has sent as much as one may.
             FileTooLargeToFetch, FileGone, FileOutOfReach, ServiceUnreachable: As ``read`` does.
-            StoreAway: The image store does not answer.
+            StoreAway: The image store or the record does not answer.
         """
         if sent.size > MAX_FILE_BYTES:
             raise FileTooLargeToFetch
+        require_kind(purpose, sent.media_type, sent.name, sent.size)
+        key = key_of_sent(address.chat_id, address.message_id, replied=replied)
+        await asyncio.to_thread(self._make_room, key, sender, sent.size)
+        data = await self._fetch(sent, purpose, address, key)
+        await asyncio.to_thread(self._put, key, sent, purpose, sender, data)
+        return key
+
+    async def _fetch(self, sent: Sent, purpose: Purpose, address: Address, key: str) -> bytes:
         # What the chat is shown must not keep the file waiting: it may have to wait for Telegram's limits.
+        action = ChatAction.UPLOAD_PHOTO if purpose is Purpose.PICTURE else ChatAction.TYPING
         showing = asyncio.create_task(self._show(action, address))
         try:
-            data = await self.read(sent.file_id)
+            return await self.read(sent.file_id)
+        except ImagineError:
+            await asyncio.to_thread(self._sent_files.not_kept, key, counts=False)
+            raise
         finally:
             showing.cancel()
-        keep_sent = self._images.keep_sent
-        return await asyncio.to_thread(keep_sent, address.chat_id, address.message_id, data, replied=replied)
+
+    def _put(self, key: str, sent: Sent, purpose: Purpose, sender: Sender, data: bytes) -> None:
+        try:
+            if len(data) != sent.size:
+                self._make_room(key, sender, len(data))
+            require_contents(purpose, sent.media_type, data)
+        except UserError:
+            self._sent_files.not_kept(key, counts=True)
+            raise
+        self._images.keep_sent(key, data)
+
+    def _make_room(self, key: str, sender: Sender, size: int) -> None:
+        try:
+            self._sent_files.make_room(key, sender, size)
+        except TooMuchSent as error:
+            error.values = {**error.values, "time": duration(rounded(error.seconds), sender.language)}
+            raise
 
     async def _show(self, action: ChatAction, address: Address) -> None:
         with contextlib.suppress(TelegramError):

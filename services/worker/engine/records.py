@@ -4,12 +4,23 @@ from collections.abc import Mapping, Sequence
 from typing import Protocol, TypeVar
 
 from services.worker.engine import retry
-from shared.errands import Errand, Kind
-from shared.errors import ImagineError, PermanentError, StillPainting
+from shared.errands import Errand, Kind, files_of
+from shared.errors import (
+    FileNotUnderstood,
+    FileTooLarge,
+    ImagineError,
+    PermanentError,
+    PictureUnreadable,
+    StillPainting,
+)
 from shared.jobs import Attempt, Job
 from shared.queue import Tickets
 from shared.store.errands import Errands
 from shared.store.jobs import Jobs
+from shared.store.sent_files import SentFiles
+
+# What the files are not, that somebody sent along: they are deleted.
+OF_NO_USE = frozenset(kind.reason for kind in (PictureUnreadable, FileNotUnderstood, FileTooLarge))
 
 W_contra = TypeVar("W_contra", contravariant=True)
 
@@ -51,10 +62,11 @@ class Painting(Protocol):
 class Pictures:
     """The record of jobs."""
 
-    def __init__(self, jobs: Jobs, painting: Painting, tickets: Tickets) -> None:
+    def __init__(self, jobs: Jobs, painting: Painting, tickets: Tickets, sent_files: SentFiles) -> None:
         self._jobs = jobs
         self._painting = painting
         self._tickets = tickets
+        self._sent_files = sent_files
 
     def run(self, work: Job, attempts: list[Attempt]) -> None:
         """Make the picture."""
@@ -80,6 +92,8 @@ class Pictures:
     def give_up(self, work: Job, reason: str, attempts: Sequence[Attempt]) -> None:
         """End the job without a picture."""
         self._jobs.give_up(work, reason, attempts)
+        if reason in OF_NO_USE and work.request.picture is not None:
+            self._sent_files.refuse([work.request.picture.key])
 
     def drop(self, work: Job, error: ImagineError) -> None:
         """Have an order withdrawn that was made while its job was being cancelled."""
@@ -97,9 +111,10 @@ class Handler(Protocol):
 class Questions:
     """The record of errands, each run by the handler of its kind."""
 
-    def __init__(self, errands: Errands, handlers: Mapping[Kind, Handler]) -> None:
+    def __init__(self, errands: Errands, handlers: Mapping[Kind, Handler], sent_files: SentFiles) -> None:
         self._errands = errands
         self._handlers = handlers
+        self._sent_files = sent_files
 
     def run(self, work: Errand, attempts: list[Attempt]) -> None:  # noqa: ARG002 - an errand records its calls itself
         """Run the errand, unless the person has stopped it."""
@@ -130,6 +145,8 @@ class Questions:
     def give_up(self, work: Errand, reason: str, attempts: Sequence[Attempt]) -> None:  # noqa: ARG002
         """End the errand with nothing, or nothing more."""
         self._errands.give_up(work, reason)
+        if reason in OF_NO_USE:
+            self._sent_files.refuse(files_of(work))
 
     def drop(self, work: Errand, error: ImagineError) -> None:
         """Nothing: a failed try of an errand leaves nothing behind."""

@@ -16,6 +16,7 @@ from services.worker.gemini.marks import label, mark, unmarked
 from shared.errands import Conversation, Errand
 from shared.errors import FileNotUnderstood, FileTooLarge
 from shared.images import Images
+from shared.media_types import FILES_BYTES, TEXT_BYTES, readable_as
 from shared.store.conversations import Conversations
 from shared.store.errands import Errands
 
@@ -24,12 +25,8 @@ log = logging.getLogger(__name__)
 HISTORY_TOKENS = 16_000  # of the turns that go along with a question; older ones become a summary
 KEPT_TOKENS = 8_000  # of them stay word for word when that happens, so that it happens rarely
 WRITE_EVERY_S = 0.7  # the answer as far as it has come
-FILES_BYTES = 14_000_000  # together; Gemini takes 20 MB a request, and base64 makes four bytes of three
-TEXT_BYTES = 400_000  # of a text file: about a hundred thousand tokens
 TURNS_WITH_FILES = 3  # the latest ones, whose files go along again: people ask on about a photo
 CHARACTERS_A_TOKEN = 3  # cautious: English has about four, and other languages fewer
-READABLE = ("image/png", "image/jpeg", "image/webp", "image/heic", "image/heif", "application/pdf")
-TEXTUAL = ("application/json", "application/xml", "application/yaml", "application/x-yaml", "application/toml")
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +152,7 @@ class Chatting:
         return tuple(files)
 
     def _file(self, attachment: dict[str, Any]) -> File:
-        media_type = _readable_as(attachment["media_type"])
+        media_type = readable_as(attachment["media_type"])
         try:
             data = self._images.get(attachment["key"])
         except (NotFoundError, FileNotFoundError) as error:
@@ -165,16 +162,6 @@ class Chatting:
         if len(data) > TEXT_BYTES:
             raise FileTooLarge
         return File(media_type, data.decode("utf-8-sig", "replace").encode())
-
-
-def _readable_as(media_type: str) -> str:
-    """The media type under which Gemini reads a file."""
-    plain = media_type.partition(";")[0].strip().lower()
-    if plain in READABLE or plain.startswith("audio/"):
-        return plain
-    if plain.startswith("text/") or plain in TEXTUAL:
-        return "text/plain"
-    raise FileNotUnderstood(plain[:60])
 
 
 def _said(errand: Errand, files: tuple[File, ...] = ()) -> Said:
