@@ -9,7 +9,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from servers import OTHER_REDIS_URL, RedisServer, postgres_database, redis_database
+from servers import (
+    OTHER_REDIS_URL,
+    RedisServer,
+    drop_databases,
+    migrated_postgres,
+    postgres_database,
+    redis_database,
+)
 from xdist.scheduler import LoadScopeScheduling
 
 from shared.migrations import migrate
@@ -78,15 +85,28 @@ def redis_url() -> Iterator[str]:
         yield url
 
 
+@pytest.fixture
+def migrated_postgres_url() -> Iterator[str]:
+    """A database in Postgres with all tables, as the settings would hold it; it may have been used before."""
+    with migrated_postgres() as url:
+        yield url.replace("postgresql://", "postgresql+psycopg://", 1)
+
+
 @pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.distributed)])
 def database(request: pytest.FixtureRequest) -> Iterator[Database]:
     """A database with all tables, of either kind."""
-    made = Database(request.getfixturevalue(f"{request.param}_url"))
+    is_new = request.param == "sqlite"
+    made = Database(request.getfixturevalue("sqlite_url" if is_new else "migrated_postgres_url"))
     try:
-        migrate(made)
+        if is_new:
+            migrate(made)
         yield made
     finally:
         made.close()
+
+
+def pytest_sessionfinish() -> None:
+    drop_databases()
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 import ast
 import re
 from collections.abc import Iterator
+from functools import cache
 from html.parser import HTMLParser
 from pathlib import Path
 from string import Formatter
@@ -55,10 +56,10 @@ def all_errors(kind: type[ImagineError] = ImagineError) -> Iterator[type[Imagine
         yield from all_errors(child)
 
 
-def trees() -> Iterator[ast.Module]:
-    for folder in ("services", "shared"):
-        for file in (ROOT / folder).rglob("*.py"):
-            yield ast.parse(file.read_text(encoding="utf-8"))
+@cache
+def trees() -> list[ast.Module]:
+    files = [file for folder in ("services", "shared") for file in (ROOT / folder).rglob("*.py")]
+    return [ast.parse(file.read_text(encoding="utf-8")) for file in files]
 
 
 def words_in_code() -> set[str]:
@@ -83,6 +84,7 @@ def keys_said() -> set[str]:
     }
 
 
+@cache
 def keys_of_answers() -> set[str]:
     """The keys of what pops up over the chat when somebody has pressed a button."""
     calls = [node for tree in trees() for node in ast.walk(tree) if isinstance(node, ast.Call)]

@@ -396,7 +396,7 @@ def pieces_of(text: str, pieces: list[str]) -> list[str]:
     return [pieces[ord(letter) - 0x100] for letter in text]
 
 
-MANY = settings(max_examples=10_000, deadline=None)
+MANY = settings(max_examples=2_000, deadline=None)
 
 
 class TestAnyMessage:

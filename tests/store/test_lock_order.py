@@ -32,7 +32,7 @@ from shared.store.turns import Turns
 
 pytestmark = pytest.mark.distributed
 
-IDEAS, PEOPLE, WORKERS, SLOTS = 300, 30, 3, 20
+IDEAS, PEOPLE, WORKERS, SLOTS = 150, 30, 3, 20
 ENDING = 5  # parts of the bot that come to an end by themselves: four that ask, and the batches
 JOBS = tables.jobs
 LEASE, DEADLINE = timedelta(seconds=30), timedelta(minutes=10)
