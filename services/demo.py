@@ -18,6 +18,7 @@ class DemoBotSettings(BotSettings):
     """The bot's settings of the demo."""
 
     reads_environment = False
+    is_for_real = False
 
 
 class DemoWorkerSettings(WorkerSettings):

@@ -4,8 +4,8 @@ ImagineError
 ├─ UserError        the user can: told why in their language, never retried
 │    EmptyIdea · IdeaTooLong · NoWordsInIdea · BadParameter · BadBatch · QueueFull · IdeaRefused
 │    PictureRefused · AnswerRefused · FileTooLarge · FileNotUnderstood · FileTooLargeToFetch · FileGone
-│    TooMuchSent · DescriptionRefused · PictureUnreadable · PictureGone · OwnKeyRefused · KeyNeeded · LastOwner
-│    OwnerBySettings
+│    TooMuchSent · DescriptionRefused · PictureUnreadable · PictureGone · OwnKeyRefused · KeyNeeded · TrialOver
+│    LastOwner · OwnerBySettings
 ├─ TransientError   time can: retried, the user just waits; may carry retry_after
 │    ServiceBusy · ServiceUnreachable · ModelLoading · StillPainting · PromptUnderWay · BadPicture
 │    StoreAway · LockConflict
@@ -107,6 +107,12 @@ class BatchesFull(QueueFull):
     """This person's batches have as many pictures waiting as they may at a time."""
 
     reason = "batches_full"
+
+
+class TrialOver(QueueFull):
+    """This guest has asked for as many pictures, or as many questions, as a trial has."""
+
+    reason = "trial_over"
 
 
 class LastOwner(UserError):

@@ -124,6 +124,7 @@ class Settings(BaseSettings):
     user_questions_in_flight: int = Field(5, ge=1, validation_alias="G2D_USER_QUESTIONS_IN_FLIGHT")
     user_questions: int = Field(50, ge=1, validation_alias="G2D_USER_QUESTIONS")
     group_questions: int = Field(200, ge=1, validation_alias="G2D_GROUP_QUESTIONS")
+    guest_pictures: int = Field(5, ge=1, le=10_000, validation_alias="G2D_GUEST_PICTURES")
     weights_setting: str | None = Field(None, validation_alias="G2D_WEIGHTS")
     batch_pictures: int = Field(1_000, ge=1, le=100_000, validation_alias="G2D_BATCH_PICTURES")
     log_format: Literal["console", "json"] | None = Field(None, validation_alias="G2D_LOG_FORMAT")
@@ -151,6 +152,7 @@ class Settings(BaseSettings):
             questions_in_flight=self.user_questions_in_flight,
             questions_queued=self.user_questions,
             questions_queued_in_group=self.group_questions,
+            guest_pictures=self.guest_pictures,
             weights={int(person): float(weight) for person, weight in pairs},
         )
 
@@ -195,7 +197,13 @@ class Settings(BaseSettings):
 
 
 class BotSettings(Settings):
-    """What the bot needs: it alone holds Telegram's token."""
+    """What the bot needs: it alone holds Telegram's token.
+
+    Attributes:
+        is_for_real: Whether people meet the bot in Telegram, and its owner pays; not so in the demo.
+    """
+
+    is_for_real: ClassVar[bool] = True
 
     telegram_bot_token: Annotated[Key, AfterValidator(_begins_with_bot_id)] = Field(
         validation_alias="TELEGRAM_BOT_TOKEN",

@@ -31,6 +31,7 @@ class Shares:
         questions_in_flight: Questions of one person that may be queued, worked at or waiting at a time.
         questions_queued: Questions that one person may have asked that have not ended.
         questions_queued_in_group: The same for all members of a group chat together.
+        guest_pictures: Pictures, and as many questions, that a guest may ask for in private.
         weights: By person: how many turns they get where others get one; 1 for whoever isn't named.
     """
 
@@ -41,6 +42,7 @@ class Shares:
     questions_in_flight: int = 5
     questions_queued: int = 50
     questions_queued_in_group: int = 200
+    guest_pictures: int = 5
     weights: Mapping[int, float] = field(default_factory=dict)
 
     def cost(self, user_id: int, flow: Flow) -> float:

@@ -12,6 +12,9 @@ from telegram import Update
 from telegram.ext import ApplicationBuilder, TypeHandler
 
 from services.bot.access.gate import Gate
+from services.bot.access.groups import Groups
+from services.bot.access.links import Links, url_of
+from services.bot.access.requests import Requests
 from services.bot.batches.delivery import BatchDelivery
 from services.bot.batches.handler import BatchCommand
 from services.bot.batches.progress_message import ProgressMessage
@@ -74,6 +77,7 @@ from shared.secrets import box_for
 from shared.settings import BotSettings
 from shared.status_messages import Work
 from shared.store.access import Roles
+from shared.store.access_links import AccessLinks, LinkKind
 from shared.store.albums import Albums
 from shared.store.batches import Batches
 from shared.store.chats import Chats
@@ -137,7 +141,10 @@ class Bot:
         )
         polling = Transport(connections=1)
         roles = Roles(database, self._bot_id, settings.owners)
-        gate = Gate(settings.access, roles)
+        requests = Requests(roles, people, guest_pictures=settings.guest_pictures)
+        self._claims = AccessLinks(database, self._bot_id, roles)
+        self._groups, links = Groups(settings.access, roles, requests), Links(self._claims, requests)
+        gate = Gate(settings.access, roles, requests, self._groups, links)
         self._application = _application(settings, self._updates, people, gate, polling, limit=limit)
         bot = self._application.bot
         questions = Questions(database, self._bot_id)
@@ -212,6 +219,8 @@ class Bot:
         closed_chats = ClosedChats(self._bot_id, chats, record, tickets, self._removals)
         limit.tell_of_gone(closed_chats.gone)
         handlers = Handlers(
+            requests=requests,
+            links=links,
             closed_chats=closed_chats,
             own_keys=self._own_keys,
             migration=Migration(moves),
@@ -255,7 +264,6 @@ class Bot:
             self._application,
             handlers,
             bot_id=self._bot_id,
-            owners=settings.owners,
             group_follow_ups=settings.group_follow_ups,
         )
         self._application.add_handler(TypeHandler(Update, partial(_note, known)), group=BEFORE_ALL)
@@ -274,16 +282,22 @@ class Bot:
                 beginning.result()
                 tasks.add(self._rounds())
                 log.info("bot started", extra={"bot": self._application.bot.username})
-                self._say_who_may_use_it()
                 await tasks.watch(stop)
         finally:
             beginning.cancel()
             await asyncio.gather(beginning, return_exceptions=True)
             await self._end(tasks)
 
-    def _say_who_may_use_it(self) -> None:
+    async def _say_who_may_use_it(self) -> None:
+        """Tell the owner what only the log can tell: that anybody is let in, or that nobody owns the bot yet."""
+        if not self._settings.is_for_real:
+            return
         if self._settings.access is Mode.OPEN:
             log.warning("anybody may use this bot, and its owner pays", extra={"G2D_ACCESS": str(Mode.OPEN)})
+        code = await asyncio.to_thread(self._claims.claim)
+        if code is not None:
+            link = url_of(self._application.bot.username, LinkKind.CLAIM, code)
+            log.warning("nobody owns this bot yet: open the link in Telegram within ten minutes", extra={"link": link})
 
     async def _begin(self) -> None:
         """Wait for Telegram, take over from the process before this one, and take its unhandled updates on."""
@@ -292,6 +306,7 @@ class Bot:
         await until_stored(self._limit.recall, self._signs.of(POLLS))
         await self._application.start()
         await until_stored(self._feed_unhandled, self._signs.of(POLLS))
+        await until_stored(self._say_who_may_use_it, self._signs.of(POLLS))
 
     async def _end(self, tasks: Tasks) -> None:
         """No new updates, then the handlers under way, then the deliveries under way."""
@@ -344,6 +359,7 @@ class Bot:
             "stream answers": self._growing.keep_growing,
             "typing": self._growing.keep_typing,
             "tell of keys": partial(self._own_keys.keep_telling, application.bot),
+            "leave groups": partial(self._groups.keep_leaving, application.bot, signs.of("leaves groups")),
             "models": self._offers.keep_current,
             "menus": partial(keep_menus, application.bot, self._settings.owners),
             "tick off updates": partial(keep_ticking_off, application),

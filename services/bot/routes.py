@@ -1,12 +1,16 @@
 """update → handler: who serves which update. Of several the first that lets it through has it."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from telegram import Message, Update, User
 from telegram.ext import BaseHandler, CallbackQueryHandler, ChatMemberHandler, CommandHandler, MessageHandler, filters
 
+from services.bot.access.links import Links
+from services.bot.access.requests import PRESSES as REQUESTS
+from services.bot.access.requests import Requests
+from services.bot.access.standing import role_of_sender
 from services.bot.batches.handler import BatchCommand
 from services.bot.chat.buttons import PATTERN, AnswerButtons, stopped_draft
 from services.bot.chat.describe import PATTERN as OF_A_DESCRIPTION
@@ -34,6 +38,7 @@ from services.bot.settings.models_menu import START as LISTED
 from services.bot.telegram.commands import IMAGINE, is_captioned
 from services.bot.telegram.files import picture_in
 from services.bot.telegram.open_questions import answers
+from shared.access import Role
 from shared.questions import Asked
 from shared.settings import GroupFollowUps
 
@@ -46,6 +51,8 @@ BEFORE, BESIDE = -2, 1  # groups of handlers that serve what others serve as wel
 class Handlers:
     """All who serve updates."""
 
+    requests: Requests
+    links: Links
     own_keys: OwnKeys
     closed_chats: ClosedChats
     migration: Migration
@@ -68,7 +75,6 @@ def add_handlers(
     by: Handlers,
     *,
     bot_id: int,
-    owners: Collection[int],
     group_follow_ups: GroupFollowUps,
 ) -> None:
     """Say to the application who serves what."""
@@ -88,7 +94,7 @@ def add_handlers(
     to_picture = _Such(lambda message: is_follow_up(message, ourselves(), in_groups=group_follow_ups))
     for_gemini = _Such(lambda message: is_for_gemini(message, ourselves()))
     pictures = NEW & _Such(lambda message: picture_in(message) is not None)
-    of_owners = filters.User(owners) & filters.ChatType.PRIVATE & NEW
+    of_owners = NEW & filters.ChatType.PRIVATE & _Such(lambda _: role_of_sender() is Role.OWNER)
 
     for handler in (
         # Before all others: no other handler gets to see a message with a key in it.
@@ -104,6 +110,8 @@ def add_handlers(
         CommandHandler("start", by.settings.link, NEW & filters.Regex(rf"^/start\S* {FROM_LINK}[a-z_]+-\d+$")),
         CallbackQueryHandler(by.settings.press, f"^{START} "),
         MessageHandler(WORDS & to_exact_value, by.settings.reply),
+        CallbackQueryHandler(by.requests.press, REQUESTS),
+        CommandHandler("invite", by.links.invite, of_owners),
         CommandHandler("status", by.overview.command, of_owners),
         CommandHandler("models", by.models.command, NEW),
         CallbackQueryHandler(by.models.press, f"^{LISTED} "),

@@ -143,9 +143,13 @@ class Roles:
         if len(connection.scalars(owners.with_for_update()).all()) < 2 and not self._owners:
             raise LastOwner
 
+    def lock(self, connection: Connection, profile: Profile) -> Known:
+        """Hold somebody's row in a transaction of the caller's, made new where there is none."""
+        self._note(connection, profile)
+        return self._known(self._locked(connection, profile.id))
+
     def give(self, connection: Connection, profile: Profile, role: Role, *, by: int | None) -> Known:
         """Give a role in a transaction of the caller's; returns who it was before."""
-        self._note(connection, profile)
         before = self._known(self._locked(connection, profile.id))
         self._decide(connection, profile.id, role, by)
         return before

@@ -15,6 +15,7 @@ from shared.jobs import ENDED, Address, Job, Request, Sender, Stage, State, Writ
 from shared.shares import Shares
 from shared.status_messages import Work
 from shared.store import tables
+from shared.store.allowances import Asker, require_pictures
 from shared.store.database import Database, retrying
 from shared.store.deliveries import ANEW
 from shared.store.jobs import Jobs
@@ -115,6 +116,7 @@ class Batches:
 
         Raises:
             BatchesFull: Its person's batches would have more pictures waiting than they may.
+            TrialOver: Its person is a guest, who may not ask for so many.
         """
         batches, most = tables.batches.c, self._shares.queued_in_batches
         with self._database.writing() as connection:
@@ -126,6 +128,8 @@ class Batches:
             connection.execute(select(tables.users.c.id).where(tables.users.c.id == batch.user_id).with_for_update())
             if batch.source == TELEGRAM and _waiting(connection, batch.user_id) + batch.pictures > most:
                 raise BatchesFull(most=most)
+            asker = Asker(batch.bot_id, batch.user_id, batch.private)
+            require_pictures(connection, asker, self._shares, batch.pictures)
             running = {"state": BatchState.RUNNING, "started_at": datetime.now(UTC)}
             return _changed(connection, _of(batch_id).values(**running))
 

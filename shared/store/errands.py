@@ -10,6 +10,7 @@ from shared.errands import SILENT, Errand, Kind
 from shared.jobs import ENDED, Address, Sender, State, Writing
 from shared.shares import Shares
 from shared.store import tables
+from shared.store.allowances import Asker, require_question
 from shared.store.database import Database, retrying
 from shared.store.jobs import LostTurn
 from shared.store.line import UNDER_WAY, insert_new
@@ -34,6 +35,7 @@ class Errands:
     def __init__(self, database: Database, shares: Shares | None = None) -> None:
         """Keep errands in this database, on the owner's terms where they aren't the usual ones."""
         self._database = database
+        self._shares = shares or Shares()
         self._line = QuestionLine(database, shares)
 
     # Taking in
@@ -59,7 +61,7 @@ class Errands:
             The errand, and whether it is new.
 
         Raises:
-            QuestionsFull: This person, or the group, has asked as many questions as one may.
+            QueueFull: This person, or the group, may not ask more questions now.
         """
         now = datetime.now(UTC)
         row_of_it = insert_new(self._database, tables.errands).on_conflict_do_nothing().returning(tables.errands)
@@ -77,6 +79,8 @@ class Errands:
                 return known, False
             group = None if address.private else address.chat_id
             place = self._line.take_place(connection, sender, now, group=group, conversation_id=conversation_id)
+            if kind not in SILENT:
+                require_question(connection, Asker(address.bot_id, sender.id, address.private), self._shares)
             row = connection.execute(
                 row_of_it,
                 {

@@ -27,6 +27,7 @@ from shared.errors import ImagineError, QueueFull, StoreAway
 from shared.jobs import ENDED, Address, Attempt, Job, Lineage, Parameters, Prompt, Recipe, Request, Sender, Stage, State
 from shared.shares import Shares
 from shared.store import tables
+from shared.store.allowances import Asker, require_pictures
 from shared.store.database import Database, retrying
 from shared.store.line import IN_FLIGHT, UNDER_WAY, Line, insert_new, state_is
 from shared.store.rows import read_job
@@ -181,12 +182,17 @@ class Jobs:
 
         Returns:
             The first picture's job, and whether the request is new.
+
+        Raises:
+            QueueFull: This person, or the group, may not ask for so many now.
         """
         now = datetime.now(UTC)
         group = None if address.private else address.chat_id
         with self._database.writing() as connection:
             try:
                 places = self._line.find_places(connection, sender, request.count, now, group=group)
+                asker = Asker(address.bot_id, sender.id, address.private)
+                require_pictures(connection, asker, self._line.shares, request.count)
             except QueueFull:
                 known = self._known(connection, address, lineage)
                 if known is None:

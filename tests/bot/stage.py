@@ -145,7 +145,7 @@ class Stage:
         self.run(self._build())
 
     async def _build(self) -> None:
-        bot = Bot(self.settings, self.database, make_celery(None))
+        self.bot = bot = Bot(self.settings, self.database, make_celery(None))
         self.application = bot._application
         telegram = self.application.bot
         telegram._request = (self.telegram, self.telegram)

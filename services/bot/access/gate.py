@@ -8,28 +8,36 @@ import logging
 from datetime import timedelta
 
 from telegram import Bot, Message, Update
+from telegram.constants import ChatType
 from telegram.error import TelegramError
 
+from services.bot.access.groups import Groups
+from services.bot.access.links import Links
 from services.bot.access.origin import Origin, origin_of
+from services.bot.access.requests import Requests
 from services.bot.access.standing import set_role
 from services.bot.locales import say
 from services.bot.telegram.addresses import address_of, answer
 from services.bot.telegram.callback_queries import acknowledge, leave_unanswered
 from services.bot.telegram.errors import words_of
 from shared.access import Known, Mode, Profile, Role, Verdict, verdict
-from shared.store.access import Roles
+from shared.store.access import ASKED_AGAIN_AFTER, Roles
 
 log = logging.getLogger(__name__)
 
 TOLD_AGAIN_AFTER = timedelta(days=1)
+DENIED_AGAIN_AFTER = ASKED_AGAIN_AFTER
 
 
 class Gate:
     """Lets updates in, or says why not; says so once a day at most."""
 
-    def __init__(self, mode: Mode, roles: Roles) -> None:
+    def __init__(self, mode: Mode, roles: Roles, requests: Requests, groups: Groups, links: Links) -> None:
         self._mode = mode
         self._roles = roles
+        self._requests = requests
+        self._groups = groups
+        self._links = links
 
     async def admits(self, update: Update, bot: Bot) -> bool:
         """Whether the handlers get an update; whoever is not let in is told here.
@@ -43,10 +51,14 @@ class Gate:
         set_role(person.role)
         if update.message is not None and update.message.migrate_to_chat_id is not None:
             return True  # Its role goes along with the group.
+        if update.my_chat_member is not None:
+            return await self._groups.follow(update.my_chat_member, person, group, bot)
+        if person.role is not Role.BLOCKED and await self._links.redeem(update.message, origin.who, bot):
+            return False
         decided = verdict(self._mode, person.role, group.role if group is not None else None)
         if decided is Verdict.LET_IN:
             return True
-        await self._turn_away(update, group or person, bot, is_blocked=decided is Verdict.IGNORE)
+        await self._turn_away(update, person, group, bot, is_blocked=decided is Verdict.IGNORE)
         return False
 
     def _meet(self, origin: Origin) -> list[Known]:
@@ -58,7 +70,9 @@ class Gate:
                 self._roles.note(profile)
         return [found.get(one.id) or Known(one) for one in origin.parties]
 
-    async def _turn_away(self, update: Update, whom: Known, bot: Bot, *, is_blocked: bool) -> None:
+    async def _turn_away(
+        self, update: Update, person: Known, group: Known | None, bot: Bot, *, is_blocked: bool
+    ) -> None:
         if update.callback_query is not None:
             if is_blocked:
                 leave_unanswered(update.callback_query)
@@ -67,24 +81,46 @@ class Gate:
                 await acknowledge(update.callback_query, say("access_press", language), alert=True)
         elif update.inline_query is not None and not is_blocked:
             await _answer_with_nothing(update, bot)
-        elif update.message is not None and not (is_blocked and update.message.chat_id < 0):
-            await self._tell(update.message, whom, bot)
+        elif update.message is None:
+            return
+        elif group is None:
+            await self._tell(update.message, person, bot)
+        elif not is_blocked and update.message.chat.type != ChatType.CHANNEL:
+            await self._turn_group_away(update.message, person, group, bot)
+
+    async def _turn_group_away(self, message: Message, person: Known, group: Known, bot: Bot) -> None:
+        if self._mode is Mode.REQUEST and not group.is_denied:
+            await self._groups.ask(bot, group.profile, person.profile)
+        else:
+            await self._tell(message, group, bot)
 
     async def _tell(self, message: Message, whom: Known, bot: Bot) -> None:
-        """Say in the chat why nothing comes, if it was not said of late."""
-        again_after = None if whom.role is Role.BLOCKED else TOLD_AGAIN_AFTER
+        """Say in the chat why nothing comes, if it was not said of late, and ask the owners."""
+        asks = self._mode is Mode.REQUEST and whom.role is Role.STRANGER and not whom.is_group
+        again_after = None if whom.role is Role.BLOCKED else DENIED_AGAIN_AFTER if whom.is_denied else TOLD_AGAIN_AFTER
         if not await asyncio.to_thread(self._may_tell, whom.profile, again_after):
             return
-        closed = "access_group_closed" if whom.is_group else "access_closed"
-        text = say("access_blocked" if whom.role is Role.BLOCKED else closed, whom.profile.language, id=str(whom.id))
+        has_owner = asks and await asyncio.to_thread(self._roles.has_owner)
+        text = say(_sentence(whom, has_owner=has_owner), whom.profile.language, id=str(whom.id))
         try:
             await bot.send_message(text=text, **answer(address_of(message, bot.id)))
         except TelegramError as error:
             log.info("not told that the bot is private", extra={"chat_id": message.chat_id, "error": words_of(error)})
+        if has_owner:
+            await self._requests.ask(bot, whom.profile, whom.profile)
 
     def _may_tell(self, profile: Profile, again_after: timedelta | None) -> bool:
         self._roles.note(profile)
         return self._roles.may_tell(profile.id, again_after=again_after)
+
+
+def _sentence(whom: Known, *, has_owner: bool) -> str:
+    """What somebody is told who is not let in; ``has_owner``: and there is one who is asked. Pure."""
+    if whom.role is Role.BLOCKED:
+        return "access_blocked"
+    if whom.is_group:
+        return "access_group_closed"
+    return "access_asked" if has_owner else "access_closed"
 
 
 async def _answer_with_nothing(update: Update, bot: Bot) -> None:

@@ -22,7 +22,7 @@ from services.bot.telegram.files import Files, picture_in
 from services.bot.telegram.open_questions import OpenQuestions
 from services.bot.telegram.permissions import Action
 from shared.errands import Errand, Kind, PromptFor
-from shared.errors import FileOutOfReach, QuestionsFull, UserError
+from shared.errors import FileOutOfReach, QueueFull, UserError
 from shared.jobs import Address, Job, Parameters, Picture, Request, Sender, State
 from shared.media_types import Purpose
 from shared.questions import Asked, Question
@@ -84,8 +84,8 @@ class Describe:
                 sender=sender,
                 writing=chosen.writing(),
             )
-        except QuestionsFull as error:
-            await context.bot.send_message(text=say(error.reason, sender.language), **answer(address))
+        except QueueFull as error:
+            await context.bot.send_message(text=say(error.reason, sender.language, **error.values), **answer(address))
             return
         self._growing.changed()
         if is_new:

@@ -18,7 +18,7 @@ from services.bot.telegram.addresses import address_of, answer, sender_of
 from services.bot.telegram.contents import Contents, contents_of
 from services.bot.telegram.files import Files, sent_with
 from shared.errands import Errand, Kind
-from shared.errors import FileOutOfReach, QuestionsFull, UserError
+from shared.errors import FileOutOfReach, QueueFull, UserError
 from shared.jobs import Address, Sender, Writing
 from shared.media_types import Purpose
 from shared.queue import BackgroundTickets
@@ -64,8 +64,8 @@ class Chat:
             return
         try:
             await self._ask(message, context)
-        except QuestionsFull as error:
-            text = say(error.reason, sender_of(message).language)
+        except QueueFull as error:
+            text = say(error.reason, sender_of(message).language, **error.values)
             await context.bot.send_message(text=text, **answer(address_of(message, context.bot.id)))
 
     async def _ask(self, message: Message, context: ContextTypes.DEFAULT_TYPE) -> None:
