@@ -269,6 +269,18 @@ class TestBadPictures:
 
         assert [(attempt.status, attempt.outcome) for attempt in bench.attempts] == [(200, "bad_picture")] * 2
 
+    def test_one_at_which_we_fail_ourselves_is_on_record(self, bench):
+        class Failing:
+            def paint(self, *_: object, **__: object) -> None:
+                raise ZeroDivisionError
+
+        bench.studio._painters = {"hf-inference": Failing()}
+
+        with pytest.raises(ZeroDivisionError):
+            bench.paint(SD3)
+
+        assert bench.outcomes == [("hf-inference", "unexpected")]
+
     @pytest.mark.parametrize(
         ("preset", "text"), [("grey-picture", "a plain grey sheet, nothing else"), ("black-picture", "black square")]
     )

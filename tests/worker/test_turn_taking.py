@@ -33,10 +33,12 @@ from shared.catalogue import Catalogue
 from shared.errands import Kind
 from shared.errors import (
     BadCredentials,
+    BadPicture,
     IdeaRefused,
     ImagineError,
     ModelLoading,
     NoCredit,
+    PictureRefused,
     QuotaExhausted,
     ServiceBusy,
     ServiceUnreachable,
@@ -93,12 +95,13 @@ class Studio:
     def __init__(self, picture: bytes) -> None:
         self.orders: list[Order] = []
         self.happenings: list[Exception | Meanwhile] = []
+        self.answer: ImagineError | None = None
         self._picture = Image(picture, "image/png", 64, 48)
 
     def paint(self, order: Order, *, seconds: float, record: Record) -> tuple[Image, Recipe]:
         assert seconds > 0
         self.orders.append(order)
-        error = happen(self.happenings, thrown=False)
+        error = happen(self.happenings, thrown=False) or self.answer
         record(an_attempt(outcome=error.reason if isinstance(error, ImagineError) else "ok"))
         if error is not None:
             raise error
@@ -128,6 +131,7 @@ class Workshop:
         self.jobs = Jobs(database)
         self.writer = Writer()
         self.studio = Studio(picture)
+        self.folder = folder
         self.images = Images(folder.as_uri())
         self.tickets = Tickets(make_celery(None))
         own = OwnKeys(Keys(database), Box(Fernet.generate_key().decode()))
@@ -137,6 +141,10 @@ class Workshop:
 
     def take_a_turn(self) -> None:
         self._runner.run()
+
+    def stop(self) -> None:
+        """Take no turn after this one."""
+        self._runner.stop()
 
     def take_turns_until_over(self, job: Job) -> Job:
         """Take turns as if no wait took any time, until the job has ended."""
@@ -234,6 +242,7 @@ class TestNothingIsPaidTwice:
         assert (job.state, job.image_key, job.recipe) == (State.FINISHED, key, FOX_RECIPE)
         assert workshop.studio.orders == []
         assert workshop.writer.ideas == []
+        assert workshop.attempts() == [("image", "ok")]
 
     def test_an_order_that_is_still_being_painted_is_asked_for_and_not_placed_again(self, workshop: Workshop) -> None:
         job = submit(workshop.database)
@@ -409,6 +418,55 @@ class TestATurnThatWasLost:
 
         assert job.state is State.FINISHED
         assert len(workshop.writer.ideas) == 1
+        assert workshop.attempts() == [("prompt", "ok"), ("image", "ok")]
+
+
+class TestACallThatCostsMoney:
+    """It is on record, whatever came of it afterwards."""
+
+    def cancelled(self, workshop: Workshop, job: Job) -> None:
+        workshop.jobs.cancel([job.id])
+
+    def taken_over(self, workshop: Workshop, job: Job) -> None:
+        turns_of(workshop.database).release("worker")
+
+    def not_kept(self, workshop: Workshop, job: Job) -> None:
+        obstacle = workshop.folder / f"{job.id // 1000:06d}"
+        obstacle.parent.mkdir(parents=True, exist_ok=True)
+        obstacle.write_bytes(b"a file in the place of the folder")
+
+    def late(self, workshop: Workshop, job: Job) -> None:
+        with workshop.database.writing() as connection:
+            connection.execute(update(tables.jobs).values(deadline=tables.jobs.c.created_at))
+        turns_of(workshop.database).sweep(most_due=1)
+
+    @pytest.mark.parametrize("afterwards", ["cancelled", "taken_over", "not_kept", "late"])
+    @pytest.mark.parametrize(
+        "answer",
+        [None, BadPicture("black"), PictureRefused(), ServiceBusy(), StillPainting({}, retry_after=1.0)],
+        ids=repr,
+    )
+    def test_is_on_record(self, workshop: Workshop, afterwards: str, answer: ImagineError | None) -> None:
+        job = submit(workshop.database)
+
+        def meanwhile() -> None:
+            getattr(self, afterwards)(workshop, job)
+            workshop.stop()
+
+        workshop.studio.happenings = [meanwhile]
+        workshop.studio.answer = answer
+
+        workshop.take_a_turn()
+
+        assert workshop.attempts()[1:] == [("image", answer.reason if answer else "ok")]
+
+    def test_is_on_record_where_a_chat_does_not_take_the_picture(self, workshop: Workshop) -> None:
+        workshop.take_turns_until_over(submit(workshop.database))
+        outbox = Outbox(workshop.database)
+        [home] = outbox.claim(BOT, most=1)
+
+        outbox.give_up(home, "blocked")
+
         assert workshop.attempts() == [("prompt", "ok"), ("image", "ok")]
 
 

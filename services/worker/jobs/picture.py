@@ -2,6 +2,7 @@
 
 import logging
 from datetime import timedelta
+from http import HTTPStatus
 
 from services.worker.engine.retry import seconds_left
 from services.worker.engine.user_keys import Lent
@@ -84,14 +85,19 @@ class Pipeline:
             LostTurn: The job belongs to another worker by now.
         """
         prompt = job.prompt or self._share(job) or self._write(job, attempts)
-        key, media_type, recipe = self._kept(job) or self._paint(job, prompt, attempts)
+        key, media_type, recipe = self._kept(job, attempts) or self._paint(job, prompt, attempts)
         self._jobs.finish(job, recipe, image_key=key, media_type=media_type, attempts=attempts)
 
-    def _kept(self, job: Job) -> tuple[str, str, Recipe] | None:
-        """A picture that was painted and kept, but not recorded before its worker died."""
+    def _kept(self, job: Job, attempts: list[Attempt]) -> tuple[str, str, Recipe] | None:
+        """A picture that was painted and kept, but not recorded before its worker died; nor was the call for it."""
         found = self._images.find(job.id) if job.claims > 1 else None
         recipe = self._decoder.recipe_in(self._images.get(found[0])) if found else None
-        return (*found, recipe) if found and recipe else None
+        if not found or not recipe:
+            return None
+        if not self._jobs.count_attempts(job.id, "ok"):
+            # How long it took, nobody knows any more.
+            attempts.append(Attempt("image", recipe.provider, recipe.model, 0, status=HTTPStatus.OK, detail="found"))
+        return (*found, recipe)
 
     def _share(self, job: Job) -> Prompt | None:
         """Of several pictures of one request the first has the prompt written, and the others take it over.

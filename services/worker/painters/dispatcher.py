@@ -30,6 +30,7 @@ from shared.errors import (
     ModelNotServed,
     NoCredit,
     NoPainterLeft,
+    PermanentError,
     PictureRefused,
     ServiceBusy,
     StillPainting,
@@ -242,7 +243,11 @@ class Studio:
             outcome = _worth_showing(act(seconds=run.countdown.left), run.order)
         except ImagineError as error:
             outcome = _without_words(error, brief)
-        duration_ms = round((time.monotonic() - started) * 1000)
+        except Exception as error:
+            # A bug of ours, which may have come after the provider was paid.
+            run.record(_attempt(target, PermanentError(type(error).__name__), _since_ms(started)))
+            raise
+        duration_ms = _since_ms(started)
         if not (looking and isinstance(outcome, StillPainting)):
             run.record(_attempt(target, outcome, duration_ms))
         if isinstance(outcome, Painting):
@@ -329,6 +334,10 @@ def _worth_showing(painting: Painting, order: Order) -> Painting:
     # It was ordered, painted and charged for, whoever gets to see it.
     error.status, error.request_id = HTTPStatus.OK, painting.request_id
     raise error
+
+
+def _since_ms(started: float) -> int:
+    return round((time.monotonic() - started) * 1000)
 
 
 def _attempt(target: Target, outcome: Painting | ImagineError, duration_ms: int) -> Attempt:
