@@ -91,7 +91,10 @@ def _key(job_id: int, media_type: str) -> str:
 
 
 def _open(url: str) -> ObjectStore:
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        raise SettingsError("IMAGE_STORE_URL is no URL. Write file:///folder or s3://bucket/prefix.") from None
     if parts.scheme != "file":
         return _open_bucket(url)
     folder = Path(unquote(parts.path))

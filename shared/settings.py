@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, cast
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic.fields import FieldInfo
@@ -19,6 +20,7 @@ from pydantic_settings import (
 from shared.access import Mode
 from shared.redaction import IN_USE
 from shared.shares import Shares
+from shared.web_addresses import ImageHosts, WebAddress
 
 WEIGHTS = r"\s*-?\d+\s*=\s*\d+(\.\d+)?\s*"
 OWN = "own"  # in a key's place: the owner has none, people bring their own
@@ -43,7 +45,28 @@ def _printable_ascii(secret: SecretStr) -> SecretStr:
 
 
 def _without_slash(url: str) -> str:
+    try:
+        WebAddress.read(url)
+    except ValueError:
+        raise ValueError("write it like this: https://host, or http://host:port/path") from None
     return url.rstrip("/")
+
+
+def _image_hosts(text: str) -> str:
+    ImageHosts.read(text)
+    return text
+
+
+def _redis(url: str) -> str:
+    wrong = "write it like this: redis://:password@host:6379/0, or rediss://… (percent-encode what is special in it)"
+    try:
+        parts = urlsplit(url)
+        is_one = parts.scheme in {"redis", "rediss"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        raise ValueError(wrong) from None
+    if not is_one or not re.fullmatch(r"/?\d*", parts.path):
+        raise ValueError(wrong)
+    return url
 
 
 def _begins_with_bot_id(token: SecretStr) -> SecretStr:
@@ -51,6 +74,15 @@ def _begins_with_bot_id(token: SecretStr) -> SecretStr:
     if not bot_id.isdecimal() or not secret:
         raise ValueError("does not look like 123456:ABC… (copy it again)")
     return token
+
+
+def _is_endpoint(pair: str) -> bool:
+    model, _, url = pair.strip().partition("=")
+    try:
+        WebAddress.read(url)
+    except ValueError:
+        return False
+    return re.fullmatch(r"[^=\s]+/[^=\s]+", model) is not None
 
 
 def _level(name: str) -> str:
@@ -111,7 +143,7 @@ class Settings(BaseSettings):
 
     data_dir: Path = Field(Path("data"), validation_alias="G2D_DATA_DIR")
     database_url_setting: str | None = Field(None, validation_alias="DATABASE_URL")
-    redis_url: str | None = Field(None, validation_alias="REDIS_URL")
+    redis_url: Annotated[str, AfterValidator(_redis)] | None = Field(None, validation_alias="REDIS_URL")
     image_store_url_setting: str | None = Field(None, validation_alias="IMAGE_STORE_URL")
     chat_model: str = Field("gemini-3.8-flash", validation_alias="G2D_CHAT_MODEL")
     image_model: str | None = Field(None, validation_alias="G2D_IMAGE_MODEL")
@@ -254,7 +286,9 @@ class WorkerSettings(Settings):
     gemini_api_version: str = Field("v1beta", validation_alias="GOOGLE_GENAI_API_VERSION")
     hf_router_url: Url = Field("https://router.huggingface.co", validation_alias="HF_ROUTER_URL")
     hf_hub_url: Url = Field("https://huggingface.co", validation_alias="HF_ENDPOINT")
-    hf_image_hosts: str = Field(PROVIDER_FILE_HOSTS, validation_alias="HF_IMAGE_HOSTS")
+    hf_image_hosts: Annotated[str, AfterValidator(_image_hosts)] = Field(
+        PROVIDER_FILE_HOSTS, validation_alias="HF_IMAGE_HOSTS"
+    )
     endpoints_setting: str | None = Field(None, validation_alias="HF_ENDPOINTS")
     safety: Safety = Field("BLOCK_ONLY_HIGH", validation_alias="G2D_SAFETY")
     image_fallbacks_setting: str | None = Field(None, validation_alias="G2D_IMAGE_FALLBACKS")
@@ -268,7 +302,7 @@ class WorkerSettings(Settings):
         if value and info.data.get("hf_token", OWN) is None:
             # People's tokens must not go to addresses that the owner wrote down.
             raise ValueError("endpoints of your own need your own HF_TOKEN")
-        if value and not all(re.fullmatch(r"\s*[^=\s]+/[^=\s]+=https?://\S+\s*", pair) for pair in value.split(",")):
+        if value and not all(_is_endpoint(pair) for pair in value.split(",")):
             raise ValueError("write it like this: org/model=https://….endpoints.huggingface.cloud, more after a comma")
         return value
 

@@ -5,7 +5,9 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
+from services.startup import opened
 from shared import redaction
+from shared.images import Images
 from shared.settings import BotSettings, Settings, SettingsError, WorkerSettings, load
 
 TOKEN = "4242:AAH-abc_DEF0123456789abcdefghijklmno"
@@ -304,3 +306,74 @@ class TestOwners:
 
         with pytest.raises(SettingsError, match="G2D_OWNERS: is wrong"):
             load(BotSettings)
+
+
+ADDRESSES = [
+    *("TELEGRAM_API_URL", "GOOGLE_GEMINI_BASE_URL", "HF_ROUTER_URL", "HF_ENDPOINT", "HF_IMAGE_HOSTS", "HF_ENDPOINTS"),
+    *("REDIS_URL", "DATABASE_URL", "IMAGE_STORE_URL"),
+]
+
+
+def start() -> None:
+    """What of a start reads addresses."""
+    for settings in load(BotSettings, WorkerSettings):
+        with opened(settings):
+            Images(settings.image_store_url)
+
+
+class TestAddresses:
+    def test_are_all_known_to_this_test(self) -> None:
+        named = {
+            str(field.validation_alias)
+            for kind in (BotSettings, WorkerSettings)
+            for field in kind.model_fields.values()
+        }
+
+        assert {name for name in named if name.endswith(("URL", "HOSTS", "ENDPOINT", "ENDPOINTS"))} == set(ADDRESSES)
+
+    @pytest.mark.usefixtures("keys")
+    @pytest.mark.parametrize("name", ADDRESSES)
+    @pytest.mark.parametrize(
+        "value",
+        [
+            "nonsense at all",
+            "https://",
+            "https://[",
+            "https://[::1",
+            "https://host:port",
+            "https://a b",
+            "ftp://host",
+            "\\\\x",
+        ],
+    )
+    def test_that_are_none_are_one_line_that_names_the_setting(
+        self, monkeypatch: pytest.MonkeyPatch, name: str, value: str
+    ) -> None:
+        monkeypatch.setenv(name, f"org/model={value}" if name == "HF_ENDPOINTS" else value)
+
+        with pytest.raises(SettingsError) as caught:
+            start()
+
+        told = str(caught.value).splitlines()
+        assert name in told[-1]
+        assert len(told) <= 2
+
+    @pytest.mark.usefixtures("keys")
+    @pytest.mark.parametrize(
+        ("name", "value"),
+        [
+            ("TELEGRAM_API_URL", "http://bot-api:8081"),
+            ("GOOGLE_GEMINI_BASE_URL", "http://127.0.0.1:8090/gemini/"),
+            ("HF_ROUTER_URL", "http://[::1]:8090/router"),
+            ("HF_ENDPOINT", "https://hf-mirror.example"),
+            ("HF_IMAGE_HOSTS", ".fal.media, replicate.delivery,http://127.0.0.1:8090"),
+            ("HF_ENDPOINTS", "org/model=https://x.endpoints.huggingface.cloud, a/b=http://10.0.0.5:80/"),
+            ("REDIS_URL", "redis://redis"),
+            ("REDIS_URL", "rediss://user:pass%40word@redis.example:6380/13?ssl_cert_reqs=none"),
+            ("IMAGE_STORE_URL", "s3://bucket/prefix"),
+        ],
+    )
+    def test_that_are_some_are_taken(self, monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
+        monkeypatch.setenv(name, value)
+
+        load(BotSettings, WorkerSettings)

@@ -7,7 +7,7 @@ import pytest
 
 from sandbox.client import SandboxClient, mask
 from sandbox.huggingface.spoiled import sound
-from services.worker.painters.downloads import Downloads, ImageHosts, WebAddress
+from services.worker.painters.downloads import Downloads
 from services.worker.painters.http import Wire
 from services.worker.painters.painter import Brief, Painter, Painting, Target
 from services.worker.painters.paths import checked
@@ -28,6 +28,7 @@ from shared.errors import (
     StillPainting,
     UnexpectedAnswer,
 )
+from shared.web_addresses import ImageHosts, WebAddress
 
 SCHNELL = "black-forest-labs/FLUX.1-schnell"
 HYPER_SD = "bytedance/hyper-flux-8step:81946b1e09b256c543b35f37333a30d0d02ee2cd8c4f77cd915873a1ca622bad"

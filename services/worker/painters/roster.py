@@ -1,7 +1,7 @@
 """Every painter by its provider's name."""
 
 from services.worker.images.decoder import Decoder
-from services.worker.painters.downloads import Downloads, ImageHosts
+from services.worker.painters.downloads import Downloads
 from services.worker.painters.endpoint import Endpoint
 from services.worker.painters.fal import Fal
 from services.worker.painters.hf_inference import HFInference
@@ -14,6 +14,7 @@ from services.worker.painters.together import Together
 from services.worker.painters.tongue import Tongue
 from services.worker.painters.wavespeed import Wavespeed
 from services.worker.painters.zai import Zai
+from shared.web_addresses import ImageHosts
 
 TONGUES: tuple[Tongue, ...] = (Fal(), Replicate(), Together(), Wavespeed(), Nscale(), Zai(), HFInference(), Endpoint())
 
