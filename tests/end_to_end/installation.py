@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 
 import forked
 from servers import postgres_database, redis_database
-from sqlalchemy import Row, select
+from sqlalchemy import Row, exists, or_, select
 
 from sandbox.app import Sandbox
 from sandbox.client import Json, SandboxClient
@@ -238,6 +238,21 @@ class Installation:
             return ended if len(ended) >= count else None
 
         return wait_until(look, timeout_s=timeout_s, what=f"delivery {count}")
+
+    def no_status_left(self, *chats: Json) -> None:
+        """Wait until no status message is on its way to these chats or to be removed from them.
+
+        A picture may overtake the answer to the call that announced it: then that message goes seconds after it.
+        """
+        ids, jobs, removals = [chat["id"] for chat in chats], tables.jobs.c, tables.removals.c
+        on_its_way = exists().where(jobs.chat_id.in_(ids), jobs.status_sending_since.is_not(None))
+        to_remove = exists().where(removals.chat_id.in_(ids))
+
+        def look() -> bool:
+            with self.database.reading() as connection:
+                return not connection.scalar(select(or_(on_its_way, to_remove)))
+
+        wait_until(look, what="the end of all status messages")
 
     def stages(self, job_id: int) -> list[Row[Any]]:
         """When a job reached which stage, in order."""

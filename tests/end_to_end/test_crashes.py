@@ -133,6 +133,7 @@ class TestABotThatIsKilled:
         sandbox.open_gate("huggingface")
         installation.start()
         installation.delivered(request)
+        installation.no_status_left(ada)
 
         assert ["photo" in message for message in sandbox.from_bot(ada)] == [True]
 
@@ -174,6 +175,7 @@ class TestABotThatIsKilled:
         sandbox.clear_faults()
         installation.start()
         installation.delivered(request)
+        installation.no_status_left(ada)
 
         assert len(sandbox.photos(ada)) == 2
         assert all("photo" in message for message in sandbox.from_bot(ada))

@@ -137,6 +137,7 @@ class TestAPromptsButton:
 
         answers(installation, sandbox, presses)
         installation.wait_for_deliveries(ada, 1)
+        installation.no_status_left(ada)
 
         assert len(installation.rows(ada)) == 1
         assert ["photo" in one for one in sandbox.from_bot(ada)] == [False, True]

@@ -139,5 +139,6 @@ class TestATalkAmongPeople:
         sandbox.edit(message, "a cat")
         ordered = sandbox.say(ada, "/imagine@sandbox_bot a fox", chat=group)
         installation.delivered(ordered)
+        installation.no_status_left(group)
 
         assert len(sandbox.from_bot(group)) == 1

@@ -123,11 +123,13 @@ class TestAReplyToAPicture:
         group = sandbox.group(ada, bob)
         _, photo = painted(installation, sandbox, ada, "/imagine a fox in the snow", chat=group)
         said = {"chat": group, "reply_to_message_id": photo["message_id"]}
+        installation.no_status_left(group)
         before = len(sandbox.from_bot(group))
 
         for words in ("😂😂😂", "thanks!", "lol who made this?", "@Bob look", "👍", "?", "make it night"):
             sandbox.say(bob, words, **said)
         painted(installation, sandbox, bob, "/imagine a whale", chat=group)
+        installation.no_status_left(group)
 
         assert len(installation.rows(group)) == 2
         assert len(sandbox.from_bot(group)) == before + 1

@@ -121,6 +121,7 @@ class TestAHundredPeopleAtOnce:
         requests = [sandbox.say(person, "/imagine a fox in the snow") for person in people]
         for request in requests:
             installation.delivered(request)
+        installation.no_status_left(*people)
 
         assert [len(sandbox.photos(person)) for person in people] == [1] * 100
         assert [len(sandbox.from_bot(person)) for person in people] == [1] * 100

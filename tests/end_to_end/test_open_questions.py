@@ -221,6 +221,7 @@ class TestAnAlbumWhoseCaptionComesLater:
         sandbox.say(ada, photo=a_picture(), **album)
         installation.delivered(captioned)
         painted(installation, sandbox, ada)
+        installation.no_status_left(ada)
 
         assert len(sandbox.photos(ada)) == len(sandbox.from_bot(ada)) == 2
         assert sandbox.journal("gemini", "streamGenerateContent") == []

@@ -78,6 +78,7 @@ class TestAPhotoSentWithTheCommand:
             sandbox.say(ada, photo=a_photo(colour), **album)
         row = installation.delivered(captioned)
         installation.delivered(sandbox.say(ada, "/imagine a fox"))
+        installation.no_status_left(ada)
 
         assert row.prompt.startswith("an orange picture, in the snow, ")
         assert len(sandbox.from_bot(ada)) == 2

@@ -45,6 +45,7 @@ class TestAnIdea:
         sandbox.open_gate("huggingface")
         sandbox.wait_for_photo(ada)
         installation.delivered(request)
+        installation.no_status_left(ada)
 
         assert painting["message_id"] == writing["message_id"]
         assert writing["reply_to_message"]["message_id"] == request["message_id"]
