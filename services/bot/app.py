@@ -216,7 +216,7 @@ class Bot:
             self._batch_delivery,
             authorization,
         )
-        closed_chats = ClosedChats(self._bot_id, chats, record, tickets, self._removals)
+        closed_chats = ClosedChats(self._bot_id, chats, record, tickets, self._removals, limit)
         limit.tell_of_gone(closed_chats.gone)
         handlers = Handlers(
             requests=requests,
@@ -267,6 +267,7 @@ class Bot:
             group_follow_ups=settings.group_follow_ups,
         )
         self._application.add_handler(TypeHandler(Update, partial(_note, known)), group=BEFORE_ALL)
+        self._application.add_handler(TypeHandler(Update, closed_chats.hear), group=BEFORE_ALL - 1)
 
     async def run(self, stop: asyncio.Event, beside: Mapping[str, Round] | None = None) -> None:
         """Serve until ``stop`` is set, and keep the tasks ``beside`` it running as well.

@@ -31,7 +31,7 @@ from shared.store.allowances import Asker, require_pictures
 from shared.store.database import Database, retrying
 from shared.store.line import IN_FLIGHT, UNDER_WAY, Line, insert_new, state_is
 from shared.store.rows import read_job
-from shared.store.withdrawals import withdraw
+from shared.store.withdrawals import can_be_withdrawn, withdraw
 
 MOST_SEED = 2**63 - 1  # what a column of 64 bits holds
 SEEDS = 2**32  # a seed is below this
@@ -120,8 +120,12 @@ def _numbered(request: Request, number: int, lineage: Lineage | None = None) -> 
 
 
 def unpaid_in(bot_id: int, chat_id: int) -> list[ColumnElement[bool]]:
-    """Conditions on jobs that were asked for in a chat, have not ended, and were not painted or ordered yet."""
+    """Conditions on jobs that were asked for in a chat, have not ended, and are not being painted.
+
+    What is ordered at a provider is among them: not all of it can be withdrawn.
+    """
     jobs = tables.jobs.c
+    ordered = and_(state_is(State.WORKING), jobs.handle.is_not(None))
     being_written = and_(state_is(State.WORKING), jobs.stage.not_in([Stage.PAINTING, Stage.WAKING, Stage.RETRYING]))
     # In a private chat everything is its person's: their jobs are found by an index.
     whose = [jobs.user_id == chat_id] if chat_id > 0 else []
@@ -129,8 +133,7 @@ def unpaid_in(bot_id: int, chat_id: int) -> list[ColumnElement[bool]]:
         jobs.bot_id == bot_id,
         jobs.chat_id == chat_id,
         *whose,
-        jobs.handle.is_(None),
-        or_(state_is(State.HELD, State.QUEUED, State.WAITING), being_written),
+        or_(state_is(State.HELD, State.QUEUED, State.WAITING), being_written, ordered),
     ]
 
 
@@ -461,13 +464,15 @@ class Jobs:
     def cancel_unpaid(self, connection: Connection, bot_id: int, chat_id: int, *, reason: str) -> list[Job]:
         """Cancel what was asked for in a chat and nobody has had painted yet, in its caller's transaction.
 
-        What is being painted, or ordered at a provider, goes on: it is paid for.
+        An order that can be withdrawn is. What is being painted, or ordered where it can't be, goes on: it is paid for.
 
         Args:
             reason: Why; a word for the record.
         """
-        wanted = select(tables.jobs).where(*unpaid_in(bot_id, chat_id))
-        return self._cancel(connection, wanted, reason)
+        unpaid = select(tables.jobs).where(*unpaid_in(bot_id, chat_id)).order_by(tables.jobs.c.id).with_for_update()
+        found = [read_job(row) for row in connection.execute(unpaid)]
+        wanted = [job.id for job in found if job.handle is None or can_be_withdrawn(job.handle)]
+        return self._cancel(connection, select(tables.jobs).where(tables.jobs.c.id.in_(wanted)), reason)
 
     def _cancel(self, connection: Connection, wanted: Any, reason: str | None = None) -> list[Job]:
         now = datetime.now(UTC)

@@ -27,6 +27,11 @@ def withdraw(database: Database, connection: Connection, jobs: Iterable[Job]) ->
     return len(rows)
 
 
+def can_be_withdrawn(handle: dict[str, Any]) -> bool:
+    """Whether the provider of an order told how to take it back; others paint, and want their money."""
+    return bool((handle.get("order") or {}).get("cancel_path"))
+
+
 def _errand(job: Job, handle: dict[str, Any]) -> dict[str, Any]:
     return {
         "kind": Kind.WITHDRAW,

@@ -1,6 +1,7 @@
 """Telegram's flood limits: kept to by one budget, and obeyed chat by chat where it asks for more patience."""
 
 import asyncio
+import contextlib
 from itertools import pairwise
 from typing import Any
 
@@ -8,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from patient_loop import run
-from telegram.error import BadRequest, NetworkError, RetryAfter
+from telegram.error import BadRequest, Forbidden, NetworkError, RetryAfter
 
 from sandbox.telegram.errors import ApiError
 from sandbox.telegram.limits import FloodControl
@@ -16,6 +17,7 @@ from services.bot.telegram.errors import NotConnected, NotTelegram, seconds_to_w
 from services.bot.telegram.flood_limit import (
     CALLS_AT_ONCE,
     LONGEST_WAIT_S,
+    MANY_GONE,
     MESSAGES_PER_S,
     ONCE,
     TRIES,
@@ -63,6 +65,43 @@ async def send(
     return await limit.process_request(
         telegram.call, (chat_id,), {"takes_s": takes_s}, endpoint, {"chat_id": chat_id, **data}, tries
     )
+
+
+class TestAChatThatIsGone:
+    GONE = Forbidden("bot was blocked by the user")
+
+    @pytest.mark.parametrize("endpoint", ["sendPhoto", "editMessageText", "deleteMessage", "sendChatAction"])
+    def test_is_not_called_again_in_any_way(self, endpoint: str) -> None:
+        async def scene() -> list[int]:
+            limit, telegram = FloodLimit(), Telegram(self.GONE)
+            for _ in range(2):
+                with pytest.raises(Forbidden):
+                    await send(limit, telegram, 7, endpoint)
+            await send(limit, telegram, 8, endpoint)
+            return [chat for _, chat in telegram.called_at]
+
+        assert run(scene()) == [7, 8]
+
+    def test_is_called_again_once_something_has_come_from_it(self) -> None:
+        async def scene() -> Any:
+            limit = FloodLimit()
+            limit.close(7)
+            limit.open(7)
+            return await send(limit, Telegram("sent"), 7)
+
+        assert run(scene()) == "sent"
+
+    def test_takes_no_memory_for_ever(self) -> None:
+        async def scene() -> list[int]:
+            limit, telegram = FloodLimit(), Telegram()
+            for chat in range(1, MANY_GONE + 2):
+                limit.close(chat)
+            for chat in (1, 2):
+                with contextlib.suppress(Forbidden):
+                    await send(limit, telegram, chat)
+            return [chat for _, chat in telegram.called_at]
+
+        assert run(scene()) == [1]
 
 
 class TestFloodLimit:

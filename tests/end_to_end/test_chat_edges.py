@@ -112,9 +112,8 @@ class TestABotThatIsBlockedInMidAnswer:
 
         [errand] = closed(installation, ada)
         assert (errand.state, sandbox.from_bot(ada)) == ("finished", [])
-        calls = refused(sandbox, ada, 403)
-        assert calls.count("sendMessageDraft") <= 1
-        assert calls.count("sendMessage") == 1
+        # One that was on its way, and one before the bot has heard of it.
+        assert len(refused(sandbox, ada, 403)) <= 2
 
         sandbox.unblock(ada)
         sandbox.say(ada, "echo: back again")
@@ -131,9 +130,7 @@ class TestABotThatIsBlockedInMidAnswer:
 
         [errand] = closed(installation, group)
         assert errand.state == "finished"
-        calls = refused(sandbox, group, 403)
-        assert calls.count("deleteMessage") <= 1  # of the message that promised the answer
-        assert len([call for call in calls if call != "deleteMessage"]) <= 2
+        assert len(refused(sandbox, group, 403)) <= 2
 
 
 class TestAQuotaOfTheDayThatIsUsedUp:

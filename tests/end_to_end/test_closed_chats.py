@@ -33,6 +33,17 @@ def buttons(message):
     return [button["text"] for row in rows for button in row]
 
 
+def all_handled(installation):
+    """Wait until every update that has come in is handled."""
+    unhandled = select(func.count()).where(tables.updates.c.handled_at.is_(None))
+
+    def look():
+        with installation.database.reading() as connection:
+            return connection.scalar(unhandled) == 0
+
+    wait_until(look, what="the end of all handlers")
+
+
 def answers_given_up(installation, chat):
     errands = tables.errands.c
     ended = (errands.undelivered_reason == "chat_gone", errands.delivered_at.is_not(None))
@@ -55,6 +66,35 @@ class TestAPersonWhoBlocksTheBot:
         painted = states(installation, ada).count(State.FINISHED)
         assert painted == len(sandbox.journal("router", PAINTING)) <= 2
         assert {row.reason for row in installation.rows(ada) if row.state == State.CANCELLED} == {"chat_gone"}
+
+    def test_is_called_in_no_way_any_more(self, installation, sandbox):
+        ada = sandbox.person("Ada")
+        begin(sandbox, ada, ada, 1)
+        sandbox.wait_for_message(ada, lambda message: "Painting" in message["text"])
+        sandbox.block(ada)
+        all_handled(installation)
+        before = sandbox.journal("telegram")[-1]["id"]
+
+        sandbox.open_gate("huggingface")
+        [row] = installation.wait_for_deliveries(ada, 1)
+
+        assert (row.state, row.undelivered_reason) == (State.FINISHED, "chat_gone")
+        calls = sandbox.journal("telegram", after=before)
+        assert [one["path"] for one in calls if str(ada["id"]) == str((one["body"] or {}).get("chat_id"))] == []
+
+    def test_has_what_is_ordered_at_a_provider_withdrawn(self, installation, sandbox):
+        ada = sandbox.person("Ada")
+        sandbox.call("PUT", "/router/_sandbox", json={"queue_polls": 10_000})
+        try:
+            sandbox.say(ada, "/imagine a fox in the snow --model schnell")
+            wait_until(lambda: any(row.handle for row in installation.rows(ada)), what="an order")
+
+            sandbox.block(ada)
+            sandbox.wait_for(lambda: sandbox.journal("router", "/cancel$"), what="the withdrawal")
+        finally:
+            sandbox.call("PUT", "/router/_sandbox", json={"queue_polls": 1})
+
+        assert states(installation, ada) == [State.CANCELLED]
 
     def test_is_sent_what_was_finished_when_they_come_back(self, installation, sandbox):
         ada = sandbox.person("Ada")

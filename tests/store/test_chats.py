@@ -2,7 +2,8 @@
 
 from datetime import UTC, datetime, timedelta
 
-from builders import BOT, RED_FOX, claim, claim_errand, read, submit, submit_and_fail, submit_and_finish
+import pytest
+from builders import BOT, RED_FOX, claim, claim_errand, read, submit, submit_and_fail, submit_and_finish, turns_of
 from sqlalchemy import update
 
 from shared.batches import BatchState
@@ -42,12 +43,27 @@ class TestAChatThatIsGone:
         Jobs(database).keep_prompt(painting, RED_FOX)
         submit(database, user=ADA)
         ordered = claim(database)
-        Jobs(database).wait(ordered, seconds=60, stage=Stage.PAINTING, reason="", failures=0, handle={"id": "an order"})
+        wait_for(database, ordered, order={"path": "/order"})
 
         assert Chats(database).end(BOT, ADA) == Ended()
 
         assert read(database, painting).state is State.WORKING
         assert read(database, ordered).state is State.WAITING
+
+    @pytest.mark.parametrize("is_looked_at", [False, True])
+    def test_has_the_orders_withdrawn_that_can_be(self, database: Database, is_looked_at: bool) -> None:
+        submit(database, user=ADA)
+        ordered = claim(database)
+        wait_for(database, ordered, order={"cancel_path": "/order/cancel"}, seconds=0)
+        if is_looked_at:
+            turns_of(database).sweep(most_due=10)
+            assert claim(database).id == ordered.id
+
+        assert Chats(database).end(BOT, ADA) == Ended(jobs=1)
+
+        assert (read(database, ordered).state, read(database, ordered).reason) == (State.CANCELLED, CHAT_GONE)
+        withdrawing = claim_errand(database)
+        assert (withdrawing.kind, withdrawing.question["job_id"]) == (Kind.WITHDRAW, ordered.id)
 
     def test_has_no_prompt_written_any_more(self, database: Database) -> None:
         submit(database, user=ADA)
@@ -188,6 +204,12 @@ class TestAnAnswerThatCouldNotBeDelivered:
             connection.execute(update(tables.errands).where(tables.errands.c.id == errand).values(ended_at=long_ago))
 
         assert Chats(database).undelivered_answers(BOT, ADA, ADA) == []
+
+
+def wait_for(database: Database, job: Job, *, order: dict[str, str], seconds: float = 60) -> None:
+    """Let a job wait for what was ordered at a provider."""
+    handle = {"order": order}
+    Jobs(database).wait(job, seconds=seconds, stage=Stage.PAINTING, reason="", failures=0, handle=handle)
 
 
 def answer_given_up(database: Database, *, answer: str | None = "Hello", shown: object = None) -> int:

@@ -6,6 +6,7 @@ import logging
 from telegram import ChatMember, Update
 from telegram.ext import ContextTypes
 
+from services.bot.telegram.flood_limit import FloodLimit
 from services.bot.telegram.removals import Removals
 from shared.errors import StoreAway
 from shared.queue import BackgroundTickets
@@ -18,16 +19,23 @@ OUTSIDE = frozenset({ChatMember.LEFT, ChatMember.BANNED})
 
 
 class ClosedChats:
-    """Ends what waits in chats where nobody would get it. Nothing else is remembered: whoever asks again is served."""
+    """Ends what waits in chats where nobody would get it, and has them left alone until something comes from them."""
 
-    def __init__(
-        self, bot_id: int, chats: Chats, record: StatusMessages, tickets: BackgroundTickets, removals: Removals
+    def __init__(  # noqa: PLR0917
+        self,
+        bot_id: int,
+        chats: Chats,
+        record: StatusMessages,
+        tickets: BackgroundTickets,
+        removals: Removals,
+        limit: FloodLimit,
     ) -> None:
         self._bot_id = bot_id
         self._chats = chats
         self._record = record
         self._tickets = tickets
         self._removals = removals
+        self._limit = limit
 
     async def follow(self, update: Update, context: ContextTypes.DEFAULT_TYPE) -> None:  # noqa: ARG002
         """Hear that somebody blocked, removed, unblocked or added the bot."""
@@ -37,11 +45,18 @@ class ClosedChats:
         member = change.new_chat_member
         if member.status in OUTSIDE or getattr(member, "is_member", True) is False:
             log.info("removed from a chat", extra={"chat_id": change.chat.id, "status": member.status})
+            self._limit.close(change.chat.id)
             await asyncio.to_thread(self._end, change.chat.id)
         else:
+            self._limit.open(change.chat.id)
             # What could not be removed while the chat was closed can be now.
             await asyncio.to_thread(self._record.release_removals, self._bot_id, change.chat.id)
             self._removals.changed()
+
+    async def hear(self, update: Update, context: ContextTypes.DEFAULT_TYPE) -> None:  # noqa: ARG002
+        """Hear that somebody is there: from a chat that is gone nothing comes."""
+        if update.effective_chat is not None and update.my_chat_member is None:
+            self._limit.open(update.effective_chat.id)
 
     def gone(self, chat_id: int) -> None:
         """End what waits in a chat to which nothing can be sent. Blocks."""

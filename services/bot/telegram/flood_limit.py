@@ -14,7 +14,7 @@ from contextlib import asynccontextmanager
 from enum import Enum
 from typing import Any, Protocol
 
-from telegram.error import ChatMigrated, NetworkError, RetryAfter, TelegramError, TimedOut
+from telegram.error import ChatMigrated, Forbidden, NetworkError, RetryAfter, TelegramError, TimedOut
 from telegram.ext import BaseRateLimiter
 
 from services.bot.telegram import repeats
@@ -30,6 +30,7 @@ TRIES = 3
 LONGEST_WAIT_S = 30.0  # what has to wait longer is put back by whoever sends
 ASK_AGAIN_S = 0.1  # where something more important waits
 MANY_CHATS = 1_000  # from so many on, those that are quiet are forgotten
+MANY_GONE = 10_000  # chats; of more than these the oldest is asked again
 SHOWING = ("send", "edit", "copy", "forward")  # how the names of methods begin that show something
 ASKED_FOR = ("chat_id", "file_id", "user_id", "inline_message_id")  # one of these may be told to wait for all others
 ONCE = 1  # in place of the number of tries: whoever calls decides what follows a failure
@@ -84,6 +85,7 @@ class FloodLimit(BaseRateLimiter[int]):
         self._move = move
         self._seen = seen
         self._gone: Callable[[int], None] | None = None
+        self._gone_chats: dict[int, None] = {}  # the oldest first
         self._waits = waits
         self._slots = asyncio.Semaphore(CALLS_AT_ONCE)
         self._closed_until: dict[str, float] = {}  # by the key of what is closed
@@ -111,6 +113,16 @@ class FloodLimit(BaseRateLimiter[int]):
     def tell_of_gone(self, gone: Callable[[int], None]) -> None:
         """Call ``gone`` with the id of a chat to which Telegram lets nothing be sent any more. It may block."""
         self._gone = gone
+
+    def close(self, chat_id: int) -> None:
+        """Let nothing more through to a chat that is gone: Telegram would refuse it."""
+        self._gone_chats[chat_id] = None
+        if len(self._gone_chats) > MANY_GONE:
+            del self._gone_chats[next(iter(self._gone_chats))]
+
+    def open(self, chat_id: int) -> None:
+        """Let calls through to a chat again, from which something has come."""
+        self._gone_chats.pop(chat_id, None)
 
     def room_in_s(self, chat_id: int, kind: Kind) -> float:
         """Seconds until something that may be left out is welcome in a chat; 0 is now.
@@ -140,12 +152,15 @@ class FloodLimit(BaseRateLimiter[int]):
         Raises:
             RetryAfter: The wait is longer than we hold a call for, or Telegram told us to wait once too often.
             ChatMigrated: The group has another id by now, and all that belongs to it has been moved there.
+            Forbidden: The chat is known to be gone, so that Telegram was not asked.
             NetworkError: Telegram did not take the call, or did not answer, as often as it was tried.
         """
         quietly = rate_limit_args == QUIETLY
         tries = ONCE if quietly else rate_limit_args or TRIES
         count = 0 if quietly else messages_in(endpoint, data)
         for_handler = repeats.is_for_handler()
+        if data.get("chat_id") in self._gone_chats:
+            raise Forbidden("the chat is gone")
         floods = failures = 0
         while True:
             limit_s = repeats.time_limit_s(endpoint, failures=failures, for_handler=for_handler)
@@ -180,7 +195,10 @@ class FloodLimit(BaseRateLimiter[int]):
             await asyncio.to_thread(self._move, int(chat_id), new_chat_id)
 
     async def _tell_if_gone(self, error: TelegramError, chat_id: Any) -> None:
-        if self._gone is not None and isinstance(chat_id, int) and refusal_of(error) is Refusal.CHAT_GONE:
+        if not isinstance(chat_id, int) or refusal_of(error) is not Refusal.CHAT_GONE:
+            return
+        self.close(chat_id)
+        if self._gone is not None:
             await asyncio.to_thread(self._gone, chat_id)
 
     async def _obey(self, error: RetryAfter, endpoint: str, data: dict[str, Any]) -> bool:
