@@ -17,7 +17,7 @@ from services.worker.painters.discovery import Discovery
 from services.worker.painters.dispatcher import Order, Studio
 from services.worker.painters.http import Wire
 from services.worker.painters.painter import Painter
-from services.worker.painters.roster import roster
+from services.worker.painters.registry import roster
 from shared.catalogue import Catalogue
 from shared.jobs import Attempt, Image, Parameters, Prompt, Recipe
 from shared.migrations import migrate

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.worker.painters.generation import brief_for, size_for
-from services.worker.painters.roster import TONGUES
+from services.worker.painters.registry import TONGUES
 from shared.catalogue import Catalogue
 from shared.jobs import Parameters, Prompt
 

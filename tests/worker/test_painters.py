@@ -11,7 +11,7 @@ from services.worker.painters.downloads import Downloads
 from services.worker.painters.http import Wire
 from services.worker.painters.painter import Brief, Painter, Painting, Target
 from services.worker.painters.paths import checked
-from services.worker.painters.roster import roster
+from services.worker.painters.registry import roster
 from services.worker.painters.router import MAX_MISSES, authorization
 from shared.errors import (
     BadCredentials,

@@ -13,7 +13,7 @@ from requests.utils import parse_header_links
 
 from services.worker.painters.http import Answer, Wire
 from services.worker.painters.painter import IMAGE_TO_IMAGE, TEXT_TO_IMAGE, Target
-from services.worker.painters.roster import STARTING_FROM_PICTURES, TONGUES
+from services.worker.painters.registry import STARTING_FROM_PICTURES, TONGUES
 from shared.catalogue import Catalogue
 from shared.errors import ImagineError, ServiceUnreachable
 

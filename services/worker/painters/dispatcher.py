@@ -20,7 +20,7 @@ from services.worker.painters.hf_inference import HFInference
 from services.worker.painters.http import Countdown, Wire
 from services.worker.painters.painter import IMAGE_TO_IMAGE, TEXT_TO_IMAGE, Brief, Painter, Painting, Target
 from services.worker.painters.plainness import asks_for_plain
-from services.worker.painters.roster import roster
+from services.worker.painters.registry import roster
 from shared.errors import (
     BadCredentials,
     BadPicture,

@@ -6,7 +6,7 @@ from services.worker.painters.errors import ENDPOINT
 from services.worker.painters.hf_inference import order, read_picture
 from services.worker.painters.http import Answer
 from services.worker.painters.painter import Brief, Target
-from services.worker.painters.tongue import Call, Found, WithoutQueue
+from services.worker.painters.provider import Call, Found, WithoutQueue
 
 HOLD_S = 15  # a scaled-to-zero endpoint needs minutes; a slot isn't held for them
 

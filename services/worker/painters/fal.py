@@ -6,7 +6,7 @@ from services.worker.painters.http import Answer
 from services.worker.painters.painter import Brief, Target
 from services.worker.painters.paths import path_of
 from services.worker.painters.pictures import no_picture, read_item
-from services.worker.painters.tongue import Call, Found, Underway, data_url, first, mapping, parameters, whole_number
+from services.worker.painters.provider import Call, Found, Underway, data_url, first, mapping, parameters, whole_number
 from shared.errors import PictureRefused, UnexpectedAnswer
 
 QUEUE = "_subdomain=queue"

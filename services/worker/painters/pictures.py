@@ -6,7 +6,7 @@ from typing import Any
 
 from services.worker.painters.errors import error_text, read_failure
 from services.worker.painters.http import Answer
-from services.worker.painters.tongue import Found, first
+from services.worker.painters.provider import Found, first
 from shared.errors import BadPicture, ImagineError
 
 

@@ -7,7 +7,7 @@ from services.worker.painters.http import Answer
 from services.worker.painters.painter import Brief, Target
 from services.worker.painters.paths import joined, path_of
 from services.worker.painters.pictures import no_picture, read_item
-from services.worker.painters.tongue import Call, Found, Underway, data_url, first, mapping, parameters
+from services.worker.painters.provider import Call, Found, Underway, data_url, first, mapping, parameters
 from shared.errors import UnexpectedAnswer
 
 WAIT_S = 15  # of the 60 that replicate would hold a request

@@ -9,7 +9,7 @@ from services.worker.painters.errors import ENDPOINT, read_failure
 from services.worker.painters.http import Answer, Countdown, Wire
 from services.worker.painters.painter import Brief, Painting, Target
 from services.worker.painters.paths import checked
-from services.worker.painters.tongue import Call, Found, Tongue, Underway
+from services.worker.painters.provider import Call, Found, Tongue, Underway
 from shared.errors import (
     BadCredentials,
     BadPicture,

@@ -5,7 +5,7 @@ from typing import Any
 from services.worker.painters.http import Answer
 from services.worker.painters.painter import Brief, Target
 from services.worker.painters.pictures import read_json_picture
-from services.worker.painters.tongue import Call, Found, WithoutQueue, data_url, parameters
+from services.worker.painters.provider import Call, Found, WithoutQueue, data_url, parameters
 
 
 class Together(WithoutQueue):

@@ -7,7 +7,7 @@ from services.worker.painters.http import Answer
 from services.worker.painters.painter import Brief, Target
 from services.worker.painters.paths import joined
 from services.worker.painters.pictures import no_picture, read_item
-from services.worker.painters.tongue import Call, Found, Underway, WithoutWithdrawal, first, mapping
+from services.worker.painters.provider import Call, Found, Underway, WithoutWithdrawal, first, mapping
 from shared.errors import UnexpectedAnswer
 
 HEADERS = {"x-source-channel": "hugging_face", "Accept-Language": "en-US,en"}

@@ -11,7 +11,7 @@ from services.worker.painters.painter import Painter
 from services.worker.painters.replicate import Replicate
 from services.worker.painters.router import RouterPainter
 from services.worker.painters.together import Together
-from services.worker.painters.tongue import Tongue
+from services.worker.painters.provider import Tongue
 from services.worker.painters.wavespeed import Wavespeed
 from services.worker.painters.zai import Zai
 from shared.web_addresses import ImageHosts
