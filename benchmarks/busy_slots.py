@@ -28,15 +28,15 @@ LOOK_S = 0.25  # a look takes about 10 ms, in which nobody else gets on: more of
 LONGEST_LOOK_S = 1.0
 A_CHANGE_OF_HANDS_S = 0.001
 ROOMS = {  # the innermost of these in a thread's stack says what it is at
-    "services/worker/wire.py": "http",
+    "services/worker/painters/http.py": "http",
     "services/worker/gemini/client.py": "http",
-    "services/worker/discovery.py": "http",
+    "services/worker/painters/discovery.py": "http",
     "shared/store/": "database",
     "shared/queue.py": "broker",
     "shared/images.py": "pictures",
 }
 OUR_OWN = {"database", "broker"}
-TURN = ("services/worker/tasks.py", "_serve")
+TURN = ("services/worker/engine/runner.py", "_serve")
 ASLEEP = re.compile(r"\bsleep\(|\b_pause\(")  # the line of whoever sleeps: sleep itself has no frame of Python's
 UNTIL_WOKEN = {("threading.py", "wait"), ("threading.py", "wait_for"), ("threading.py", "join")}
 STARTS = ("threading.py", "start")  # until the new thread has begun, which it does at once

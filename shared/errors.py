@@ -188,7 +188,7 @@ class TooMuchSent(UserError):
 
     reason = "too_much_sent"
 
-    def __init__(self, seconds: float, *, most: int) -> None:
+    def __init__(self, seconds: float = 0.0, *, most: int = 0) -> None:
         """Take the limit in megabytes."""
         super().__init__(values={"most": most})
         self.seconds = seconds

@@ -23,7 +23,7 @@ from services.bot.chat.buttons import AnswerButtons
 from services.bot.chat.delivery import Answers
 from services.bot.chat.describe import Describe
 from services.bot.chat.handler import Chat
-from services.bot.chat.stream import Growing
+from services.bot.chat.stream import AnswerStreams
 from services.bot.edits import Edits
 from services.bot.help.command_menus import keep_menus
 from services.bot.help.start import Help
@@ -189,8 +189,8 @@ class Bot:
         )
 
         self._errand_outbox = ErrandOutbox(database)
-        self._growing = Growing(bot, self._bot_id, errands, self._status_messages, limit)
-        self._answers = Answers(bot, self._bot_id, self._errand_outbox, errands, self._growing)
+        self._streams = AnswerStreams(bot, self._bot_id, errands, self._status_messages, limit)
+        self._answers = Answers(bot, self._bot_id, self._errand_outbox, errands, self._streams)
 
         self._own_keys = OwnKeys(Keys(database), self._bot_id, authorization, open_questions)
         imagine = Imagine(
@@ -244,13 +244,13 @@ class Bot:
                 choices,
                 files,
                 tickets,
-                self._growing,
+                self._streams,
                 self._updates,
                 Albums(database, settings.shares),
             ),
             answer_buttons=AnswerButtons(errands, choices, imagine, self._status_messages, authorization),
             describe=Describe(
-                errands, jobs, choices, files, tickets, self._growing, imagine, authorization, open_questions
+                errands, jobs, choices, files, tickets, self._streams, imagine, authorization, open_questions
             ),
             imagine=imagine,
             queue=queue,
@@ -357,8 +357,8 @@ class Bot:
             "deliver pictures": partial(self._delivery.empty_outbox, signs.of("delivers pictures")),
             "deliver batches": partial(self._batch_delivery.carry_on, signs.of("delivers batches")),
             "deliver answers": partial(self._answers.empty_outbox, signs.of("delivers answers")),
-            "stream answers": self._growing.keep_growing,
-            "typing": self._growing.keep_typing,
+            "stream answers": self._streams.keep_growing,
+            "typing": self._streams.keep_typing,
             "tell of keys": partial(self._own_keys.keep_telling, application.bot),
             "leave groups": partial(self._groups.keep_leaving, application.bot, signs.of("leaves groups")),
             "models": self._offers.keep_current,
@@ -375,7 +375,7 @@ class Bot:
         self._delivery.changed()
 
     def _heard_of_errand(self, errand_id: int) -> None:  # noqa: ARG002 - the news is the same whichever it was
-        self._growing.changed()
+        self._streams.changed()
         self._answers.changed()
 
     async def _take_over(self) -> None:

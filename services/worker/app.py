@@ -23,7 +23,7 @@ from services.supervision import Threads
 from services.worker.engine.records import Handler, Pictures, Questions
 from services.worker.engine.runner import Runner, register
 from services.worker.engine.user_keys import GOOGLE, HUGGINGFACE, Lent, OwnKeys, PrivateBreaker
-from services.worker.gemini.chat import Companion
+from services.worker.gemini.chat import ChatClient
 from services.worker.gemini.client import Gemini
 from services.worker.gemini.prompts import PromptWriter
 from services.worker.gemini.quotas import Quotas
@@ -39,8 +39,8 @@ from services.worker.jobs.model_refresh import LOOK_S, ChatSurveying, Surveying
 from services.worker.jobs.picture import Pipeline
 from services.worker.painters.circuit_breaker import CircuitBreaker
 from services.worker.painters.discovery import Discovery
-from services.worker.painters.dispatcher import Studio
-from services.worker.painters.http import Wire
+from services.worker.painters.dispatcher import PaintDispatcher
+from services.worker.painters.http import HttpClient
 from shared.catalogue import Catalogue
 from shared.errands import Kind
 from shared.errors import StoreAway
@@ -101,13 +101,13 @@ class Worker:
         self._own_keys = OwnKeys(Keys(database), box)
         hub = _hub(settings)
         self._decoder = Decoder()
-        studios = _studios(settings, hub, Circuits(database), self._own_keys, self._decoder)
-        handlers = _errand_handlers(settings, database, errands, self._own_keys, studios, self._decoder)
+        dispatchers = _dispatchers(settings, hub, Circuits(database), self._own_keys, self._decoder)
+        handlers = _errand_handlers(settings, database, errands, self._own_keys, dispatchers, self._decoder)
         jobs = Jobs(database, settings.shares)
         self._checks = Checks(
             Keys(database),
             box,
-            Wire(connections=4),
+            HttpClient(connections=4),
             gemini_url=settings.gemini_base_url,
             gemini_version=settings.gemini_api_version,
             hub_url=settings.hf_hub_url,
@@ -117,7 +117,7 @@ class Worker:
         sent_files, images = SentFiles(database), Images(settings.image_store_url)
         keep = timedelta(days=settings.keep_sent_days)
         housekeeping = Housekeeping(sent_files, Batches(database), images, keep=keep)
-        pipeline = _pipeline(settings, database, jobs, hub, self._own_keys, studios, self._decoder)
+        pipeline = _pipeline(settings, database, jobs, hub, self._own_keys, dispatchers, self._decoder)
         self._workers, self._lease = Workers(database), lease
         self._runner = Runner(
             self.name,
@@ -279,13 +279,13 @@ def _errand_handlers(  # noqa: PLR0917 - each is another kind of thing
     database: Database,
     errands: Errands,
     own_keys: OwnKeys,
-    studios: Lent[Studio],
+    dispatchers: Lent[PaintDispatcher],
     decoder: Decoder,
 ) -> dict[Kind, Handler]:
     """Who runs which errands."""
 
-    def companion(api_key: str, slots: int = OWN_SLOTS) -> Companion:
-        return Companion(
+    def client(api_key: str, slots: int = OWN_SLOTS) -> ChatClient:
+        return ChatClient(
             Gemini(
                 api_key=api_key,
                 base_url=settings.gemini_base_url,
@@ -298,13 +298,13 @@ def _errand_handlers(  # noqa: PLR0917 - each is another kind of thing
         )
 
     circuits = Circuits(database)
-    owners = companion(key, settings.slots) if (key := _plain(settings.google_api_key)) else None
-    companions = Lent(own_keys, GOOGLE, owners, companion)
+    owners = client(key, settings.slots) if (key := _plain(settings.google_api_key)) else None
+    clients = Lent(own_keys, GOOGLE, owners, client)
     images = Images(settings.image_store_url)
     return {
-        Kind.CHAT: Chatting(errands, Conversations(database), companions, images),
-        Kind.DESCRIBE: Describing(errands, companions, images, decoder),
-        Kind.WITHDRAW: Withdrawing(errands, studios),
+        Kind.CHAT: Chatting(errands, Conversations(database), clients, images),
+        Kind.DESCRIBE: Describing(errands, clients, images, decoder),
+        Kind.WITHDRAW: Withdrawing(errands, dispatchers),
     }
 
 
@@ -322,20 +322,20 @@ def _plain(key: SecretStr | None) -> str | None:
 
 def _hub(settings: WorkerSettings) -> Discovery:
     catalogue = Catalogue(default=settings.image_model, fallbacks=settings.image_fallbacks)
-    wire = Wire(connections=settings.slots)
-    return Discovery(wire, hub_url=settings.hf_hub_url, catalogue=catalogue, endpoints=settings.endpoints)
+    http = HttpClient(connections=settings.slots)
+    return Discovery(http, hub_url=settings.hf_hub_url, catalogue=catalogue, endpoints=settings.endpoints)
 
 
-def _studios(
+def _dispatchers(
     settings: WorkerSettings, hub: Discovery, circuits: Circuits, own_keys: OwnKeys, decoder: Decoder
-) -> Lent[Studio]:
-    """The studio that paints on the owner's token, and one for each person's own."""
-    wire = Wire(connections=settings.slots)
+) -> Lent[PaintDispatcher]:
+    """The dispatcher that paints on the owner's token, and one for each person's own."""
+    http = HttpClient(connections=settings.slots)
     owners_token = _plain(settings.hf_token)
 
-    def studio(token: str, breaker: CircuitBreaker) -> Studio:
-        return Studio(
-            wire,
+    def dispatcher(token: str, breaker: CircuitBreaker) -> PaintDispatcher:
+        return PaintDispatcher(
+            http,
             hub,
             breaker,
             router_url=settings.hf_router_url,
@@ -345,8 +345,8 @@ def _studios(
             decoder=decoder,
         )
 
-    owners = studio(owners_token, CircuitBreaker(circuits)) if owners_token else None
-    return Lent(own_keys, HUGGINGFACE, owners, lambda token: studio(token, PrivateBreaker(circuits)))
+    owners = dispatcher(owners_token, CircuitBreaker(circuits)) if owners_token else None
+    return Lent(own_keys, HUGGINGFACE, owners, lambda token: dispatcher(token, PrivateBreaker(circuits)))
 
 
 def _pipeline(  # noqa: PLR0917 - each is another kind of thing
@@ -355,7 +355,7 @@ def _pipeline(  # noqa: PLR0917 - each is another kind of thing
     jobs: Jobs,
     hub: Discovery,
     own_keys: OwnKeys,
-    studios: Lent[Studio],
+    dispatchers: Lent[PaintDispatcher],
     decoder: Decoder,
 ) -> Pipeline:
     def writer(api_key: str, slots: int = OWN_SLOTS) -> PromptWriter:
@@ -374,7 +374,7 @@ def _pipeline(  # noqa: PLR0917 - each is another kind of thing
     return Pipeline(
         jobs,
         Lent(own_keys, GOOGLE, owners, writer),
-        studios,
+        dispatchers,
         Images(settings.image_store_url),
         hub.catalogue,
         styles=Styles(settings.styles_file),

@@ -18,7 +18,7 @@ from sandbox.client import Json, SandboxClient
 from services.bot.batches.delivery import BatchDelivery
 from services.bot.batches.progress_message import ProgressMessage
 from services.bot.chat.delivery import Answers
-from services.bot.chat.stream import Growing
+from services.bot.chat.stream import AnswerStreams
 from services.bot.pictures.delivery import Delivery
 from services.bot.status_keyboards import StatusKeyboards
 from services.bot.telegram.flood_limit import FloodLimit
@@ -194,8 +194,8 @@ class Rig:
         jobs, errands, batches = Jobs(self.database), Errands(self.database), self.batches
         pictures = Delivery(bot, BOT, self.outbox, jobs, self.images, default_model=FOX_RECIPE.model)
         messages, removals = self._status_messages(bot, limit)
-        growing = Growing(bot, BOT, errands, messages, limit)
-        answers = Answers(bot, BOT, ErrandOutbox(self.database), errands, growing)
+        streams = AnswerStreams(bot, BOT, errands, messages, limit)
+        answers = Answers(bot, BOT, ErrandOutbox(self.database), errands, streams)
         progress, tickets = ProgressMessage(bot, batches, limit), BackgroundTickets(make_celery(None))
         whole = BatchDelivery(bot, BOT, batches, jobs, self.images, tickets, progress, default_model=FOX_RECIPE.model)
         rounds = [

@@ -29,8 +29,8 @@ from services.worker.images.decoder import Decoder
 from services.worker.jobs.picture import Pipeline
 from services.worker.painters.circuit_breaker import CircuitBreaker
 from services.worker.painters.discovery import Discovery
-from services.worker.painters.dispatcher import Studio
-from services.worker.painters.http import Wire
+from services.worker.painters.dispatcher import PaintDispatcher
+from services.worker.painters.http import HttpClient
 from shared.catalogue import Catalogue
 from shared.images import Images
 from shared.jobs import ENDED, Address, Job, Parameters, Request, Sender, Stage, State
@@ -97,7 +97,7 @@ class Trials:
         self._database = database
         self._folder = folder
         self._jobs = Jobs(database)
-        self._wire, self._decoder = Wire(connections=8), Decoder()
+        self._http, self._decoder = HttpClient(connections=8), Decoder()
         self._catalogue = Catalogue(fallbacks=(ALONE,))
         self._own = OwnKeys(Keys(database), Box(Fernet.generate_key().decode()))
         self._messages = iter(range(1, 10**6))
@@ -136,10 +136,10 @@ class Trials:
     def _runner(self, situation: Situation) -> Iterator[Runner]:
         circuits, url = Circuits(self._database), self.sandbox.url
         hub = Discovery(
-            self._wire, hub_url=f"{url}/hub", catalogue=self._catalogue, endpoints={OWN: f"{url}/endpoint/own"}
+            self._http, hub_url=f"{url}/hub", catalogue=self._catalogue, endpoints={OWN: f"{url}/endpoint/own"}
         )
-        studio = Studio(
-            self._wire,
+        dispatcher = PaintDispatcher(
+            self._http,
             hub,
             CircuitBreaker(circuits),
             router_url=f"{url}/router",
@@ -154,7 +154,7 @@ class Trials:
         pipeline = Pipeline(
             self._jobs,
             Lent(self._own, GOOGLE, writer, _nobody),
-            Lent(self._own, HUGGINGFACE, studio, _nobody),
+            Lent(self._own, HUGGINGFACE, dispatcher, _nobody),
             Images(self._folder.as_uri()),
             self._catalogue,
             decoder=self._decoder,

@@ -14,10 +14,10 @@ from sandbox.client import SandboxClient
 from services.worker.images.decoder import Decoder
 from services.worker.painters.circuit_breaker import CircuitBreaker
 from services.worker.painters.discovery import Discovery
-from services.worker.painters.dispatcher import Order, Studio
-from services.worker.painters.http import Wire
+from services.worker.painters.dispatcher import Order, PaintDispatcher
+from services.worker.painters.http import HttpClient
 from services.worker.painters.painter import Painter
-from services.worker.painters.registry import roster
+from services.worker.painters.registry import build_painters
 from shared.catalogue import Catalogue
 from shared.jobs import Attempt, Image, Parameters, Prompt, Recipe
 from shared.migrations import migrate
@@ -48,8 +48,8 @@ def sandbox(_sandbox: Sandbox) -> Iterator[SandboxClient]:
 
 
 @pytest.fixture(scope="session")
-def wire() -> Wire:
-    return Wire(connections=8)
+def http() -> HttpClient:
+    return HttpClient(connections=8)
 
 
 @pytest.fixture(scope="session")
@@ -60,9 +60,9 @@ def decoder() -> Iterator[Decoder]:
 
 
 @pytest.fixture
-def painters(sandbox: SandboxClient, wire: Wire, decoder: Decoder) -> dict[str, Painter]:
+def painters(sandbox: SandboxClient, http: HttpClient, decoder: Decoder) -> dict[str, Painter]:
     url = f"{sandbox.url}/router"
-    return roster(wire, router_url=url, token=TOKEN, image_hosts=sandbox.url, decoder=decoder)
+    return build_painters(http, router_url=url, token=TOKEN, image_hosts=sandbox.url, decoder=decoder)
 
 
 @pytest.fixture(scope="session")
@@ -82,15 +82,15 @@ def circuits(worker_database: Database) -> Circuits:
 
 
 @pytest.fixture
-def discovery(sandbox: SandboxClient, wire: Wire) -> Discovery:
-    return Discovery(wire, hub_url=f"{sandbox.url}/hub", catalogue=Catalogue())
+def discovery(sandbox: SandboxClient, http: HttpClient) -> Discovery:
+    return Discovery(http, hub_url=f"{sandbox.url}/hub", catalogue=Catalogue())
 
 
 class Workbench:
-    """A studio, and everything that it tells of its calls."""
+    """A dispatcher, and everything that it tells of its calls."""
 
-    def __init__(self, studio: Studio) -> None:
-        self.studio = studio
+    def __init__(self, dispatcher: PaintDispatcher) -> None:
+        self.dispatcher = dispatcher
         self.attempts: list[Attempt] = []
 
     def paint(
@@ -114,7 +114,7 @@ class Workbench:
             barred=barred,
             pictures=pictures,
         )
-        return self.studio.paint(order, seconds=seconds, record=self.attempts.append)
+        return self.dispatcher.paint(order, seconds=seconds, record=self.attempts.append)
 
     @property
     def outcomes(self) -> list[tuple[str, str]]:
@@ -122,9 +122,11 @@ class Workbench:
 
 
 @pytest.fixture
-def bench(sandbox: SandboxClient, wire: Wire, discovery: Discovery, circuits: Circuits, decoder: Decoder) -> Workbench:
-    studio = Studio(
-        wire,
+def bench(
+    sandbox: SandboxClient, http: HttpClient, discovery: Discovery, circuits: Circuits, decoder: Decoder
+) -> Workbench:
+    dispatcher = PaintDispatcher(
+        http,
         discovery,
         CircuitBreaker(circuits),
         router_url=f"{sandbox.url}/router",
@@ -133,7 +135,7 @@ def bench(sandbox: SandboxClient, wire: Wire, discovery: Discovery, circuits: Ci
         decoder=decoder,
         chance=random.Random(7),
     )
-    return Workbench(studio)
+    return Workbench(dispatcher)
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.worker.painters.generation import brief_for, size_for
-from services.worker.painters.registry import TONGUES
+from services.worker.painters.registry import ADAPTERS
 from shared.catalogue import Catalogue
 from shared.jobs import Parameters, Prompt
 
@@ -34,7 +34,7 @@ class TestTheShippedData:
         assert model.width * model.height <= model.max_pixels
         assert model.steps is None or model.steps.least <= model.steps.usual <= model.steps.most
         assert model.prompt_tokens in {77, 256, 512}
-        assert set(model.providers) <= {tongue.provider for tongue in TONGUES}
+        assert set(model.providers) <= {adapter.provider for adapter in ADAPTERS}
 
     def test_the_default_and_its_fallbacks_can_be_painted_without_the_hub(self):
         for model_id in Catalogue().in_order(None):

@@ -17,7 +17,7 @@ from sqlalchemy import update
 from sandbox.app import Sandbox
 from sandbox.client import SandboxClient, mask
 from services.worker.engine.user_keys import GOOGLE, Lent, OwnKeys
-from services.worker.gemini.chat import Companion
+from services.worker.gemini.chat import ChatClient
 from services.worker.gemini.client import Gemini
 from services.worker.gemini.quotas import Quotas
 from services.worker.jobs import chat as chatting
@@ -54,20 +54,20 @@ class Parlour:
         self.box = Box(Fernet.generate_key().decode())
         self.seconds = itertools.count()  # every look at the clock finds a second later
         self._messages = itertools.count(1)
-        self.lend(owners=self._companion(KEY))
+        self.lend(owners=self._client(KEY))
 
-    def lend(self, *, owners: Companion | None) -> None:
-        """Answer with this companion whoever has no key of their own."""
-        companions = Lent(OwnKeys(self.keys, self.box), GOOGLE, owners, self._companion)
+    def lend(self, *, owners: ChatClient | None) -> None:
+        """Answer with this client whoever has no key of their own."""
+        clients = Lent(OwnKeys(self.keys, self.box), GOOGLE, owners, self._client)
         handler = Chatting(
-            self.errands, self.conversations, companions, self.images, clock=lambda: float(next(self.seconds))
+            self.errands, self.conversations, clients, self.images, clock=lambda: float(next(self.seconds))
         )
         self.runner = runner_of(self.database, handlers={Kind.CHAT: handler})
 
-    def _companion(self, key: str) -> Companion:
+    def _client(self, key: str) -> ChatClient:
         base_url = f"{self.sandbox.url}/gemini"
         self.connections.append(Gemini(api_key=key, base_url=base_url, api_version="v1beta", slots=4))
-        return Companion(self.connections[-1], model=MODEL, quotas=Quotas(key, Circuits(self.database)))
+        return ChatClient(self.connections[-1], model=MODEL, quotas=Quotas(key, Circuits(self.database)))
 
     def bring(self, key: str, *, person: int) -> None:
         """Keep a person's own key, which Google was found to know."""

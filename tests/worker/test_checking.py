@@ -11,7 +11,7 @@ from sqlalchemy import update
 from sandbox.app import Sandbox
 from sandbox.client import SandboxClient
 from services.worker.jobs.key_check import Checks
-from services.worker.painters.http import Wire
+from services.worker.painters.http import HttpClient
 from shared.redaction import GOOGLE, HUGGINGFACE
 from shared.secrets import Box
 from shared.store import tables
@@ -32,7 +32,7 @@ class Desk:
         self._checks = Checks(
             self._keys,
             self._box,
-            Wire(connections=1),
+            HttpClient(connections=1),
             gemini_url=f"{sandbox.url}/gemini",
             gemini_version="v1beta",
             hub_url=f"{sandbox.url}/hub",

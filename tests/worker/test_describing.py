@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from sandbox.client import SandboxClient, mask
 from services.worker.engine.user_keys import GOOGLE, Lent, OwnKeys
-from services.worker.gemini.chat import Companion
+from services.worker.gemini.chat import ChatClient
 from services.worker.gemini.client import Gemini
 from services.worker.gemini.descriptions import MAX_PROMPT, MAX_TITLE, PROMPTS, read_prompts
 from services.worker.gemini.quotas import Quotas
@@ -40,15 +40,15 @@ class Gallery:
         self.images = Images(folder.as_uri())
         self.keys, self.box = Keys(database), Box(Fernet.generate_key().decode())
         self.connections: list[Gemini] = []
-        companions = Lent(OwnKeys(self.keys, self.box), GOOGLE, self._companion(KEY), self._companion)
-        handler = Describing(self.errands, companions, self.images, decoder)
+        clients = Lent(OwnKeys(self.keys, self.box), GOOGLE, self._client(KEY), self._client)
+        handler = Describing(self.errands, clients, self.images, decoder)
         self.runner = runner_of(database, handlers={Kind.DESCRIBE: handler})
         self.asked = 0
 
-    def _companion(self, key: str) -> Companion:
+    def _client(self, key: str) -> ChatClient:
         url = f"{self.sandbox.url}/gemini"
         self.connections.append(Gemini(api_key=key, base_url=url, api_version="v1beta", slots=2))
-        return Companion(self.connections[-1], model="gemini-3.8-flash", quotas=Quotas(key))
+        return ChatClient(self.connections[-1], model="gemini-3.8-flash", quotas=Quotas(key))
 
     def describe(self, data: bytes, media_type: str = "image/jpeg", *, language: str = "en") -> Errand:
         """Ask, and let the worker look at it once; returns the errand as it is then."""

@@ -7,7 +7,7 @@ import pytest
 
 from sandbox.client import SandboxClient
 from services.worker.painters.discovery import FRESH_S, FRESH_WHEN_AWAY_S, GONE_S, Discovery, read_targets
-from services.worker.painters.http import Wire
+from services.worker.painters.http import HttpClient
 from services.worker.painters.painter import Target
 from shared.catalogue import Catalogue
 from shared.errors import ServiceUnreachable
@@ -30,8 +30,8 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def discovery(sandbox: SandboxClient, wire: Wire, clock: Clock) -> Discovery:
-    return Discovery(wire, hub_url=f"{sandbox.url}/hub", catalogue=Catalogue(), clock=clock)
+def discovery(sandbox: SandboxClient, http: HttpClient, clock: Clock) -> Discovery:
+    return Discovery(http, hub_url=f"{sandbox.url}/hub", catalogue=Catalogue(), clock=clock)
 
 
 class TestTargets:
@@ -63,9 +63,9 @@ class TestTargets:
         assert discovery.targets(model) == ()
         assert sandbox.journal("hub") == []
 
-    def test_an_endpoint_of_the_owners_comes_first(self, sandbox: SandboxClient, wire: Wire):
+    def test_an_endpoint_of_the_owners_comes_first(self, sandbox: SandboxClient, http: HttpClient):
         endpoints = {DEV: "https://x.endpoints.test/", "my/own": "https://y.endpoints.test/"}
-        discovery = Discovery(wire, hub_url=f"{sandbox.url}/hub", catalogue=Catalogue(), endpoints=endpoints)
+        discovery = Discovery(http, hub_url=f"{sandbox.url}/hub", catalogue=Catalogue(), endpoints=endpoints)
 
         assert discovery.targets(DEV)[0] == Target(DEV, "endpoint", "https://x.endpoints.test/")
         assert discovery.targets("my/own") == (Target("my/own", "endpoint", "https://y.endpoints.test/"),)

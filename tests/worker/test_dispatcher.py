@@ -274,7 +274,7 @@ class TestBadPictures:
             def paint(self, *_: object, **__: object) -> None:
                 raise ZeroDivisionError
 
-        bench.studio._painters = {"hf-inference": Failing()}
+        bench.dispatcher._painters = {"hf-inference": Failing()}
 
         with pytest.raises(ZeroDivisionError):
             bench.paint(SD3)

@@ -10,7 +10,7 @@ import pytest
 from threads import raise_exit_in
 
 from sandbox.client import SandboxClient, mask
-from services.worker.painters.http import Answer, Countdown, Wire
+from services.worker.painters.http import Countdown, HttpClient, HttpResponse
 from shared.errors import BadPicture, ServiceUnreachable, UnexpectedAnswer
 
 
@@ -52,10 +52,10 @@ def drip(connection: socket.socket, piece: bytes) -> None:
 
 
 class TestAnswer:
-    def test_an_answer_has_status_headers_body_and_duration(self, sandbox: SandboxClient, wire: Wire):
+    def test_an_answer_has_status_headers_body_and_duration(self, sandbox: SandboxClient, http: HttpClient):
         sandbox.arm("router", status=418, headers={"X-Request-Id": "abc"}, reply={"a": 1})
 
-        answer = wire.call("GET", f"{sandbox.url}/router/x", seconds=5)
+        answer = http.call("GET", f"{sandbox.url}/router/x", seconds=5)
 
         assert (answer.status, answer.headers["x-request-id"], answer.json) == (418, "abc", {"a": 1})
         assert answer.request_id == "abc"
@@ -63,13 +63,13 @@ class TestAnswer:
         assert not answer.ok
 
     def test_json_of_a_body_that_is_none_is_nothing(self):
-        assert Answer(200, {}, b"<html>").json is None
-        assert Answer(200, {}, b"[" * 100_000).json is None
+        assert HttpResponse(200, {}, b"<html>").json is None
+        assert HttpResponse(200, {}, b"[" * 100_000).json is None
 
-    def test_a_request_carries_json_and_headers(self, sandbox: SandboxClient, wire: Wire):
+    def test_a_request_carries_json_and_headers(self, sandbox: SandboxClient, http: HttpClient):
         sandbox.arm("router", status=200, reply="")
 
-        wire.call("POST", f"{sandbox.url}/router/x", seconds=5, headers={"X-A": "b"}, json={"inputs": "ü"})
+        http.call("POST", f"{sandbox.url}/router/x", seconds=5, headers={"X-A": "b"}, json={"inputs": "ü"})
 
         (entry,) = sandbox.journal("router")
         assert entry["headers"]["x-a"] == "b"
@@ -77,44 +77,44 @@ class TestAnswer:
 
 
 class TestTime:
-    def test_a_body_that_drips_ends_with_the_seconds(self, sandbox: SandboxClient, wire: Wire):
+    def test_a_body_that_drips_ends_with_the_seconds(self, sandbox: SandboxClient, http: HttpClient):
         sandbox.arm("router", status=200, reply="x" * 1_000, drip_s=0.05)
         started = time.monotonic()
 
         with pytest.raises(ServiceUnreachable, match="no whole answer"):
-            wire.call("GET", f"{sandbox.url}/router/x", seconds=0.3)
+            http.call("GET", f"{sandbox.url}/router/x", seconds=0.3)
 
         # Whole, the body would take 50 seconds; no single pause of it is longer than the time allowed.
         assert time.monotonic() - started < 10
 
-    def test_a_body_of_unknown_length_that_drips_is_not_taken_for_whole(self, raw_server, wire: Wire):
+    def test_a_body_of_unknown_length_that_drips_is_not_taken_for_whole(self, raw_server, http: HttpClient):
         def talk(connection: socket.socket) -> None:
             connection.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
             drip(connection, b"x")
 
         with pytest.raises(ServiceUnreachable, match="no whole answer"):
-            wire.call("GET", raw_server(talk), seconds=0.3)
+            http.call("GET", raw_server(talk), seconds=0.3)
 
-    def test_headers_that_drip_end_with_the_seconds(self, raw_server, wire: Wire):
+    def test_headers_that_drip_end_with_the_seconds(self, raw_server, http: HttpClient):
         def talk(connection: socket.socket) -> None:
             connection.sendall(b"HTTP/1.1 200 OK\r\nX-Long: ")
             drip(connection, b"x")
 
         with pytest.raises(ServiceUnreachable):
-            wire.call("GET", raw_server(talk), seconds=0.3)
+            http.call("GET", raw_server(talk), seconds=0.3)
 
-    def test_silence_ends_with_the_seconds(self, sandbox: SandboxClient, wire: Wire):
+    def test_silence_ends_with_the_seconds(self, sandbox: SandboxClient, http: HttpClient):
         sandbox.arm("router", gate="silence")
 
         with pytest.raises(ServiceUnreachable):
-            wire.call("GET", f"{sandbox.url}/router/x", seconds=0.3)
+            http.call("GET", f"{sandbox.url}/router/x", seconds=0.3)
         sandbox.open_gate("silence")
 
     @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
-    def test_silence_ends_although_the_thread_that_ends_it_has_died(self, sandbox: SandboxClient, wire: Wire):
+    def test_silence_ends_although_the_thread_that_ends_it_has_died(self, sandbox: SandboxClient, http: HttpClient):
         sandbox.arm("router", status=200, reply="well")
-        wire.call("GET", f"{sandbox.url}/router/x", seconds=5)
-        timekeeper = wire._timekeeper
+        http.call("GET", f"{sandbox.url}/router/x", seconds=5)
+        timekeeper = http._timekeeper
         raise_exit_in(timekeeper._thread)
         while timekeeper._thread.is_alive():
             with timekeeper._earlier:
@@ -122,20 +122,20 @@ class TestTime:
         sandbox.arm("router", gate="silence")
 
         with pytest.raises(ServiceUnreachable):
-            wire.call("GET", f"{sandbox.url}/router/x", seconds=0.3)
+            http.call("GET", f"{sandbox.url}/router/x", seconds=0.3)
         sandbox.open_gate("silence")
 
-    def test_after_a_call_that_ended_early_the_next_one_works(self, sandbox: SandboxClient, wire: Wire):
+    def test_after_a_call_that_ended_early_the_next_one_works(self, sandbox: SandboxClient, http: HttpClient):
         sandbox.arm("router", status=200, reply="x" * 1_000, drip_s=0.05)
         with pytest.raises(ServiceUnreachable):
-            wire.call("GET", f"{sandbox.url}/router/x", seconds=0.2)
+            http.call("GET", f"{sandbox.url}/router/x", seconds=0.2)
         sandbox.arm("router", status=200, reply="well")
 
-        assert wire.call("GET", f"{sandbox.url}/router/x", seconds=5).body == b"well"
+        assert http.call("GET", f"{sandbox.url}/router/x", seconds=5).body == b"well"
 
-    def test_without_time_nothing_is_called(self, sandbox: SandboxClient, wire: Wire):
+    def test_without_time_nothing_is_called(self, sandbox: SandboxClient, http: HttpClient):
         with pytest.raises(ServiceUnreachable):
-            wire.call("GET", f"{sandbox.url}/router/x", seconds=0)
+            http.call("GET", f"{sandbox.url}/router/x", seconds=0)
 
         assert sandbox.journal("router") == []
 
@@ -146,50 +146,50 @@ class TestTime:
 
 class TestTrouble:
     @pytest.mark.parametrize("when", ["before", "after"])
-    def test_a_dropped_connection_is_no_answer(self, sandbox: SandboxClient, wire: Wire, when: str):
+    def test_a_dropped_connection_is_no_answer(self, sandbox: SandboxClient, http: HttpClient, when: str):
         sandbox.arm("router", drop=when)
 
         with pytest.raises(ServiceUnreachable):
-            wire.call("POST", f"{sandbox.url}/router/x", seconds=5)
+            http.call("POST", f"{sandbox.url}/router/x", seconds=5)
 
-    def test_a_body_shorter_than_announced_is_no_answer(self, sandbox: SandboxClient, wire: Wire):
+    def test_a_body_shorter_than_announced_is_no_answer(self, sandbox: SandboxClient, http: HttpClient):
         sandbox.arm("router", truncate=5)
 
         with pytest.raises(ServiceUnreachable):
-            wire.call("GET", f"{sandbox.url}/router/unknown/path", seconds=5)
+            http.call("GET", f"{sandbox.url}/router/unknown/path", seconds=5)
 
-    def test_nobody_listening_is_no_answer(self, wire: Wire):
+    def test_nobody_listening_is_no_answer(self, http: HttpClient):
         with socket.create_server(("127.0.0.1", 0)) as listener:
             port = listener.getsockname()[1]
 
         with pytest.raises(ServiceUnreachable):
-            wire.call("GET", f"http://127.0.0.1:{port}/", seconds=5)
+            http.call("GET", f"http://127.0.0.1:{port}/", seconds=5)
 
     @pytest.mark.parametrize("url", ["ftp://example.org/", "http://", "http://[::1", "nonsense", "https://.example/"])
-    def test_what_is_no_url_for_us_is_an_unexpected_answer(self, wire: Wire, url: str):
+    def test_what_is_no_url_for_us_is_an_unexpected_answer(self, http: HttpClient, url: str):
         with pytest.raises(UnexpectedAnswer):
-            wire.call("GET", url, seconds=5)
+            http.call("GET", url, seconds=5)
 
     def test_a_body_over_the_limit_is_not_read_to_its_end(self, sandbox: SandboxClient):
         sandbox.arm("router", status=200, reply="x" * 300_000)
 
         with pytest.raises(BadPicture) as caught:
-            Wire(max_body_bytes=100_000).call("GET", f"{sandbox.url}/router/x", seconds=5)
+            HttpClient(max_body_bytes=100_000).call("GET", f"{sandbox.url}/router/x", seconds=5)
 
         assert caught.value.flaw == "too_large"
 
 
 class TestDiscretion:
-    def test_a_redirect_is_an_answer_and_not_followed(self, sandbox: SandboxClient, wire: Wire):
+    def test_a_redirect_is_an_answer_and_not_followed(self, sandbox: SandboxClient, http: HttpClient):
         sandbox.arm("router", status=302, headers={"Location": f"{sandbox.url}/hub/api/models"}, reply="")
 
-        answer = wire.call("POST", f"{sandbox.url}/router/x", seconds=5)
+        answer = http.call("POST", f"{sandbox.url}/router/x", seconds=5)
 
         assert answer.status == 302
         assert sandbox.journal("hub") == []
 
     def test_a_netrc_entry_does_not_replace_our_token(
-        self, sandbox: SandboxClient, wire: Wire, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+        self, sandbox: SandboxClient, http: HttpClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ):
         netrc = tmp_path / "netrc"
         netrc.write_text("machine 127.0.0.1 login somebody password secret\n")
@@ -197,30 +197,30 @@ class TestDiscretion:
         monkeypatch.setenv("NETRC", str(netrc))
         sandbox.arm("router", status=200, reply="")
 
-        wire.call("GET", f"{sandbox.url}/router/x", seconds=5, headers={"Authorization": "Bearer hf_ours"})
+        http.call("GET", f"{sandbox.url}/router/x", seconds=5, headers={"Authorization": "Bearer hf_ours"})
 
         assert sandbox.journal("router")[0]["headers"]["authorization"] == f"Bearer {mask('hf_ours')}"
 
     def test_a_proxy_of_the_environment_is_not_used(
-        self, sandbox: SandboxClient, wire: Wire, monkeypatch: pytest.MonkeyPatch
+        self, sandbox: SandboxClient, http: HttpClient, monkeypatch: pytest.MonkeyPatch
     ):
         monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
         sandbox.arm("router", status=204, reply="")
 
-        assert wire.call("GET", f"{sandbox.url}/router/x", seconds=5).status == 204
+        assert http.call("GET", f"{sandbox.url}/router/x", seconds=5).status == 204
 
-    def test_cookies_are_not_kept(self, sandbox: SandboxClient, wire: Wire):
+    def test_cookies_are_not_kept(self, sandbox: SandboxClient, http: HttpClient):
         sandbox.arm("router", status=200, headers={"Set-Cookie": "a=b; Path=/"}, reply="", times=2)
 
         for _ in range(2):
-            wire.call("GET", f"{sandbox.url}/router/x", seconds=5)
+            http.call("GET", f"{sandbox.url}/router/x", seconds=5)
 
         assert all("cookie" not in entry["headers"] for entry in sandbox.journal("router"))
 
     def test_a_call_for_the_public_internet_sends_nothing_to_a_private_address(
-        self, sandbox: SandboxClient, wire: Wire
+        self, sandbox: SandboxClient, http: HttpClient
     ):
         with pytest.raises(UnexpectedAnswer, match="not public"):
-            wire.call("GET", f"{sandbox.url}/files/x/image.png", seconds=5, public_only=True)
+            http.call("GET", f"{sandbox.url}/files/x/image.png", seconds=5, public_only=True)
 
         assert sandbox.journal("files") == []

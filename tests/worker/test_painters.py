@@ -8,10 +8,10 @@ import pytest
 from sandbox.client import SandboxClient, mask
 from sandbox.huggingface.spoiled import sound
 from services.worker.painters.downloads import Downloads
-from services.worker.painters.http import Wire
+from services.worker.painters.http import HttpClient
 from services.worker.painters.painter import Brief, Painter, Painting, Target
 from services.worker.painters.paths import checked
-from services.worker.painters.registry import roster
+from services.worker.painters.registry import build_painters
 from services.worker.painters.router import MAX_MISSES, authorization
 from shared.errors import (
     BadCredentials,
@@ -311,8 +311,8 @@ class TestFailures:
         assert sandbox.journal("hub") == []
 
     @pytest.mark.parametrize("token", ["", "hf_ключ", "hf_a\r\nX: y", "hf_a b"])
-    def test_a_token_that_is_none_calls_nobody(self, sandbox: SandboxClient, wire: Wire, token: str):
-        painters = roster(wire, router_url=f"{sandbox.url}/router", token=token, image_hosts="")
+    def test_a_token_that_is_none_calls_nobody(self, sandbox: SandboxClient, http: HttpClient, token: str):
+        painters = build_painters(http, router_url=f"{sandbox.url}/router", token=token, image_hosts="")
 
         with pytest.raises(BadCredentials):
             paint(painters, HF)
@@ -449,10 +449,12 @@ class TestPicturesInTheAnswer:
 class TestQueues:
     @pytest.mark.parametrize("provider", ["fal-ai", "wavespeed", "zai-org"])
     def test_an_order_under_way_is_found_again_by_its_handle(
-        self, sandbox: SandboxClient, wire: Wire, painters: dict[str, Painter], provider: str
+        self, sandbox: SandboxClient, http: HttpClient, painters: dict[str, Painter], provider: str
     ):
         sandbox.call("PUT", "/router/_sandbox", json={"queue_polls": 2})
-        another_process = roster(wire, router_url=f"{sandbox.url}/router", token="hf_test", image_hosts=sandbox.url)
+        another_process = build_painters(
+            http, router_url=f"{sandbox.url}/router", token="hf_test", image_hosts=sandbox.url
+        )
 
         still = order(painters, TARGETS[provider])
         still = look_in_vain(another_process, TARGETS[provider], still)
@@ -637,29 +639,29 @@ class TestDownloads:
 
         assert look(painters, FAL, finished).plain == "black"
 
-    def downloads(self, wire: Wire, hosts: str) -> Downloads:
-        return Downloads(wire, ImageHosts.read(hosts))
+    def downloads(self, http: HttpClient, hosts: str) -> Downloads:
+        return Downloads(http, ImageHosts.read(hosts))
 
-    def test_a_redirect_within_the_allowed_hosts_is_followed(self, sandbox: SandboxClient, wire: Wire):
+    def test_a_redirect_within_the_allowed_hosts_is_followed(self, sandbox: SandboxClient, http: HttpClient):
         sandbox.arm("files", path="moved", status=302, headers={"Location": "/files/there/a.png"}, reply="")
         sandbox.arm("files", path="there", status=200, reply="bytes")
 
-        assert self.downloads(wire, sandbox.url).fetch(f"{sandbox.url}/files/moved/a.png", seconds=5) == b"bytes"
+        assert self.downloads(http, sandbox.url).fetch(f"{sandbox.url}/files/moved/a.png", seconds=5) == b"bytes"
 
-    def test_a_redirect_to_elsewhere_is_not_followed(self, sandbox: SandboxClient, wire: Wire):
+    def test_a_redirect_to_elsewhere_is_not_followed(self, sandbox: SandboxClient, http: HttpClient):
         elsewhere = sandbox.url.replace("127.0.0.1", "localhost")
         sandbox.arm("files", status=302, headers={"Location": f"{elsewhere}/files/x/a.png"}, reply="")
 
         with pytest.raises(UnexpectedAnswer, match="not allowed"):
-            self.downloads(wire, sandbox.url).fetch(f"{sandbox.url}/files/x/a.png", seconds=5)
+            self.downloads(http, sandbox.url).fetch(f"{sandbox.url}/files/x/a.png", seconds=5)
 
         assert len(sandbox.journal("files")) == 1
 
-    def test_redirects_in_circles_end(self, sandbox: SandboxClient, wire: Wire):
+    def test_redirects_in_circles_end(self, sandbox: SandboxClient, http: HttpClient):
         sandbox.arm("files", status=302, headers={"Location": "/files/x/a.png"}, reply="", times=None)
 
         with pytest.raises(UnexpectedAnswer, match="circles"):
-            self.downloads(wire, sandbox.url).fetch(f"{sandbox.url}/files/x/a.png", seconds=5)
+            self.downloads(http, sandbox.url).fetch(f"{sandbox.url}/files/x/a.png", seconds=5)
 
     @pytest.mark.parametrize(
         "url",
@@ -696,9 +698,9 @@ class TestDownloads:
             " https://v3.fal.media/x.png",
         ],
     )
-    def test_nothing_else_is_fetched(self, wire: Wire, url: str):
+    def test_nothing_else_is_fetched(self, http: HttpClient, url: str):
         with pytest.raises(UnexpectedAnswer):
-            self.downloads(wire, ".fal.media,replicate.delivery").fetch(url, seconds=5)
+            self.downloads(http, ".fal.media,replicate.delivery").fetch(url, seconds=5)
 
     @pytest.mark.parametrize(
         ("url", "called"),
@@ -711,8 +713,8 @@ class TestDownloads:
     def test_what_is_called_is_put_together_from_what_was_checked(self, url: str, called: str):
         assert str(WebAddress.read(url)) == called
 
-    def test_an_origin_is_allowed_with_its_scheme_and_port_alone(self, sandbox: SandboxClient, wire: Wire):
-        downloads = self.downloads(wire, "http://127.0.0.1:1")
+    def test_an_origin_is_allowed_with_its_scheme_and_port_alone(self, sandbox: SandboxClient, http: HttpClient):
+        downloads = self.downloads(http, "http://127.0.0.1:1")
 
         with pytest.raises(UnexpectedAnswer):
             downloads.fetch(f"{sandbox.url}/files/x/a.png", seconds=5)

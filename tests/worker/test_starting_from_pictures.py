@@ -139,7 +139,7 @@ class TestTheStudio:
         order = Order(Prompt("at night"), Parameters(**parameters), models, source=source)
         while True:
             try:
-                return bench.studio.paint(order, seconds=20, record=bench.attempts.append)
+                return bench.dispatcher.paint(order, seconds=20, record=bench.attempts.append)
             except StillPainting as still:
                 order = Order(order.prompt, order.parameters, models, handle=still.handle, source=source)
 
@@ -153,7 +153,7 @@ class TestTheStudio:
 
     def test_keeps_the_picture_out_of_the_handle(self, bench: Any) -> None:
         with pytest.raises(StillPainting) as still:
-            bench.studio.paint(
+            bench.dispatcher.paint(
                 Order(Prompt("at night"), Parameters(), (FLUX_2,), source=RED), seconds=20, record=bench.attempts.append
             )
 

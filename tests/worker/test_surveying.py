@@ -10,7 +10,7 @@ from sandbox.client import SandboxClient
 from services.worker.gemini.client import Gemini
 from services.worker.jobs.model_refresh import ChatSurveying, Surveying
 from services.worker.painters.discovery import Discovery
-from services.worker.painters.http import Wire
+from services.worker.painters.http import HttpClient
 from shared.catalogue import Catalogue
 from shared.migrations import migrate
 from shared.store.database import Database
@@ -50,13 +50,13 @@ def test_what_the_hub_names_is_written_down(surveying: Surveying, models: Models
 
 
 def test_it_is_not_done_again_for_a_while_by_whomever(
-    sandbox: SandboxClient, wire: Wire, surveying: Surveying, models: Models
+    sandbox: SandboxClient, http: HttpClient, surveying: Surveying, models: Models
 ):
     surveying.survey_if_due()
     sandbox.clear_journal()
 
     other = Catalogue()
-    Surveying(Discovery(wire, hub_url=f"{sandbox.url}/hub", catalogue=other), models).survey_if_due()
+    Surveying(Discovery(http, hub_url=f"{sandbox.url}/hub", catalogue=other), models).survey_if_due()
 
     assert sandbox.journal("hub") == []
     # It knows all the same what the first one found.
@@ -101,10 +101,10 @@ def test_what_the_owner_serves_is_served_whatever_the_hub_says(discovery: Discov
 
 
 def test_a_worker_that_knows_the_list_paints_on_without_the_hub(
-    sandbox: SandboxClient, wire: Wire, surveying: Surveying, models: Models
+    sandbox: SandboxClient, http: HttpClient, surveying: Surveying, models: Models
 ):
     surveying.survey_if_due()
-    later = Discovery(wire, hub_url=f"{sandbox.url}/hub", catalogue=Catalogue())
+    later = Discovery(http, hub_url=f"{sandbox.url}/hub", catalogue=Catalogue())
     Surveying(later, models).survey_if_due()
     sandbox.arm("hub", times=None, status=503)
 

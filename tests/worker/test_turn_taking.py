@@ -89,7 +89,7 @@ class Writer:
         return RED_FOX
 
 
-class Studio:
+class PaintDispatcher:
     """Paints the same picture every time, unless something is meant to happen first."""
 
     def __init__(self, picture: bytes) -> None:
@@ -124,19 +124,19 @@ def no_key(key: str) -> Any:
 
 
 class Workshop:
-    """A worker on a real record, with writer and studio played by somebody."""
+    """A worker on a real record, with writer and dispatcher played by somebody."""
 
     def __init__(self, database: Database, folder: Path, picture: bytes) -> None:
         self.database = database
         self.jobs = Jobs(database)
         self.writer = Writer()
-        self.studio = Studio(picture)
+        self.dispatcher = PaintDispatcher(picture)
         self.folder = folder
         self.images = Images(folder.as_uri())
         self.tickets = Tickets(make_celery(None))
         own = OwnKeys(Keys(database), Box(Fernet.generate_key().decode()))
-        writers, studios = Lent(own, GOOGLE, self.writer, no_key), Lent(own, HUGGINGFACE, self.studio, no_key)
-        pipeline = Pipeline(self.jobs, writers, studios, self.images, Catalogue())  # type: ignore[arg-type]
+        writers, dispatchers = Lent(own, GOOGLE, self.writer, no_key), Lent(own, HUGGINGFACE, self.dispatcher, no_key)
+        pipeline = Pipeline(self.jobs, writers, dispatchers, self.images, Catalogue())  # type: ignore[arg-type]
         self._runner = runner_of(database, painting=pipeline, tickets=self.tickets)
 
     def take_a_turn(self) -> None:
@@ -200,7 +200,7 @@ class TestAnIdea:
 
         workshop.take_a_turn()
 
-        (order,) = workshop.studio.orders
+        (order,) = workshop.dispatcher.orders
         assert (order.prompt, order.parameters, order.models[0]) == (RED_FOX, parameters, "somebody/model")
         assert len(order.models) > 1
 
@@ -220,19 +220,21 @@ class TestAnIdea:
 class TestNothingIsPaidTwice:
     def test_a_prompt_that_was_written_down_is_not_written_again(self, workshop: Workshop) -> None:
         job = submit(workshop.database)
-        workshop.studio.happenings = [ServiceBusy(), ServiceUnreachable()]
+        workshop.dispatcher.happenings = [ServiceBusy(), ServiceUnreachable()]
 
         job = workshop.take_turns_until_over(job)
 
         assert job.state is State.FINISHED
         assert len(workshop.writer.ideas) == 1
-        assert len(workshop.studio.orders) == 3
+        assert len(workshop.dispatcher.orders) == 3
 
     def test_a_picture_that_was_kept_but_not_recorded_is_found_again(self, workshop: Workshop) -> None:
         job = submit(workshop.database)
         first = claim(workshop.database, "a worker that dies", lease=ALREADY_OVER)
         workshop.jobs.keep_prompt(first, RED_FOX)
-        image, _ = Studio(workshop.studio._picture.data).paint(an_order(), seconds=1, record=lambda _: None)
+        image, _ = PaintDispatcher(workshop.dispatcher._picture.data).paint(
+            an_order(), seconds=1, record=lambda _: None
+        )
         key = workshop.images.put(job.id, image)
         turns_of(workshop.database).sweep(most_due=10)
 
@@ -240,19 +242,19 @@ class TestNothingIsPaidTwice:
 
         job = read(workshop.database, job)
         assert (job.state, job.image_key, job.recipe) == (State.FINISHED, key, FOX_RECIPE)
-        assert workshop.studio.orders == []
+        assert workshop.dispatcher.orders == []
         assert workshop.writer.ideas == []
         assert workshop.attempts() == [("image", "ok")]
 
     def test_an_order_that_is_still_being_painted_is_asked_for_and_not_placed_again(self, workshop: Workshop) -> None:
         job = submit(workshop.database)
         handle = {"order": {"id": "abc"}}
-        workshop.studio.happenings = [StillPainting(handle, retry_after=2), StillPainting(handle, retry_after=2)]
+        workshop.dispatcher.happenings = [StillPainting(handle, retry_after=2), StillPainting(handle, retry_after=2)]
 
         job = workshop.take_turns_until_over(job)
 
         assert job.state is State.FINISHED
-        assert [order.handle for order in workshop.studio.orders] == [None, handle, handle]
+        assert [order.handle for order in workshop.dispatcher.orders] == [None, handle, handle]
         assert job.handle is None
 
     def test_a_painter_that_failed_for_good_is_not_asked_by_this_job_again(self, workshop: Workshop) -> None:
@@ -263,7 +265,7 @@ class TestNothingIsPaidTwice:
 
         workshop.take_a_turn()
 
-        assert workshop.studio.orders[0].barred == {("org/model", "fal-ai")}
+        assert workshop.dispatcher.orders[0].barred == {("org/model", "fal-ai")}
 
 
 def an_order() -> Order:
@@ -273,7 +275,7 @@ def an_order() -> Order:
 class TestWaiting:
     def test_a_failure_that_time_mends_frees_the_slot_and_sends_a_ticket_for_later(self, workshop: Workshop) -> None:
         job = submit(workshop.database)
-        workshop.studio.happenings = [ModelLoading(retry_after=30)]
+        workshop.dispatcher.happenings = [ModelLoading(retry_after=30)]
         before = workshop.tickets.on_their_way() or 0
 
         workshop.take_a_turn()
@@ -286,24 +288,24 @@ class TestWaiting:
 
     def test_a_job_that_keeps_failing_is_given_up(self, workshop: Workshop) -> None:
         job = submit(workshop.database)
-        workshop.studio.happenings = [ServiceBusy()] * (MAX_FAILURES + 1)
+        workshop.dispatcher.happenings = [ServiceBusy()] * (MAX_FAILURES + 1)
 
         job = workshop.take_turns_until_over(job)
 
         assert (job.state, job.reason) == (State.FAILED, "service_busy")
-        assert len(workshop.studio.orders) == MAX_FAILURES + 1
+        assert len(workshop.dispatcher.orders) == MAX_FAILURES + 1
 
     def test_failures_of_the_prompt_are_not_held_against_the_picture(self, workshop: Workshop) -> None:
         job = submit(workshop.database)
         workshop.writer.happenings = [ServiceBusy()]
-        workshop.studio.happenings = [ServiceBusy()] * MAX_FAILURES
+        workshop.dispatcher.happenings = [ServiceBusy()] * MAX_FAILURES
 
         assert workshop.take_turns_until_over(job).state is State.FINISHED
 
     def test_a_prompt_of_this_very_turn_wipes_out_earlier_failures(self, workshop: Workshop) -> None:
         job = submit(workshop.database)
         workshop.writer.happenings = [ServiceBusy()]
-        workshop.studio.happenings = [ServiceBusy()]
+        workshop.dispatcher.happenings = [ServiceBusy()]
         workshop.take_a_turn()
         workshop.let_time_pass()
 
@@ -368,7 +370,7 @@ class TestWithoutGemini:
         job = workshop.take_turns_until_over(job)
 
         assert (job.state, job.reason) == (State.FAILED, error.reason)
-        assert workshop.studio.orders == []
+        assert workshop.dispatcher.orders == []
 
     def test_what_gemini_refuses_is_not_painted(self, workshop: Workshop) -> None:
         job = submit(workshop.database)
@@ -378,11 +380,11 @@ class TestWithoutGemini:
 
         job = read(workshop.database, job)
         assert (job.state, job.reason) == (State.FAILED, "idea_refused")
-        assert workshop.studio.orders == []
+        assert workshop.dispatcher.orders == []
 
 
 class TestATurnThatWasLost:
-    @pytest.mark.parametrize("room", ["writer", "studio"])
+    @pytest.mark.parametrize("room", ["writer", "dispatcher"])
     @pytest.mark.parametrize("error", [None, ServiceBusy()], ids=repr)
     def test_the_job_is_put_down_without_a_word(
         self, workshop: Workshop, caplog: pytest.LogCaptureFixture, room: str, error: Exception | None
@@ -401,7 +403,7 @@ class TestATurnThatWasLost:
         with caplog.at_level(logging.INFO):
             workshop.take_a_turn()
 
-        left = RED_FOX if room == "studio" or error is None else None  # A prompt that was paid for is never lost.
+        left = RED_FOX if room == "dispatcher" or error is None else None  # A prompt that was paid for is never lost.
         assert read(workshop.database, job) == replace(taken_over[0], prompt=left)
         assert "turn lost" in caplog.messages
         assert not any(record.levelno >= logging.WARNING for record in caplog.records)
@@ -453,8 +455,8 @@ class TestACallThatCostsMoney:
             getattr(self, afterwards)(workshop, job)
             workshop.stop()
 
-        workshop.studio.happenings = [meanwhile]
-        workshop.studio.answer = answer
+        workshop.dispatcher.happenings = [meanwhile]
+        workshop.dispatcher.answer = answer
 
         workshop.take_a_turn()
 
@@ -478,7 +480,7 @@ class TestOrdersThatNobodyWantsAnyMore:
 
     def test_one_that_waits_at_its_provider_is_withdrawn(self, workshop: Workshop) -> None:
         job = submit(workshop.database)
-        workshop.studio.happenings = [StillPainting({"order": 1}, retry_after=1.0)]
+        workshop.dispatcher.happenings = [StillPainting({"order": 1}, retry_after=1.0)]
         workshop.take_a_turn()
 
         workshop.jobs.cancel([job.id])
@@ -490,10 +492,10 @@ class TestOrdersThatNobodyWantsAnyMore:
 
         def cancel() -> None:
             workshop.jobs.cancel([job.id])
-            workshop.studio.happenings = []
+            workshop.dispatcher.happenings = []
             raise StillPainting({"order": 2}, retry_after=1.0)
 
-        workshop.studio.happenings = [cancel]
+        workshop.dispatcher.happenings = [cancel]
         workshop.take_a_turn()
 
         assert self.withdrawals(workshop) == [(job.id, {"order": 2})]
@@ -507,7 +509,7 @@ class TestOrdersThatNobodyWantsAnyMore:
             claim(workshop.database, "another")
             raise StillPainting({"order": 3}, retry_after=1.0)
 
-        workshop.studio.happenings = [lose]
+        workshop.dispatcher.happenings = [lose]
         workshop.take_a_turn()
 
         assert self.withdrawals(workshop) == []
@@ -522,7 +524,7 @@ class TestOrdersThatNobodyWantsAnyMore:
 
 
 class TestOurOwnFaults:
-    @pytest.mark.parametrize("room", ["writer", "studio"])
+    @pytest.mark.parametrize("room", ["writer", "dispatcher"])
     def test_after_a_bug_the_person_gets_an_apology(
         self, workshop: Workshop, caplog: pytest.LogCaptureFixture, room: str
     ) -> None:
@@ -540,7 +542,7 @@ class TestOurOwnFaults:
         self, workshop: Workshop, caplog: pytest.LogCaptureFixture
     ) -> None:
         job = submit(workshop.database)
-        workshop.studio.happenings = [BadCredentials("401")]
+        workshop.dispatcher.happenings = [BadCredentials("401")]
 
         workshop.take_a_turn()
 
@@ -549,7 +551,7 @@ class TestOurOwnFaults:
 
     def test_the_log_holds_no_word_of_the_user(self, workshop: Workshop, caplog: pytest.LogCaptureFixture) -> None:
         submit(workshop.database, "my secret garden")
-        workshop.studio.happenings = [ServiceBusy(), ZeroDivisionError()]
+        workshop.dispatcher.happenings = [ServiceBusy(), ZeroDivisionError()]
 
         with caplog.at_level(logging.DEBUG):
             workshop.take_a_turn()
@@ -560,7 +562,7 @@ class TestOurOwnFaults:
 
     def test_pictures_that_can_not_be_kept_now_are_painted_later(self, workshop: Workshop) -> None:
         job = submit(workshop.database)
-        workshop.studio.happenings = [StoreAway("disk full")]
+        workshop.dispatcher.happenings = [StoreAway("disk full")]
 
         workshop.take_a_turn()
 
@@ -572,7 +574,7 @@ class TestAPictureToStartFrom:
     ABLE = Parameters(model="black-forest-labs/FLUX.2-dev")
 
     def ask(self, workshop: Workshop, request: Request, lineage: Lineage | None = None, *, message: int) -> Job:
-        """Have a request painted; what the studio was told is its newest order."""
+        """Have a request painted; what the dispatcher was told is its newest order."""
         job, _ = workshop.jobs.submit(request, address=Address(BOT, 7, message), sender=Sender(7), lineage=lineage)
         return workshop.take_turns_until_over(job)
 
@@ -585,7 +587,7 @@ class TestAPictureToStartFrom:
 
         assert parent.image_key is not None
         original = workshop.images.get(parent.image_key)
-        assert [order.source for order in workshop.studio.orders] == [None, original, original]
+        assert [order.source for order in workshop.dispatcher.orders] == [None, original, original]
 
     def test_is_the_one_that_came_with_the_idea_before_all_others(
         self, workshop: Workshop, picture_file: Callable[..., bytes]
@@ -595,7 +597,7 @@ class TestAPictureToStartFrom:
 
         self.ask(workshop, Request("here", self.ABLE, picture=sent), Lineage.following(parent.id, 2), message=2)
 
-        assert workshop.studio.orders[-1].source == picture_file()
+        assert workshop.dispatcher.orders[-1].source == picture_file()
 
     def test_is_none_for_edited_words_for_a_model_that_can_not_and_once_it_is_gone(self, workshop: Workshop) -> None:
         parent = self.ask(workshop, Request("a fox", self.ABLE), message=1)
@@ -607,5 +609,5 @@ class TestAPictureToStartFrom:
         self.ask(workshop, Request("at dawn", self.ABLE), Lineage.following(row.id, 5), message=5)
 
         assert unable.state is State.FINISHED
-        started = [order.source is not None for order in workshop.studio.orders]
+        started = [order.source is not None for order in workshop.dispatcher.orders]
         assert started == [False, False, True, False, False]

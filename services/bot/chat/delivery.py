@@ -16,7 +16,7 @@ from telegram.ext import ExtBot
 from services.bot.chat import answer_messages
 from services.bot.chat.answer_messages import messages_of, said_of
 from services.bot.chat.descriptions import under_description, write_description
-from services.bot.chat.stream import Growing
+from services.bot.chat.stream import AnswerStreams
 from services.bot.locales import say
 from services.bot.pictures import keyboards
 from services.bot.telegram.errors import Again, Refusal, Unsure, after, words_of
@@ -39,7 +39,9 @@ class Answers(OutboxRelay[Errand]):
     finish_s = 30.0
     what = "errand"
 
-    def __init__(self, bot: ExtBot[int], bot_id: int, outbox: ErrandOutbox, errands: Errands, growing: Growing) -> None:
+    def __init__(
+        self, bot: ExtBot[int], bot_id: int, outbox: ErrandOutbox, errands: Errands, streams: AnswerStreams
+    ) -> None:
         """Deliver for the bot with this id."""
         super().__init__()
         self._bot = bot
@@ -47,7 +49,7 @@ class Answers(OutboxRelay[Errand]):
         self._bot_id = bot_id
         self._outbox = outbox
         self._errands = errands
-        self._growing = growing
+        self._streams = streams
 
     def _claim(self, most: int) -> list[Errand]:
         return self._outbox.claim(self._bot_id, most=most)
@@ -66,7 +68,7 @@ class Answers(OutboxRelay[Errand]):
         return self._errands.read(errand.id) or errand
 
     async def _send_or_end(self, errand: Errand) -> None:
-        await self._growing.let_end(errand.id)
+        await self._streams.let_end(errand.id)
         # Its message may have been written down since it was claimed.
         now = await asyncio.to_thread(self._errands.read, errand.id) or errand
         await (self._say_all(now) if now.undelivered_reason is None else self._end(now))
@@ -87,7 +89,7 @@ class Answers(OutboxRelay[Errand]):
                 messages[place : place + 1] = [sent.message_id]
             await record(self._errands.keep_shown, errand.id, {"messages": messages, "said": place + 1})
         await record(self._outbox.delivered, errand.id)
-        self._growing.keep_distance(errand)
+        self._streams.keep_distance(errand)
         log.info("answered", extra={"errand_id": errand.id, "state": str(errand.state), "messages": len(messages)})
 
     async def _end(self, errand: Errand) -> None:

@@ -9,7 +9,7 @@ from telegram import CallbackQuery, MaybeInaccessibleMessage, Message, Update
 from telegram.ext import ContextTypes
 
 from services.bot.chat.descriptions import prompts_of
-from services.bot.chat.stream import Growing
+from services.bot.chat.stream import AnswerStreams
 from services.bot.locales import say
 from services.bot.pictures import keyboards
 from services.bot.pictures.imagine import Imagine
@@ -44,7 +44,7 @@ class Describe:
         choices: Choices,
         files: Files,
         tickets: BackgroundTickets,
-        growing: Growing,
+        streams: AnswerStreams,
         imagine: Imagine,
         authorization: Authorization,
         questions: OpenQuestions,
@@ -54,7 +54,7 @@ class Describe:
         self._choices = choices
         self._files = files
         self._tickets = tickets
-        self._growing = growing
+        self._streams = streams
         self._imagine = imagine
         self._authorization = authorization
         self._questions = questions
@@ -87,7 +87,7 @@ class Describe:
         except QueueFull as error:
             await context.bot.send_message(text=say(error.reason, sender.language, **error.values), **answer(address))
             return
-        self._growing.changed()
+        self._streams.changed()
         if is_new:
             self._tickets.send()
 

@@ -9,7 +9,7 @@ from telegram import Message, MessageEntity, Update, User
 from telegram.constants import ChatType
 from telegram.ext import ContextTypes
 
-from services.bot.chat.stream import Growing
+from services.bot.chat.stream import AnswerStreams
 from services.bot.locales import say
 from services.bot.pictures import keyboards
 from services.bot.pictures.captions import shorten
@@ -42,7 +42,7 @@ class Chat:
         choices: Choices,
         files: Files,
         tickets: BackgroundTickets,
-        growing: Growing,
+        streams: AnswerStreams,
         updates: Updates,
         albums: Albums,
     ) -> None:
@@ -51,7 +51,7 @@ class Chat:
         self._choices = choices
         self._files = files
         self._tickets = tickets
-        self._growing = growing
+        self._streams = streams
         self._updates = updates
         self._albums = albums
 
@@ -93,7 +93,7 @@ class Chat:
             return
         question["attachments"] = attachments
         _, is_new = await asyncio.to_thread(self._accept, question, address, sender, chosen.writing())
-        self._growing.changed()
+        self._streams.changed()
         if not is_new:
             return
         self._tickets.send()
@@ -121,7 +121,7 @@ class Chat:
     async def _bring(self, album: Errand, message_id: int, attachments: list[dict[str, Any]]) -> bool:
         if not await asyncio.to_thread(self._albums.bring, album.id, message_id, attachments):
             return False
-        self._growing.changed()
+        self._streams.changed()
         for pause in (MORE_MAY_COME, CAPTION_MAY_COME):
             self._tickets.send(after_s=pause.total_seconds())
         return True

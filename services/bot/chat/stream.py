@@ -46,7 +46,7 @@ SHOWN = ""  # what a message says in which an answer grows is not written down
 STOPPABLE = {"can_stop": True, "keep_on_stop": True}
 
 
-class Growing:
+class AnswerStreams:
     """Shows how far the answers in this bot's chats have come."""
 
     def __init__(

@@ -97,7 +97,7 @@ class _Wish:
 _Result = Answer | Failure | ImagineError
 
 
-class Companion:
+class ChatClient:
     """Talks. One for the whole process, for any number of threads.
 
     Args:

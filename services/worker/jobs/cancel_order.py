@@ -3,7 +3,7 @@
 import logging
 
 from services.worker.engine.user_keys import Lent
-from services.worker.painters.dispatcher import Studio
+from services.worker.painters.dispatcher import PaintDispatcher
 from shared.errands import Errand
 from shared.store.errands import Errands
 
@@ -15,9 +15,9 @@ CALL_S = 15.0
 class Withdrawing:
     """Runs the errands that withdraw orders."""
 
-    def __init__(self, errands: Errands, studios: Lent[Studio]) -> None:
+    def __init__(self, errands: Errands, dispatchers: Lent[PaintDispatcher]) -> None:
         self._errands = errands
-        self._studios = studios
+        self._dispatchers = dispatchers
 
     def run(self, errand: Errand) -> None:
         """Ask the provider, with the token that the order was made with.
@@ -25,7 +25,7 @@ class Withdrawing:
         Raises:
             ImagineError: It could not be asked; ``retry.after`` decides what follows.
         """
-        with self._studios.to(errand.sender.id) as studio:
-            asked = studio.withdraw(errand.question["handle"], seconds=CALL_S)
+        with self._dispatchers.to(errand.sender.id) as dispatcher:
+            asked = dispatcher.withdraw(errand.question["handle"], seconds=CALL_S)
         self._errands.finish(errand)
         log.info("order withdrawn", extra={"job_id": errand.question["job_id"], "provider_asked": asked})

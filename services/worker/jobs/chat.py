@@ -10,7 +10,7 @@ from obstore.exceptions import NotFoundError
 
 from services.worker.engine.retry import seconds_left
 from services.worker.engine.user_keys import Lent
-from services.worker.gemini.chat import CALL_S, Companion, Said
+from services.worker.gemini.chat import CALL_S, ChatClient, Said
 from services.worker.gemini.files import File
 from services.worker.gemini.marks import label, mark, unmarked
 from shared.errands import Conversation, Errand
@@ -44,14 +44,14 @@ class Chatting:
         self,
         errands: Errands,
         conversations: Conversations,
-        companions: Lent[Companion],
+        clients: Lent[ChatClient],
         images: Images,
         *,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._errands = errands
         self._conversations = conversations
-        self._companions = companions
+        self._clients = clients
         self._images = images
         self._clock = clock
 
@@ -65,9 +65,9 @@ class Chatting:
             LostTurn: The turn belongs to another worker by now.
         """
         question = _said(errand, self._files(errand))
-        with self._companions.to(errand.sender.id) as companion:
-            memory = self._recall(errand, companion)
-            answer = companion.answer(
+        with self._clients.to(errand.sender.id) as client:
+            memory = self._recall(errand, client)
+            answer = client.answer(
                 [*self._history(memory.turns, spare=sum(len(file.data) for file in question.files)), question],
                 summary=memory.summary,
                 writing=errand.writing,
@@ -101,7 +101,7 @@ class Chatting:
 
     # Memory
 
-    def _recall(self, errand: Errand, companion: Companion) -> Memory:
+    def _recall(self, errand: Errand, client: ChatClient) -> Memory:
         """The turns before this one, none of them too old; the older ones are summed up first where they grew."""
         talk = self._conversations.read(errand.conversation_id) if errand.conversation_id else None
         if talk is None:
@@ -111,13 +111,13 @@ class Chatting:
             return Memory(tuple(turns), talk.summary)
         kept = _newest(turns, KEPT_TOKENS)
         older = turns[: len(turns) - len(kept)]
-        return Memory(tuple(kept), self._sum_up(talk, older, companion))
+        return Memory(tuple(kept), self._sum_up(talk, older, client))
 
-    def _sum_up(self, talk: Conversation, older: Sequence[Errand], companion: Companion) -> str | None:
+    def _sum_up(self, talk: Conversation, older: Sequence[Errand], client: ChatClient) -> str | None:
         """Put older turns into the summary; where that fails, they are left out this time and tried again later."""
         # What is too long even for that is summed up from its newest end.
         told = [said for turn in _newest(older, 4 * HISTORY_TOKENS) for said in (_said(turn), _replied(turn))]
-        summary = companion.summarise(told, talk.summary)
+        summary = client.summarise(told, talk.summary)
         if summary is None:
             log.warning("conversation not summarised", extra={"conversation_id": talk.id})
             return talk.summary

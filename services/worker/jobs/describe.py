@@ -4,7 +4,7 @@ from dataclasses import asdict, replace
 
 from services.worker.engine.retry import seconds_left
 from services.worker.engine.user_keys import Lent
-from services.worker.gemini.chat import CALL_S, Companion, Said
+from services.worker.gemini.chat import CALL_S, ChatClient, Said
 from services.worker.gemini.descriptions import QUESTION, form, read_prompts
 from services.worker.gemini.files import File
 from services.worker.images.decoder import Decoder
@@ -19,9 +19,9 @@ from shared.store.errands import Errands
 class Describing:
     """Runs the errands that describe pictures."""
 
-    def __init__(self, errands: Errands, companions: Lent[Companion], images: Images, decoder: Decoder) -> None:
+    def __init__(self, errands: Errands, clients: Lent[ChatClient], images: Images, decoder: Decoder) -> None:
         self._errands = errands
-        self._companions = companions
+        self._clients = clients
         self._images = images
         self._decoder = decoder
 
@@ -34,9 +34,9 @@ class Describing:
         """
         picture = Picture(**errand.question["picture"])
         shown = File("image/jpeg", self._decoder.for_gemini(read_picture(self._images, picture)))
-        with self._companions.to(errand.sender.id) as companion:
+        with self._clients.to(errand.sender.id) as client:
             try:
-                answer = companion.answer(
+                answer = client.answer(
                     [Said("user", QUESTION, (shown,))],
                     # How long talk may be has nothing to do with it.
                     writing=replace(errand.writing, output_tokens=None),

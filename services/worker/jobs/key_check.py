@@ -2,7 +2,7 @@
 
 import logging
 
-from services.worker.painters.http import Answer, Wire
+from services.worker.painters.http import HttpClient, HttpResponse
 from shared.errors import ImagineError
 from shared.redaction import GOOGLE
 from shared.secrets import Box
@@ -20,11 +20,11 @@ class Checks:
     """Checks keys that nobody has checked yet."""
 
     def __init__(
-        self, keys: Keys, box: Box, wire: Wire, *, gemini_url: str | None, gemini_version: str, hub_url: str
+        self, keys: Keys, box: Box, http: HttpClient, *, gemini_url: str | None, gemini_version: str, hub_url: str
     ) -> None:
         self._keys = keys
         self._box = box
-        self._wire = wire
+        self._http = http
         self._models = f"{gemini_url or GEMINI}/{gemini_version}/models?pageSize=1"
         self._whoami = f"{hub_url}/api/whoami-v2"
 
@@ -51,13 +51,13 @@ class Checks:
             else (self._whoami, {"Authorization": f"Bearer {plain}"})
         )
         try:
-            answer = self._wire.call("GET", url, seconds=CHECK_S, headers=headers)
+            answer = self._http.call("GET", url, seconds=CHECK_S, headers=headers)
         except ImagineError:
             return None
         return verdict(answer)
 
 
-def verdict(answer: Answer) -> str | None:
+def verdict(answer: HttpResponse) -> str | None:
     """What an answer says of the key; None where it says nothing. Pure."""
     if answer.ok:
         return ACCEPTED

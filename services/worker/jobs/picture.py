@@ -12,7 +12,7 @@ from services.worker.gemini.prompts import PromptWriter
 from services.worker.gemini.questions import Wish
 from services.worker.images.decoder import Decoder
 from services.worker.images.stored import read_picture
-from services.worker.painters.dispatcher import Order, Studio
+from services.worker.painters.dispatcher import Order, PaintDispatcher
 from shared.catalogue import Catalogue
 from shared.errors import (
     BadPicture,
@@ -50,7 +50,7 @@ class Pipeline:
         self,
         jobs: Jobs,
         writers: Lent[PromptWriter],
-        studios: Lent[Studio],
+        dispatchers: Lent[PaintDispatcher],
         images: Images,
         catalogue: Catalogue,
         *,
@@ -61,10 +61,10 @@ class Pipeline:
         """Take the shipped styles where the owner has none; without conversations no idea can refer to one.
 
         Args:
-            writers, studios: Each works on the key of the person who asked, where they brought one.
+            writers, dispatchers: Each works on the key of the person who asked, where they brought one.
         """
         self._writers = writers
-        self._studios = studios
+        self._dispatchers = dispatchers
         self._jobs = jobs
         self._images = images
         self._catalogue = catalogue
@@ -234,6 +234,6 @@ class Pipeline:
         )
         seconds = seconds_left(job, IMAGE_SECONDS)
         # On the user's own token, or the owner's.
-        with self._studios.to(job.sender.id) as studio:
-            image, recipe = studio.paint(order, seconds=seconds, record=attempts.append)
+        with self._dispatchers.to(job.sender.id) as dispatcher:
+            image, recipe = dispatcher.paint(order, seconds=seconds, record=attempts.append)
         return self._images.put(job.id, image), image.media_type, recipe

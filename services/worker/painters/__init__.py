@@ -1,4 +1,4 @@
-"""Painters: what turns a prompt into an image. One module a HuggingFace wire shape, one interface."""
+"""Painters: what turns a prompt into an image. One module a provider of HuggingFace, one interface."""
 
 from services.worker.painters.painter import Brief, Painter, Painting, Target
 

@@ -11,9 +11,9 @@ from urllib.parse import urlsplit
 
 from requests.utils import parse_header_links
 
-from services.worker.painters.http import Answer, Wire
+from services.worker.painters.http import HttpClient, HttpResponse
 from services.worker.painters.painter import IMAGE_TO_IMAGE, TEXT_TO_IMAGE, Target
-from services.worker.painters.registry import STARTING_FROM_PICTURES, TONGUES
+from services.worker.painters.registry import ADAPTERS, STARTING_FROM_PICTURES
 from shared.catalogue import Catalogue
 from shared.errors import ImagineError, ServiceUnreachable
 
@@ -39,7 +39,7 @@ class Discovery:
 
     def __init__(
         self,
-        wire: Wire,
+        http: HttpClient,
         *,
         hub_url: str,
         catalogue: Catalogue,
@@ -53,7 +53,7 @@ class Discovery:
             endpoints: Model → URL of a dedicated endpoint of the owner's, which is tried first.
         """
         self.catalogue = catalogue
-        self._wire = wire
+        self._http = http
         self._hub_url = hub_url.rstrip("/")
         self._endpoints = dict(endpoints or {})
         self._clock = clock
@@ -115,7 +115,7 @@ class Discovery:
     def _ask(self, model: str, before: _Known | None) -> _Known:
         url = f"{self._hub_url}/api/models/{model}?expand=inferenceProviderMapping"
         try:
-            answer = self._wire.call("GET", url, seconds=HUB_S)
+            answer = self._http.call("GET", url, seconds=HUB_S)
             if answer.status in {404, 410}:
                 return _Known((), self._clock() + FRESH_S)
             if answer.status in {401, 403}:
@@ -151,12 +151,12 @@ class Discovery:
         for _ in range(MOST_PAGES):
             if url is None:
                 return
-            answer = self._wire.call("GET", url, seconds=HUB_S)
+            answer = self._http.call("GET", url, seconds=HUB_S)
             content = _content(answer)
             yield [item for item in content if isinstance(item, dict)] if isinstance(content, list) else []
             url = self._next(answer)
 
-    def _next(self, answer: Answer) -> str | None:
+    def _next(self, answer: HttpResponse) -> str | None:
         links = parse_header_links(answer.headers.get("link", ""))
         url = next((link.get("url", "") for link in links if link.get("rel") == "next"), "")
         # The Hub may know itself by another name than we do; nothing but the query is taken from its answer.
@@ -189,7 +189,7 @@ def read_targets(model: Any, mapping: Any, task: str = TEXT_TO_IMAGE) -> tuple[T
     )
 
 
-_ORDER = {tongue.provider: place for place, tongue in enumerate(TONGUES)}
+_ORDER = {adapter.provider: place for place, adapter in enumerate(ADAPTERS)}
 
 
 def _in_order(targets: Iterable[Target]) -> tuple[Target, ...]:
@@ -197,7 +197,7 @@ def _in_order(targets: Iterable[Target]) -> tuple[Target, ...]:
     return tuple(sorted(spoken, key=lambda target: _ORDER[target.provider]))
 
 
-def _content(answer: Answer) -> Any:
+def _content(answer: HttpResponse) -> Any:
     if not answer.ok or answer.json is None:
         raise ServiceUnreachable(f"the Hub answered {answer.status}")
     return answer.json

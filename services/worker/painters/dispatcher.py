@@ -17,10 +17,10 @@ from services.worker.painters.discovery import Discovery
 from services.worker.painters.errors import ENDPOINT
 from services.worker.painters.generation import SEEDS, brief_for, shaped_like
 from services.worker.painters.hf_inference import HFInference
-from services.worker.painters.http import Countdown, Wire
+from services.worker.painters.http import Countdown, HttpClient
 from services.worker.painters.painter import IMAGE_TO_IMAGE, TEXT_TO_IMAGE, Brief, Painter, Painting, Target
 from services.worker.painters.plainness import asks_for_plain
-from services.worker.painters.registry import roster
+from services.worker.painters.registry import build_painters
 from shared.errors import (
     BadCredentials,
     BadPicture,
@@ -97,12 +97,12 @@ class _Run:
                 raise error
 
 
-class Studio:
+class PaintDispatcher:
     """All painters under one roof. Thread-safe."""
 
     def __init__(
         self,
-        wire: Wire,
+        http: HttpClient,
         discovery: Discovery,
         breaker: CircuitBreaker,
         *,
@@ -114,10 +114,12 @@ class Studio:
         chance: random.Random | None = None,
     ) -> None:
         self._decoder = decoder = decoder or Decoder()
-        painters = roster(wire, router_url=router_url, token=token, image_hosts=image_hosts, decoder=decoder)
+        painters = build_painters(http, router_url=router_url, token=token, image_hosts=image_hosts, decoder=decoder)
         if endpoint_token:
             # The owner's dedicated endpoints know the owner's token alone, whoever asks.
-            owners = roster(wire, router_url=router_url, token=endpoint_token, image_hosts=image_hosts, decoder=decoder)
+            owners = build_painters(
+                http, router_url=router_url, token=endpoint_token, image_hosts=image_hosts, decoder=decoder
+            )
             painters[ENDPOINT] = owners[ENDPOINT]
         self._painters: Mapping[str, Painter] = painters
         self._discovery = discovery

@@ -2,7 +2,7 @@
 
 from urllib.parse import urljoin
 
-from services.worker.painters.http import Countdown, Wire
+from services.worker.painters.http import Countdown, HttpClient
 from shared.errors import ServiceUnreachable, UnexpectedAnswer
 from shared.web_addresses import ImageHosts, WebAddress
 
@@ -12,8 +12,8 @@ MAX_REDIRECTS = 3
 class Downloads:
     """Fetches pictures by URL."""
 
-    def __init__(self, wire: Wire, hosts: ImageHosts) -> None:
-        self._wire = wire
+    def __init__(self, http: HttpClient, hosts: ImageHosts) -> None:
+        self._http = http
         self._hosts = hosts
 
     def fetch(self, url: str, *, seconds: float) -> bytes:
@@ -29,7 +29,7 @@ class Downloads:
             written_out = self._hosts.wrote_out(address)
             if not (written_out or self._hosts.names(address)):
                 raise UnexpectedAnswer(f"a picture lies at a host that is not allowed: {address.host[:80]}")
-            answer = self._wire.call("GET", str(address), seconds=countdown.left, public_only=not written_out)
+            answer = self._http.call("GET", str(address), seconds=countdown.left, public_only=not written_out)
             if answer.ok:
                 return answer.body
             if not 300 <= answer.status < 400 or "location" not in answer.headers:

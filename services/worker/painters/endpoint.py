@@ -4,7 +4,7 @@ from typing import Any
 
 from services.worker.painters.errors import ENDPOINT
 from services.worker.painters.hf_inference import order, read_picture
-from services.worker.painters.http import Answer
+from services.worker.painters.http import HttpResponse
 from services.worker.painters.painter import Brief, Target
 from services.worker.painters.provider import Call, Found, WithoutQueue
 
@@ -21,6 +21,6 @@ class Endpoint(WithoutQueue):
         headers = {"Accept": "image/jpeg", "X-Scale-Up-Timeout": str(HOLD_S)}
         return Call("POST", target.provider_id, order(brief), headers)
 
-    def read(self, answer: Answer, _handle: dict[str, Any], /) -> Found:
+    def read(self, answer: HttpResponse, _handle: dict[str, Any], /) -> Found:
         """The picture of an answer."""
         return read_picture(answer, self.provider)

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from services.worker.painters.http import Answer
+from services.worker.painters.http import HttpResponse
 from services.worker.painters.painter import Brief, Target
 from services.worker.painters.paths import path_of
 from services.worker.painters.pictures import no_picture, read_item
@@ -37,7 +37,7 @@ class Fal:
         path = handle.get("cancel_path")
         return Call("PUT", path, query=QUEUE) if path else None
 
-    def read(self, answer: Answer, handle: dict[str, Any], /) -> Found | Underway | Call:
+    def read(self, answer: HttpResponse, handle: dict[str, Any], /) -> Found | Underway | Call:
         """An order's receipt or status, or its result."""
         content = mapping(answer.json, self.provider)
         if "images" in content:
@@ -58,7 +58,7 @@ class Fal:
         raise no_picture(answer, self.provider)
 
 
-def read_result(answer: Answer) -> Found:
+def read_result(answer: HttpResponse) -> Found:
     """The picture of a result.
 
     Raises:

@@ -3,7 +3,7 @@
 import base64
 from typing import Any
 
-from services.worker.painters.http import Answer
+from services.worker.painters.http import HttpResponse
 from services.worker.painters.painter import Brief, Target
 from services.worker.painters.pictures import read_json_picture
 from services.worker.painters.provider import Call, Found, WithoutQueue, parameters
@@ -18,7 +18,7 @@ class HFInference(WithoutQueue):
         """The request for a picture; a cold model answers at once that it is loading."""
         return Call("POST", f"/models/{target.provider_id}", order(brief), {"Accept": "image/jpeg"})
 
-    def read(self, answer: Answer, _handle: dict[str, Any], /) -> Found:
+    def read(self, answer: HttpResponse, _handle: dict[str, Any], /) -> Found:
         """The picture of an answer."""
         return read_picture(answer, self.provider)
 
@@ -40,7 +40,7 @@ def _parameters_over(brief: Brief) -> dict[str, Any]:
     return said
 
 
-def read_picture(answer: Answer, provider: str) -> Found:
+def read_picture(answer: HttpResponse, provider: str) -> Found:
     """Raw bytes, or one of the JSON forms that custom handlers answer with.
 
     Raises:

@@ -32,7 +32,7 @@ REQUEST_ID_HEADERS = ("x-request-id", "x-fal-request-id", "request-id", "x-amz-c
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class HttpResponse:
     """What a service answered.
 
     Attributes:
@@ -76,7 +76,7 @@ class Countdown:
         return max(self._end - time.monotonic(), 0.0)
 
 
-class Wire:
+class HttpClient:
     """Calls services over a pool of connections that all threads share."""
 
     def __init__(self, *, connections: int = 128, max_body_bytes: int = MAX_BODY_BYTES) -> None:
@@ -99,7 +99,7 @@ class Wire:
         headers: Mapping[str, str] | None = None,
         json: Any = None,
         public_only: bool = False,
-    ) -> Answer:
+    ) -> HttpResponse:
         """Call once; redirects are answers like any other, not followed.
 
         Args:
@@ -133,7 +133,7 @@ class Wire:
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
             raise ServiceUnreachable(f"the connection failed: {type(error).__name__}") from error
         duration_ms = round((time.monotonic() - started) * 1000)
-        return Answer(response.status_code, response.headers, body, duration_ms)
+        return HttpResponse(response.status_code, response.headers, body, duration_ms)
 
     def _read(self, response: requests.Response) -> bytes:
         body = bytearray()

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from services.worker.painters.http import Answer
+from services.worker.painters.http import HttpResponse
 from services.worker.painters.painter import Brief, Target
 from services.worker.painters.pictures import read_json_picture
 from services.worker.painters.provider import Call, Found, WithoutQueue, parameters
@@ -23,6 +23,6 @@ class Nscale(WithoutQueue):
         body |= {"prompt": brief.prompt, "model": target.provider_id, "response_format": "b64_json"}
         return Call("POST", "/v1/images/generations", body)
 
-    def read(self, answer: Answer, _handle: dict[str, Any], /) -> Found:
+    def read(self, answer: HttpResponse, _handle: dict[str, Any], /) -> Found:
         """The picture of an answer."""
         return read_json_picture(answer, self.provider)

@@ -5,7 +5,7 @@ import binascii
 from typing import Any
 
 from services.worker.painters.errors import error_text, read_failure
-from services.worker.painters.http import Answer
+from services.worker.painters.http import HttpResponse
 from services.worker.painters.provider import Found, first
 from shared.errors import BadPicture, ImagineError
 
@@ -35,7 +35,7 @@ def read_item(item: Any) -> Found | None:
     return Found(item)
 
 
-def read_json_picture(answer: Answer, provider: str) -> Found:
+def read_json_picture(answer: HttpResponse, provider: str) -> Found:
     """The first picture of ``data``, ``images``, ``output`` or ``image_result``.
 
     Raises:
@@ -50,7 +50,7 @@ def read_json_picture(answer: Answer, provider: str) -> Found:
     raise no_picture(answer, provider)
 
 
-def no_picture(answer: Answer, provider: str) -> ImagineError:
+def no_picture(answer: HttpResponse, provider: str) -> ImagineError:
     """The error for a success without a picture in it."""
     if isinstance(answer.json, dict) and error_text(answer.body):
         return read_failure(answer.status, answer.headers, answer.body, provider=provider)

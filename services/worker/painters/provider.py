@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from services.worker.painters.http import Answer
+from services.worker.painters.http import HttpResponse
 from services.worker.painters.painter import Brief, Target
 from shared.errors import ServiceBusy, UnexpectedAnswer
 
@@ -50,7 +50,7 @@ class Underway:
     position: int | None = None
 
 
-class Tongue(Protocol):
+class ProviderAdapter(Protocol):
     """One provider's language."""
 
     @property
@@ -66,7 +66,7 @@ class Tongue(Protocol):
     def withdraw(self, handle: dict[str, Any], /) -> Call | None:
         """The request that takes an order back; None where the provider knows of none."""
 
-    def read(self, answer: Answer, handle: dict[str, Any], /) -> Found | Underway | Call:
+    def read(self, answer: HttpResponse, handle: dict[str, Any], /) -> Found | Underway | Call:
         """Read a successful answer to an order (with an empty handle) or to a look; a ``Call`` is to be made next.
 
         Raises:

@@ -3,7 +3,7 @@
 from typing import Any
 
 from services.worker.painters.errors import read_failure
-from services.worker.painters.http import Answer
+from services.worker.painters.http import HttpResponse
 from services.worker.painters.painter import Brief, Target
 from services.worker.painters.paths import joined, path_of
 from services.worker.painters.pictures import no_picture, read_item
@@ -40,7 +40,7 @@ class Replicate:
         path = handle.get("cancel_path")
         return Call("POST", path) if path else None
 
-    def read(self, answer: Answer, handle: dict[str, Any], /) -> Found | Underway:
+    def read(self, answer: HttpResponse, handle: dict[str, Any], /) -> Found | Underway:
         """A prediction."""
         prediction = mapping(answer.json, self.provider)
         match prediction.get("status"):

@@ -6,10 +6,10 @@ from typing import Any
 from services.worker.images.decoder import Decoder
 from services.worker.painters.downloads import Downloads
 from services.worker.painters.errors import ENDPOINT, read_failure
-from services.worker.painters.http import Answer, Countdown, Wire
+from services.worker.painters.http import Countdown, HttpClient, HttpResponse
 from services.worker.painters.painter import Brief, Painting, Target
 from services.worker.painters.paths import checked
-from services.worker.painters.provider import Call, Found, Tongue, Underway
+from services.worker.painters.provider import Call, Found, ProviderAdapter, Underway
 from shared.errors import (
     BadCredentials,
     BadPicture,
@@ -33,11 +33,18 @@ class RouterPainter:
     """Paints through one provider of the inference router."""
 
     def __init__(
-        self, tongue: Tongue, *, wire: Wire, router_url: str, token: str, downloads: Downloads, decoder: Decoder
+        self,
+        adapter: ProviderAdapter,
+        *,
+        http: HttpClient,
+        router_url: str,
+        token: str,
+        downloads: Downloads,
+        decoder: Decoder,
     ) -> None:
-        self._tongue = tongue
-        self._wire = wire
-        self._url = f"{router_url.rstrip('/')}/{tongue.provider}"
+        self._adapter = adapter
+        self._http = http
+        self._url = f"{router_url.rstrip('/')}/{adapter.provider}"
         self._token = token
         self._downloads = downloads
         self._decoder = decoder
@@ -45,7 +52,7 @@ class RouterPainter:
     def paint(self, target: Target, brief: Brief, *, seconds: float) -> Painting:
         """Order a picture."""
         countdown = Countdown(seconds)
-        return self._follow(self._tongue.order(target, brief), {}, countdown)
+        return self._follow(self._adapter.order(target, brief), {}, countdown)
 
     def look(self, target: Target, handle: dict[str, Any], *, seconds: float) -> Painting:
         """See whether an order is done; only ``StillPainting`` leaves it alive."""
@@ -54,7 +61,7 @@ class RouterPainter:
             found = Found(handle["picture"], handle.get("seed"), handle.get("request_id"))
             return self._collect(found, handle, countdown)
         try:
-            return self._follow(self._tongue.look(handle), handle, countdown)
+            return self._follow(self._adapter.look(handle), handle, countdown)
         except (StillPainting, BadPicture):
             raise
         except ModelNotServed as error:
@@ -64,13 +71,13 @@ class RouterPainter:
 
     def withdraw(self, handle: dict[str, Any], *, seconds: float) -> bool:
         """Take an order back; one that is done, or that nobody knows any more, is left as it is."""
-        call = self._tongue.withdraw(handle)
+        call = self._adapter.withdraw(handle)
         if call is None:
             return False
         headers = {"Authorization": authorization(self._token), **call.headers}
-        answer = self._wire.call(call.method, self._address(call), seconds=seconds, headers=headers)
+        answer = self._http.call(call.method, self._address(call), seconds=seconds, headers=headers)
         if not answer.ok and answer.status not in TOO_LATE:
-            raise read_failure(answer.status, answer.headers, answer.body, provider=self._tongue.provider)
+            raise read_failure(answer.status, answer.headers, answer.body, provider=self._adapter.provider)
         return True
 
     def _follow(self, call: Call, handle: dict[str, Any], countdown: Countdown) -> Painting:
@@ -83,14 +90,14 @@ class RouterPainter:
                     raise _still(underway, handle)
                 case Found() as found:
                     return self._collect(found, handle, countdown, answer)
-        raise UnexpectedAnswer(f"{self._tongue.provider} sends from one answer to the next")
+        raise UnexpectedAnswer(f"{self._adapter.provider} sends from one answer to the next")
 
-    def _call(self, call: Call, countdown: Countdown) -> Answer:
+    def _call(self, call: Call, countdown: Countdown) -> HttpResponse:
         headers = {"Authorization": authorization(self._token), **call.headers}
         url = self._address(call)
-        answer = self._wire.call(call.method, url, seconds=countdown.left, headers=headers, json=call.json)
+        answer = self._http.call(call.method, url, seconds=countdown.left, headers=headers, json=call.json)
         if not answer.ok:
-            error = read_failure(answer.status, answer.headers, answer.body, provider=self._tongue.provider)
+            error = read_failure(answer.status, answer.headers, answer.body, provider=self._adapter.provider)
             error.request_id = answer.request_id
             raise error
         return answer
@@ -101,19 +108,19 @@ class RouterPainter:
         Raises:
             UnexpectedAnswer: The call's path could lead elsewhere.
         """
-        if self._tongue.provider == ENDPOINT:
+        if self._adapter.provider == ENDPOINT:
             return call.path  # A dedicated endpoint: the owner wrote its URL into HF_ENDPOINTS.
         return f"{self._url}{checked(call.path)}{'?' if call.query else ''}{call.query}"
 
-    def _read(self, answer: Answer, handle: dict[str, Any]) -> Found | Underway | Call:
+    def _read(self, answer: HttpResponse, handle: dict[str, Any]) -> Found | Underway | Call:
         try:
-            return self._tongue.read(answer, handle)
+            return self._adapter.read(answer, handle)
         except ImagineError as error:
             error.status, error.request_id = answer.status, answer.request_id
             raise
 
     def _collect(
-        self, found: Found, handle: dict[str, Any], countdown: Countdown, answer: Answer | None = None
+        self, found: Found, handle: dict[str, Any], countdown: Countdown, answer: HttpResponse | None = None
     ) -> Painting:
         request_id = found.request_id or (answer.request_id if answer else None)
         if isinstance(found.source, bytes):

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from services.worker.painters.http import Answer
+from services.worker.painters.http import HttpResponse
 from services.worker.painters.painter import Brief, Target
 from services.worker.painters.pictures import read_json_picture
 from services.worker.painters.provider import Call, Found, WithoutQueue, data_url, parameters
@@ -22,6 +22,6 @@ class Together(WithoutQueue):
             body["reference_images"] = [data_url(brief.source)]
         return Call("POST", "/v1/images/generations", {**body, **parameters(brief, steps="steps")})
 
-    def read(self, answer: Answer, _handle: dict[str, Any], /) -> Found:
+    def read(self, answer: HttpResponse, _handle: dict[str, Any], /) -> Found:
         """The picture of an answer."""
         return read_json_picture(answer, self.provider)

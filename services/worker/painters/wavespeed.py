@@ -3,7 +3,7 @@
 from typing import Any
 
 from services.worker.painters.errors import read_failure
-from services.worker.painters.http import Answer
+from services.worker.painters.http import HttpResponse
 from services.worker.painters.painter import Brief, Target
 from services.worker.painters.paths import joined, path_of
 from services.worker.painters.pictures import no_picture, read_item
@@ -38,7 +38,7 @@ class Wavespeed(WithoutWithdrawal):
         """The request for the order's result."""
         return Call("GET", handle["path"])
 
-    def read(self, answer: Answer, handle: dict[str, Any], /) -> Found | Underway:
+    def read(self, answer: HttpResponse, handle: dict[str, Any], /) -> Found | Underway:
         """An order as it stands."""
         data = mapping(mapping(answer.json, self.provider).get("data"), self.provider)
         match data.get("status"):
@@ -51,7 +51,7 @@ class Wavespeed(WithoutWithdrawal):
                 raise read_failure(500, {}, str(data.get("error") or "").encode(), provider=self.provider)
         raise UnexpectedAnswer("wavespeed told of an order in a state that nobody knows, or that cannot be looked for")
 
-    def _result(self, answer: Answer, data: dict[str, Any]) -> Found:
+    def _result(self, answer: HttpResponse, data: dict[str, Any]) -> Found:
         if first(data.get("has_nsfw_contents")) is True:
             raise PictureRefused("wavespeed hid the picture")
         found = read_item(first(data.get("outputs")))

@@ -3,7 +3,7 @@
 from typing import Any
 
 from services.worker.painters.errors import read_failure
-from services.worker.painters.http import Answer
+from services.worker.painters.http import HttpResponse
 from services.worker.painters.painter import Brief, Target
 from services.worker.painters.paths import joined
 from services.worker.painters.pictures import no_picture, read_item
@@ -30,7 +30,7 @@ class Zai(WithoutWithdrawal):
         """The request for the order as it stands."""
         return Call("GET", f"/api/paas/v4/async-result/{handle['id']}", headers=HEADERS)
 
-    def read(self, answer: Answer, handle: dict[str, Any], /) -> Found | Underway:
+    def read(self, answer: HttpResponse, handle: dict[str, Any], /) -> Found | Underway:
         """An order as it stands."""
         content = mapping(answer.json, self.provider)
         order_id = str(content.get("id") or handle.get("id") or "")
