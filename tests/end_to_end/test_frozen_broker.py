@@ -1,5 +1,6 @@
 """A broker that takes connections and answers nothing holds up neither answers nor deliveries."""
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -7,8 +8,12 @@ import pytest
 from installation import MODEL, PAINTING, Installation, installed
 from servers import RedisServer
 
+from sandbox.client import Json, SandboxClient
+
 IDEAS = 20
-AT_ONCE_S = 5.0  # on a busy machine; the broker's own time-outs would take three times as long
+AT_ONCE_S = 1.0  # measured: 0.2 to 0.4 s, as with a broker that answers; its time-outs would take many times as long
+ROUNDS = 3  # a busy machine may be slow once; what waits for the broker is slow each time
+DELIVERED_S = 5.0
 
 pytestmark = pytest.mark.distributed
 
@@ -29,9 +34,17 @@ class TestAFrozenBroker:
         sandbox.wait_at_gate("huggingface")
 
         own_redis.freeze()
-        for number in range(IDEAS):
-            sandbox.say(sandbox.person(f"Person {number}"), "/imagine a fox")
-        sandbox.say(ada, "/help")
-        sandbox.wait_for(lambda: sandbox.from_bot(ada), timeout_s=AT_ONCE_S, what="the answer to /help")
+        assert any(help_comes_after_s(sandbox, ada) < AT_ONCE_S for _ in range(ROUNDS))
         sandbox.open_gate("huggingface")
-        sandbox.wait_for(lambda: sandbox.photos(bob), timeout_s=AT_ONCE_S, what="the delivery")
+        sandbox.wait_for(lambda: sandbox.photos(bob), timeout_s=DELIVERED_S, what="the delivery")
+
+
+def help_comes_after_s(sandbox: SandboxClient, person: Json) -> float:
+    """Seconds until somebody has an answer who asks for help right after many ideas of others."""
+    before = len(sandbox.from_bot(person))
+    for number in range(IDEAS):
+        sandbox.say(sandbox.person(f"Person {number}"), "/imagine a fox")
+    asked_at = time.monotonic()
+    sandbox.say(person, "/help")
+    sandbox.wait_for(lambda: len(sandbox.from_bot(person)) > before, chat=person, what="the answer to /help")
+    return time.monotonic() - asked_at
