@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from services.importing import importing
+from shared.access import Role
 
 app = typer.Typer(
     help="Gemini writes the prompt, a model served by HuggingFace paints, Telegram gets the picture.",
@@ -17,6 +18,13 @@ app = typer.Typer(
 
 Port = Annotated[int, typer.Option(help="Port of the sandbox; 0 takes a free one.")]
 Host = Annotated[str, typer.Option(help="Address to listen on; anything but this machine's own is for tests alone.")]
+
+
+admin = typer.Typer(help="See and change who may use the bot.", no_args_is_help=True)
+app.add_typer(admin, name="admin")
+
+Who = Annotated[str, typer.Argument(help="Telegram's id of a person or group, or an @name that the bot has met.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 def main() -> None:
@@ -75,6 +83,15 @@ def batch(
 
 
 @app.command()
+def claim() -> None:
+    """Print a link that makes whoever opens it the bot's owner; as long as it has none, for ten minutes."""
+    with importing():
+        from services import admin_cli
+
+    admin_cli.claim()
+
+
+@app.command()
 def demo(port: Port = 8090) -> None:
     """Chat with the bot in the browser: no keys, no Telegram, nothing leaves this machine."""
     with importing():
@@ -123,3 +140,46 @@ def public_key() -> None:
 
     (settings,) = load(Settings)
     typer.echo(box_for(settings).public_key)
+
+
+@admin.command()
+def users(search: Annotated[str, typer.Argument(help="A part of a name or id.")] = "", as_json: AsJson = False) -> None:
+    """List everybody whom the bot knows, owners first."""
+    with importing():
+        from services import admin_cli
+
+    admin_cli.users(search, as_json=as_json)
+
+
+@admin.command()
+def role(who: Who, role: Role, as_json: AsJson = False) -> None:
+    """Give somebody a role."""
+    with importing():
+        from services import admin_cli
+
+    admin_cli.give(who, role, as_json=as_json)
+
+
+@admin.command()
+def ban(who: Who, as_json: AsJson = False) -> None:
+    """Block somebody: they get nothing any more."""
+    role(who, Role.BLOCKED, as_json)
+
+
+@admin.command()
+def unban(who: Who, as_json: AsJson = False) -> None:
+    """Let somebody in who was blocked."""
+    role(who, Role.MEMBER, as_json)
+
+
+@admin.command()
+def invite(
+    uses: Annotated[int, typer.Argument(help="How many people it lets in.")] = 1,
+    lasts: Annotated[str, typer.Argument(help="For how long: 12h, 7d, 2w.")] = "7d",
+    as_json: AsJson = False,
+) -> None:
+    """Make a link that lets people in."""
+    with importing():
+        from services import admin_cli
+
+    admin_cli.invite(uses, lasts, as_json=as_json)

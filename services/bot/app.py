@@ -14,6 +14,7 @@ from telegram.ext import ApplicationBuilder, TypeHandler
 from services.bot.access.gate import Gate
 from services.bot.access.groups import Groups
 from services.bot.access.links import Links, url_of
+from services.bot.access.members import Members
 from services.bot.access.requests import Requests
 from services.bot.batches.delivery import BatchDelivery
 from services.bot.batches.handler import BatchCommand
@@ -140,8 +141,8 @@ class Bot:
             messages_per_s=settings.messages_per_s,
         )
         polling = Transport(connections=1)
-        roles = Roles(database, self._bot_id, settings.owners)
-        requests = Requests(roles, people, guest_pictures=settings.guest_pictures)
+        self._roles = roles = Roles(database, self._bot_id, settings.owners)
+        self._requests = requests = Requests(roles, people, guest_pictures=settings.guest_pictures)
         self._claims = AccessLinks(database, self._bot_id, roles)
         self._groups, links = Groups(settings.access, roles, requests), Links(self._claims, requests)
         gate = Gate(settings.access, roles, requests, self._groups, links)
@@ -221,6 +222,7 @@ class Bot:
         handlers = Handlers(
             requests=requests,
             links=links,
+            members=Members(roles, requests),
             closed_chats=closed_chats,
             own_keys=self._own_keys,
             migration=Migration(moves),
@@ -362,7 +364,7 @@ class Bot:
             "tell of keys": partial(self._own_keys.keep_telling, application.bot),
             "leave groups": partial(self._groups.keep_leaving, application.bot, signs.of("leaves groups")),
             "models": self._offers.keep_current,
-            "menus": partial(keep_menus, application.bot, self._settings.owners),
+            "menus": partial(keep_menus, application.bot, self._roles.managers, self._requests.managers_changed),
             "tick off updates": partial(keep_ticking_off, application),
             "feed unhandled updates": partial(keep_feeding, application, self._updates),
         }

@@ -8,9 +8,12 @@ from telegram import Message, Update, User
 from telegram.ext import BaseHandler, CallbackQueryHandler, ChatMemberHandler, CommandHandler, MessageHandler, filters
 
 from services.bot.access.links import Links
+from services.bot.access.members import LIST_PRESSES as LISTS
+from services.bot.access.members import PERSON_PRESSES as PERSONS
+from services.bot.access.members import Members
 from services.bot.access.requests import PRESSES as REQUESTS
 from services.bot.access.requests import Requests
-from services.bot.access.standing import role_of_sender
+from services.bot.access.standing import is_from_manager, role_of_sender
 from services.bot.batches.handler import BatchCommand
 from services.bot.chat.buttons import PATTERN, AnswerButtons, stopped_draft
 from services.bot.chat.describe import PATTERN as OF_A_DESCRIPTION
@@ -35,7 +38,7 @@ from services.bot.settings.keys import PRESSES, OwnKeys
 from services.bot.settings.menu import START
 from services.bot.settings.models import ModelsCommand
 from services.bot.settings.models_menu import START as LISTED
-from services.bot.telegram.commands import IMAGINE, is_captioned
+from services.bot.telegram.commands import IMAGINE, command_of, is_captioned
 from services.bot.telegram.files import picture_in
 from services.bot.telegram.open_questions import answers
 from shared.access import Role
@@ -53,6 +56,7 @@ class Handlers:
 
     requests: Requests
     links: Links
+    members: Members
     own_keys: OwnKeys
     closed_chats: ClosedChats
     migration: Migration
@@ -94,6 +98,9 @@ def add_handlers(
     to_picture = _Such(lambda message: is_follow_up(message, ourselves(), in_groups=group_follow_ups))
     for_gemini = _Such(lambda message: is_for_gemini(message, ourselves()))
     pictures = NEW & _Such(lambda message: picture_in(message) is not None)
+    of_managers = NEW & _Such(lambda _: is_from_manager())
+    # Other bots of a group may have these commands, too.
+    to_us = filters.ChatType.PRIVATE | _Such(lambda message: "@" in command_of(message))
     of_owners = NEW & filters.ChatType.PRIVATE & _Such(lambda _: role_of_sender() is Role.OWNER)
 
     for handler in (
@@ -111,7 +118,13 @@ def add_handlers(
         CallbackQueryHandler(by.settings.press, f"^{START} "),
         MessageHandler(WORDS & to_exact_value, by.settings.reply),
         CallbackQueryHandler(by.requests.press, REQUESTS),
-        CommandHandler("invite", by.links.invite, of_owners),
+        CallbackQueryHandler(by.members.turn, LISTS),
+        CallbackQueryHandler(by.members.person, PERSONS),
+        CommandHandler("users", by.members.users, of_managers & filters.ChatType.PRIVATE),
+        CommandHandler("invite", by.links.invite, of_managers & filters.ChatType.PRIVATE),
+        CommandHandler("ban", by.members.ban, of_managers & to_us),
+        CommandHandler("unban", by.members.unban, of_managers & to_us),
+        CommandHandler("role", by.members.role, of_managers & to_us),
         CommandHandler("status", by.overview.command, of_owners),
         CommandHandler("models", by.models.command, NEW),
         CallbackQueryHandler(by.models.press, f"^{LISTED} "),

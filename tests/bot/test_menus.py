@@ -14,9 +14,11 @@ from sandbox.client import Json, SandboxClient
 from services.bot.help.command_menus import is_transient, keep_menus, menus_for, wait_of
 from services.bot.locales import languages
 from services.bot.telegram.transport import Transport
+from shared.access import Known, Profile, Role
 
 TOKEN = f"{BOT}:" + "m" * 35
-OWNER = 7_000_000_001
+OWNER = Known(Profile(7_000_000_001, "Ada"), Role.OWNER)
+ADMIN = Known(Profile(7_000_000_002, "Bob"), Role.ADMIN)
 
 
 @pytest.fixture(autouse=True)
@@ -25,8 +27,13 @@ def _hasty(monkeypatch: pytest.MonkeyPatch, sandbox: SandboxClient) -> None:
     monkeypatch.setattr("services.retrying.FIRST_PAUSE_S", 0.01)
 
 
-def set_until(sandbox: SandboxClient, done: Callable[[], bool], owners: tuple[int, ...] = ()) -> None:
-    """Keep the menus until something is the case."""
+def set_until(
+    sandbox: SandboxClient,
+    done: Callable[[], bool],
+    managers: Callable[[], list[Known]] = list,
+    then: Callable[[], bool] | None = None,
+) -> None:
+    """Keep the menus until something is the case; say that the managers changed, and go on until ``then`` is so."""
 
     async def scene() -> None:
         bot: ExtBot[None] = ExtBot(
@@ -36,8 +43,12 @@ def set_until(sandbox: SandboxClient, done: Callable[[], bool], owners: tuple[in
             get_updates_request=Transport(1),
         )
         async with bot:
-            keeping = asyncio.create_task(keep_menus(bot, owners))
+            changed = asyncio.Event()
+            keeping = asyncio.create_task(keep_menus(bot, managers, changed))
             await asyncio.to_thread(sandbox.wait_for, done)
+            if then is not None:
+                changed.set()
+                await asyncio.to_thread(sandbox.wait_for, then)
             assert not keeping.done()
             keeping.cancel()
             with suppress(asyncio.CancelledError):
@@ -54,7 +65,25 @@ def told(sandbox: SandboxClient) -> list[Json]:
 class TestMenus:
     def test_there_is_one_a_kind_of_chat_and_language_and_one_for_each_owner(self) -> None:
         assert len(menus_for([])) == 3 * len(languages())
-        assert len(menus_for([OWNER, OWNER + 1])) == 5 * len(languages())
+        assert len(menus_for([OWNER, ADMIN])) == 5 * len(languages())
+
+    def test_of_an_admin_has_what_an_admin_may(self) -> None:
+        [its_own, *_] = [menu for menu in menus_for([ADMIN]) if menu.scope.type == "chat"]
+
+        assert "ban" in its_own.commands
+        assert {"invite", "status"} & set(its_own.commands) == set()
+
+    def test_of_somebody_new_is_set_and_of_somebody_gone_is_removed(self, sandbox: SandboxClient) -> None:
+        managers = [[OWNER, ADMIN]]
+        everything = len(menus_for([OWNER, ADMIN]))
+
+        def now() -> list[Known]:
+            return managers.pop() if managers else [OWNER]
+
+        def removed() -> bool:
+            return len(sandbox.journal("telegram", "deleteMyCommands")) == len(languages())
+
+        set_until(sandbox, lambda: len(told(sandbox)) == everything, now, removed)
 
     def test_those_that_telegram_shows_already_are_left_alone(self, sandbox: SandboxClient) -> None:
         everything = len(menus_for([]))

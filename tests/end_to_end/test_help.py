@@ -2,6 +2,8 @@
 
 import pytest
 
+from services.bot.help.command_menus import menus_for
+
 
 def labels(message):
     return [button["text"] for row in message.get("reply_markup", {}).get("inline_keyboard", []) for button in row]
@@ -91,7 +93,10 @@ class TestTheMenus:
 
         installation.start()
 
-        assert sandbox.journal("telegram", "/getMyCommands$")
+        everything = len(menus_for([]))
+        sandbox.wait_for(
+            lambda: len(sandbox.journal("telegram", "/getMyCommands$")) == everything, what="a look at all"
+        )
         assert sandbox.journal("telegram", "/setMyCommands$") == []
 
     def test_that_cannot_be_set_keep_nobody_from_talking(self, installation, sandbox):

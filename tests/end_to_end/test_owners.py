@@ -5,6 +5,8 @@ import pytest
 ADA, BOB = 70_001, 70_002
 SETTINGS = {"G2D_OWNERS": f"{ADA}, {BOB}"}
 
+OWNERS_OWN = ["status", "users", "invite", "role", "ban", "unban"]
+
 
 def names(menu):
     return [command["command"] for command in menu]
@@ -50,4 +52,4 @@ class TestStatus:
         installation.bot.stop()
         installation.start()
 
-        assert names(sandbox.commands(ada)) == [*names(sandbox.commands(eve)), "status"]
+        assert names(sandbox.commands(ada)) == [*names(sandbox.commands(eve)), *OWNERS_OWN]

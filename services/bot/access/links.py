@@ -13,11 +13,12 @@ from telegram.ext import ContextTypes
 from telegram.helpers import create_deep_linked_url
 
 from services.bot.access.requests import Requests
+from services.bot.access.standing import role_of_sender
 from services.bot.locales import say
 from services.bot.telegram.addresses import address_of, answer, sender_of
 from services.bot.telegram.errors import words_of
 from services.bot.texts.number_format import duration
-from shared.access import Profile
+from shared.access import Profile, Role
 from shared.store.access_links import GIVES, AccessLinks, LinkKind
 
 log = logging.getLogger(__name__)
@@ -91,6 +92,10 @@ class Links:
         if message is None:
             return
         sender = sender_of(message)
+        if role_of_sender() is not Role.OWNER:
+            text = say("access_not_allowed", sender.language)
+            await context.bot.send_message(text=text, **answer(address_of(message, context.bot.id)))
+            return
         wish = read_invitation(" ".join(context.args or []))
         text = say("access_invite_usage", sender.language)
         if wish is not None:

@@ -1,7 +1,7 @@
 """How people, groups and roles are called in messages. Pure."""
 
 from services.bot.locales import say
-from shared.access import Profile, Role
+from shared.access import Known, Profile, Role
 
 ROLE_NAMES = {
     Role.OWNER: "role_owner",
@@ -11,6 +11,16 @@ ROLE_NAMES = {
     Role.STRANGER: "role_stranger",
     Role.BLOCKED: "role_blocked",
 }
+ROLE_MARKS = {
+    Role.OWNER: "👑",
+    Role.ADMIN: "🛡",
+    Role.MEMBER: "✅",
+    Role.GUEST: "🎟",
+    Role.STRANGER: "✖️",
+    Role.BLOCKED: "🚫",
+}
+WAITING_MARK = "⏳"
+MAX_LABEL = 28  # letters
 
 
 def title_of(profile: Profile) -> str:
@@ -21,3 +31,15 @@ def title_of(profile: Profile) -> str:
 def name_of_role(role: Role, language: str) -> str:
     """A role in somebody's language."""
     return say(ROLE_NAMES[role], language)
+
+
+def standing_of(known: Known, language: str) -> str:
+    """What somebody is, or that they wait."""
+    return say("role_waiting", language) if known.is_waiting else name_of_role(known.role, language)
+
+
+def label_of(known: Known) -> str:
+    """What a button says of somebody, short enough for a row of its own."""
+    mark = WAITING_MARK if known.is_waiting else ROLE_MARKS[known.role]
+    name = title_of(known.profile)
+    return f"{mark} {name if len(name) <= MAX_LABEL else name[: MAX_LABEL - 1] + '…'}"

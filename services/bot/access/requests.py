@@ -16,7 +16,7 @@ from services.bot.locales import say
 from services.bot.telegram.callback_queries import acknowledge, rewrite
 from services.bot.telegram.errors import words_of
 from services.bot.texts.button_rows import in_rows
-from shared.access import Known, Profile, Role, may_change
+from shared.access import MANAGERS, Known, Profile, Role, may_change
 from shared.store.access import Roles
 from shared.store.people import People
 
@@ -30,6 +30,8 @@ class Requests:
     """The cards in the owners' chats."""
 
     def __init__(self, roles: Roles, people: People, *, guest_pictures: int) -> None:
+        """``managers_changed`` is set when somebody became an owner or admin, or is none any more."""
+        self.managers_changed = asyncio.Event()
         self._roles = roles
         self._people = people
         self._guest_pictures = guest_pictures
@@ -107,6 +109,8 @@ class Requests:
     async def settle(self, bot: Bot, before: Known, role: Role, *, by: int | None) -> None:
         """Tell whoever was decided upon, close the cards that asked, and leave a group that is not let in."""
         log.info("role given", extra={"id": before.id, "role": str(role), "by": by})
+        if MANAGERS & {before.role, role}:
+            self.managers_changed.set()
         await self._close(bot, before.cards, before.profile, role, by)
         if by is not None:
             await self._tell(bot, before, role)

@@ -2,7 +2,8 @@
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from itertools import count
@@ -20,6 +21,7 @@ from telegram.error import BadRequest, NetworkError, RetryAfter, TelegramError
 
 from services.bot.locales import DEFAULT, languages, say
 from services.retrying import jittered, pause_s
+from shared.access import Known, Role
 
 log = logging.getLogger(__name__)
 
@@ -47,19 +49,30 @@ MENUS: tuple[tuple[BotCommandScope, tuple[str, ...]], ...] = (
     (BotCommandScopeAllGroupChats(), IN_GROUPS),
     (BotCommandScopeAllChatAdministrators(), FOR_ADMINS),
 )
-FOR_OWNERS = (*IN_PRIVATE, "status")
-COMMANDS = tuple(dict.fromkeys((*FOR_OWNERS, *IN_GROUPS, *FOR_ADMINS)))
+FOR_MANAGERS: Mapping[Role, tuple[str, ...]] = {
+    Role.OWNER: (*IN_PRIVATE, "status", "users", "invite", "role", "ban", "unban"),
+    Role.ADMIN: (*IN_PRIVATE, "users", "role", "ban", "unban"),
+}
+COMMANDS = tuple(dict.fromkeys((*FOR_MANAGERS[Role.OWNER], *IN_GROUPS, *FOR_ADMINS)))
 
 
-async def keep_menus(bot: Bot, owners: Sequence[int]) -> None:
-    """Let Telegram show our menus, and look again every day. Runs until cancelled.
+async def keep_menus(bot: Bot, managers: Callable[[], Sequence[Known]], changed: asyncio.Event) -> None:
+    """Let Telegram show our menus, and look again every day, and when it ``changed`` who manages the bot.
 
-    Menus are an extra: whatever Telegram answers, however long it asks to wait, nothing else waits for them.
+    Menus are an extra: whatever Telegram answers, however long it asks to wait, nothing else waits for them. Runs until
+    cancelled.
     """
+    before: set[int] = set()
     while True:
-        for menu in menus_for(owners):
+        changed.clear()
+        now = await asyncio.to_thread(managers)
+        for person_id in before - {one.id for one in now}:
+            await _remove(bot, person_id)
+        before = {one.id for one in now}
+        for menu in menus_for(now):
             await _set_patiently(bot, menu)
-        await asyncio.sleep(DAY_S)
+        with suppress(TimeoutError):
+            await asyncio.wait_for(changed.wait(), DAY_S)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,15 +85,29 @@ class Menu:
     language: str
 
 
-def menus_for(owners: Sequence[int]) -> list[Menu]:
+def menus_for(managers: Sequence[Known]) -> list[Menu]:
     """All menus of this bot. Pure."""
-    # Telegram knows a language by two letters; none stands for all that have no menu of their own.
-    codes = {name[:2]: name for name in languages() if name != DEFAULT}
+    theirs = ((BotCommandScopeChat(one.id), FOR_MANAGERS[one.role]) for one in managers)
     return [
         Menu(scope, commands, code, language)
-        for scope, commands in (*MENUS, *((BotCommandScopeChat(owner), FOR_OWNERS) for owner in owners))
-        for code, language in ((None, DEFAULT), *codes.items())
+        for scope, commands in (*MENUS, *theirs)
+        for code, language in _codes().items()
     ]
+
+
+def _codes() -> dict[str | None, str]:
+    # Telegram knows a language by two letters; none stands for all that have no menu of their own.
+    return {None: DEFAULT, **{name[:2]: name for name in languages() if name != DEFAULT}}
+
+
+async def _remove(bot: Bot, person_id: int) -> None:
+    """Take somebody's own menu away, who manages the bot no more."""
+    for code in _codes():
+        try:
+            await bot.delete_my_commands(BotCommandScopeChat(person_id), code)
+        except TelegramError as error:
+            log.info("command menu not removed", extra={"user_id": person_id, "error": type(error).__name__})
+            return
 
 
 async def _set_patiently(bot: Bot, menu: Menu) -> None:

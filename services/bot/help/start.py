@@ -5,8 +5,10 @@ from collections.abc import Callable
 from difflib import get_close_matches
 
 from telegram import InlineKeyboardButton, InlineKeyboardMarkup, Update
+from telegram.constants import ChatType
 from telegram.ext import ContextTypes
 
+from services.bot.access.standing import is_from_manager
 from services.bot.help.command_menus import IN_PRIVATE
 from services.bot.locales import say
 from services.bot.telegram.addresses import address_of, answer, sender_of
@@ -73,7 +75,7 @@ class Help:
         topic = word if word in TOPICS else FIRST
         language = sender_of(message).language
         await context.bot.send_message(
-            text=self._say_of[topic](language),
+            text=self._text(topic, language, is_private=message.chat.type == ChatType.PRIVATE),
             reply_markup=_buttons(topic, language),
             **answer(address_of(message, context.bot.id)),
         )
@@ -86,7 +88,13 @@ class Help:
         topic = str(query.data).partition(" ")[2]
         language = query.from_user.language_code or "en"
         await acknowledge(query)
-        await rewrite(context.bot, query, self._say_of[topic](language), _buttons(topic, language))
+        text = self._text(topic, language, is_private=query.message.chat.type == ChatType.PRIVATE)
+        await rewrite(context.bot, query, text, _buttons(topic, language))
+
+    def _text(self, topic: str, language: str, *, is_private: bool) -> str:
+        text = self._say_of[topic](language)
+        for_managers = topic == FIRST and is_private and is_from_manager()
+        return f"{text}\n\n{say('help_managers', language)}" if for_managers else text
 
     def _say_of_imagine(self, language: str) -> str:
         default = self._catalogue.wished(None)
