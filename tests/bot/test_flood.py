@@ -82,6 +82,17 @@ class TestAChatThatIsGone:
 
         assert run(scene()) == [7, 8]
 
+    def test_has_what_was_asked_for_meanwhile_ended(self) -> None:
+        async def scene() -> list[int]:
+            limit, gone = FloodLimit(), list[int]()
+            limit.tell_of_gone(gone.append)
+            limit.close(7)
+            with pytest.raises(Forbidden):
+                await send(limit, Telegram(), 7)
+            return gone
+
+        assert asyncio.run(scene()) == [7]
+
     def test_is_called_again_once_something_has_come_from_it(self) -> None:
         async def scene() -> Any:
             limit = FloodLimit()

@@ -14,12 +14,13 @@ def states(installation, chat):
     return [State(row.state) for row in installation.rows(chat)]
 
 
-def begin(sandbox, person, chat, count):
+def begin(installation, sandbox, person, chat, count):
     """Ask for pictures, of which the first is painted until the gate opens."""
     sandbox.arm("router", path=PAINTING, times=None, gate="huggingface")
     name = "" if chat is person else "@sandbox_bot"
     for number in range(count):
         sandbox.say(person, f"/imagine{name} fox number {number}", chat=chat)
+    wait_until(lambda: len(installation.rows(chat)) == count, what="all requests")
     sandbox.wait_at_gate("huggingface", count=1)
 
 
@@ -54,7 +55,7 @@ def answers_given_up(installation, chat):
 class TestAPersonWhoBlocksTheBot:
     def test_has_nothing_more_painted(self, installation, sandbox):
         ada = sandbox.person("Ada")
-        begin(sandbox, ada, ada, 6)
+        begin(installation, sandbox, ada, ada, 6)
 
         sandbox.block(ada)
         wait_until(
@@ -69,7 +70,7 @@ class TestAPersonWhoBlocksTheBot:
 
     def test_is_called_in_no_way_any_more(self, installation, sandbox):
         ada = sandbox.person("Ada")
-        begin(sandbox, ada, ada, 1)
+        begin(installation, sandbox, ada, ada, 1)
         sandbox.wait_for_message(ada, lambda message: "Painting" in message["text"])
         sandbox.block(ada)
         all_handled(installation)
@@ -98,7 +99,7 @@ class TestAPersonWhoBlocksTheBot:
 
     def test_is_sent_what_was_finished_when_they_come_back(self, installation, sandbox):
         ada = sandbox.person("Ada")
-        begin(sandbox, ada, ada, 1)
+        begin(installation, sandbox, ada, ada, 1)
         sandbox.block(ada)
         sandbox.open_gate("huggingface")
         installation.wait_for_deliveries(ada, 1)
@@ -146,7 +147,7 @@ class TestAPersonWhoBlocksTheBot:
     def test_is_noticed_by_a_refusal_too(self, installation, sandbox):
         """The update of the block got lost: an edit of the status message is refused."""
         ada = sandbox.person("Ada")
-        begin(sandbox, ada, ada, 6)
+        begin(installation, sandbox, ada, ada, 6)
         sandbox.arm("telegram", path="/(edit|send)", body=str(ada["id"]), times=None, preset="forbidden")
 
         wait_until(
@@ -161,7 +162,7 @@ class TestAGroupThatRemovesTheBot:
     def test_shows_no_status_message_when_the_bot_is_back(self, installation, sandbox, status):
         ada = sandbox.person("Ada")
         group = sandbox.group(ada)
-        begin(sandbox, ada, group, 1)
+        begin(installation, sandbox, ada, group, 1)
         sandbox.wait_for_message(group, lambda message: "✖ Cancel" in buttons(message))
 
         sandbox.call("PUT", f"/chats/{group['id']}/bot", json={"status": status})
@@ -175,7 +176,7 @@ class TestAGroupThatRemovesTheBot:
     def test_is_sent_what_was_finished_by_the_queue(self, installation, sandbox):
         ada = sandbox.person("Ada")
         group = sandbox.group(ada)
-        begin(sandbox, ada, group, 1)
+        begin(installation, sandbox, ada, group, 1)
         sandbox.call("PUT", f"/chats/{group['id']}/bot", json={"status": "kicked"})
         sandbox.open_gate("huggingface")
         installation.wait_for_deliveries(group, 1)
@@ -191,7 +192,7 @@ class TestAGroupThatRemovesTheBot:
     def test_paints_no_more_for_any_of_its_people(self, installation, sandbox):
         ada, bob = sandbox.person("Ada"), sandbox.person("Bob")
         group = sandbox.group(ada, bob)
-        begin(sandbox, ada, group, 4)
+        begin(installation, sandbox, ada, group, 4)
         for number in range(4):
             sandbox.say(bob, f"/imagine@sandbox_bot boat number {number}", chat=group)
         wait_until(lambda: len(installation.rows(group)) == 8)

@@ -160,7 +160,9 @@ class FloodLimit(BaseRateLimiter[int]):
         count = 0 if quietly else messages_in(endpoint, data)
         for_handler = repeats.is_for_handler()
         if data.get("chat_id") in self._gone_chats:
-            raise Forbidden("the chat is gone")
+            refused = Forbidden("the chat is gone")
+            await self._tell_if_gone(refused, data["chat_id"])  # Something may have been asked for before it went.
+            raise refused
         floods = failures = 0
         while True:
             limit_s = repeats.time_limit_s(endpoint, failures=failures, for_handler=for_handler)
