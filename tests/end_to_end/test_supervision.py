@@ -18,14 +18,14 @@ HASTY = """
     import time
     from services import health, runtime
     from services.bot.intake import poller
-    from services.worker import app
+    from services.worker import app, celery_worker
     poller.POLL_S = 1
     runtime.LOOK_S = health.LOOK_S = app.SWEEP_S = app.CONSUMER_LOOK_S = 0.5
     health.Watchdog.__init__.__kwdefaults__["stuck_s"] = 6.0
 """
 HANGS = {
     "renews leases": "app.Worker._renew = lambda self: time.sleep(1000)",
-    "takes tickets": "app.Worker._consumer_turned = lambda self: time.sleep(1000)",
+    "takes tickets": "celery_worker.CeleryWorker._turned = lambda self: time.sleep(1000)",
     "polls": "poller.Poller._poll = lambda self: poller.asyncio.sleep(1000)",
     # What blocks the event loop keeps the bot from all its duties.
     "handles updates": "poller.Poller._poll = lambda self: time.sleep(1000)",

@@ -100,7 +100,7 @@ class TestThreads:
     ) -> None:
         told = threading.Event()
         signal.signal(signal.SIGTERM, lambda *_: told.set())
-        until(lambda: getattr(worker._controller, "consumer", None) is not None, "the consumer")
+        until(lambda: getattr(worker._consumer._controller, "consumer", None) is not None, "the consumer")
 
         kill(thread("tickets"))
         until(told.is_set, "the process is told to end")
