@@ -1,8 +1,8 @@
-"""Who may use the bot: roles of people and groups, and what follows from them. Pure."""
+"""Who may use the bot: roles of people and groups, and what follows from them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from enum import Enum, StrEnum, auto
 from typing import Self
 
@@ -110,6 +110,10 @@ class Known:
     def is_group(self) -> bool:
         """Whether it is a group, or a channel that speaks."""
         return self.profile.id < 0
+
+    def was_told(self, *, within: timedelta | None) -> bool:
+        """Whether they were told of late that they may not use the bot; None: ever."""
+        return self.told_at is not None and (within is None or self.told_at > datetime.now(UTC) - within)
 
     @property
     def is_denied(self) -> bool:

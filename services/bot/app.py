@@ -144,7 +144,7 @@ class Bot:
         self._roles = roles = Roles(database, self._bot_id, settings.owners)
         self._requests = requests = Requests(roles, people, guest_pictures=settings.guest_pictures)
         self._claims = AccessLinks(database, self._bot_id, roles)
-        self._groups, links = Groups(settings.access, roles, requests), Links(self._claims, requests)
+        self._groups, links = Groups(settings.access, roles, requests, limit.open), Links(self._claims, requests)
         gate = Gate(settings.access, roles, requests, self._groups, links)
         self._application = _application(settings, self._updates, people, gate, polling, limit=limit)
         bot = self._application.bot
@@ -219,6 +219,7 @@ class Bot:
         )
         closed_chats = ClosedChats(self._bot_id, chats, record, tickets, self._removals, limit)
         limit.tell_of_gone(closed_chats.gone)
+        requests.blocked = closed_chats.gone
         handlers = Handlers(
             requests=requests,
             links=links,

@@ -1,16 +1,18 @@
 """A bot that is closed: who is let in, in which chat, by which kind of update, and what the others get."""
 
 from collections.abc import Callable, Iterator
-from typing import Any
+from pathlib import Path
+from typing import Any, ClassVar
 
 import pytest
 from stage import BOT, Outcome, Stage
 from telegram import Update
-from updates_scene import ADA, BOB, CAROL, CHANNEL, DAVE, EVE, FRANK, GROUP, OTHER, Scene
+from telegram.ext import ApplicationHandlerStop, TypeHandler
+from updates_scene import ADA, BOB, CAROL, CHANNEL, DAVE, EVE, FRANK, GROUP, OTHER, Button, Scene
 
 from services.bot.help.command_menus import COMMANDS
 from services.bot.locales import say
-from shared.access import INSIDERS, Profile, Role
+from shared.access import INSIDERS, MANAGERS, Profile, Role
 from shared.errors import StoreAway
 from shared.store.access import Roles
 
@@ -101,26 +103,30 @@ PRESSES: dict[str, Act] = {
                  "help talk", "key:add:google", "queue 105 all 0", "nonsense")
 }  # fmt: skip
 ACTS = MESSAGES | OTHERS | PRESSES
+IN_GROUPS = MESSAGES | PRESSES | {"edit": an_edit}
+
+
+WHO = {
+    "owner, admin": MANAGERS,
+    "member, guest": INSIDERS - MANAGERS,
+    "anybody else": frozenset({Role.STRANGER}),
+    "blocked": frozenset({Role.BLOCKED}),
+}
+LET_IN = {
+    "private": INSIDERS,
+    "a group that was let in": INSIDERS | {Role.STRANGER},
+    "another group": MANAGERS,
+}
 
 
 class TestEveryKindOfUpdate:
     @pytest.mark.parametrize("name", ACTS)
-    def test_of_a_stranger_in_private_is_refused(self, scene: Scene, name: str) -> None:
+    def test_of_a_stranger_is_refused_and_told(self, scene: Scene, name: str) -> None:
         outcome = ACTS[name](scene, EVE, EVE)
 
         assert_did_nothing(outcome)
-        self.assert_told(name, outcome, say("access_asked", "en", id=str(EVE)))
-
-    @pytest.mark.parametrize("name", MESSAGES | PRESSES)
-    def test_in_a_group_that_nobody_let_in_is_refused(self, scene: Scene, name: str) -> None:
-        outcome = ACTS[name](scene, FRANK, OTHER)
-
-        assert_did_nothing(outcome)
-        self.assert_told(name, outcome, say("access_group_asked", "en", id=str(OTHER)))
-
-    def assert_told(self, name: str, outcome: Outcome, sentence: str) -> None:
         if name in MESSAGES:
-            assert said(outcome) == [sentence]
+            assert said(outcome) == [say("access_asked", "en", id=str(EVE))]
         elif name in PRESSES:
             assert outcome.answer["text"] == say("access_press", "en")
             assert outcome.sent == []
@@ -129,24 +135,75 @@ class TestEveryKindOfUpdate:
         else:
             assert outcome.calls == []
 
-    @pytest.mark.parametrize("name", ACTS)
-    def test_of_somebody_blocked_gets_nothing(self, scene: Scene, roles: Roles, name: str) -> None:
-        roles.decide(Profile(EVE, "Eve"), Role.BLOCKED, by=ADA)
+    def test_of_somebody_blocked_gets_nothing_after_one_sentence(self, scene: Scene, roles: Roles) -> None:
+        for who in (EVE, BOB):
+            roles.decide(Profile(who, "Somebody"), Role.BLOCKED, by=ADA)
         assert said(scene.say(EVE, "hello")) == [say("access_blocked", "en")]
 
-        outcome = ACTS[name](scene, EVE, EVE)
+        outcomes = {name: act(scene, EVE, EVE) for name, act in ACTS.items()}
+        outcomes |= {f"{name} in a group": act(scene, BOB, GROUP) for name, act in IN_GROUPS.items()}
 
-        assert outcome.calls == []
-        assert_did_nothing(outcome)
+        assert {name: outcome.calls for name, outcome in outcomes.items() if outcome.calls} == {}
 
-    @pytest.mark.parametrize("name", MESSAGES | PRESSES)
-    def test_of_somebody_blocked_gets_nothing_in_a_group_either(self, scene: Scene, roles: Roles, name: str) -> None:
-        roles.decide(Profile(BOB, "Bob"), Role.BLOCKED, by=ADA)
 
-        outcome = ACTS[name](scene, BOB, GROUP)
+class TestTheTable:
+    """Role by kind of chat: all that anybody may send, and whether any handler gets to see it."""
 
-        assert outcome.calls == []
-        assert_did_nothing(outcome)
+    PLACES: ClassVar[dict[str, tuple[int, int]]] = {
+        "private": (EVE, EVE),
+        "a group that was let in": (BOB, GROUP),
+        "another group": (FRANK, OTHER),
+    }
+
+    @pytest.fixture
+    def reached(self, scene: Scene) -> Iterator[list[Update]]:
+        """The updates that came to the handlers, which then leave them alone."""
+        seen: list[Update] = []
+
+        async def see(update: Update, _: object) -> None:
+            seen.append(update)
+            raise ApplicationHandlerStop
+
+        handler = TypeHandler(Update, see)
+        scene.stage.application.add_handler(handler, group=-1_000)
+        yield seen
+        scene.stage.application.remove_handler(handler, group=-1_000)
+
+    @pytest.mark.parametrize("place", PLACES)
+    @pytest.mark.parametrize("role", Role)
+    def test_is_kept_to(self, scene: Scene, roles: Roles, reached: list[Update], role: Role, place: str) -> None:
+        who, where = self.PLACES[place]
+        roles.decide(Profile(who, "Somebody"), role, by=ADA)
+        before = scene.stage.rows()
+        acts = (ACTS if where == who else IN_GROUPS) | {one.data: a_press(one.data) for one in kinds(scene)}
+
+        let_in = set()
+        for name, act in acts.items():
+            reached.clear()
+            act(scene, who, where)
+            let_in |= {name} if reached else set()
+
+        assert let_in == (set(acts) if role in LET_IN[place] else set())
+        after = scene.stage.rows()
+        assert {key for key, row in after.items() if before.get(key) != row and key[0] in WORK} == set()
+
+
+def kinds(scene: Scene) -> list[Button]:
+    """One button of each kind that the bot shows anywhere."""
+    return list({one.action: one for one in scene.buttons}.values())
+
+
+def as_markdown() -> str:
+    """The table as the page on security prints it."""
+    lines = [f"| who | {' | '.join(f'in {place}' for place in LET_IN)} |", f"|---|{'---|' * len(LET_IN)}"]
+    for name, those in WHO.items():
+        marks = ("✔" if those <= let_in else "–" for let_in in LET_IN.values())
+        lines.append(f"| {name} | {' | '.join(marks)} |")
+    return "\n".join(lines)
+
+
+def test_the_page_on_security_prints_the_table() -> None:
+    assert as_markdown() in (Path(__file__).parents[2] / "docs/security.md").read_text(encoding="utf-8")
 
 
 class TestRoles:

@@ -129,6 +129,14 @@ class TestANewcomer:
 
         assert scene.say(EVE, "please!").calls == []
 
+    def test_who_is_blocked_later_gets_nothing_of_what_they_wait_for(self, scene: Scene, roles: Roles) -> None:
+        roles.decide(Profile(EVE, "Eve"), Role.MEMBER, by=ADA)
+        scene.say(EVE, "/imagine a fox")
+
+        outcome = scene.say(ADA, f"/ban {EVE}")
+
+        assert [row["state"] for (table, _), row in outcome.changed.items() if table == "jobs"] == ["cancelled"]
+
     @pytest.mark.parametrize(("who", "where"), [(FRANK, GROUP), (EVE, GROUP), (FRANK, FRANK)])
     def test_is_not_decided_upon_by_others_whatever_they_press(
         self, scene: Scene, roles: Roles, who: int, where: int

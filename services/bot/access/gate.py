@@ -90,7 +90,7 @@ class Gate:
 
     async def _turn_group_away(self, message: Message, person: Known, group: Known, bot: Bot) -> None:
         if self._mode is Mode.REQUEST and not group.is_denied:
-            await self._groups.ask(bot, group.profile, person.profile)
+            await self._groups.ask(bot, group, person.profile)
         else:
             await self._tell(message, group, bot)
 
@@ -98,7 +98,8 @@ class Gate:
         """Say in the chat why nothing comes, if it was not said of late, and ask the owners."""
         asks = self._mode is Mode.REQUEST and whom.role is Role.STRANGER and not whom.is_group
         again_after = None if whom.role is Role.BLOCKED else DENIED_AGAIN_AFTER if whom.is_denied else TOLD_AGAIN_AFTER
-        if not await asyncio.to_thread(self._may_tell, whom.profile, again_after):
+        # Most of what somebody sends who is not let in costs no more than the look at their row.
+        if whom.was_told(within=again_after) or not await asyncio.to_thread(self._may_tell, whom.profile, again_after):
             return
         has_owner = asks and await asyncio.to_thread(self._roles.has_owner)
         text = say(_sentence(whom, has_owner=has_owner), whom.profile.language, id=str(whom.id))

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections.abc import Callable
 
 from telegram import Bot, ChatMember, ChatMemberUpdated
 from telegram.constants import ChatType, ParseMode
@@ -24,7 +25,9 @@ OUTSIDE = frozenset({ChatMember.LEFT, ChatMember.BANNED})
 class Groups:
     """Decides where the bot stays."""
 
-    def __init__(self, mode: Mode, roles: Roles, requests: Requests) -> None:
+    def __init__(self, mode: Mode, roles: Roles, requests: Requests, heard: Callable[[int], None]) -> None:
+        """Call ``heard`` with the id of a chat that takes messages again."""
+        self._heard = heard
         self._mode = mode
         self._roles = roles
         self._requests = requests
@@ -38,6 +41,7 @@ class Groups:
         """
         if group is None or change.chat.type == ChatType.CHANNEL or not _is_added(change):
             return True
+        self._heard(group.id)
         if by.role in MANAGERS:
             before = await asyncio.to_thread(self._roles.decide, group.profile, Role.MEMBER, by=by.id)
             if before is not None and before.cards:
@@ -52,15 +56,17 @@ class Groups:
             await self._say(bot, "access_group_closed", group.profile)
             await leave(bot, group.id)
         else:
-            await self.ask(bot, group.profile, by.profile)
+            await self.ask(bot, group, by.profile)
         return False
 
-    async def ask(self, bot: Bot, group: Profile, by: Profile) -> None:
+    async def ask(self, bot: Bot, group: Known, by: Profile) -> None:
         """Say in the group that the owners are asked, once, and ask them; without an answer it is left."""
-        if await asyncio.to_thread(self._may_ask, group):
-            has_owner = await asyncio.to_thread(self._roles.has_owner)
-            await self._say(bot, "access_group_asked" if has_owner else "access_group_closed", group)
-            await self._requests.ask(bot, group, by)
+        self._heard(group.id)
+        if group.was_told(within=None) or not await asyncio.to_thread(self._may_ask, group.profile):
+            return
+        has_owner = await asyncio.to_thread(self._roles.has_owner)
+        await self._say(bot, "access_group_asked" if has_owner else "access_group_closed", group.profile)
+        await self._requests.ask(bot, group.profile, by)
 
     def _may_ask(self, group: Profile) -> bool:
         self._roles.note(group)

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import re
+from collections.abc import Callable
 
 from telegram import Bot, InlineKeyboardButton, InlineKeyboardMarkup, Update
 from telegram.constants import ParseMode
@@ -30,8 +31,14 @@ class Requests:
     """The cards in the owners' chats."""
 
     def __init__(self, roles: Roles, people: People, *, guest_pictures: int) -> None:
-        """``managers_changed`` is set when somebody became an owner or admin, or is none any more."""
+        """Keep cards.
+
+        Attributes:
+            managers_changed: Set when somebody became an owner or admin, or is none any more.
+            blocked: Called with whom somebody has blocked, in a thread.
+        """
         self.managers_changed = asyncio.Event()
+        self.blocked: Callable[[int], None] | None = None
         self._roles = roles
         self._people = people
         self._guest_pictures = guest_pictures
@@ -114,6 +121,8 @@ class Requests:
         await self._close(bot, before.cards, before.profile, role, by)
         if by is not None:
             await self._tell(bot, before, role)
+        if role is Role.BLOCKED and self.blocked is not None:
+            await asyncio.to_thread(self.blocked, before.id)
         if before.is_group and role in {Role.STRANGER, Role.BLOCKED}:
             await leave(bot, before.id)
 

@@ -59,7 +59,7 @@ class ClosedChats:
             self._limit.open(update.effective_chat.id)
 
     def gone(self, chat_id: int) -> None:
-        """End what waits in a chat to which nothing can be sent. Blocks."""
+        """End what waits in a chat to which nothing can be sent, or nothing is to be. Blocks."""
         try:
             self._end(chat_id)
         except StoreAway:
