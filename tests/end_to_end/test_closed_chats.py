@@ -83,14 +83,22 @@ class TestAPersonWhoBlocksTheBot:
         calls = sandbox.journal("telegram", after=before)
         assert [one["path"] for one in calls if str(ada["id"]) == str((one["body"] or {}).get("chat_id"))] == []
 
-    def test_has_what_is_ordered_at_a_provider_withdrawn(self, installation, sandbox):
+    @pytest.mark.parametrize("has_receipt", [True, False], ids=["ordered", "being ordered"])
+    def test_has_what_is_ordered_at_a_provider_withdrawn(self, installation, sandbox, has_receipt):
         ada = sandbox.person("Ada")
         sandbox.call("PUT", "/router/_sandbox", json={"queue_polls": 10_000})
+        if not has_receipt:
+            sandbox.arm("router", gate="huggingface")
         try:
             sandbox.say(ada, "/imagine a fox in the snow --model schnell")
-            wait_until(lambda: any(row.handle for row in installation.rows(ada)), what="an order")
+            if has_receipt:
+                wait_until(lambda: any(row.handle for row in installation.rows(ada)), what="an order")
+            else:
+                sandbox.wait_at_gate("huggingface")
 
             sandbox.block(ada)
+            all_handled(installation)
+            sandbox.open_gate("huggingface")
             sandbox.wait_for(lambda: sandbox.journal("router", "/cancel$"), what="the withdrawal")
         finally:
             sandbox.call("PUT", "/router/_sandbox", json={"queue_polls": 1})
