@@ -5,7 +5,7 @@ ImagineError
 │    EmptyIdea · IdeaTooLong · NoWordsInIdea · BadParameter · BadBatch · QueueFull · IdeaRefused
 │    PictureRefused · AnswerRefused · FileTooLarge · FileNotUnderstood · FileTooLargeToFetch · FileGone
 │    TooMuchSent · DescriptionRefused · PictureUnreadable · PictureGone · OwnKeyRefused · KeyNeeded · TrialOver
-│    LastOwner · OwnerBySettings
+│    BudgetUsedUp · OwnKeyGone · LastOwner · OwnerBySettings
 ├─ TransientError   time can: retried, the user just waits; may carry retry_after
 │    ServiceBusy · ServiceUnreachable · ModelLoading · StillPainting · PromptUnderWay · BadPicture
 │    StoreAway · LockConflict
@@ -113,6 +113,26 @@ class TrialOver(QueueFull):
     """This guest has asked for as many pictures, or as many questions, as a trial has."""
 
     reason = "trial_over"
+
+
+class BudgetUsedUp(QueueFull):
+    """What is asked for does not fit what is left of a budget on the owner's keys; ``reason`` tells which.
+
+    Attributes:
+        seconds: Until the budget begins anew.
+    """
+
+    def __init__(self, reason: str, seconds: float, *, left: int, most: int, count: int) -> None:
+        super().__init__(most=most)
+        self.reason = reason
+        self.seconds = seconds
+        self.values = {"left": left, "most": most, "count": count}
+
+
+class OwnKeyGone(UserError):
+    """Somebody asked on a key of their own, and took it away before the service was called."""
+
+    reason = "own_key_gone"
 
 
 class LastOwner(UserError):

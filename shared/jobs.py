@@ -236,6 +236,8 @@ class Attempt:
         duration_ms: Milliseconds.
         outcome: ``ok``, or the reason of the error that came of it.
         detail: What the log may know, without the user's words.
+        pictures: Paid for with this call; -1 takes back an order that came to nothing.
+        owner_pays: Whether it was made on the owner's key.
     """
 
     step: str
@@ -246,6 +248,8 @@ class Attempt:
     status: int | None = None
     request_id: str | None = None
     detail: str | None = None
+    pictures: int = 0
+    owner_pays: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -279,6 +283,7 @@ class Job:
         parent_id: The job whose picture this one goes back to.
         origin: How it came from its parent (``Lineage.origin``).
         batch_id: The batch that it belongs to; None where it was asked for alone.
+        owner_pays: Whether it was taken in to be painted on the owner's key.
         line: Which of the batch's requests it is for, from 0.
         deadline: When we give up; counted from the first claim, None before it.
         claims: How often a worker took the job, this time included.
@@ -306,6 +311,7 @@ class Job:
     parent_id: int | None = None
     origin: str | None = None
     batch_id: int | None = None
+    owner_pays: bool = True
     line: int | None = None
     deadline: datetime | None = None
     claims: int = 0

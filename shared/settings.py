@@ -4,6 +4,7 @@ import logging
 import os
 import re
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, cast
@@ -18,6 +19,7 @@ from pydantic_settings import (
 )
 
 from shared.access import Mode
+from shared.budgets import Budgets
 from shared.redaction import IN_USE
 from shared.shares import Shares
 from shared.web_addresses import ImageHosts, WebAddress
@@ -158,6 +160,9 @@ class Settings(BaseSettings):
     group_questions: int = Field(200, ge=1, validation_alias="G2D_GROUP_QUESTIONS")
     guest_pictures: int = Field(5, ge=1, le=10_000, validation_alias="G2D_GUEST_PICTURES")
     weights_setting: str | None = Field(None, validation_alias="G2D_WEIGHTS")
+    user_pictures_day: int = Field(50, ge=0, validation_alias="G2D_USER_PICTURES_DAY")
+    user_pictures_month: int = Field(500, ge=0, validation_alias="G2D_USER_PICTURES_MONTH")
+    group_pictures_day: int = Field(100, ge=0, validation_alias="G2D_GROUP_PICTURES_DAY")
     batch_pictures: int = Field(1_000, ge=1, le=100_000, validation_alias="G2D_BATCH_PICTURES")
     log_format: Literal["console", "json"] | None = Field(None, validation_alias="G2D_LOG_FORMAT")
     log_level: Annotated[str, AfterValidator(_level)] = Field("INFO", validation_alias="G2D_LOG_LEVEL")
@@ -186,6 +191,16 @@ class Settings(BaseSettings):
             questions_queued_in_group=self.group_questions,
             guest_pictures=self.guest_pictures,
             weights={int(person): float(weight) for person, weight in pairs},
+            budgets=self.budgets,
+        )
+
+    @property
+    def budgets(self) -> Budgets:
+        """What people may have on the owner's keys."""
+        return Budgets(
+            pictures_a_day=self.user_pictures_day,
+            pictures_a_month=self.user_pictures_month,
+            pictures_in_group_a_day=self.group_pictures_day,
         )
 
     @classmethod
@@ -262,6 +277,11 @@ class BotSettings(Settings):
     def owners(self) -> tuple[int, ...]:
         """Telegram's user ids of those who run this bot."""
         return tuple(int(one) for one in (self.owners_setting or "").split(",") if one)
+
+    @property
+    def budgets(self) -> Budgets:
+        """What people may have on the owner's keys; owners are not counted."""
+        return replace(super().budgets, unlimited=frozenset(self.owners))
 
     @property
     def bot_id(self) -> int:

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from shared.budgets import Budgets
+
 
 class Flow(StrEnum):
     """What one person has in the fair order with turns of its own: work of one flow never waits for that of another."""
@@ -33,6 +35,7 @@ class Shares:
         questions_queued_in_group: The same for all members of a group chat together.
         guest_pictures: Pictures, and as many questions, that a guest may ask for in private.
         weights: By person: how many turns they get where others get one; 1 for whoever isn't named.
+        budgets: What people may have on the owner's keys.
     """
 
     in_flight: int = 20
@@ -44,6 +47,7 @@ class Shares:
     questions_queued_in_group: int = 200
     guest_pictures: int = 5
     weights: Mapping[int, float] = field(default_factory=dict)
+    budgets: Budgets = field(default_factory=Budgets)
 
     def cost(self, user_id: int, flow: Flow) -> float:
         """By how much a picture or a question pushes its person back in its flow, in turns."""

@@ -4,8 +4,7 @@ Whoever writes down pictures or questions asks here, in the same transaction and
 locked: two requests of one person are counted one after the other.
 """
 
-from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 
 from sqlalchemy import Connection, func, select
 
@@ -16,32 +15,40 @@ from shared.errors import TrialOver
 from shared.jobs import State
 from shared.shares import Shares
 from shared.store import tables
+from shared.store.budgets import Asker, does_owner_pay, require_budget
 
 WITHOUT_RESULT = (State.FAILED, State.CANCELLED)  # counts towards nothing
 
 
-@dataclass(frozen=True, slots=True)
-class Asker:
-    """Who asks, and which bot.
-
-    Attributes:
-        private: Whether in private. A group that was let in answers for its members.
-    """
-
-    bot_id: int
-    user_id: int
-    private: bool
-
-
-def require_pictures(connection: Connection, asker: Asker, shares: Shares, count: int) -> None:
+def require_pictures(connection: Connection, asker: Asker, shares: Shares, count: int) -> bool:
     """Check that somebody may ask for so many pictures more.
+
+    Returns:
+        Whether the owner's key is to pay for them.
 
     Raises:
         TrialOver: As a guest, they have asked for as many as one may.
+        BudgetUsedUp: On the owner's key they, or their group, may not have so many more.
     """
     since = _guest_since(connection, asker)
     if since is not None and _pictures(connection, asker, since) + count > shares.guest_pictures:
         raise TrialOver(most=shares.guest_pictures)
+    return charge(connection, asker, shares, count)
+
+
+def charge(connection: Connection, asker: Asker, shares: Shares, count: int) -> bool:
+    """Find out whose key is to pay for so many pictures; see to it that they fit what the owner's key pays for.
+
+    Returns:
+        Whether it is the owner's.
+
+    Raises:
+        BudgetUsedUp: On the owner's key they, or their group, may not have so many more.
+    """
+    owner_pays = does_owner_pay(connection, asker.user_id)
+    if owner_pays:
+        require_budget(connection, asker, shares.budgets, count, datetime.now(UTC))
+    return owner_pays
 
 
 def require_question(connection: Connection, asker: Asker, shares: Shares) -> None:

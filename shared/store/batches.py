@@ -7,7 +7,7 @@ from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, Update, func, select, update
+from sqlalchemy import ColumnElement, Connection, Row, Select, Update, func, select, update
 
 from shared.batches import Batch, BatchState, Counts, Way
 from shared.errors import BatchesFull, ImagineError
@@ -15,7 +15,8 @@ from shared.jobs import ENDED, Address, Job, Request, Sender, Stage, State, Writ
 from shared.shares import Shares
 from shared.status_messages import Work
 from shared.store import tables
-from shared.store.allowances import Asker, require_pictures
+from shared.store.allowances import charge, require_pictures
+from shared.store.budgets import Asker, lock_group
 from shared.store.database import Database, retrying
 from shared.store.deliveries import ANEW
 from shared.store.jobs import Jobs
@@ -117,6 +118,7 @@ class Batches:
         Raises:
             BatchesFull: Its person's batches would have more pictures waiting than they may.
             TrialOver: Its person is a guest, who may not ask for so many.
+            BudgetUsedUp: Its person, or the group, may not have so many on the owner's key.
         """
         batches, most = tables.batches.c, self._shares.queued_in_batches
         with self._database.writing() as connection:
@@ -124,14 +126,21 @@ class Batches:
             batch = connection.execute(asked.with_for_update()).first()
             if batch is None:
                 return False
-            # Two batches of one person can't be started at once.
-            connection.execute(select(tables.users.c.id).where(tables.users.c.id == batch.user_id).with_for_update())
+            self._lock_asker(connection, batch)
             if batch.source == TELEGRAM and _waiting(connection, batch.user_id) + batch.pictures > most:
                 raise BatchesFull(most=most)
-            asker = Asker(batch.bot_id, batch.user_id, batch.private)
-            require_pictures(connection, asker, self._shares, batch.pictures)
-            running = {"state": BatchState.RUNNING, "started_at": datetime.now(UTC)}
+            running = {
+                "state": BatchState.RUNNING,
+                "started_at": datetime.now(UTC),
+                "owner_pays": require_pictures(connection, _asker(batch), self._shares, batch.pictures),
+                "unwritten": batch.pictures,
+            }
             return _changed(connection, _of(batch_id).values(**running))
+
+    def _lock_asker(self, connection: Connection, batch: Row[Any]) -> None:
+        """Let this person, and their group, ask for nothing more until the transaction ends."""
+        lock_group(self._database, connection, self._shares.budgets, _asker(batch).group)
+        connection.execute(select(tables.users.c.id).where(tables.users.c.id == batch.user_id).with_for_update())
 
     def room(self, user_id: int) -> int:
         """How many more pictures this person's batches may have at present."""
@@ -158,9 +167,17 @@ class Batches:
             requests = _some([_request(kept) for kept in row.requests[first : first + CHUNK]])
             batch = _read(row)
             self._jobs.submit_batch(
-                connection, batch_id, requests, address=batch.address, sender=batch.sender, first=first
+                connection,
+                batch_id,
+                requests,
+                address=batch.address,
+                sender=batch.sender,
+                first=first,
+                owner_pays=row.owner_pays,
             )
-            return sum(request.count for request in requests)
+            count = sum(request.count for request in requests)
+            connection.execute(_of(batch_id).values(unwritten=max(row.unwritten - count, 0)))
+            return count
 
     # Putting away
 
@@ -244,7 +261,11 @@ class Batches:
         )
 
     def retry_failed(self, batch_id: int) -> int:
-        """Queue the failed pictures of a finished batch once more; returns how many."""
+        """Queue the failed pictures of a finished batch once more; returns how many.
+
+        Raises:
+            BudgetUsedUp: Its person may not have so many on the owner's key; ``go_on`` raises it as well.
+        """
         return self._again(batch_id, (BatchState.FINISHED,), (State.FAILED,))
 
     def go_on(self, batch_id: int) -> int:
@@ -271,16 +292,21 @@ class Batches:
             ).first()
             if batch is None or batch.state not in batch_states:
                 return 0
-            count = connection.execute(_jobs_of(batch_id, *job_states).values(**again)).rowcount
+            theirs = _jobs_of(batch_id, *job_states)
+            ids = list(connection.scalars(theirs))
             # Of a cancelled one not all pictures need have jobs.
-            if count or batch.state == BatchState.CANCELLED:
-                connection.execute(
-                    _of(batch_id).values(
-                        state=BatchState.RUNNING, ended_at=None, delivered_at=None, delivery_lease_until=None
-                    )
-                )
-                self._jobs.resume_batches(connection, batch_id)
-            return count
+            if not ids and batch.state != BatchState.CANCELLED:
+                return 0
+            self._lock_asker(connection, batch)
+            count = len(ids) + batch.unwritten
+            owner_pays = charge(connection, _asker(batch), self._shares, count)
+            anew = update(tables.jobs).where(tables.jobs.c.id.in_(theirs))
+            connection.execute(anew.values(**again, owner_pays=owner_pays))
+            running = {"state": BatchState.RUNNING, "owner_pays": owner_pays}
+            nothing = dict.fromkeys(("ended_at", "delivered_at", "delivery_lease_until"))
+            connection.execute(_of(batch_id).values(**running, **nothing))
+            self._jobs.resume_batches(connection, batch_id)
+            return len(ids)
 
     # What people are told
 
@@ -482,10 +508,16 @@ def _put_away(connection: Connection, *conditions: ColumnElement[bool]) -> int:
     return connection.execute(update(tables.batches).where(tables.batches.c.id.in_(free)).values(values)).rowcount
 
 
-def _jobs_of(batch_id: int, *states: State) -> Update:
+def _jobs_of(batch_id: int, *states: State) -> Select[Any]:
+    """Lock the jobs of a batch that are in one of these states; their ids."""
     jobs = tables.jobs.c
-    theirs = in_order(tables.jobs, jobs.batch_id == batch_id, jobs.state.in_([str(state) for state in states]))
-    return update(tables.jobs).where(jobs.id.in_(theirs))
+    return in_order(tables.jobs, jobs.batch_id == batch_id, jobs.state.in_([str(state) for state in states]))
+
+
+def _asker(batch: Row[Any]) -> Asker:
+    """Who asked for a batch."""
+    group = None if batch.private else batch.chat_id
+    return Asker(batch.bot_id, batch.user_id, group, is_terminal=batch.source != TELEGRAM)
 
 
 def _waiting(connection: Connection, user_id: int) -> int:

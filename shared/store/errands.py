@@ -10,7 +10,8 @@ from shared.errands import SILENT, Errand, Kind
 from shared.jobs import ENDED, Address, Sender, State, Writing
 from shared.shares import Shares
 from shared.store import tables
-from shared.store.allowances import Asker, require_question
+from shared.store.allowances import require_question
+from shared.store.budgets import Asker
 from shared.store.database import Database, retrying
 from shared.store.jobs import LostTurn
 from shared.store.line import UNDER_WAY, insert_new
@@ -80,7 +81,7 @@ class Errands:
             group = None if address.private else address.chat_id
             place = self._line.take_place(connection, sender, now, group=group, conversation_id=conversation_id)
             if kind not in SILENT:
-                require_question(connection, Asker(address.bot_id, sender.id, address.private), self._shares)
+                require_question(connection, Asker(address.bot_id, sender.id, group), self._shares)
             row = connection.execute(
                 row_of_it,
                 {

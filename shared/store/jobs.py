@@ -27,7 +27,8 @@ from shared.errors import ImagineError, QueueFull, StoreAway
 from shared.jobs import ENDED, Address, Attempt, Job, Lineage, Parameters, Prompt, Recipe, Request, Sender, Stage, State
 from shared.shares import Shares
 from shared.store import tables
-from shared.store.allowances import Asker, require_pictures
+from shared.store.allowances import require_pictures
+from shared.store.budgets import Asker, lock_group
 from shared.store.database import Database, retrying
 from shared.store.line import IN_FLIGHT, UNDER_WAY, Line, insert_new, state_is
 from shared.store.rows import read_job
@@ -62,12 +63,19 @@ def _written(connection: Connection, job_id: int, now: datetime) -> bool | None:
     return None
 
 
-def _fitting(attempt: Attempt) -> dict[str, Any]:
+def _fitting(attempt: Attempt, job: Job) -> dict[str, Any]:
     """The attempt's row. Services wrote parts of it, which may be of any length."""
-    columns = tables.attempts.c
-    return {
+    columns, values = tables.attempts.c, asdict(attempt)
+    fitting = {
         name: value[: getattr(columns[name].type, "length", None)] if isinstance(value, str) else value
-        for name, value in asdict(attempt).items()
+        for name, value in values.items()
+        if name != "owner_pays"
+    }
+    counts = attempt.owner_pays and attempt.pictures != 0
+    return fitting | {
+        "job_id": job.id,
+        "user_id": job.sender.id if counts else None,
+        "group_id": job.address.chat_id if counts and not job.address.private else None,
     }
 
 
@@ -191,17 +199,19 @@ class Jobs:
         """
         now = datetime.now(UTC)
         group = None if address.private else address.chat_id
+        shares = self._line.shares
         with self._database.writing() as connection:
+            lock_group(self._database, connection, shares.budgets, group)
             try:
                 places = self._line.find_places(connection, sender, request.count, now, group=group)
-                asker = Asker(address.bot_id, sender.id, address.private)
-                require_pictures(connection, asker, self._line.shares, request.count)
+                asker = Asker(address.bot_id, sender.id, group)
+                owner_pays = require_pictures(connection, asker, shares, request.count)
             except QueueFull:
                 known = self._known(connection, address, lineage)
                 if known is None:
                     raise
                 return known, False
-            values = _columns(request, address, sender, lineage) | {"created_at": now}
+            values = _columns(request, address, sender, lineage) | {"created_at": now, "owner_pays": owner_pays}
             first: Job | None = None
             for number in range(request.count):
                 its_own = _numbered(request, number, lineage) | places.columns(number)
@@ -231,6 +241,7 @@ class Jobs:
         address: Address,
         sender: Sender,
         first: int = 0,
+        owner_pays: bool = True,
     ) -> int:
         """Write down the pictures of a batch as jobs, in its caller's transaction; returns how many can start at once.
 
@@ -242,17 +253,18 @@ class Jobs:
         rows: list[dict[str, Any]] = []
         for part, request in enumerate(requests, first):
             of_part = replace(address, part=f"{batch_id}.{part}")
-            values = _columns(request, of_part, sender, None) | {"created_at": now, "batch_id": batch_id}
+            of_batch = {"created_at": now, "batch_id": batch_id, "owner_pays": owner_pays}
+            values = _columns(request, of_part, sender, None) | of_batch
             rows += [
                 values | _numbered(request, number) | places.columns(len(rows) + number)
                 for number in range(request.count)
             ]
         if not rows:
             return 0
-        of_batch = select(tables.jobs.c.id).where(tables.jobs.c.batch_id == batch_id)
-        before = connection.scalar(of_batch.order_by(tables.jobs.c.id.desc()).limit(1)) or 0
+        written = select(tables.jobs.c.id).where(tables.jobs.c.batch_id == batch_id)
+        before = connection.scalar(written.order_by(tables.jobs.c.id.desc()).limit(1)) or 0
         connection.execute(insert(tables.jobs), rows)
-        ids = connection.scalars(of_batch.where(tables.jobs.c.id > before))
+        ids = connection.scalars(written.where(tables.jobs.c.id > before))
         at = {"stage": Stage.QUEUED, "at": now}
         connection.execute(insert(tables.stages), [at | {"job_id": job_id} for job_id in ids])
         self._line.take(connection, places)
@@ -521,7 +533,7 @@ class Jobs:
 
     def _carry_on(self, job: Job, attempts: Iterable[Attempt], *, stage: Stage, **values: Any) -> None:
         now = datetime.now(UTC)
-        notes = [_fitting(attempt) | {"job_id": job.id, "at": now} for attempt in attempts]
+        notes = [_fitting(attempt, job) | {"at": now} for attempt in attempts]
         its_own = {"its_id": job.id, "its_worker": job.worker, "its_claims": job.claims}
         tries = itertools.count()
 

@@ -1,7 +1,8 @@
 """Locks in Postgres: the order in which rows are locked, and the numbers of advisory locks.
 
 Rows are locked in this order: ``batches``, ``jobs``, ``errands``, ``conversations``, ``users``, ``removals``,
-``access``, ``access_links``, ``sent_files``; those of one table by their ids. A transaction that waits for a row holds
+``access``, ``access_links``, ``sent_files``; those of one table by their ids. The lock of a group's budget comes before
+``users``. A transaction that waits for a row holds
 none that comes after it. Rows that are locked without waiting (``skip_locked``) and rows that are being inserted have
 no place in the order: nobody waits for them in a circle. ``docs/queue.md`` says who locks what.
 """
@@ -17,6 +18,7 @@ class AdvisoryLock(IntEnum):
 
     SWEEP = 7_362_001
     MIGRATION = 7_362_002  # Older versions use this number as well: two versions may migrate at the same time.
+    GROUP_BUDGET = 7_362_003  # With a group's number: its members ask for pictures one after the other.
 
 
 def in_order(table: Table, *conditions: ColumnElement[bool], skip_locked: bool = False) -> Select[Any]:

@@ -29,6 +29,7 @@ def read_job(row: Row[Any]) -> Job:
         parent_id=row.parent_id,
         origin=row.origin,
         batch_id=row.batch_id,
+        owner_pays=row.owner_pays,
         line=int(row.request_key.partition(".")[2]) if row.batch_id is not None else None,
         state=State(row.state),
         stage=Stage(row.stage),

@@ -43,6 +43,7 @@ users = Table(
     Column("created_at", Instant, nullable=False),
 )
 
+OWNER_PAYS = "On the owner's key, as it was when the pictures were asked for"
 UNDELIVERED = "Why its delivery was given up; NULL: it was delivered, or still may be"
 
 updates = Table(
@@ -85,6 +86,8 @@ edit_hints = Table(
     Column("at", Instant, nullable=False),
 )
 
+_RESERVED = "owner_pays AND state IN ('held', 'queued', 'working', 'waiting')"
+
 jobs = Table(
     "jobs",
     metadata,
@@ -109,6 +112,7 @@ jobs = Table(
     Column("picture_key", String(255), comment="The picture that came with the idea, in the image store"),
     Column("picture_type", String(64), comment="Its media type"),
     Column("batch_id", BigInteger, comment="The batch that it belongs to"),
+    Column("owner_pays", Boolean, nullable=False, server_default=text("true"), comment=OWNER_PAYS),
     # Where it stands.
     Column("state", String(16), nullable=False),
     Column("stage", String(16), nullable=False),
@@ -173,6 +177,9 @@ jobs = Table(
         **_when("NOT private AND batch_id IS NULL AND state IN ('held', 'queued', 'working', 'waiting')"),
     ),
     Index("ix_jobs_in_flight", "user_id", **_when("state IN ('queued', 'working', 'waiting')")),
+    # What a person, or a group, will have of the owner's.
+    Index("ix_jobs_reserved", "user_id", **_when(_RESERVED)),
+    Index("ix_jobs_reserved_in_group", "chat_id", **_when(f"NOT private AND {_RESERVED}")),
     Index("ix_jobs_batch", "batch_id", "id", **_when("batch_id IS NOT NULL")),
     Index("ix_jobs_waiting", "not_before", **_when("state = 'waiting'")),
     Index("ix_jobs_working", "lease_until", **_when("state = 'working'")),
@@ -217,6 +224,17 @@ attempts = Table(
     Column("outcome", String(32), nullable=False),
     Column("detail", ErrorText),
     Column("at", Instant, nullable=False),
+    Column("user_id", BigInteger, comment="Who asked, where the owner paid for it"),
+    Column("group_id", BigInteger, comment="The group chat, where the owner paid for it"),
+    Column(
+        "pictures",
+        Integer,
+        nullable=False,
+        server_default="0",
+        comment="Paid for; -1 takes back an order that came to nothing",
+    ),
+    Index("ix_attempts_paid", "user_id", "at", **_when("user_id IS NOT NULL")),
+    Index("ix_attempts_paid_in_group", "group_id", "at", **_when("group_id IS NOT NULL")),
 )
 
 circuits = Table(
@@ -247,6 +265,14 @@ batches = Table(
     Column("requests", Json, nullable=False, comment="The lines that were read, each a request"),
     Column("pictures", Integer, nullable=False),
     Column("way", String(16), nullable=False, comment="albums or zip"),
+    Column("owner_pays", Boolean, nullable=False, server_default=text("true"), comment=OWNER_PAYS),
+    Column(
+        "unwritten",
+        Integer,
+        nullable=False,
+        server_default="0",
+        comment="Pictures of a started batch that no job stands for yet",
+    ),
     # Where it stands.
     Column("state", String(16), nullable=False, comment="asked, running, paused, cancelled or finished"),
     Column("created_at", Instant, nullable=False),
@@ -266,6 +292,7 @@ batches = Table(
     UniqueConstraint("bot_id", "chat_id", "request_key"),
     Index("ix_batches_open", "id", **_when("delivered_at IS NULL")),
     Index("ix_batches_user", "user_id", "id"),
+    Index("ix_batches_unwritten", "user_id", **_when("unwritten > 0")),
     Index("ix_batches_asked", "user_id", "id", **_when("state = 'asked'")),
 )
 

@@ -268,6 +268,7 @@ class TestBadPictures:
             bench.paint(SD3)
 
         assert [(attempt.status, attempt.outcome) for attempt in bench.attempts] == [(200, "bad_picture")] * 2
+        assert [attempt.pictures for attempt in bench.attempts] == [1, 1]
 
     def test_one_at_which_we_fail_ourselves_is_on_record(self, bench):
         class Failing:
@@ -311,6 +312,7 @@ class TestQueues:
         bench.paint(DEV, handle=still.handle)
 
         assert [(attempt.outcome, attempt.detail) for attempt in bench.attempts] == [("ok", "ordered"), ("ok", None)]
+        assert [attempt.pictures for attempt in bench.attempts] == [1, 0]
 
     def test_the_position_is_told(self, sandbox: SandboxClient, bench):
         sandbox.call("PUT", "/router/_sandbox", json={"queue_polls": 3})
@@ -325,6 +327,7 @@ class TestQueues:
         _, recipe = bench.paint(DEV, handle=still.handle)
 
         assert recipe.provider == "replicate"
+        assert [attempt.pictures for attempt in bench.attempts] == [1, -1, 1]
 
     def test_providers_whose_files_can_not_be_had_are_paid_once_and_not_in_turns(self, sandbox: SandboxClient, bench):
         sandbox.call("PUT", "/router/_sandbox", json={"queue_polls": 0})

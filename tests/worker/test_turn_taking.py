@@ -102,7 +102,8 @@ class PaintDispatcher:
         assert seconds > 0
         self.orders.append(order)
         error = happen(self.happenings, thrown=False) or self.answer
-        record(an_attempt(outcome=error.reason if isinstance(error, ImagineError) else "ok"))
+        outcome = error.reason if isinstance(error, ImagineError) else "ok"
+        record(an_attempt(outcome=outcome, pictures=int(error is None)))
         if error is not None:
             raise error
         return write_recipe(self._picture, FOX_RECIPE), FOX_RECIPE
@@ -611,3 +612,25 @@ class TestAPictureToStartFrom:
         assert unable.state is State.FINISHED
         started = [order.source is not None for order in workshop.dispatcher.orders]
         assert started == [False, False, True, False, False]
+
+
+class TestWhoseKeyPays:
+    def test_the_record_says_so(self, workshop: Workshop) -> None:
+        submit(workshop.database)
+
+        workshop.take_a_turn()
+
+        with workshop.database.reading() as connection:
+            paid = connection.execute(select(tables.attempts.c.user_id).where(tables.attempts.c.step == "image"))
+            assert [row.user_id for row in paid] == [7]
+
+    def test_it_is_never_the_owners_where_somebody_asked_on_their_own(self, workshop: Workshop) -> None:
+        keys = Keys(workshop.database)
+        keys.put(7, HUGGINGFACE, sealed="s", last_four="1234", bot_id=BOT, message_id=1, language="en")
+        job = submit(workshop.database)
+        keys.remove(7, HUGGINGFACE)
+
+        workshop.take_a_turn()
+
+        assert read(workshop.database, job).reason == "own_key_gone"
+        assert workshop.dispatcher.orders == []

@@ -12,10 +12,11 @@ from services.bot.batches.delivery import BatchDelivery
 from services.bot.batches.progress import AGAIN, CANCEL, PAUSE, RESUME, RETRY, START, keyboard, problems, summary
 from services.bot.batches.progress_message import ProgressMessage
 from services.bot.batches.reading import Readings
+from services.bot.budgets.refusals import refuse
 from services.bot.locales import say
 from services.bot.pictures import keyboards
 from services.bot.settings.preferences import Choices
-from services.bot.telegram.addresses import address_of, answer, sender_of
+from services.bot.telegram.addresses import address_of, address_of_press, answer, sender_of
 from services.bot.telegram.authorization import Authorization
 from services.bot.telegram.callback_queries import acknowledge, put_away
 from services.bot.telegram.contents import contents_of
@@ -23,7 +24,7 @@ from services.bot.telegram.permissions import Action
 from services.bot.telegram.sending import Sending, Words
 from services.bot.telegram.status_messages import StatusMessage, StatusMessages
 from shared.batches import Batch, BatchState, Counts, Way
-from shared.errors import FileOutOfReach, UserError
+from shared.errors import BudgetUsedUp, FileOutOfReach, UserError
 from shared.status_messages import Work
 from shared.store.batches import Batches
 from shared.store.waits import Waits
@@ -133,6 +134,10 @@ class BatchCommand:
             return
         try:
             await asyncio.to_thread(self._act, batch, wanted[2])
+        except BudgetUsedUp as error:
+            await acknowledge(query)
+            await refuse(error, address_of_press(message, batch.address), language, context.bot)
+            return
         except UserError as error:
             await acknowledge(query, say(error.reason, language, **error.values), alert=True)
             return

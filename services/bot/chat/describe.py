@@ -8,6 +8,7 @@ from itertools import count
 from telegram import CallbackQuery, MaybeInaccessibleMessage, Message, Update
 from telegram.ext import ContextTypes
 
+from services.bot.budgets.refusals import refuse
 from services.bot.chat.descriptions import prompts_of
 from services.bot.chat.stream import AnswerStreams
 from services.bot.locales import say
@@ -85,7 +86,7 @@ class Describe:
                 writing=chosen.writing(),
             )
         except QueueFull as error:
-            await context.bot.send_message(text=say(error.reason, sender.language, **error.values), **answer(address))
+            await refuse(error, address, sender.language, context.bot)
             return
         self._streams.changed()
         if is_new:

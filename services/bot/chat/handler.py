@@ -9,6 +9,7 @@ from telegram import Message, MessageEntity, Update, User
 from telegram.constants import ChatType
 from telegram.ext import ContextTypes
 
+from services.bot.budgets.refusals import refuse
 from services.bot.chat.stream import AnswerStreams
 from services.bot.locales import say
 from services.bot.pictures import keyboards
@@ -65,8 +66,8 @@ class Chat:
         try:
             await self._ask(message, context)
         except QueueFull as error:
-            text = say(error.reason, sender_of(message).language, **error.values)
-            await context.bot.send_message(text=text, **answer(address_of(message, context.bot.id)))
+            address = address_of(message, context.bot.id)
+            await refuse(error, address, sender_of(message).language, context.bot)
 
     async def _ask(self, message: Message, context: ContextTypes.DEFAULT_TYPE) -> None:
         address, sender = address_of(message, context.bot.id), sender_of(message)

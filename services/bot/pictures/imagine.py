@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from telegram import ForceReply, Message, Update
 from telegram.ext import ContextTypes
 
+from services.bot.budgets.refusals import refuse
 from services.bot.locales import is_said, say
 from services.bot.pictures.promise import Promise
 from services.bot.pictures.replies import follow, is_to_picture, picture_replied_to
@@ -209,8 +210,7 @@ class Imagine:
         try:
             job, is_new, shown = await asyncio.to_thread(self._accept, request, address, sender, lineage)
         except QueueFull as error:
-            text = say(error.reason, sender.language, **error.values)
-            await context.bot.send_message(text=text, **answer(address))
+            await refuse(error, address, sender.language, context.bot)
             return False
         if is_new:
             self._tickets.send(request.count)

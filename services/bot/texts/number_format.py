@@ -8,7 +8,7 @@ from babel.numbers import format_decimal
 
 from services.bot.locales import spoken
 
-MINUTE, HOUR = 60, 3600
+MINUTE, HOUR, DAY = 60, 3600, 86_400
 # Up to so many seconds, in steps of so many: a guess that claims to be exact is none.
 GRAINS = ((MINUTE, 10), (10 * MINUTE, MINUTE), (HOUR, 5 * MINUTE), (math.inf, HOUR // 2))
 
@@ -30,12 +30,19 @@ def duration(seconds: float, language: str) -> str:
     return f"{told} {_told(rest * MINUTE, 'minute', language)}" if rest else told
 
 
+def time_until(seconds: float, language: str) -> str:
+    """A span as ``duration`` tells it, of two days and more in days."""
+    if seconds < 2 * DAY:
+        return duration(seconds, language)
+    return _told(round(seconds / DAY) * DAY, "day", language)
+
+
 def rounded(seconds: float) -> int:
     """Seconds, at least 10, rounded up to what can honestly be said of a guess."""
     grain = next(step for most, step in GRAINS if seconds <= most)
     return max(math.ceil(seconds / grain), 1) * grain
 
 
-def _told(seconds: int, unit: Literal["second", "minute", "hour"], language: str) -> str:
+def _told(seconds: int, unit: Literal["second", "minute", "hour", "day"], language: str) -> str:
     # Not Babel's format_unit and format_list: they lack short forms, in Spanish and Arabic for instance.
     return format_timedelta(seconds, unit, threshold=math.inf, format="short", locale=spoken(language))

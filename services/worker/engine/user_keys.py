@@ -5,11 +5,12 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from services.worker.painters.circuit_breaker import CircuitBreaker
 from services.worker.painters.painter import Target
-from shared.errors import BadCredentials, KeyNeeded, OwnKeyRefused, ServiceUnreachable
+from shared.errors import BadCredentials, KeyNeeded, OwnKeyGone, OwnKeyRefused, ServiceUnreachable
 from shared.redaction import GOOGLE, HUGGINGFACE
 from shared.secrets import Box, fingerprint
 from shared.store.keys import REFUSED, Key, Keys
@@ -89,6 +90,14 @@ class OwnKeys:
                 self._keys.replace_seal(key, sealed)
 
 
+@dataclass(frozen=True, slots=True)
+class Loan(Generic[T]):
+    """What calls a service, on somebody's key."""
+
+    it: T
+    owner_pays: bool
+
+
 class Lent(Generic[T]):
     """What calls a service, each on the key of whom it is lent to.
 
@@ -104,11 +113,15 @@ class Lent(Generic[T]):
         self._kept = Kept(make)
 
     @contextmanager
-    def to(self, user_id: int) -> Iterator[T]:
+    def to(self, user_id: int, *, may_be_owners: bool = True) -> Iterator[Loan[T]]:
         """Lend it for the time of a call.
+
+        Args:
+            may_be_owners: Whether the call may be made on the owner's key.
 
         Raises:
             KeyNeeded: Neither the person nor the owner has one.
+            OwnKeyGone: The person has none any more, and the owner's was not meant to be used.
             OwnKeyRefused: The service refused the person's own key, now or before.
             BadCredentials: It refused the owner's.
         """
@@ -116,10 +129,12 @@ class Lent(Generic[T]):
         if own is None:
             if self._owners is None:
                 raise KeyNeeded(f"nobody brought a key for {self._service}")
-            yield self._owners
+            if not may_be_owners:
+                raise OwnKeyGone(f"a key for {self._service} was taken away")
+            yield Loan(self._owners, owner_pays=True)
             return
         with self._own_keys.using(own[0]):
-            yield self._kept.get(own[1])
+            yield Loan(self._kept.get(own[1]), owner_pays=False)
 
 
 class PrivateBreaker(CircuitBreaker):
@@ -131,4 +146,4 @@ class PrivateBreaker(CircuitBreaker):
             super().tell(target, error)
 
 
-__all__ = ["GOOGLE", "HUGGINGFACE", "Kept", "Lent", "OwnKeys", "PrivateBreaker"]
+__all__ = ["GOOGLE", "HUGGINGFACE", "Kept", "Lent", "Loan", "OwnKeys", "PrivateBreaker"]

@@ -25,7 +25,7 @@ class Withdrawing:
         Raises:
             ImagineError: It could not be asked; ``retry.after`` decides what follows.
         """
-        with self._dispatchers.to(errand.sender.id) as dispatcher:
-            asked = dispatcher.withdraw(errand.question["handle"], seconds=CALL_S)
+        with self._dispatchers.to(errand.sender.id) as loan:
+            asked = loan.it.withdraw(errand.question["handle"], seconds=CALL_S)
         self._errands.finish(errand)
         log.info("order withdrawn", extra={"job_id": errand.question["job_id"], "provider_asked": asked})

@@ -65,9 +65,9 @@ class Chatting:
             LostTurn: The turn belongs to another worker by now.
         """
         question = _said(errand, self._files(errand))
-        with self._clients.to(errand.sender.id) as client:
-            memory = self._recall(errand, client)
-            answer = client.answer(
+        with self._clients.to(errand.sender.id) as loan:
+            memory = self._recall(errand, loan.it)
+            answer = loan.it.answer(
                 [*self._history(memory.turns, spare=sum(len(file.data) for file in question.files)), question],
                 summary=memory.summary,
                 writing=errand.writing,

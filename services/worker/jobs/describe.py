@@ -34,9 +34,9 @@ class Describing:
         """
         picture = Picture(**errand.question["picture"])
         shown = File("image/jpeg", self._decoder.for_gemini(read_picture(self._images, picture)))
-        with self._clients.to(errand.sender.id) as client:
+        with self._clients.to(errand.sender.id) as loan:
             try:
-                answer = client.answer(
+                answer = loan.it.answer(
                     [Said("user", QUESTION, (shown,))],
                     # How long talk may be has nothing to do with it.
                     writing=replace(errand.writing, output_tokens=None),

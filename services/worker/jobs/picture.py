@@ -1,11 +1,14 @@
 """idea → prompt → image → record, read from top to bottom."""
 
 import logging
+from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from http import HTTPStatus
+from typing import TypeVar
 
 from services.worker.engine.retry import seconds_left
-from services.worker.engine.user_keys import Lent
+from services.worker.engine.user_keys import Lent, Loan
 from services.worker.gemini.files import File
 from services.worker.gemini.finishing import own_words
 from services.worker.gemini.prompts import PromptWriter
@@ -40,6 +43,7 @@ PATIENCE_WITH_GEMINI = 2  # failed tries after which the job goes on with the us
 RECENT = timedelta(minutes=30)  # how long an idea can refer to what was said
 RECENT_TURNS = 4
 RECENT_CHARACTERS = 4_000
+T = TypeVar("T")
 BARRING = frozenset(kind.reason for kind in ElsewhereError.__subclasses__())
 
 
@@ -96,7 +100,9 @@ class Pipeline:
             return None
         if not self._jobs.count_attempts(job.id, "ok"):
             # How long it took, nobody knows any more.
-            attempts.append(Attempt("image", recipe.provider, recipe.model, 0, status=HTTPStatus.OK, detail="found"))
+            found_now = Attempt("image", recipe.provider, recipe.model, 0, status=HTTPStatus.OK, detail="found")
+            # An order was counted when it was made.
+            attempts.append(replace(found_now, pictures=0 if job.handle else 1, owner_pays=job.owner_pays))
         return (*found, recipe)
 
     def _share(self, job: Job) -> Prompt | None:
@@ -127,8 +133,8 @@ class Pipeline:
             seconds = seconds_left(job, PROMPT_SECONDS)
             wish = self._wish(job)
             # On the user's own key, or the owner's.
-            with self._writers.to(job.sender.id) as writer:
-                return writer.write(wish, seconds=seconds, record=attempts.append)
+            with self._writers.to(job.sender.id) as loan:
+                return loan.it.write(wish, seconds=seconds, record=_noting(attempts, loan))
         except (QuotaExhausted, UnexpectedAnswer, ServiceBusy, ServiceUnreachable) as error:
             # A picture without words leaves nothing to paint from.
             may_wait = isinstance(error, TransientError) and job.failures < PATIENCE_WITH_GEMINI
@@ -233,7 +239,12 @@ class Pipeline:
             source=self._source(job),
         )
         seconds = seconds_left(job, IMAGE_SECONDS)
-        # On the user's own token, or the owner's.
-        with self._dispatchers.to(job.sender.id) as dispatcher:
-            image, recipe = dispatcher.paint(order, seconds=seconds, record=attempts.append)
+        # On the user's own token, or the owner's where that was reckoned with.
+        with self._dispatchers.to(job.sender.id, may_be_owners=job.owner_pays) as loan:
+            image, recipe = loan.it.paint(order, seconds=seconds, record=_noting(attempts, loan))
         return self._images.put(job.id, image), image.media_type, recipe
+
+
+def _noting(attempts: list[Attempt], loan: Loan[T]) -> Callable[[Attempt], None]:
+    """Take note of calls, and of whose key they were made on."""
+    return lambda attempt: attempts.append(replace(attempt, owner_pays=loan.owner_pays))

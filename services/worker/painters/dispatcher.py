@@ -251,7 +251,7 @@ class PaintDispatcher:
             raise
         duration_ms = _since_ms(started)
         if not (looking and isinstance(outcome, StillPainting)):
-            run.record(_attempt(target, outcome, duration_ms))
+            run.record(replace(_attempt(target, outcome, duration_ms), pictures=_paid(outcome, looking=looking)))
         if isinstance(outcome, Painting):
             self._breaker.tell(target, None)
             return outcome
@@ -350,6 +350,22 @@ def _attempt(target: Target, outcome: Painting | ImagineError, duration_ms: int)
         case StillPainting():
             return replace(attempt, status=200, detail="ordered")
     return replace(attempt, outcome=outcome.reason, status=outcome.status, detail=str(outcome)[:MAX_DETAIL])
+
+
+def _paid(outcome: Painting | ImagineError, *, looking: bool) -> int:
+    """Pictures that a call was paid for with: an order is paid when it is made, and taken back if it fails there."""
+    match outcome:
+        case Painting() | StillPainting():
+            paid = 1
+        case BadPicture(flaw="not_an_image"):
+            paid = 0
+        case BadPicture():
+            paid = 1  # Painted and charged for, whoever gets to see it.
+        case TransientError() if looking:
+            paid = 1  # We don't know how it goes on there.
+        case _:
+            paid = 0
+    return paid - looking
 
 
 def _without_words(error: ImagineError, brief: Brief) -> ImagineError:

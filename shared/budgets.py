@@ -1,0 +1,44 @@
+"""What may be spent on the owner's keys: limits by person, group and day, and when they begin anew. Pure."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+
+
+class Period(StrEnum):
+    """A span of the calendar, in UTC."""
+
+    DAY = "day"
+    MONTH = "month"
+
+    def began(self, now: datetime) -> datetime:
+        """Its first moment."""
+        today = now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+        return today if self is Period.DAY else today.replace(day=1)
+
+    def seconds_left(self, now: datetime) -> float:
+        """Until the next one begins."""
+        first = self.began(now)
+        following = first + timedelta(days=1 if self is Period.DAY else 32)
+        return (self.began(following) - now).total_seconds()
+
+
+@dataclass(frozen=True, slots=True)
+class Budgets:
+    """How much people may have on the owner's keys; 0 is without limit. On keys of their own they may have anything.
+
+    Attributes:
+        pictures_a_day, pictures_a_month: Of one person, paid for or under way.
+        pictures_in_group_a_day: The same for all members of a group chat together.
+        unlimited: Whose pictures are not counted, beside the owners and admins of the record.
+    """
+
+    pictures_a_day: int = 0
+    pictures_a_month: int = 0
+    pictures_in_group_a_day: int = 0
+    unlimited: frozenset[int] = frozenset()
+
+    @property
+    def are_personal(self) -> bool:
+        """Whether there is a limit to what one person may have."""
+        return self.pictures_a_day > 0 or self.pictures_a_month > 0
