@@ -45,8 +45,9 @@ test: $(VENV)/.installed-dev ## Run the tests (ARGS="-k fox"); those for Postgre
 upstreams: $(VENV)/.installed-dev ## Write docs/upstreams.md anew from what its situations come to
 	@PYTHONPATH=tests:. $(BIN)/python -m upstreams.page
 
-fuzz: $(VENV)/.installed-dev ## Feed made-up updates to a bot for ten minutes (ARGS="--minutes 1 --presses")
-	@PYTHONPATH=.:tests:tests/bot nice -n 19 $(BIN)/python tests/fuzz/updates.py $(ARGS)
+WHAT = updates
+fuzz: $(VENV)/.installed-dev ## Feed made-up updates to a bot for ten minutes (ARGS="--minutes 1 --presses"); WHAT=batches, WHAT=pictures: read made-up files
+	@PYTHONPATH=.:tests:tests/bot nice -n 19 $(BIN)/python tests/fuzz/$(WHAT).py $(ARGS)
 
 lint: $(VENV)/.installed-dev ## Check style and types
 	@$(BIN)/ruff check .

@@ -11,10 +11,10 @@ from typing import Any
 import PIL.Image
 import pytest
 from builders import BOT
-from telegram import Bot
+from telegram import Bot, Message
 
 from sandbox.client import Json, SandboxClient
-from services.bot.telegram.files import Files, Sent
+from services.bot.telegram.files import Files, Sent, sent_with
 from services.bot.telegram.local_files import find_in, is_local
 from services.bot.telegram.transport import Transport
 from shared.errors import (
@@ -284,3 +284,15 @@ class TestKeeping:
             store.keep(b"a red fox" * 9, "text/plain")
 
         store.record.make_room("sent/7/98", store.ada, MEGABYTE)
+
+
+@pytest.mark.parametrize("told", [-(2**63), -1, None])
+def test_a_size_below_nothing_is_none(told: int | None) -> None:
+    file = {"file_id": "x", "file_unique_id": "x", "file_size": told}
+    message = Message.de_json(
+        {"message_id": 1, "date": 1, "chat": {"id": 7, "type": "private"}, "document": file}, None
+    )
+    sent = sent_with(message)
+
+    assert sent is not None
+    assert sent.size == 0

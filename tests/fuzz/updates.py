@@ -20,9 +20,9 @@ from typing import Any
 
 from hypothesis import HealthCheck, Phase, Verbosity, given, seed, settings
 from hypothesis import strategies as st
-from scene import ADA, BOB, CAROL, CHANNEL, EVE, GROUP, OLD_GROUP, OTHER, PEOPLE, WORDS, Scene
 from stage import BOT, Stage
 from telegram.error import TelegramError
+from updates_scene import ADA, BOB, CAROL, CHANNEL, EVE, GROUP, OLD_GROUP, OTHER, PEOPLE, WORDS, Scene
 
 from services.bot.help.command_menus import COMMANDS
 from services.bot.locales import languages, say

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
 
-from telegram import Bot, ExternalReplyInfo, File, Message
+from telegram import Audio, Bot, Document, ExternalReplyInfo, File, Message, PhotoSize, Voice
 from telegram.constants import ChatAction
 from telegram.error import BadRequest, Forbidden, InvalidToken, NetworkError, TelegramError
 
@@ -198,17 +198,21 @@ def sent_with(message: Message | ExternalReplyInfo) -> Sent | None:
     photo = message.photo or (message.live_photo.photo if message.live_photo is not None else ())
     if photo:
         largest = photo[-1]
-        return Sent(largest.file_id, "image/jpeg", "photo.jpg", largest.file_size or 0)
+        return Sent(largest.file_id, "image/jpeg", "photo.jpg", _size(largest))
     if message.voice is not None:
         voice = message.voice
-        return Sent(voice.file_id, voice.mime_type or "audio/ogg", "voice.ogg", voice.file_size or 0)
+        return Sent(voice.file_id, voice.mime_type or "audio/ogg", "voice.ogg", _size(voice))
     file = message.audio or message.document
     if file is None:
         return None
     told = file.mime_type or ("audio/mpeg" if message.audio else UNKNOWN)
     # Telegram's clients don't know many a text file; its name does.
     media_type = told if told != UNKNOWN else mimetypes.guess_type(file.file_name or "")[0] or UNKNOWN
-    return Sent(file.file_id, media_type, file.file_name or "file", file.file_size or 0)
+    return Sent(file.file_id, media_type, file.file_name or "file", _size(file))
+
+
+def _size(file: PhotoSize | Voice | Audio | Document) -> int:
+    return max(file.file_size or 0, 0)
 
 
 def picture_in(message: Message | None) -> Sent | None:
