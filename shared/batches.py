@@ -11,7 +11,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from math import prod
 from typing import Any
 
 from shared.catalogue import Catalogue
@@ -26,6 +25,7 @@ from shared.styles import Styles
 MAX_LINES = 5_000
 MAX_PICTURES = 1_000  # of one batch, unless the owner says otherwise
 MAX_LINE_LENGTH = 4_000  # characters; an idea and all its parameters need far fewer
+MOST_VARIANTS = 1_000_000_000  # a hundred groups stand for a number that nobody can read, or write
 MAX_FILE_BYTES = 20 * 1024 * 1024  # what Telegram lets a bot download
 MAX_FILE_LINES = 20 * MAX_LINES  # with blank ones and those inside quotes
 MAX_ROW_LENGTH = 10 * MAX_LINE_LENGTH  # characters of a table's row or a JSON object, which may be escaped
@@ -457,8 +457,11 @@ def expand(line: str) -> Iterator[str]:
 
 
 def variants(line: str) -> int:
-    """How many lines ``expand`` makes of this one."""
-    return prod(len(piece) for piece in _pieces(line))
+    """How many lines ``expand`` makes of this one; ``MOST_VARIANTS`` stands for all that is more."""
+    count = 1
+    for piece in _pieces(line):
+        count = min(count * len(piece), MOST_VARIANTS)
+    return count
 
 
 def _pieces(line: str) -> list[list[str]]:

@@ -8,6 +8,7 @@ from builders import a_job
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from services.bot.locales import say
 from shared.batches import (
     MAX_FILE_BYTES,
     MAX_LINES,
@@ -118,10 +119,16 @@ class TestChoices:
         assert [problem.reason for problem in read("{a,{b,c}} car\na fox").problems] == ["batch_nested_group"]
 
     def test_they_are_counted_before_they_are_written_out(self):
-        line = "{a,b}" * 64
+        assert variants("{a,b}" * 20) == 2**20
+        assert refused("{a,b}" * 20)[0] == "batch_too_many_pictures"
 
-        assert variants(line) == 2**64
-        assert refused(line)[0] == "batch_too_many_pictures"
+    @pytest.mark.parametrize("shared", ["", "--no {a,b} " + "{a,b}" * 300])
+    @pytest.mark.parametrize("groups", [64, 600])
+    def test_far_too_many_are_refused_with_a_number_that_can_be_said(self, groups: int, shared: str):
+        with pytest.raises(BadBatch) as caught:
+            read_batch("{a,b}" * groups, None, Catalogue(None), Styles(None), shared=shared)
+
+        assert "1,000,000,000" in say(caught.value.reason, "en", **caught.value.values)
 
 
 class TestTables:
