@@ -82,6 +82,15 @@ class TestAChatThatIsGone:
 
         assert run(scene()) == [7, 8]
 
+    def test_is_not_known_from_words_that_nobody_knows(self) -> None:
+        async def scene() -> str:
+            limit, telegram = FloodLimit(), Telegram(Forbidden("something new"))
+            with pytest.raises(Forbidden):
+                await send(limit, telegram, 7, "deleteMessage")
+            return str(await send(limit, telegram, 7))
+
+        assert run(scene()) == "sent"
+
     def test_has_what_was_asked_for_meanwhile_ended(self) -> None:
         async def scene() -> list[int]:
             limit, gone = FloodLimit(), list[int]()

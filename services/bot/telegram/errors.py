@@ -222,6 +222,12 @@ def refusal_of(error: TelegramError) -> Refusal | None:
     return Refusal.CHAT_GONE if isinstance(error, Forbidden) else Refusal.UNKNOWN
 
 
+def says_gone(error: TelegramError) -> bool:
+    """Whether Telegram names a reason for which nothing can be sent to a chat; not every 403 does."""
+    text = error.message.lower()
+    return any(fragment in text for reason, fragments in TEXTS if reason is Refusal.CHAT_GONE for fragment in fragments)
+
+
 def seconds_to_wait(error: RetryAfter) -> float:
     """How long Telegram said that is to be waited."""
     wait = error.retry_after

@@ -18,7 +18,7 @@ from telegram.error import ChatMigrated, Forbidden, NetworkError, RetryAfter, Te
 from telegram.ext import BaseRateLimiter
 
 from services.bot.telegram import repeats
-from services.bot.telegram.errors import Refusal, refusal_of, seconds_to_wait, words_of
+from services.bot.telegram.errors import Refusal, refusal_of, says_gone, seconds_to_wait, words_of
 from services.bot.telegram.quotas import GROUP, PRIVATE, Bucket, Window
 from shared.errors import StoreAway
 
@@ -199,7 +199,8 @@ class FloodLimit(BaseRateLimiter[int]):
     async def _tell_if_gone(self, error: TelegramError, chat_id: Any) -> None:
         if not isinstance(chat_id, int) or refusal_of(error) is not Refusal.CHAT_GONE:
             return
-        self.close(chat_id)
+        if says_gone(error):
+            self.close(chat_id)
         if self._gone is not None:
             await asyncio.to_thread(self._gone, chat_id)
 
