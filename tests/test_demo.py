@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from services.demo import DemoBotSettings, DemoWorkerSettings, settings_for
+from shared.access import Mode
 from shared.settings import forget_proxies
 
 URL = "http://127.0.0.1:8090"
@@ -32,6 +33,7 @@ class TestTheDemosSettings:
         assert (worker.endpoints, worker.hf_router_url, worker.hf_hub_url) == ({}, f"{URL}/router", f"{URL}/hub")
         assert worker.gemini_base_url == f"{URL}/gemini"
         assert worker.database_url.startswith("sqlite:///")
+        assert (bot.access, bot.is_for_real) == (Mode.OPEN, False)
 
     def test_no_key_is_the_owners(self, owner: Path) -> None:
         given = settings_for(URL, owner / "demo")

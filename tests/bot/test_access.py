@@ -1,17 +1,19 @@
 """A bot that is closed: who is let in, in which chat, by which kind of update, and what the others get."""
 
+import asyncio
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
 from stage import BOT, Outcome, Stage
-from telegram import Update
+from telegram import CallbackQuery, Update, User
 from telegram.ext import ApplicationHandlerStop, TypeHandler
 from updates_scene import ADA, BOB, CAROL, CHANNEL, DAVE, EVE, FRANK, GROUP, OTHER, Button, Scene
 
 from services.bot.help.command_menus import COMMANDS
 from services.bot.locales import say
+from services.bot.telegram.callback_queries import PressAnswers, leave_unanswered
 from shared.access import INSIDERS, MANAGERS, Profile, Role
 from shared.errors import StoreAway
 from shared.store.access import Roles
@@ -144,6 +146,17 @@ class TestEveryKindOfUpdate:
         outcomes |= {f"{name} in a group": act(scene, BOB, GROUP) for name, act in IN_GROUPS.items()}
 
         assert {name: outcome.calls for name, outcome in outcomes.items() if outcome.calls} == {}
+
+    def test_of_somebody_blocked_is_no_press_that_is_answered_when_the_time_is_up(self) -> None:
+        answers = PressAnswers()
+        query = CallbackQuery("1", User(EVE, "Eve", is_bot=False), "1", data="again 1")
+
+        async def press() -> bool:
+            answers.watch(query)
+            leave_unanswered(query)
+            return answers.claim(query.id)
+
+        assert asyncio.run(press()) is False
 
 
 class TestTheTable:

@@ -149,6 +149,16 @@ class TestANewcomer:
         assert outcome.answer["text"] in {say("access_not_allowed", "en"), say("access_press", "en")}
         assert outcome.sent == []
 
+    def test_is_not_told_that_the_owners_were_asked_where_they_are_asked_too_much(
+        self, scene: Scene, roles: Roles, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("shared.store.access.MOST_ASKED", 0)
+
+        outcome = scene.say(EVE, "hello")
+
+        assert [values["text"] for _, values in outcome.calls] == [say("access_closed", "en", id=str(EVE))]
+        assert not roles.one(EVE).is_waiting
+
     def test_is_told_that_the_bot_is_private_where_nobody_can_be_asked(
         self, scene: Scene, roles: Roles, monkeypatch: pytest.MonkeyPatch
     ) -> None:

@@ -138,7 +138,9 @@ class TestEveryButton:
 
 
 class TestForgedData:
-    words = st.sampled_from([*WORDS, "batch", "models", "key:add:google", "key:remove:google", "nonsense", ""])
+    words = st.sampled_from(
+        [*WORDS, "batch", "models", "access", "user", "users", "key:add:google", "key:remove:google", "nonsense", ""]
+    )
     numbers = st.integers(-1, 40) | st.sampled_from(
         ["0x1", "1.0", "+1", "٣", "²", "\0", "9" * 18, "9" * 19, "9" * 60, str(GROUP), str(CHANNEL), str(ADA)]
     )
@@ -159,6 +161,9 @@ class TestForgedData:
             "home",
             "why",
             "sure",
+            "show",
+            "owner",
+            "member",
         ]
     ) | st.text(max_size=20)
     like_ours = st.tuples(words, numbers, choices).map(lambda three: " ".join(str(one) for one in three))

@@ -101,13 +101,13 @@ class Gate:
         # Most of what somebody sends who is not let in costs no more than the look at their row.
         if whom.was_told(within=again_after) or not await asyncio.to_thread(self._may_tell, whom.profile, again_after):
             return
-        has_owner = asks and await asyncio.to_thread(self._roles.has_owner)
-        text = say(_sentence(whom, has_owner=has_owner), whom.profile.language, id=str(whom.id))
+        asks = asks and await self._requests.begin(whom.profile)
+        text = say(_sentence(whom, asks=asks or whom.is_waiting), whom.profile.language, id=str(whom.id))
         try:
             await bot.send_message(text=text, **answer(address_of(message, bot.id)))
         except TelegramError as error:
             log.info("not told that the bot is private", extra={"chat_id": message.chat_id, "error": words_of(error)})
-        if has_owner:
+        if asks:
             await self._requests.ask(bot, whom.profile, whom.profile)
 
     def _may_tell(self, profile: Profile, again_after: timedelta | None) -> bool:
@@ -115,13 +115,13 @@ class Gate:
         return self._roles.may_tell(profile.id, again_after=again_after)
 
 
-def _sentence(whom: Known, *, has_owner: bool) -> str:
-    """What somebody is told who is not let in; ``has_owner``: and there is one who is asked. Pure."""
+def _sentence(whom: Known, *, asks: bool) -> str:
+    """What somebody is told who is not let in; ``asks``: and the owners are asked about. Pure."""
     if whom.role is Role.BLOCKED:
         return "access_blocked"
     if whom.is_group:
         return "access_group_closed"
-    return "access_asked" if has_owner else "access_closed"
+    return "access_asked" if asks else "access_closed"
 
 
 async def _answer_with_nothing(update: Update, bot: Bot) -> None:

@@ -64,9 +64,10 @@ class Groups:
         self._heard(group.id)
         if group.was_told(within=None) or not await asyncio.to_thread(self._may_ask, group.profile):
             return
-        has_owner = await asyncio.to_thread(self._roles.has_owner)
-        await self._say(bot, "access_group_asked" if has_owner else "access_group_closed", group.profile)
-        await self._requests.ask(bot, group.profile, by)
+        asks = await self._requests.begin(group.profile)
+        await self._say(bot, "access_group_asked" if asks else "access_group_closed", group.profile)
+        if asks:
+            await self._requests.ask(bot, group.profile, by)
 
     def _may_ask(self, group: Profile) -> bool:
         self._roles.note(group)

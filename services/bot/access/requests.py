@@ -45,14 +45,16 @@ class Requests:
 
     # Asking
 
+    async def begin(self, whom: Profile) -> bool:
+        """Take it upon oneself to ask about somebody; False: they were asked about, or nobody can be asked now."""
+        return await asyncio.to_thread(lambda: self._roles.has_owner() and self._roles.may_ask(whom.id))
+
     async def ask(self, bot: Bot, whom: Profile, by: Profile) -> None:
-        """Show the owners and admins a card, unless they have one.
+        """Show the owners and admins a card; ``begin`` has said that they are to be asked.
 
         Args:
             by: Who asks: the same person, or somebody in the group.
         """
-        if not await asyncio.to_thread(self._roles.may_ask, whom.id):
-            return
         cards = []
         for manager in await asyncio.to_thread(self._roles.managers):
             card = await self._send_card(bot, manager, whom, by)
