@@ -133,6 +133,7 @@ def _needed_by_job() -> ColumnElement[bool]:
 
 def _needed_by_errand() -> ColumnElement[bool]:
     errands = tables.errands.c
-    # Their questions are few: those of one person that are not answered yet have a limit.
+    # These are few, and have an index: what is unfinished has not been delivered.
+    open_ones = (errands.delivered_at.is_(None), errands.state.in_(_UNFINISHED))
     names_it = cast(errands.question, sqlalchemy.Text).like('%"' + _files.key + '"%')
-    return exists().where(errands.state.in_(_UNFINISHED), names_it)
+    return exists().where(*open_ones, names_it)

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from builders import BOT, claim, claim_errand
-from sqlalchemy import select, update
+from sqlalchemy import event, select, update
 
 from shared.errands import Kind
 from shared.errors import TooMuchSent
@@ -169,6 +169,23 @@ class TestDeleting:
         assert files.claim_refused(most=9) == []
         assert files.forget(most=9) == 1
         assert rows(database) == ["sent/7/0"]
+
+    def test_does_not_read_all_that_was_ever_asked(self, sqlite: Database) -> None:
+        """SQLite lets nobody else write meanwhile."""
+        run = list[tuple[str, tuple[object, ...]]]()
+
+        @event.listens_for(sqlite.engine, "before_cursor_execute")
+        def note(_: object, __: object, statement: str, values: tuple[object, ...], *___: object) -> None:
+            run.append((statement, values))
+
+        SentFiles(sqlite).claim_old(WEEK, most=9)
+        [claim] = [one for one in run if one[0].startswith("UPDATE sent_files")]
+        with sqlite.reading() as connection:
+            plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {claim[0]}", claim[1]).all()
+
+        steps = [str(step[3]) for step in plan if "errands" in str(step[3]) or "jobs" in str(step[3])]
+        assert len(steps) == 2
+        assert all(" USING INDEX ix_" in step for step in steps), steps
 
     def test_leaves_a_file_that_was_sent_again(self, files: SentFiles) -> None:
         files.make_room("sent/7/1", ADA, 1)
