@@ -18,15 +18,20 @@ _DOUBLE, _SINGLE = '"“”„‟«»', "'‘’‚"
 _DIRECTION_MARKS = "\u200e\u200f"  # invisible; keyboards put them where the direction of writing changes
 
 _START = re.compile(
-    rf"(?<!\S)[{_DIRECTION_MARKS}]*(?P<dash>--|[{_LONG_DASHES}])(?P<name>[^\W\d_]+)(?P<rest>[^\s=]*)(?P<equals>=?)"
+    rf"(?<!\S)[{_DIRECTION_MARKS}]*(?P<dash>--|[{_LONG_DASHES}]|-(?=(?:ar|aspect|seed|steps|cfg)[\s=]\s*\d))"
+    r"(?P<name>[^\W\d_]+)(?P<rest>[^\s=]*)(?P<equals>=?)",
+    re.IGNORECASE,
 )
 _GAP = re.compile(r"[^\S\n]*(?:=[^\S\n]*)?")
 _IN_DOUBLE = re.compile(rf"[{_DOUBLE}]([^\n{_DOUBLE}]*)[{_DOUBLE}](?=[\s,;.]|\Z)")
 _SINGLE_THAT_CLOSES = re.compile(rf"[{_SINGLE}](?=[\s,;.]|\Z)")  # not the one in "don't"
 _AFTER_QUOTED = re.compile(r"[,;.]*")
 _WORD = re.compile(r"\S+")
+_NUMBER_AHEAD = re.compile(r"\s*\d")
+_NUMBER = re.compile(r"[\d.,]+(?=[\s,;.]|\Z)")
 _LONGEST_NAME = 40  # characters of an unknown flag's name that are compared with the known ones
 _MOST_COMPARED = 20  # words after long dashes that are compared with the known flags
+_MEANT = 0.6  # of 1.0; how much an unknown flag must look like a known one to be taken for a slip
 _ALIKE = 0.8  # of 1.0; how much a word after a long dash must look like a flag before we doubt that it is prose
 _LETTERS_TO_BE_ALIKE = 4  # shorter flags look like half the dictionary
 
@@ -36,6 +41,7 @@ class Takes(Enum):
 
     NOTHING = "nothing"
     WORD = "one word, or several in quotes"
+    NUMBER = "a number, or nothing"
     LINE = "all words up to the next flag or the end of the line, or those in quotes"
 
 
@@ -68,6 +74,64 @@ KINDS = {
 }
 
 
+# How other programs call them: Midjourney's and Stable Diffusion's words, without hyphens and underscores.
+ALIASES = {
+    "aspect": "ar",
+    "aspectratio": "ar",
+    "ratio": "ar",
+    "count": "n",
+    "num": "n",
+    "repeat": "n",
+    "r": "n",
+    "neg": "no",
+    "negative": "no",
+    "negativeprompt": "no",
+    "step": "steps",
+    "cfgscale": "cfg",
+    "guidance": "cfg",
+    "guidancescale": "cfg",
+    "scale": "cfg",
+}
+
+_BEFORE_A_NUMBER = (
+    "c",
+    "chaos",
+    "cw",
+    "exp",
+    "hd",
+    "iw",
+    "niji",
+    "profile",
+    "q",
+    "quality",
+    "s",
+    "sameseed",
+    "stop",
+    "strength",
+    "stylise",
+    "stylize",
+    "sv",
+    "sw",
+    "v",
+    "version",
+    "video",
+    "w",
+    "weird",
+)
+_BEFORE_NOTHING = ("draft", "fast", "hires", "public", "relax", "stealth", "tile", "turbo", "upbeta", "uplight")
+_BEFORE_A_WORD = ("clipskip", "cref", "oref", "sampler", "samplingmethod", "scheduler", "sref")
+# What other programs take and no model here does: left out, and said to be.
+SKIPPED = {
+    name: Kind(name, takes, f"--{name}")
+    for takes, names in (
+        (Takes.NUMBER, _BEFORE_A_NUMBER),
+        (Takes.NOTHING, _BEFORE_NOTHING),
+        (Takes.WORD, _BEFORE_A_WORD),
+    )
+    for name in names
+}
+
+
 class Flag(NamedTuple):
     """A flag as it was typed; ``value`` has no quotes around it, and is empty for a flag that takes none."""
 
@@ -83,11 +147,16 @@ class Doubt(NamedTuple):
 
 
 class Parted(NamedTuple):
-    """A text without its flags, and these in their order."""
+    """A text without its flags, and these in their order.
+
+    Attributes:
+        skipped: Flags of other programs, as they were typed, once each.
+    """
 
     words: str
     flags: tuple[Flag, ...]
     doubts: tuple[Doubt, ...]
+    skipped: tuple[str, ...] = ()
 
 
 def part(text: str) -> Parted:
@@ -101,15 +170,19 @@ def part(text: str) -> Parted:
     """
     kept: list[str] = []
     flags: list[Flag] = []
+    skipped: list[str] = []
     # Once for all flags: to look for each one's end anew would take time that grows with the text's square.
     closing = [quote.start() for quote in _SINGLE_THAT_CLOSES.finditer(text)]
     place = 0
     while start := _next_flag(text, place):
         kept.append(text[place : start.start()])
         flag, place = _read(text, start, closing)
-        flags.append(flag)
+        if flag.kind.name in KINDS:
+            flags.append(flag)
+        else:
+            skipped.append(flag.kind.typed)
     words = " ".join([*kept, text[place:]])
-    return Parted(words, tuple(flags), tuple(_doubts(words)))
+    return Parted(words, tuple(flags), tuple(_doubts(words)), tuple(dict.fromkeys(skipped)))
 
 
 def quote(words: str) -> str:
@@ -123,28 +196,51 @@ def _next_flag(text: str, place: int) -> re.Match[str] | None:
 
 
 def _kind(start: re.Match[str]) -> Kind | None:
-    kind = KINDS.get(start["name"].casefold())
+    name, rest = start["name"].casefold(), start["rest"]
+    kind = KINDS.get(name)
     # ``--ar16:9`` lacks nothing but a space.
-    glued = kind is not None and kind.takes is Takes.WORD and start["rest"][:1].isdigit()
-    return kind if not start["rest"] or glued else None
+    if kind is not None and (not rest or (kind.takes is Takes.WORD and rest[0].isdigit())):
+        return kind
+    # A long dash before one of the other names is prose ("a fox —scale model"), unless a number follows.
+    if start["dash"] != "--" and not _NUMBER_AHEAD.match(start.string, start.end()):
+        return None
+    whole: str = re.sub(r"[-_]", "", name + rest.casefold())
+    if whole in ALIASES:
+        return KINDS[ALIASES[whole]]
+    number = SKIPPED.get(name)
+    if number is not None and number.takes is Takes.NUMBER and rest.replace(".", "").isdigit():
+        return number
+    return SKIPPED.get(whole) if start["dash"] == "--" else None
+
+
+def _unknown(start: re.Match[str]) -> BadParameter:
+    name = quote(f"--{start['name']}{start['rest']}")
+    typed = str(start["name"])[:_LONGEST_NAME].casefold()
+    near: list[str] = get_close_matches(typed, [*KINDS, *ALIASES], 1, cutoff=_MEANT)
+    for meant in near:
+        return BadParameter("parameter_unknown", name=name, nearest=KINDS[ALIASES.get(meant, meant)].typed)
+    return BadParameter("parameter_unknown_to_us", name=name)
 
 
 def _read(text: str, start: re.Match[str], closing: Sequence[int]) -> tuple[Flag, int]:
     """The flag that starts there, and where it ends."""
     kind = _kind(start)
     if kind is None:
-        [nearest] = get_close_matches(start["name"][:_LONGEST_NAME].casefold(), KINDS, 1, cutoff=0.0)
-        name = quote(f"--{start['name']}{start['rest']}")
-        raise BadParameter("parameter_unknown", name=name, nearest=KINDS[nearest].example)
+        raise _unknown(start)
     if kind.takes is Takes.NOTHING:
         if start["equals"]:
             raise BadParameter("parameter_takes_no_value", name=kind.typed)
         return Flag(kind), start.end()
 
-    gap = _GAP.match(text, start.end("name"))
-    begin = gap.end() if gap else start.end("name")
+    # A name may go on behind a hyphen (``--cfg-scale 7``), a value may begin without a space (``--ar16:9``).
+    named = start.end("rest") if start["rest"].startswith(("-", "_")) else start.end("name")
+    gap = _GAP.match(text, named)
+    begin = gap.end() if gap else named
+    if kind.takes is Takes.NUMBER:
+        number = _NUMBER.match(text, begin)
+        return Flag(kind), number.end() if number else named
     value, end = _value(text, begin, kind, closing)
-    if not value:
+    if not value and kind.name in KINDS:
         raise BadParameter("parameter_without_value", name=kind.typed, example=kind.example)
     return Flag(kind, value), end
 

@@ -83,6 +83,8 @@ def read_request(
     parted, pointed = part(_tidy_lines(text)), _part_of_subject(subject)
     hints = [Hint("hint_doubt", {"word": doubt.word, "example": doubt.kind.example}) for doubt in parted.doubts]
     hints += _hints_of_repeated(parted.flags)
+    if parted.skipped:
+        hints.append(Hint("hint_skipped", {"names": quote(" ".join(parted.skipped))}))
     parted = parted._replace(flags=(*pointed.flags, *parted.flags))
     flags = {flag.kind.name: flag for flag in parted.flags}
     if pointed.words and not parted.words.strip():

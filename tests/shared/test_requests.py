@@ -134,6 +134,52 @@ class TestEachParameter:
         assert reading("a red fox") == Reading(Request("a red fox"))
 
 
+class TestWordsOfOtherPrograms:
+    @pytest.mark.parametrize(
+        ("typed", "ours"),
+        [
+            ("--aspect 16:9", "--ar 16:9"),
+            ("--aspect-ratio=16:9", "--ar 16:9"),
+            ("—aspect 16:9", "--ar 16:9"),
+            ("-ar 16:9", "--ar 16:9"),
+            ("-seed 7", "--seed 7"),
+            ("--repeat 3", "--n 3"),
+            ("--r 3", "--n 3"),
+            ("--negative text, watermark", "--no text, watermark"),
+            ("--negative_prompt text", "--no text"),
+            ("--cfg-scale 7.5", "--cfg 7.5"),
+            ("--guidance_scale 7", "--cfg 7"),
+        ],
+    )
+    def test_that_mean_the_same_are_read_as_ours(self, typed: str, ours: str):
+        assert reading(f"a red fox {typed}") == reading(f"a red fox {ours}")
+
+    @pytest.mark.parametrize(
+        ("typed", "names"),
+        [
+            ("--v 6.1", "--v"),
+            ("--v6", "--v"),
+            ("--niji", "--niji"),
+            ("--s 250 --chaos 10 --s 300", "--s --chaos"),
+            ("--q .5", "--q"),
+            ("--tile", "--tile"),
+            ("--sampler 'DPM++ 2M'", "--sampler"),
+            ("--sref https://example.org/a.png", "--sref"),
+        ],
+    )
+    def test_that_nothing_here_takes_are_left_out_with_one_hint(self, typed: str, names: str):
+        read = reading(f"a red fox {typed} in the snow")
+
+        assert read.request == Request("a red fox in the snow")
+        assert [(hint.reason, hint.values) for hint in read.hints] == [("hint_skipped", {"names": names})]
+
+    @pytest.mark.parametrize(
+        "prose", ["a fox —scale model of a town", "a fox —v shaped sky", "stairs -steps of stone", "a fox — 3 cubs"]
+    )
+    def test_are_prose_after_a_dash_that_no_number_follows(self, prose: str):
+        assert reading(prose) == Reading(Request(prose))
+
+
 class TestWaysOfTyping:
     @pytest.mark.parametrize(
         "typed",
@@ -190,7 +236,6 @@ class TestWhatIsNoParameter:
             "from A --> B",
             "a sign (--raw)",
             "temperature --5 degrees",
-            "-ar 16:9",
         ],
     )
     def test_stays_in_the_idea(self, idea: str):
@@ -262,9 +307,10 @@ class TestRefusals:
     @pytest.mark.parametrize(
         ("typed", "reason", "values"),
         [
-            ("--foo", "parameter_unknown", {"name": "--foo"}),
-            ("--sed 7", "parameter_unknown", {"name": "--sed", "nearest": "--seed 7"}),
-            ("--Stylus=noir", "parameter_unknown", {"name": "--Stylus", "nearest": "--style noir"}),
+            ("--foo", "parameter_unknown_to_us", {"name": "--foo"}),
+            ("--sed 7", "parameter_unknown", {"name": "--sed", "nearest": "--seed"}),
+            ("--Stylus=noir", "parameter_unknown", {"name": "--Stylus", "nearest": "--style"}),
+            ("--aspekt 16:9", "parameter_unknown", {"name": "--aspekt", "nearest": "--ar"}),
             ("--ar", "parameter_without_value", {"name": "--ar", "example": "--ar 16:9"}),
             ("--seed --raw", "parameter_without_value", {"name": "--seed"}),
             ("--seed\n7", "parameter_without_value", {"name": "--seed"}),
