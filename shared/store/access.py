@@ -5,12 +5,12 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, String, and_, case, cast, func, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Row, String, and_, case, cast, delete, func, or_, select, update
 
 from shared.access import MANAGERS, Known, Profile, Role
 from shared.errors import LastOwner, OwnerBySettings
 from shared.store import tables
-from shared.store.database import Database
+from shared.store.database import Database, retrying
 from shared.store.line import insert_new
 
 ASKED_AGAIN_AFTER = timedelta(days=7)  # by somebody who was denied
@@ -18,6 +18,7 @@ ASKING_LASTS = timedelta(hours=1)  # a process that died while it asked has aske
 MOST_ASKED = 20  # requests of which the owners are told in an hour; the others wait in /users
 LEAVE_AFTER = timedelta(days=1)  # a group for which nobody decides
 LEAVING_LASTS = timedelta(minutes=10)
+STRANGERS_KEPT = timedelta(days=30)
 MAX_NAME, MAX_USERNAME = 128, 64  # characters
 
 _access = tables.access.c
@@ -108,6 +109,7 @@ class Roles:
 
     # Deciding
 
+    @retrying
     def decide(self, profile: Profile, role: Role, *, by: int | None, only_waiting: bool = False) -> Known | None:
         """Give somebody a role; ``Role.STRANGER`` denies them. Twice is once.
 
@@ -212,6 +214,7 @@ class Roles:
         unset = (self._is(chat_id), _access.role == Role.STRANGER, _access.leave_at.is_(None))
         self._change(update(tables.access).where(*unset).values(leave_at=leave_at))
 
+    @retrying
     def due_to_leave(self) -> list[Known]:
         """Take it upon oneself to leave these groups; what is not ``left`` comes again after some minutes."""
         now = datetime.now(UTC)
@@ -230,6 +233,17 @@ class Roles:
         """Forget that a group was asked about: whoever adds the bot again asks again."""
         nothing = dict.fromkeys(("leave_at", "asked_at", "cards", "told_at"))
         self._change(update(tables.access).where(self._is(chat_id)).values(nothing))
+
+    # Forgetting
+
+    def forget_strangers(self, *, unseen_for: timedelta = STRANGERS_KEPT) -> int:
+        """Forget people and groups about whom nobody was asked or has decided; returns how many."""
+        last = func.coalesce(_access.told_at, _access.noted_at)
+        undecided = (_access.asked_at.is_(None), _access.decided_at.is_(None), _access.leave_at.is_(None))
+        stranger = (self._of_bot(), _access.role == Role.STRANGER, *undecided)
+        with self._database.writing() as connection:
+            old = delete(tables.access).where(*stranger, last < datetime.now(UTC) - unseen_for)
+            return connection.execute(old).rowcount
 
     # Rows
 

@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement, Connection, and_, delete, insert, select, 
 from shared.access import Known, Profile, Role
 from shared.store import tables
 from shared.store.access import Roles
-from shared.store.database import Database
+from shared.store.database import Database, retrying
 
 CLAIM_LASTS = timedelta(minutes=10)
 CODE_BYTES = 16  # nobody guesses so many; in a link they take 22 characters of 64
@@ -59,6 +59,7 @@ class AccessLinks:
             connection.execute(delete(tables.access_links).where(over))
             return self._add(connection, LinkKind.INVITE, uses=uses, lasts=lasts, by=by)
 
+    @retrying
     def redeem(self, kind: LinkKind, code: str, profile: Profile) -> Known | None:
         """Let somebody in by a link; returns who they were before, None where it gives them nothing."""
         digest = _digest(code)

@@ -1,6 +1,6 @@
 """Who is what to a bot: in the record and by the settings."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from sqlalchemy import update
@@ -220,6 +220,23 @@ class TestLeavingAGroup:
         roles.decide(profile(GROUP), Role.MEMBER, by=ADA)
 
         assert self.due(roles) == []
+
+
+class TestForgetting:
+    def test_is_of_strangers_of_whom_nothing_was_heard_for_long(self, roles: Roles, database: Database) -> None:
+        for its_id in (ADA, BOB, CAROL, 9, GROUP):
+            roles.note(profile(its_id))
+        roles.may_ask(BOB)
+        roles.decide(profile(BOB), Role.STRANGER, by=None)  # denied
+        assert roles.may_ask(CAROL)
+        roles.may_tell(9, again_after=A_DAY)
+        roles.leave_later(GROUP)
+        with database.writing() as connection:
+            long_ago = datetime.now(UTC) - access.STRANGERS_KEPT
+            connection.execute(update(tables.access).values(noted_at=long_ago))
+
+        assert roles.forget_strangers() == 1
+        assert roles.look([ADA, BOB, CAROL, 9, GROUP]).keys() == {BOB, CAROL, 9, GROUP}
 
 
 class TestThePage:

@@ -75,11 +75,15 @@ class Groups:
         return self._roles.may_tell(group.id, again_after=None)
 
     async def keep_leaving(self, bot: Bot, sign: Sign) -> None:
-        """Leave the groups for which nobody has decided in time. Runs until cancelled."""
+        """Leave the groups for which nobody has decided in time, and forget strangers of long ago.
+
+        Runs until cancelled.
+        """
         while True:
             try:
                 for group in await asyncio.to_thread(self._roles.due_to_leave):
                     await self._leave_unanswered(bot, group)
+                await asyncio.to_thread(self._roles.forget_strangers)
                 sign.done()
             except StoreAway as error:
                 sign.tried()
