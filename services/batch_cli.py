@@ -24,7 +24,7 @@ from services.importing import importing
 from shared.batch_reader import BatchReader
 from shared.batches import Batch, BatchReading, BatchState, Counts, Way, file_name, outcome, write_manifest
 from shared.catalogue import Catalogue
-from shared.errors import StoreAway, UserError
+from shared.errors import BudgetUsedUp, StoreAway, UserError
 from shared.images import Images
 from shared.jobs import ENDED, Address, Job, Sender, State
 from shared.migrations import is_current
@@ -213,7 +213,11 @@ class _Run:
 
     def run(self, reading: BatchReading, key: str) -> int:
         """Ask or go on, watch, and write what comes."""
-        batch = self._ask(reading, key)
+        try:
+            batch = self._ask(reading, key)
+        except BudgetUsedUp as error:
+            typer.echo(_plain(say(error.reason, "en", **error.values)), err=True)
+            return SOME_FAILED
         watch = Watch(batch.pictures, as_json=self._as_json)
         interrupts = Interrupts()
         before = signal.signal(signal.SIGINT, interrupts.note)

@@ -30,12 +30,17 @@ class Budgets:
     Attributes:
         pictures_a_day, pictures_a_month: Of one person, paid for or under way.
         pictures_in_group_a_day: The same for all members of a group chat together.
-        unlimited: Whose pictures are not counted, beside the owners and admins of the record.
+        tokens_a_day: That Gemini reads and writes for one person, thoughts included.
+        money_a_day, money_a_month: Millionths of a dollar, for the whole installation, owners included.
+        unlimited: Whose pictures and tokens have no limit, beside the owners and admins of the record.
     """
 
     pictures_a_day: int = 0
     pictures_a_month: int = 0
     pictures_in_group_a_day: int = 0
+    tokens_a_day: int = 0
+    money_a_day: int = 0
+    money_a_month: int = 0
     unlimited: frozenset[int] = frozenset()
 
     @property

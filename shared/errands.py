@@ -17,6 +17,22 @@ class Kind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Bill:
+    """What an answer of Gemini's cost the owner.
+
+    Attributes:
+        owner_tokens: Read and written on the owner's key, thoughts included.
+        cost: In millionths of a dollar.
+    """
+
+    owner_tokens: int = 0
+    cost: int = 0
+
+
+UNPAID = Bill()
+
+
+@dataclass(frozen=True, slots=True)
 class PromptFor:
     """A prompt with which a picture like another one could be painted.
 

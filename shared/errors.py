@@ -122,11 +122,11 @@ class BudgetUsedUp(QueueFull):
         seconds: Until the budget begins anew.
     """
 
-    def __init__(self, reason: str, seconds: float, *, left: int, most: int, count: int) -> None:
-        super().__init__(most=most)
+    def __init__(self, reason: str, seconds: float, **values: int) -> None:
+        super().__init__(most=values.get("most", 0))
         self.reason = reason
         self.seconds = seconds
-        self.values = {"left": left, "most": most, "count": count}
+        self.values = values
 
 
 class OwnKeyGone(UserError):

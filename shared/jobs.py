@@ -237,7 +237,10 @@ class Attempt:
         outcome: ``ok``, or the reason of the error that came of it.
         detail: What the log may know, without the user's words.
         pictures: Paid for with this call; -1 takes back an order that came to nothing.
+        megapixels: Of the picture that was ordered.
+        tokens_in, tokens_out: That Gemini read, and wrote, thoughts included.
         owner_pays: Whether it was made on the owner's key.
+        cost: To the owner, in millionths of a dollar.
     """
 
     step: str
@@ -249,7 +252,11 @@ class Attempt:
     request_id: str | None = None
     detail: str | None = None
     pictures: int = 0
+    megapixels: float = 1.0
+    tokens_in: int = 0
+    tokens_out: int = 0
     owner_pays: bool = False
+    cost: int = 0
 
 
 @dataclass(frozen=True, slots=True)

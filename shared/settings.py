@@ -20,6 +20,8 @@ from pydantic_settings import (
 
 from shared.access import Mode
 from shared.budgets import Budgets
+from shared.catalogue import Catalogue
+from shared.prices import MICRO, Prices
 from shared.redaction import IN_USE
 from shared.shares import Shares
 from shared.web_addresses import ImageHosts, WebAddress
@@ -163,6 +165,10 @@ class Settings(BaseSettings):
     user_pictures_day: int = Field(50, ge=0, validation_alias="G2D_USER_PICTURES_DAY")
     user_pictures_month: int = Field(500, ge=0, validation_alias="G2D_USER_PICTURES_MONTH")
     group_pictures_day: int = Field(100, ge=0, validation_alias="G2D_GROUP_PICTURES_DAY")
+    user_tokens_day: int = Field(500_000, ge=0, validation_alias="G2D_USER_TOKENS_DAY")
+    money_day: float = Field(30, ge=0, le=1_000_000, validation_alias="G2D_MONEY_DAY")
+    money_month: float = Field(300, ge=0, le=1_000_000, validation_alias="G2D_MONEY_MONTH")
+    prices_file: Path | None = Field(None, validation_alias="G2D_PRICES")
     batch_pictures: int = Field(1_000, ge=1, le=100_000, validation_alias="G2D_BATCH_PICTURES")
     log_format: Literal["console", "json"] | None = Field(None, validation_alias="G2D_LOG_FORMAT")
     log_level: Annotated[str, AfterValidator(_level)] = Field("INFO", validation_alias="G2D_LOG_LEVEL")
@@ -175,6 +181,13 @@ class Settings(BaseSettings):
         pairs = (value or "").split(",") if value else []
         if not all(re.fullmatch(WEIGHTS, pair) and float(pair.partition("=")[2]) > 0 for pair in pairs):
             raise ValueError("write it like this: 12345=4,6789=0.5 (a person's Telegram id, and a weight above 0)")
+        return value
+
+    @field_validator("prices_file")
+    @classmethod
+    def _table(cls, value: Path | None) -> Path | None:
+        if value is not None:
+            Prices(value)
         return value
 
     @cached_property
@@ -192,7 +205,14 @@ class Settings(BaseSettings):
             guest_pictures=self.guest_pictures,
             weights={int(person): float(weight) for person, weight in pairs},
             budgets=self.budgets,
+            prices=self.prices,
         )
+
+    @cached_property
+    def prices(self) -> Prices:
+        """What services charge, as far as anybody knows."""
+        image_model = Catalogue(self.image_model).default
+        return Prices(self.prices_file, image_model=image_model, chat_model=self.chat_model)
 
     @property
     def budgets(self) -> Budgets:
@@ -201,6 +221,9 @@ class Settings(BaseSettings):
             pictures_a_day=self.user_pictures_day,
             pictures_a_month=self.user_pictures_month,
             pictures_in_group_a_day=self.group_pictures_day,
+            tokens_a_day=self.user_tokens_day,
+            money_a_day=round(self.money_day * MICRO),
+            money_a_month=round(self.money_month * MICRO),
         )
 
     @classmethod

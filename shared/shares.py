@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from shared.budgets import Budgets
+from shared.prices import Prices
 
 
 class Flow(StrEnum):
@@ -36,6 +37,7 @@ class Shares:
         guest_pictures: Pictures, and as many questions, that a guest may ask for in private.
         weights: By person: how many turns they get where others get one; 1 for whoever isn't named.
         budgets: What people may have on the owner's keys.
+        prices: What that costs.
     """
 
     in_flight: int = 20
@@ -48,6 +50,7 @@ class Shares:
     guest_pictures: int = 5
     weights: Mapping[int, float] = field(default_factory=dict)
     budgets: Budgets = field(default_factory=Budgets)
+    prices: Prices = field(default_factory=Prices)
 
     def cost(self, user_id: int, flow: Flow) -> float:
         """By how much a picture or a question pushes its person back in its flow, in turns."""

@@ -153,6 +153,7 @@ class Parts:
             styles=Styles(self._settings.styles_file),
             conversations=Conversations(self._database),
             decoder=self.decoder,
+            prices=self._settings.prices,
         )
 
     @cached_property
@@ -161,8 +162,10 @@ class Parts:
         owners = self._chat_client(key, self._settings.slots) if key else None
         clients = Lent(self.own_keys, GOOGLE, owners, self._chat_client)
         return {
-            Kind.CHAT: Chatting(self._errands, Conversations(self._database), clients, self._images),
-            Kind.DESCRIBE: Describing(self._errands, clients, self._images, self.decoder),
+            Kind.CHAT: Chatting(
+                self._errands, Conversations(self._database), clients, self._images, prices=self._settings.prices
+            ),
+            Kind.DESCRIBE: Describing(self._errands, clients, self._images, self.decoder, self._settings.prices),
             Kind.WITHDRAW: Withdrawing(self._errands, self._dispatchers),
         }
 

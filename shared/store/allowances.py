@@ -4,7 +4,10 @@ Whoever writes down pictures or questions asks here, in the same transaction and
 locked: two requests of one person are counted one after the other.
 """
 
+from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Self
 
 from sqlalchemy import Connection, func, select
 
@@ -12,54 +15,112 @@ from shared.access import Role
 from shared.batches import BatchState
 from shared.errands import SILENT
 from shared.errors import TrialOver
-from shared.jobs import State
+from shared.jobs import Request, State
+from shared.prices import Prices
+from shared.redaction import GOOGLE, HUGGINGFACE
 from shared.shares import Shares
 from shared.store import tables
-from shared.store.budgets import Asker, does_owner_pay, require_budget
+from shared.store.budgets import Asker, paid_by_owner, require_budget, require_tokens
+from shared.store.database import Database
+from shared.store.spending import require_money
 
 WITHOUT_RESULT = (State.FAILED, State.CANCELLED)  # counts towards nothing
 
 
-def require_pictures(connection: Connection, asker: Asker, shares: Shares, count: int) -> bool:
-    """Check that somebody may ask for so many pictures more.
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What requests may cost, in millionths of a dollar.
 
-    Returns:
-        Whether the owner's key is to pay for them.
+    Attributes:
+        pictures: How many they are for.
+        painting, writing: All of them, and their prompts.
+    """
+
+    pictures: int
+    painting: int = 0
+    writing: int = 0
+
+    @classmethod
+    def of(cls, requests: Iterable[Request], prices: Prices) -> Self:
+        """Add up what requests may cost."""
+        asked = list(requests)
+        return cls(
+            sum(one.count for one in asked),
+            sum(prices.of_painting(one) * one.count for one in asked),
+            sum(prices.of_writing(one) for one in asked),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Charge:
+    """Whose keys are to pay for pictures.
+
+    Attributes:
+        paints, writes: Whether the owner's key is to pay for that.
+    """
+
+    paints: bool
+    writes: bool
+
+    def of(self, cost: Cost) -> int:
+        """What it may cost the owner, in millionths of a dollar."""
+        return (cost.painting if self.paints else 0) + (cost.writing if self.writes else 0)
+
+
+OWNER_PAYS_ALL = Charge(paints=True, writes=True)
+
+
+def require_pictures(database: Database, connection: Connection, asker: Asker, shares: Shares, cost: Cost) -> Charge:
+    """Check that somebody may ask for so many pictures more.
 
     Raises:
         TrialOver: As a guest, they have asked for as many as one may.
-        BudgetUsedUp: On the owner's key they, or their group, may not have so many more.
+        BudgetUsedUp: On the owner's key they, their group or everybody together may not have so many more.
     """
     since = _guest_since(connection, asker)
-    if since is not None and _pictures(connection, asker, since) + count > shares.guest_pictures:
+    if since is not None and _pictures(connection, asker, since) + cost.pictures > shares.guest_pictures:
         raise TrialOver(most=shares.guest_pictures)
-    return charge(connection, asker, shares, count)
+    return charge(database, connection, asker, shares, cost)
 
 
-def charge(connection: Connection, asker: Asker, shares: Shares, count: int) -> bool:
-    """Find out whose key is to pay for so many pictures; see to it that they fit what the owner's key pays for.
-
-    Returns:
-        Whether it is the owner's.
+def charge(database: Database, connection: Connection, asker: Asker, shares: Shares, cost: Cost) -> Charge:
+    """Find out whose key is to pay for pictures; see to it that they fit what the owner's keys pay for.
 
     Raises:
-        BudgetUsedUp: On the owner's key they, or their group, may not have so many more.
+        BudgetUsedUp: On the owner's key they, their group or everybody together may not have so many more.
     """
-    owner_pays = does_owner_pay(connection, asker.user_id)
-    if owner_pays:
-        require_budget(connection, asker, shares.budgets, count, datetime.now(UTC))
-    return owner_pays
+    owners = paid_by_owner(connection, asker.user_id)
+    charged, now = Charge(HUGGINGFACE in owners, GOOGLE in owners), datetime.now(UTC)
+    if charged.paints:
+        require_budget(connection, asker, shares.budgets, cost.pictures, now)
+    if amount := charged.of(cost):
+        require_money(database, connection, shares.budgets, amount, now)
+    return charged
 
 
-def require_question(connection: Connection, asker: Asker, shares: Shares) -> None:
+def require_question(database: Database, connection: Connection, asker: Asker, shares: Shares) -> None:
     """Check that somebody may ask Gemini one question more.
 
     Raises:
         TrialOver: As a guest, they have asked as many as one may.
+        BudgetUsedUp: On the owner's key they have no tokens left, or nobody has money.
     """
     since = _guest_since(connection, asker)
     if since is not None and _questions(connection, asker, since) >= shares.guest_pictures:
         raise TrialOver(most=shares.guest_pictures)
+    if GOOGLE in paid_by_owner(connection, asker.user_id):
+        require_answer(database, connection, asker, shares)
+
+
+def require_answer(database: Database, connection: Connection, asker: Asker, shares: Shares) -> None:
+    """Check that Gemini may answer somebody on the owner's key: when they ask, and before it is called.
+
+    Raises:
+        BudgetUsedUp: They have no tokens left, or nobody has money.
+    """
+    now = datetime.now(UTC)
+    require_tokens(connection, asker, shares.budgets, now)
+    require_money(database, connection, shares.budgets, 0, now)
 
 
 def _guest_since(connection: Connection, asker: Asker) -> datetime | None:

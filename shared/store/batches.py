@@ -15,7 +15,7 @@ from shared.jobs import ENDED, Address, Job, Request, Sender, Stage, State, Writ
 from shared.shares import Shares
 from shared.status_messages import Work
 from shared.store import tables
-from shared.store.allowances import charge, require_pictures
+from shared.store.allowances import Charge, Cost, charge, require_pictures
 from shared.store.budgets import Asker, lock_group
 from shared.store.database import Database, retrying
 from shared.store.deliveries import ANEW
@@ -64,6 +64,7 @@ class Batches:
             The batch, and whether it is new: the same message or file twice is one batch.
         """
         key = request_key or address.request_key
+        cost = Cost.of(requests, self._shares.prices)
         values = {
             "source": source,
             "bot_id": address.bot_id,
@@ -75,7 +76,9 @@ class Batches:
             "user_id": sender.id,
             "language": sender.language,
             "requests": [asdict(request) for request in requests],
-            "pictures": sum(request.count for request in requests),
+            "pictures": cost.pictures,
+            "picture_cost": cost.painting,
+            "writing_cost": cost.writing,
             "way": way,
             "state": BatchState.ASKED,
             "created_at": datetime.now(UTC),
@@ -131,10 +134,13 @@ class Batches:
             self._lock_asker(connection, batch)
             if batch.source == TELEGRAM and _waiting(connection, batch.user_id) + batch.pictures > most:
                 raise BatchesFull(most=most)
+            cost = Cost(batch.pictures, batch.picture_cost, batch.writing_cost)
+            charged = require_pictures(self._database, connection, _asker(batch), self._shares, cost)
             running = {
                 "state": BatchState.RUNNING,
                 "started_at": datetime.now(UTC),
-                "owner_pays": require_pictures(connection, _asker(batch), self._shares, batch.pictures),
+                "owner_pays": charged.paints,
+                "estimate": charged.of(cost),
                 "unwritten": batch.pictures,
             }
             return _changed(connection, _of(batch_id).values(**running))
@@ -175,7 +181,7 @@ class Batches:
                 address=batch.address,
                 sender=batch.sender,
                 first=first,
-                owner_pays=row.owner_pays,
+                charged=_charged(row),
             )
             count = sum(request.count for request in requests)
             connection.execute(_of(batch_id).values(unwritten=max(row.unwritten - count, 0)))
@@ -300,11 +306,13 @@ class Batches:
             if not ids and batch.state != BatchState.CANCELLED:
                 return 0
             self._lock_asker(connection, batch)
-            count = len(ids) + batch.unwritten
-            owner_pays = charge(connection, _asker(batch), self._shares, count)
+            cost = _part(batch, len(ids) + batch.unwritten)
+            charged = charge(self._database, connection, _asker(batch), self._shares, cost)
             anew = update(tables.jobs).where(tables.jobs.c.id.in_(theirs))
-            connection.execute(anew.values(**again, owner_pays=owner_pays))
-            running = {"state": BatchState.RUNNING, "owner_pays": owner_pays}
+            estimate = charged.of(_part(batch, 1))
+            connection.execute(anew.values(**again, owner_pays=charged.paints, estimate=estimate))
+            whole = charged.of(_part(batch, batch.pictures))
+            running = {"state": BatchState.RUNNING, "owner_pays": charged.paints, "estimate": whole}
             nothing = dict.fromkeys(("ended_at", "delivered_at", "delivery_lease_until"))
             connection.execute(_of(batch_id).values(**running, **nothing))
             self._jobs.resume_batches(connection, batch_id)
@@ -514,6 +522,18 @@ def _jobs_of(batch_id: int, *states: State) -> Select[Any]:
     """Lock the jobs of a batch that are in one of these states; their ids."""
     jobs = tables.jobs.c
     return in_order(tables.jobs, jobs.batch_id == batch_id, jobs.state.in_([str(state) for state in states]))
+
+
+def _part(batch: Row[Any], count: int) -> Cost:
+    """What so many pictures of a batch may cost."""
+    painting, writing = (one * count // batch.pictures for one in (batch.picture_cost, batch.writing_cost))
+    return Cost(count, painting, writing)
+
+
+def _charged(batch: Row[Any]) -> Charge:
+    """Whose keys pay for a batch that was started."""
+    painting = batch.picture_cost if batch.owner_pays else 0
+    return Charge(paints=batch.owner_pays, writes=batch.estimate > painting)
 
 
 def _asker(batch: Row[Any]) -> Asker:

@@ -8,18 +8,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Connection, TextClause, case, exists, func, select, text
+from sqlalchemy import ColumnElement, Connection, TextClause, case, func, select, text
 
 from shared.access import MANAGERS
 from shared.batches import BatchState
 from shared.budgets import Budgets, Period
 from shared.errors import BudgetUsedUp
-from shared.redaction import HUGGINGFACE
+from shared.redaction import GOOGLE, HUGGINGFACE
 from shared.store import tables
 from shared.store.database import Database
 from shared.store.line import UNDER_WAY, state_is
 from shared.store.locks import AdvisoryLock
 
+SERVICES = frozenset({GOOGLE, HUGGINGFACE})
 REASONS = {Period.DAY: "budget_day", Period.MONTH: "budget_month"}
 
 _jobs, _batches, _attempts = tables.jobs.c, tables.batches.c, tables.attempts.c
@@ -73,10 +74,10 @@ def lock_group(database: Database, connection: Connection, budgets: Budgets, gro
         connection.execute(select(func.pg_advisory_xact_lock(AdvisoryLock.GROUP_BUDGET, func.hashint8(group))))
 
 
-def does_owner_pay(connection: Connection, user_id: int) -> bool:
-    """Whether pictures of somebody would be painted on the owner's key: they brought none, not even a refused one."""
+def paid_by_owner(connection: Connection, user_id: int) -> frozenset[str]:
+    """The services that somebody uses on the owner's keys: they brought none of their own, not even a refused one."""
     keys = tables.keys.c
-    return not connection.scalar(select(exists().where(keys.user_id == user_id, keys.service == HUGGINGFACE)))
+    return SERVICES - set(connection.scalars(select(keys.service).where(keys.user_id == user_id)))
 
 
 def require_budget(connection: Connection, asker: Asker, budgets: Budgets, count: int, now: datetime) -> None:
@@ -98,6 +99,31 @@ def require_budget(connection: Connection, asker: Asker, budgets: Budgets, count
     if asker.group is not None and most_in_group:
         in_group = used_in_group(connection, asker.group, now).in_period(Period.DAY)
         _require("budget_group", Period.DAY, now, used=in_group, count=count, most=most_in_group)
+
+
+def require_tokens(connection: Connection, asker: Asker, budgets: Budgets, now: datetime) -> None:
+    """Check that somebody has tokens left for a question on the owner's key; the last one may take more than that.
+
+    Raises:
+        BudgetUsedUp: They have none.
+    """
+    if not budgets.tokens_a_day or is_unlimited(connection, asker.bot_id, asker.user_id, budgets):
+        return
+    if tokens_of(connection, asker.user_id, now) >= budgets.tokens_a_day:
+        raise BudgetUsedUp("budget_tokens", Period.DAY.seconds_left(now))
+
+
+def tokens_of(connection: Connection, user_id: int, now: datetime) -> int:
+    """What Gemini read and wrote for somebody today on the owner's key: prompts, answers and descriptions."""
+    today, errands = Period.DAY.began(now), tables.errands.c
+    of_prompts = select(func.sum(_attempts.tokens_in + _attempts.tokens_out)).where(
+        _attempts.user_id == user_id, _attempts.at >= today
+    )
+    of_questions = select(func.sum(errands.owner_tokens)).where(
+        errands.user_id == user_id, text("errands.owner_tokens > 0"), errands.ended_at >= today
+    )
+    row = connection.execute(select(of_prompts.scalar_subquery(), of_questions.scalar_subquery())).one()
+    return sum(int(value or 0) for value in row)
 
 
 def _require(reason: str, period: Period, now: datetime, *, used: int, count: int, most: int) -> None:

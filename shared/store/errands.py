@@ -6,17 +6,18 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, bindparam, case, select, update
 
-from shared.errands import SILENT, Errand, Kind
+from shared.errands import SILENT, UNPAID, Bill, Errand, Kind
 from shared.jobs import ENDED, Address, Sender, State, Writing
 from shared.shares import Shares
 from shared.store import tables
-from shared.store.allowances import require_question
+from shared.store.allowances import require_answer, require_question
 from shared.store.budgets import Asker
 from shared.store.database import Database, retrying
 from shared.store.jobs import LostTurn
 from shared.store.line import UNDER_WAY, insert_new
 from shared.store.question_line import QuestionLine
 from shared.store.rows import read_errand
+from shared.store.spending import book
 
 UNBEGUN = (State.HELD, State.QUEUED, State.WAITING)
 
@@ -81,7 +82,7 @@ class Errands:
             group = None if address.private else address.chat_id
             place = self._line.take_place(connection, sender, now, group=group, conversation_id=conversation_id)
             if kind not in SILENT:
-                require_question(connection, Asker(address.bot_id, sender.id, group), self._shares)
+                require_question(self._database, connection, Asker(address.bot_id, sender.id, group), self._shares)
             row = connection.execute(
                 row_of_it,
                 {
@@ -201,28 +202,42 @@ class Errands:
         chat_model: str | None = None,
         tokens_in: int | None = None,
         tokens_out: int | None = None,
+        bill: Bill = UNPAID,
     ) -> None:
         """Record what came of it. From here on, it is the bot's.
 
         Where the errand is no longer this worker's, what was paid for is recorded all the same.
         """
-        paid = {"chat_model": chat_model, "tokens_in": tokens_in, "tokens_out": tokens_out}
+        paid = {"chat_model": chat_model, "tokens_in": tokens_in, "tokens_out": tokens_out, **asdict(bill)}
         try:
             self._end(errand, State.FINISHED, reason=None, answer=answer, result=result, **paid)
         except LostTurn:
             errands = tables.errands.c
             unknown = update(tables.errands).where(errands.id == errand.id, errands.tokens_out.is_(None))
             with self._database.writing() as connection:
-                connection.execute(unknown.values(**paid))
+                if connection.execute(unknown.values(**paid)).rowcount:
+                    book(self._database, connection, bill.cost, datetime.now(UTC))
             raise
 
     def give_up(self, errand: Errand, reason: str) -> None:
         """Record that nothing, or nothing more, comes of it, and why."""
         self._end(errand, State.FAILED, reason=reason)
 
-    def cancel(self, errand: Errand) -> None:
+    def cancel(self, errand: Errand, bill: Bill = UNPAID) -> None:
         """Record that the person stopped it."""
-        self._end(errand, State.CANCELLED, reason=None)
+        self._end(errand, State.CANCELLED, reason=None, **asdict(bill))
+
+    def require_answer(self, errand: Errand) -> None:
+        """Check before Gemini is called that it may answer on the owner's key; others may have asked meanwhile.
+
+        Raises:
+            BudgetUsedUp: The person has no tokens left today, or nobody has money.
+        """
+        address = errand.address
+        group = None if address.private else address.chat_id
+        with self._database.reading() as connection:
+            asker = Asker(address.bot_id, errand.sender.id, group)
+            require_answer(self._database, connection, asker, self._shares)
 
     def _end(self, errand: Errand, state: State, **values: Any) -> None:
         now = datetime.now(UTC)
@@ -241,6 +256,7 @@ class Errands:
             self._database.tell_of_errand(connection, errand.id)
             if values.get("state") in ENDED:
                 self._line.let_in_after(connection, row)
+            book(self._database, connection, values.get("cost", 0), datetime.now(UTC))
             return row
 
     # While it grows

@@ -27,11 +27,12 @@ from shared.errors import ImagineError, QueueFull, StoreAway
 from shared.jobs import ENDED, Address, Attempt, Job, Lineage, Parameters, Prompt, Recipe, Request, Sender, Stage, State
 from shared.shares import Shares
 from shared.store import tables
-from shared.store.allowances import require_pictures
+from shared.store.allowances import OWNER_PAYS_ALL, Charge, Cost, require_pictures
 from shared.store.budgets import Asker, lock_group
 from shared.store.database import Database, retrying
 from shared.store.line import IN_FLIGHT, UNDER_WAY, Line, insert_new, state_is
 from shared.store.rows import read_job
+from shared.store.spending import book
 from shared.store.withdrawals import can_be_withdrawn, withdraw
 
 MOST_SEED = 2**63 - 1  # what a column of 64 bits holds
@@ -69,9 +70,9 @@ def _fitting(attempt: Attempt, job: Job) -> dict[str, Any]:
     fitting = {
         name: value[: getattr(columns[name].type, "length", None)] if isinstance(value, str) else value
         for name, value in values.items()
-        if name != "owner_pays"
+        if name in columns
     }
-    counts = attempt.owner_pays and attempt.pictures != 0
+    counts = attempt.owner_pays and (attempt.pictures or attempt.cost or attempt.tokens_in or attempt.tokens_out)
     return fitting | {
         "job_id": job.id,
         "user_id": job.sender.id if counts else None,
@@ -205,16 +206,18 @@ class Jobs:
             try:
                 places = self._line.find_places(connection, sender, request.count, now, group=group)
                 asker = Asker(address.bot_id, sender.id, group)
-                owner_pays = require_pictures(connection, asker, shares, request.count)
+                cost = Cost.of([request], shares.prices)
+                charged = require_pictures(self._database, connection, asker, shares, cost)
             except QueueFull:
                 known = self._known(connection, address, lineage)
                 if known is None:
                     raise
                 return known, False
-            values = _columns(request, address, sender, lineage) | {"created_at": now, "owner_pays": owner_pays}
+            values = _columns(request, address, sender, lineage) | {"created_at": now, "owner_pays": charged.paints}
             first: Job | None = None
             for number in range(request.count):
                 its_own = _numbered(request, number, lineage) | places.columns(number)
+                its_own["estimate"] = self._estimate(request, number, charged)
                 if number == 0 and status_after is not None:
                     its_own |= {"status_sending_since": now, "status_after": status_after}
                 row = connection.execute(self._insert, values | its_own).first()
@@ -241,7 +244,7 @@ class Jobs:
         address: Address,
         sender: Sender,
         first: int = 0,
-        owner_pays: bool = True,
+        charged: Charge = OWNER_PAYS_ALL,
     ) -> int:
         """Write down the pictures of a batch as jobs, in its caller's transaction; returns how many can start at once.
 
@@ -253,10 +256,13 @@ class Jobs:
         rows: list[dict[str, Any]] = []
         for part, request in enumerate(requests, first):
             of_part = replace(address, part=f"{batch_id}.{part}")
-            of_batch = {"created_at": now, "batch_id": batch_id, "owner_pays": owner_pays}
+            of_batch = {"created_at": now, "batch_id": batch_id, "owner_pays": charged.paints}
             values = _columns(request, of_part, sender, None) | of_batch
             rows += [
-                values | _numbered(request, number) | places.columns(len(rows) + number)
+                values
+                | _numbered(request, number)
+                | places.columns(len(rows) + number)
+                | {"estimate": self._estimate(request, number, charged)}
                 for number in range(request.count)
             ]
         if not rows:
@@ -269,6 +275,12 @@ class Jobs:
         connection.execute(insert(tables.stages), [at | {"job_id": job_id} for job_id in ids])
         self._line.take(connection, places)
         return min(places.room, len(rows))
+
+    def _estimate(self, request: Request, number: int, charged: Charge) -> int:
+        """What a picture of a request may cost the owner; the first one has the prompt written."""
+        prices = self._line.shares.prices
+        writing = prices.of_writing(request) if number == 0 else 0
+        return charged.of(Cost(1, prices.of_painting(request), writing))
 
     @staticmethod
     def _known(connection: Connection, address: Address, lineage: Lineage | None) -> Job | None:
@@ -534,6 +546,7 @@ class Jobs:
     def _carry_on(self, job: Job, attempts: Iterable[Attempt], *, stage: Stage, **values: Any) -> None:
         now = datetime.now(UTC)
         notes = [_fitting(attempt, job) | {"at": now} for attempt in attempts]
+        cost = sum(note["cost"] for note in notes)
         its_own = {"its_id": job.id, "its_worker": job.worker, "its_claims": job.claims}
         tries = itertools.count()
 
@@ -543,13 +556,14 @@ class Jobs:
             if notes:
                 # A call that was made was made, whoever has the job by now.
                 connection.execute(insert(tables.attempts), notes)
-            if connection.execute(CARRY_ON, its_own | {"stage": stage, **values}).rowcount == 0:
-                return False
-            reached(connection, job.id, stage, now)
-            if values.get("state") in ENDED:
-                self._line.let_in(connection, [job.sender.id])
-            self._database.tell(connection, job.id)
-            return True
+            went_on = connection.execute(CARRY_ON, its_own | {"stage": stage, **values}).rowcount == 1
+            if went_on:
+                reached(connection, job.id, stage, now)
+                if values.get("state") in ENDED:
+                    self._line.let_in(connection, [job.sender.id])
+                self._database.tell(connection, job.id)
+            book(self._database, connection, cost, now)
+            return went_on
 
         if not self._persist(write):
             raise LostTurn(f"job {job.id}")

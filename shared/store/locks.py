@@ -2,7 +2,7 @@
 
 Rows are locked in this order: ``batches``, ``jobs``, ``errands``, ``conversations``, ``users``, ``removals``,
 ``access``, ``access_links``, ``sent_files``; those of one table by their ids. The lock of a group's budget comes before
-``users``. A transaction that waits for a row holds
+``users``, that of the money after it, and ``spending`` is the last of all. A transaction that waits for a row holds
 none that comes after it. Rows that are locked without waiting (``skip_locked``) and rows that are being inserted have
 no place in the order: nobody waits for them in a circle. ``docs/queue.md`` says who locks what.
 """
@@ -18,6 +18,7 @@ class AdvisoryLock(IntEnum):
 
     SWEEP = 7_362_001
     MIGRATION = 7_362_002  # Older versions use this number as well: two versions may migrate at the same time.
+    MONEY = 7_362_004  # Where little money is left, requests wait for one another.
     GROUP_BUDGET = 7_362_003  # With a group's number: its members ask for pictures one after the other.
 
 

@@ -3,7 +3,19 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, Boolean, Column, Double, Index, Integer, MetaData, Table, UniqueConstraint, text
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Date,
+    Double,
+    Index,
+    Integer,
+    MetaData,
+    Table,
+    UniqueConstraint,
+    text,
+)
 
 from shared.store.types import ErrorText, Instant, Json, String, Text
 
@@ -21,6 +33,10 @@ Id = BigInteger().with_variant(Integer, "sqlite")  # SQLite counts up by itself 
 
 def _when(condition: str) -> dict[str, Any]:
     return {"postgresql_where": text(condition), "sqlite_where": text(condition)}
+
+
+def _count(name: str, comment: str, kind: type[Integer] = BigInteger) -> Column[int]:
+    return Column(name, kind, nullable=False, server_default="0", comment=comment)
 
 
 def _status_being_sent() -> tuple[Column[datetime], Column[int]]:
@@ -43,6 +59,7 @@ users = Table(
     Column("created_at", Instant, nullable=False),
 )
 
+TO_OWNER = "To the owner, in millionths of a dollar"
 OWNER_PAYS = "On the owner's key, as it was when the pictures were asked for"
 UNDELIVERED = "Why its delivery was given up; NULL: it was delivered, or still may be"
 
@@ -113,6 +130,7 @@ jobs = Table(
     Column("picture_type", String(64), comment="Its media type"),
     Column("batch_id", BigInteger, comment="The batch that it belongs to"),
     Column("owner_pays", Boolean, nullable=False, server_default=text("true"), comment=OWNER_PAYS),
+    _count("estimate", "What it may cost the owner, in millionths of a dollar"),
     # Where it stands.
     Column("state", String(16), nullable=False),
     Column("stage", String(16), nullable=False),
@@ -180,6 +198,11 @@ jobs = Table(
     # What a person, or a group, will have of the owner's.
     Index("ix_jobs_reserved", "user_id", **_when(_RESERVED)),
     Index("ix_jobs_reserved_in_group", "chat_id", **_when(f"NOT private AND {_RESERVED}")),
+    Index(
+        "ix_jobs_estimate",
+        "estimate",
+        **_when("estimate > 0 AND state IN ('held', 'queued', 'working', 'waiting')"),
+    ),
     Index("ix_jobs_batch", "batch_id", "id", **_when("batch_id IS NOT NULL")),
     Index("ix_jobs_waiting", "not_before", **_when("state = 'waiting'")),
     Index("ix_jobs_working", "lease_until", **_when("state = 'working'")),
@@ -226,15 +249,21 @@ attempts = Table(
     Column("at", Instant, nullable=False),
     Column("user_id", BigInteger, comment="Who asked, where the owner paid for it"),
     Column("group_id", BigInteger, comment="The group chat, where the owner paid for it"),
-    Column(
-        "pictures",
-        Integer,
-        nullable=False,
-        server_default="0",
-        comment="Paid for; -1 takes back an order that came to nothing",
-    ),
+    _count("pictures", "Paid for; -1 takes back an order that came to nothing", Integer),
+    _count("tokens_in", "Read by Gemini", Integer),
+    _count("tokens_out", "Written by Gemini, thoughts included", Integer),
+    _count("cost", TO_OWNER),
     Index("ix_attempts_paid", "user_id", "at", **_when("user_id IS NOT NULL")),
     Index("ix_attempts_paid_in_group", "group_id", "at", **_when("group_id IS NOT NULL")),
+)
+
+spending = Table(
+    "spending",
+    metadata,
+    Column("day", Date, primary_key=True, comment="In UTC"),
+    # Of several rows, so that nobody waits to add to one.
+    Column("part", Integer, primary_key=True, autoincrement=False),
+    Column("cost", BigInteger, nullable=False, comment="Millionths of a dollar"),
 )
 
 circuits = Table(
@@ -266,13 +295,10 @@ batches = Table(
     Column("pictures", Integer, nullable=False),
     Column("way", String(16), nullable=False, comment="albums or zip"),
     Column("owner_pays", Boolean, nullable=False, server_default=text("true"), comment=OWNER_PAYS),
-    Column(
-        "unwritten",
-        Integer,
-        nullable=False,
-        server_default="0",
-        comment="Pictures of a started batch that no job stands for yet",
-    ),
+    _count("unwritten", "Pictures of a started batch that no job stands for yet", Integer),
+    _count("picture_cost", "What painting all of it may cost, in millionths of a dollar"),
+    _count("writing_cost", "What its prompts may cost"),
+    _count("estimate", "What of that the owner pays"),
     # Where it stands.
     Column("state", String(16), nullable=False, comment="asked, running, paused, cancelled or finished"),
     Column("created_at", Instant, nullable=False),
@@ -345,6 +371,8 @@ errands = Table(
     Column("chat_model", String(128)),
     Column("tokens_in", Integer),
     Column("tokens_out", Integer),
+    _count("owner_tokens", "That the owner paid for, thoughts included", Integer),
+    _count("cost", TO_OWNER),
     # When.
     Column("created_at", Instant, nullable=False),
     Column("started_at", Instant),
@@ -378,6 +406,7 @@ errands = Table(
     Index("ix_errands_working", "lease_until", **_when("state = 'working'")),
     Index("ix_errands_conversation", "conversation_id", "id", **_when("conversation_id IS NOT NULL")),
     Index("ix_errands_outbox", "id", **_when("delivered_at IS NULL")),
+    Index("ix_errands_paid", "user_id", "ended_at", **_when("owner_tokens > 0")),
     Index("ix_errands_user", "user_id", "id"),
     postgresql_with={"fillfactor": 80, "autovacuum_vacuum_scale_factor": 0.02},
 )

@@ -12,7 +12,7 @@ import PIL.Image
 import pytest
 from builders import ALREADY_OVER, BOT, runner_of, turns_of
 from cryptography.fernet import Fernet
-from sqlalchemy import update
+from sqlalchemy import select, update
 
 from sandbox.app import Sandbox
 from sandbox.client import SandboxClient, mask
@@ -22,10 +22,12 @@ from services.worker.gemini.client import Gemini
 from services.worker.gemini.quotas import Quotas
 from services.worker.jobs import chat as chatting
 from services.worker.jobs.chat import Chatting
+from shared.budgets import Budgets
 from shared.errands import Errand, Kind
 from shared.images import Images
 from shared.jobs import ENDED, Address, Sender, State, Writing
 from shared.secrets import Box
+from shared.shares import Shares
 from shared.store import tables
 from shared.store.circuits import Circuits
 from shared.store.conversations import Conversations
@@ -482,3 +484,27 @@ class TestDeath:
         parlour.runner.run()
 
         assert (parlour.read(errand).answer, parlour.questions) == ("half of", [])
+
+
+class TestWhatItCosts:
+    def test_is_on_record_where_the_owner_pays(self, parlour: Parlour) -> None:
+        parlour.bring(ADAS_KEY, person=ADA)
+        parlour.say("Hello!", person=BOB)
+        parlour.say("Hello!", person=ADA)
+
+        with parlour.database.reading() as connection:
+            errands = tables.errands.c
+            rows = connection.execute(select(errands.owner_tokens, errands.cost).order_by(errands.id)).all()
+        assert rows[0].owner_tokens > 0
+        assert rows[0].cost > 0
+        assert tuple(rows[1]) == (0, 0)
+
+    def test_is_not_spent_where_the_tokens_of_the_day_were_used_up_meanwhile(self, parlour: Parlour) -> None:
+        parlour.errands = Errands(parlour.database, Shares(budgets=Budgets(tokens_a_day=1)))
+        parlour.lend(owners=parlour._client(KEY))
+        first, second = (parlour.ask("Hello!", person=BOB) for _ in range(2))
+
+        parlour.run_all()
+
+        assert parlour.read(first).state is State.FINISHED
+        assert parlour.read(second).reason == "budget_tokens"

@@ -176,3 +176,10 @@ def reason_of(value: Any) -> str:
     """Name a reason; one that the SDK does not know yet is kept as it came."""
     name = str(getattr(value, "value", value))
     return name if re.fullmatch(r"[A-Z_]{1,60}", name) else "unnamed"
+
+
+def tokens_of(usage: types.GenerateContentResponseUsageMetadata | None) -> tuple[int, int]:
+    """The tokens that were read and those that were written, thoughts included: both are paid for."""
+    if usage is None:
+        return 0, 0
+    return usage.prompt_token_count or 0, (usage.candidates_token_count or 0) + (usage.thoughts_token_count or 0)

@@ -73,6 +73,7 @@ class Answer:
         end: ``whole``; ``cut`` where it came to the limit of its length; ``stopped`` by whoever listened.
         model: Who said it.
         tokens_in, tokens_out: What was read, and said without thoughts; None where Gemini did not tell.
+        tokens_thought: What was thought, and is paid for as well.
     """
 
     text: str
@@ -80,6 +81,7 @@ class Answer:
     end: Literal["whole", "cut", "stopped"] = "whole"
     tokens_in: int | None = None
     tokens_out: int | None = None
+    tokens_thought: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,6 +223,7 @@ def _with(answer: Answer, more: str, piece: types.GenerateContentResponse) -> An
         model=plain_name(piece.model_version or answer.model),
         tokens_in=(usage and usage.prompt_token_count) or answer.tokens_in,
         tokens_out=(usage and usage.candidates_token_count) or answer.tokens_out,
+        tokens_thought=(usage and usage.thoughts_token_count) or answer.tokens_thought,
     )
 
 

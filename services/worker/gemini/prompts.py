@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from google.genai import types
 
-from services.worker.gemini.answers import Draft, Garbled, Unfinished, read_answer, salvage
+from services.worker.gemini.answers import Draft, Garbled, Unfinished, read_answer, salvage, tokens_of
 from services.worker.gemini.client import Failure, Gemini, Unreadable
 from services.worker.gemini.failures import FieldRefused, ModelGone
 from services.worker.gemini.finishing import finish
@@ -120,7 +120,9 @@ class PromptWriter:
             record(replace(attempt, status=answer.status))
             return result, way.model
         detail = attempt.detail or _usage(answer.usage_metadata)
-        record(replace(attempt, status=200, request_id=answer.response_id, detail=detail))
+        tokens_in, tokens_out = tokens_of(answer.usage_metadata)
+        answered = replace(attempt, status=200, request_id=answer.response_id, detail=detail)
+        record(replace(answered, tokens_in=tokens_in, tokens_out=tokens_out))
         return result, plain_name(answer.model_version or way.model)
 
 

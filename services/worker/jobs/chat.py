@@ -13,10 +13,12 @@ from services.worker.engine.user_keys import Lent
 from services.worker.gemini.chat import CALL_S, ChatClient, Said
 from services.worker.gemini.files import File
 from services.worker.gemini.marks import label, mark, unmarked
+from services.worker.jobs.bills import bill_of
 from shared.errands import Conversation, Errand
 from shared.errors import FileNotUnderstood, FileTooLarge
 from shared.images import Images
 from shared.media_types import FILES_BYTES, TEXT_BYTES, readable_as
+from shared.prices import Prices
 from shared.store.conversations import Conversations
 from shared.store.errands import Errands
 
@@ -48,12 +50,14 @@ class Chatting:
         images: Images,
         *,
         clock: Callable[[], float] = time.monotonic,
+        prices: Prices | None = None,
     ) -> None:
         self._errands = errands
         self._conversations = conversations
         self._clients = clients
         self._images = images
         self._clock = clock
+        self._prices = prices or Prices()
 
     def run(self, errand: Errand) -> None:
         """Answer and record it.
@@ -66,6 +70,8 @@ class Chatting:
         """
         question = _said(errand, self._files(errand))
         with self._clients.to(errand.sender.id) as loan:
+            if loan.owner_pays:
+                self._errands.require_answer(errand)
             memory = self._recall(errand, loan.it)
             answer = loan.it.answer(
                 [*self._history(memory.turns, spare=sum(len(file.data) for file in question.files)), question],
@@ -74,8 +80,9 @@ class Chatting:
                 seconds=seconds_left(errand, CALL_S),
                 hear=self._scribe(errand),
             )
+        bill = bill_of(answer, self._prices, owner_pays=loan.owner_pays)
         if answer.end == "stopped" and not answer.text.strip():
-            self._errands.cancel(errand)
+            self._errands.cancel(errand, bill)
             return
         self._errands.finish(
             errand,
@@ -84,6 +91,7 @@ class Chatting:
             chat_model=answer.model,
             tokens_in=answer.tokens_in,
             tokens_out=answer.tokens_out,
+            bill=bill,
         )
 
     def _scribe(self, errand: Errand) -> Callable[[str], bool]:

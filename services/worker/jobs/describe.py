@@ -9,17 +9,27 @@ from services.worker.gemini.descriptions import QUESTION, form, read_prompts
 from services.worker.gemini.files import File
 from services.worker.images.decoder import Decoder
 from services.worker.images.stored import read_picture
+from services.worker.jobs.bills import bill_of
 from shared.errands import Errand
 from shared.errors import AnswerRefused, DescriptionRefused, ServiceBusy
 from shared.images import Images
 from shared.jobs import Picture
+from shared.prices import Prices
 from shared.store.errands import Errands
 
 
 class Describing:
     """Runs the errands that describe pictures."""
 
-    def __init__(self, errands: Errands, clients: Lent[ChatClient], images: Images, decoder: Decoder) -> None:
+    def __init__(
+        self,
+        errands: Errands,
+        clients: Lent[ChatClient],
+        images: Images,
+        decoder: Decoder,
+        prices: Prices | None = None,
+    ) -> None:
+        self._prices = prices or Prices()
         self._errands = errands
         self._clients = clients
         self._images = images
@@ -35,6 +45,8 @@ class Describing:
         picture = Picture(**errand.question["picture"])
         shown = File("image/jpeg", self._decoder.for_gemini(read_picture(self._images, picture)))
         with self._clients.to(errand.sender.id) as loan:
+            if loan.owner_pays:
+                self._errands.require_answer(errand)
             try:
                 answer = loan.it.answer(
                     [Said("user", QUESTION, (shown,))],
@@ -45,11 +57,12 @@ class Describing:
                 )
             except AnswerRefused as error:
                 raise DescriptionRefused(str(error)) from error
+        bill = bill_of(answer, self._prices, owner_pays=loan.owner_pays)
         prompts = read_prompts(answer.text)
         if not prompts:
             raise ServiceBusy("Gemini wrote nothing that could be read as prompts")
         if self._errands.is_to_stop(errand):
-            self._errands.cancel(errand)
+            self._errands.cancel(errand, bill)
             return
         self._errands.finish(
             errand,
@@ -57,4 +70,5 @@ class Describing:
             chat_model=answer.model,
             tokens_in=answer.tokens_in,
             tokens_out=answer.tokens_out,
+            bill=bill,
         )

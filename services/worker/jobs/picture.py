@@ -5,10 +5,9 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from http import HTTPStatus
-from typing import TypeVar
 
 from services.worker.engine.retry import seconds_left
-from services.worker.engine.user_keys import Lent, Loan
+from services.worker.engine.user_keys import Lent
 from services.worker.gemini.files import File
 from services.worker.gemini.finishing import own_words
 from services.worker.gemini.prompts import PromptWriter
@@ -30,6 +29,7 @@ from shared.errors import (
 )
 from shared.images import Images
 from shared.jobs import ENDED, Attempt, Earlier, Job, Picture, Prompt, Recipe
+from shared.prices import Prices
 from shared.store.conversations import Conversations
 from shared.store.jobs import Jobs
 from shared.styles import Styles
@@ -43,7 +43,6 @@ PATIENCE_WITH_GEMINI = 2  # failed tries after which the job goes on with the us
 RECENT = timedelta(minutes=30)  # how long an idea can refer to what was said
 RECENT_TURNS = 4
 RECENT_CHARACTERS = 4_000
-T = TypeVar("T")
 BARRING = frozenset(kind.reason for kind in ElsewhereError.__subclasses__())
 
 
@@ -61,6 +60,7 @@ class Pipeline:
         styles: Styles | None = None,
         conversations: Conversations | None = None,
         decoder: Decoder | None = None,
+        prices: Prices | None = None,
     ) -> None:
         """Take the shipped styles where the owner has none; without conversations no idea can refer to one.
 
@@ -75,6 +75,7 @@ class Pipeline:
         self._styles = styles or Styles()
         self._conversations = conversations
         self._decoder = decoder or Decoder()
+        self._prices = prices or Prices()
 
     def run(self, job: Job, attempts: list[Attempt]) -> None:
         """Make the picture and record it.
@@ -100,9 +101,9 @@ class Pipeline:
             return None
         if not self._jobs.count_attempts(job.id, "ok"):
             # How long it took, nobody knows any more.
-            found_now = Attempt("image", recipe.provider, recipe.model, 0, status=HTTPStatus.OK, detail="found")
             # An order was counted when it was made.
-            attempts.append(replace(found_now, pictures=0 if job.handle else 1, owner_pays=job.owner_pays))
+            found_now = Attempt("image", recipe.provider, recipe.model, 0, pictures=0 if job.handle else 1)
+            self._noting(attempts, job.owner_pays)(replace(found_now, status=HTTPStatus.OK, detail="found"))
         return (*found, recipe)
 
     def _share(self, job: Job) -> Prompt | None:
@@ -134,7 +135,7 @@ class Pipeline:
             wish = self._wish(job)
             # On the user's own key, or the owner's.
             with self._writers.to(job.sender.id) as loan:
-                return loan.it.write(wish, seconds=seconds, record=_noting(attempts, loan))
+                return loan.it.write(wish, seconds=seconds, record=self._noting(attempts, loan.owner_pays))
         except (QuotaExhausted, UnexpectedAnswer, ServiceBusy, ServiceUnreachable) as error:
             # A picture without words leaves nothing to paint from.
             may_wait = isinstance(error, TransientError) and job.failures < PATIENCE_WITH_GEMINI
@@ -241,10 +242,14 @@ class Pipeline:
         seconds = seconds_left(job, IMAGE_SECONDS)
         # On the user's own token, or the owner's where that was reckoned with.
         with self._dispatchers.to(job.sender.id, may_be_owners=job.owner_pays) as loan:
-            image, recipe = loan.it.paint(order, seconds=seconds, record=_noting(attempts, loan))
+            image, recipe = loan.it.paint(order, seconds=seconds, record=self._noting(attempts, loan.owner_pays))
         return self._images.put(job.id, image), image.media_type, recipe
 
+    def _noting(self, attempts: list[Attempt], owner_pays: bool) -> Callable[[Attempt], None]:
+        """Take note of calls, of whose key they were made on, and of what they cost the owner."""
 
-def _noting(attempts: list[Attempt], loan: Loan[T]) -> Callable[[Attempt], None]:
-    """Take note of calls, and of whose key they were made on."""
-    return lambda attempt: attempts.append(replace(attempt, owner_pays=loan.owner_pays))
+        def note(attempt: Attempt) -> None:
+            cost = self._prices.of(attempt) if owner_pays else 0
+            attempts.append(replace(attempt, owner_pays=owner_pays, cost=cost))
+
+        return note

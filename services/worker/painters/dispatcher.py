@@ -251,7 +251,8 @@ class PaintDispatcher:
             raise
         duration_ms = _since_ms(started)
         if not (looking and isinstance(outcome, StillPainting)):
-            run.record(replace(_attempt(target, outcome, duration_ms), pictures=_paid(outcome, looking=looking)))
+            attempt = _attempt(target, outcome, duration_ms)
+            run.record(replace(attempt, pictures=_paid(outcome, looking=looking), megapixels=brief.megapixels))
         if isinstance(outcome, Painting):
             self._breaker.tell(target, None)
             return outcome

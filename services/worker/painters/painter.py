@@ -50,6 +50,11 @@ class Brief:
     guidance: float | None = None
     source: bytes | None = field(default=None, repr=False)
 
+    @property
+    def megapixels(self) -> float:
+        """How large the picture is to be; one where the model decides."""
+        return self.width * self.height / 1e6 if self.width and self.height else 1.0
+
 
 @dataclass(frozen=True, slots=True)
 class Painting:
