@@ -29,10 +29,10 @@ install = $(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/pytho
 help: ## List what there is to do
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' Makefile
 
-setup: $(VENV)/.installed ## Install everything into .venv, so that .venv/bin/g2d is there
+setup: $(VENV)/.installed-sandbox ## Install everything into .venv, so that .venv/bin/g2d is there
 	@echo "Ready: make demo, or make run once .env holds the keys."
 
-demo: $(VENV)/.installed ## Chat with the bot in the browser, without any key (PORT=8090)
+demo: $(VENV)/.installed-sandbox ## Chat with the bot in the browser, without any key (PORT=8090)
 	@$(BIN)/g2d demo --port $(PORT)
 
 run: $(VENV)/.installed ## Run the bot with the keys in .env
@@ -53,19 +53,23 @@ lint: $(VENV)/.installed-dev ## Check style and types
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
+	@$(BIN)/mypy --package sandbox
 
 guide: $(VENV)/.installed-dev ## Take the pictures of docs/guide.md anew (needs chromium and an emoji font)
 	@$(BIN)/pytest tests/guide --pictures
 
 lock: $(VENV)/.tools ## Choose versions anew for pyproject.toml; UPGRADE=1 takes the newest ones
 	printf 'setuptools\nuv\n' | $(LOCK) $(if $(UPGRADE),--upgrade) --output-file requirements-build.lock - >/dev/null
-	$(LOCK) $(if $(UPGRADE),--upgrade) --extra dev --output-file requirements-dev.lock pyproject.toml >/dev/null
+	$(LOCK) $(if $(UPGRADE),--upgrade) --extra dev --output-file requirements-dev.lock pyproject.toml \
+		sandbox/pyproject.toml >/dev/null
 	@# What runs is what was tested: the same versions, fewer packages.
 	cp requirements-dev.lock requirements.lock
 	$(LOCK) --output-file requirements.lock pyproject.toml >/dev/null
+	cp requirements-dev.lock sandbox/requirements.lock
+	$(LOCK) --output-file sandbox/requirements.lock sandbox/pyproject.toml >/dev/null
 
 clean: ## Remove what was installed and cached; data/ and .env stay
-	rm -rf $(VENV) build *.egg-info .coverage .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) build *.egg-info sandbox/build sandbox/*.egg-info .coverage .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(VENV)/.tools: requirements-build.lock
@@ -82,6 +86,11 @@ $(VENV)/.installed: $(VENV)/.tools requirements.lock pyproject.toml
 	@$(call install,--no-deps --no-build-isolation --editable .)
 	@touch $@
 
-$(VENV)/.installed-dev: $(VENV)/.installed requirements-dev.lock
+$(VENV)/.installed-sandbox: $(VENV)/.installed sandbox/requirements.lock sandbox/pyproject.toml
+	@$(call install,--require-hashes -r sandbox/requirements.lock)
+	@$(call install,--no-deps --no-build-isolation --editable ./sandbox)
+	@touch $@
+
+$(VENV)/.installed-dev: $(VENV)/.installed-sandbox requirements-dev.lock
 	@$(call install,--require-hashes -r requirements-dev.lock)
 	@touch $@

@@ -1,6 +1,7 @@
 """``g2d``: one short function a command."""
 
 import os
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated
 
@@ -37,6 +38,16 @@ def main() -> None:
     except SettingsError as error:
         typer.secho(str(error), err=True)
         raise SystemExit(2) from None
+
+
+def _require_sandbox() -> None:
+    if find_spec("sandbox") is None:
+        typer.secho(
+            "The sandbox is not installed here: it is a package of its own, for demos and tests. In a clone of the "
+            "project `make setup` installs it.",
+            err=True,
+        )
+        raise typer.Exit(2)
 
 
 @app.command()
@@ -94,6 +105,7 @@ def claim() -> None:
 @app.command()
 def demo(port: Port = 8090) -> None:
     """Chat with the bot in the browser: no keys, no Telegram, nothing leaves this machine."""
+    _require_sandbox()
     with importing():
         from services import demo as demo_installation
 
@@ -103,6 +115,7 @@ def demo(port: Port = 8090) -> None:
 @app.command()
 def sandbox(port: Port = 8090, host: Host = "127.0.0.1") -> None:
     """Serve stand-ins for Telegram, Gemini and HuggingFace, with a chat page at /."""
+    _require_sandbox()
     with importing():
         from sandbox.app import serve
 
