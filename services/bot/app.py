@@ -20,6 +20,7 @@ from services.bot.batches.delivery import BatchDelivery
 from services.bot.batches.handler import BatchCommand
 from services.bot.batches.progress_message import ProgressMessage
 from services.bot.batches.reading import Readings
+from services.bot.budgets.usage import UsageCommand
 from services.bot.chat.buttons import AnswerButtons
 from services.bot.chat.delivery import Answers
 from services.bot.chat.describe import Describe
@@ -97,6 +98,7 @@ from shared.store.questions import Questions
 from shared.store.sent_files import SentFiles
 from shared.store.status_messages import StatusMessages
 from shared.store.updates import Updates
+from shared.store.usage import UsageReader
 from shared.store.waits import Waits
 from shared.styles import Styles
 
@@ -220,6 +222,7 @@ class Bot:
         closed_chats = ClosedChats(self._bot_id, chats, record, tickets, self._removals, limit)
         limit.tell_of_gone(closed_chats.gone)
         requests.blocked = closed_chats.gone
+        usage = UsageReader(database, settings.shares)
         handlers = Handlers(
             requests=requests,
             links=links,
@@ -229,6 +232,7 @@ class Bot:
             migration=Migration(moves),
             settings=Settings(people, choices, Menu(catalogue, chat_models, styles), authorization, open_questions),
             overview=OwnersOverview(database),
+            usage=UsageCommand(usage),
             models=ModelsCommand(people, choices, ModelsMenu(catalogue, chat_models), authorization),
             batch=BatchCommand(
                 self._batches,
@@ -240,6 +244,7 @@ class Bot:
                 waits,
                 Sending(bot),
                 self._status_messages,
+                usage,
             ),
             chat=Chat(
                 errands,

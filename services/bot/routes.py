@@ -15,6 +15,7 @@ from services.bot.access.requests import PRESSES as REQUESTS
 from services.bot.access.requests import Requests
 from services.bot.access.standing import is_from_manager, role_of_sender
 from services.bot.batches.handler import BatchCommand
+from services.bot.budgets.usage import UsageCommand
 from services.bot.chat.buttons import PATTERN, AnswerButtons, stopped_draft
 from services.bot.chat.describe import PATTERN as OF_A_DESCRIPTION
 from services.bot.chat.describe import Describe
@@ -62,6 +63,7 @@ class Handlers:
     migration: Migration
     settings: Settings
     overview: OwnersOverview
+    usage: UsageCommand
     models: ModelsCommand
     batch: BatchCommand
     chat: Chat
@@ -126,6 +128,7 @@ def add_handlers(
         CommandHandler("unban", by.members.unban, of_managers & to_us),
         CommandHandler("role", by.members.role, of_managers & to_us),
         CommandHandler("status", by.overview.command, of_owners),
+        CommandHandler("usage", by.usage.command, NEW),
         CommandHandler("models", by.models.command, NEW),
         CallbackQueryHandler(by.models.press, f"^{LISTED} "),
         CommandHandler("batch", by.batch.command, NEW),

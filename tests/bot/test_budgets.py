@@ -5,13 +5,17 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from stage import Outcome, Stage
-from updates_scene import EVE, Scene
+from stage import BOT, Outcome, Stage
+from updates_scene import ADA, EVE, GROUP, Scene
 
 from services.bot.budgets.refusals import way_out, write_refusal
 from services.bot.locales import languages, say
 from services.bot.texts.number_format import time_until
+from shared.access import Profile, Role
 from shared.errors import BudgetUsedUp, QueueFull
+from shared.redaction import GOOGLE, HUGGINGFACE
+from shared.store.access import Roles
+from shared.store.keys import Keys
 
 
 @pytest.fixture(scope="module")
@@ -59,6 +63,59 @@ class TestRefusals:
 
     def test_that_time_alone_mends_have_no_button(self) -> None:
         assert way_out(QueueFull(most=3), "en", "a_bot") is None
+
+
+class TestUsage:
+    def test_tells_what_is_used_and_left_and_when_it_begins_anew(self, scene: Scene) -> None:
+        scene.send(EVE, EVE, {"text": "/imagine a red fox --n 2"})
+
+        said = told(scene.send(EVE, EVE, {"text": "/usage"}))
+
+        assert "Pictures today: 2 of 3, left: 1. Anew in " in said["text"]
+        assert "Pictures this month: 2 of 500, left: 498." in said["text"]
+        assert "Gemini tokens today: 0 of 500,000" in said["text"]
+        assert "Spent" not in said["text"]
+        assert "?start=keys" in said["reply_markup"]
+
+    def test_tells_of_a_group_in_the_group_alone(self, scene: Scene) -> None:
+        here = told(scene.send(ADA, GROUP, {"text": "/usage"}))["text"]
+        alone = told(scene.send(ADA, ADA, {"text": "/usage"}))["text"]
+
+        assert "Pictures of this group today: " in here
+        assert "of this group" not in alone
+
+    def test_tells_owners_what_the_bot_has_spent(self, scene: Scene) -> None:
+        Roles(scene.stage.database, BOT).decide(Profile(EVE, "Eve"), Role.OWNER, by=None)
+
+        said = told(scene.send(EVE, EVE, {"text": "/usage"}))
+
+        assert say("usage_unlimited", "en") in said["text"]
+        assert "Spent by this bot today: $0.00 of $30.00, this month: $0.00 of $300.00." in said["text"]
+        assert "reply_markup" not in said
+
+    def test_tells_whose_own_keys_pay_that_no_limit_holds(self, scene: Scene) -> None:
+        for service in (GOOGLE, HUGGINGFACE):
+            Keys(scene.stage.database).put(
+                EVE, service, sealed="s", last_four="1234", bot_id=BOT, message_id=1, language="en"
+            )
+
+        said = told(scene.send(EVE, EVE, {"text": "/usage"}))
+
+        assert [line[0] for line in said["text"].splitlines()] == ["<", "🔑", "🔑"]
+
+
+class TestBatchesBeforeTheyStart:
+    def test_tell_what_they_may_cost_and_how_many_pictures_are_left(self, scene: Scene) -> None:
+        said = told(scene.send(EVE, EVE, {"text": "/batch\none\ntwo"}))["text"]
+
+        assert "about $0.0" in said
+        assert say("batch_left", "en", left=3) in said
+        assert say("batch_does_not_fit", "en") not in said
+
+    def test_say_when_they_can_not(self, scene: Scene) -> None:
+        said = told(scene.send(EVE, EVE, {"text": "/batch\none\ntwo --n 4"}))["text"]
+
+        assert say("batch_does_not_fit", "en") in said
 
 
 @pytest.mark.parametrize(

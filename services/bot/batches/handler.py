@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+from collections.abc import Sequence
 
 from telegram import Update
 from telegram.error import BadRequest
@@ -9,7 +10,7 @@ from telegram.ext import ContextTypes
 
 from services.bot.batches import progress as progress_lines
 from services.bot.batches.delivery import BatchDelivery
-from services.bot.batches.progress import AGAIN, CANCEL, PAUSE, RESUME, RETRY, START, keyboard, problems, summary
+from services.bot.batches.progress import AGAIN, CANCEL, PAUSE, RESUME, RETRY, START, Costs, keyboard, problems, summary
 from services.bot.batches.progress_message import ProgressMessage
 from services.bot.batches.reading import Readings
 from services.bot.budgets.refusals import refuse
@@ -25,8 +26,11 @@ from services.bot.telegram.sending import Sending, Words
 from services.bot.telegram.status_messages import StatusMessage, StatusMessages
 from shared.batches import Batch, BatchState, Counts, Way
 from shared.errors import BudgetUsedUp, FileOutOfReach, UserError
+from shared.jobs import Address, Request, Sender
 from shared.status_messages import Work
 from shared.store.batches import Batches
+from shared.store.budgets import Asker
+from shared.store.usage import UsageReader
 from shared.store.waits import Waits
 
 COMMAND = re.compile(r"^/batch(?:@\w+)?(?=\s|$)", re.IGNORECASE)
@@ -52,7 +56,9 @@ class BatchCommand:
         waits: Waits,
         sending: Sending,
         messages: StatusMessages,
+        usage: UsageReader,
     ) -> None:
+        self._usage = usage
         self._batches = batches
         self._delivery = delivery
         self._progress = progress
@@ -93,10 +99,18 @@ class BatchCommand:
         put_away = await asyncio.to_thread(self._batches.put_away_oldest, sender.id, keep=MOST_ASKED)
         seconds = await asyncio.to_thread(self._waits.batch_seconds, sender.id, batch.pictures)
         room = await asyncio.to_thread(self._batches.room, sender.id)
-        text = summary(reading, seconds, room, sender.language, put_away=MOST_ASKED if put_away else None)
+        costs = await asyncio.to_thread(self._costs, address, sender, requests)
+        text = summary(reading, seconds, room, sender.language, put_away=MOST_ASKED if put_away else None, costs=costs)
         await self._ask(batch, text, context)
         if put_away:
             self._delivery.changed()
+
+    def _costs(self, address: Address, sender: Sender, requests: Sequence[Request]) -> Costs:
+        """What a batch would cost the owner, and whether that fits what is left. Blocks."""
+        usage = self._usage.read(Asker(address.bot_id, sender.id, None if address.private else address.chat_id))
+        cost = self._usage.cost_of(usage, requests)
+        fits = self._usage.fits(usage, sum(request.count for request in requests), cost)
+        return Costs(cost, usage.pictures_left, fits=fits)
 
     async def _ask(self, batch: Batch, text: str, context: ContextTypes.DEFAULT_TYPE) -> None:
         """Send the summary with its buttons; where it may be in the chat already, look for it."""

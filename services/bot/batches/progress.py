@@ -1,5 +1,6 @@
 """A batch's one message: what it is before it starts, how far it has come, what came of it."""
 
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from telegram import InlineKeyboardButton, InlineKeyboardMarkup
@@ -10,7 +11,7 @@ from services.bot.pictures.captions import units
 from services.bot.telegram.refusals import explain
 from services.bot.texts.button_rows import in_rows
 from services.bot.texts.failure_summary import main_reason, write_reason
-from services.bot.texts.number_format import duration, number, rounded
+from services.bot.texts.number_format import duration, money, number, rounded
 from shared.batches import Batch, BatchReading, BatchState, Counts, Way
 
 ACTION = "batch"
@@ -21,8 +22,29 @@ BAR = 20  # characters
 FEWEST = 3  # pictures whose ends tell a rate
 
 
+@dataclass(frozen=True, slots=True)
+class Costs:
+    """What a batch would take of the owner's.
+
+    Attributes:
+        cost: In millionths of a dollar.
+        left: Pictures that its person may still have on the owner's key; None: any number.
+        fits: Whether it could start now.
+    """
+
+    cost: int = 0
+    left: int | None = None
+    fits: bool = True
+
+
 def summary(
-    reading: BatchReading, seconds: float | None, room: int, language: str, *, put_away: int | None = None
+    reading: BatchReading,
+    seconds: float | None,
+    room: int,
+    language: str,
+    *,
+    put_away: int | None = None,
+    costs: Costs | None = None,
 ) -> str:
     """What a batch would be, as Telegram HTML.
 
@@ -37,12 +59,24 @@ def summary(
     lines.append(say("batch_leaves", language, n=left) if left >= 0 else say("batch_too_large_now", language, n=room))
     if seconds is not None:
         lines.append(say("batch_estimate", language, time=duration(rounded(seconds), language)))
+    lines += _costs(costs or Costs(), language)
     if put_away is not None:
         lines.append(say("batch_oldest_put_away", language, most=put_away))
     lines += [say(hint.reason, language, **hint.values) for hint in reading.hints[:HINTS_SHOWN]]
     if len(reading.hints) > HINTS_SHOWN:
         lines.append(say("batch_more_hints", language, n=len(reading.hints) - HINTS_SHOWN))
     return fitting([*lines, *problems(reading, language)])
+
+
+def _costs(costs: Costs, language: str) -> list[str]:
+    lines = []
+    if costs.cost:
+        lines.append(say("batch_cost", language, cost=money(costs.cost, language)))
+    if costs.left is not None:
+        lines.append(say("batch_left", language, left=costs.left))
+    if not costs.fits:
+        lines.append(say("batch_does_not_fit", language))
+    return lines
 
 
 def problems(reading: BatchReading, language: str) -> list[str]:

@@ -21,8 +21,11 @@ def write_refusal(error: UserError, language: str) -> str:
 
 def way_out(error: UserError, language: str, username: str) -> InlineKeyboardMarkup | None:
     """A button that leads to one's own keys, where these would help."""
-    if not isinstance(error, BudgetUsedUp):
-        return None
+    return keys_button(language, username) if isinstance(error, BudgetUsedUp) else None
+
+
+def keys_button(language: str, username: str) -> InlineKeyboardMarkup:
+    """A button that leads to one's own keys."""
     # Keys are spoken of in private: a link leads there from any chat.
     url = create_deep_linked_url(username, "keys")
     return InlineKeyboardMarkup.from_button(InlineKeyboardButton(say("button_own_keys", language), url=url))

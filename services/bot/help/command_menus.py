@@ -39,11 +39,12 @@ IN_PRIVATE = (
     "settings",
     "models",
     "keys",
+    "usage",
     "help",
     "start",
 )
-IN_GROUPS = ("imagine", "describe", "new", "stop", "queue", "cancel", "models", "help")
-FOR_ADMINS = ("imagine", "describe", "batch", "new", "stop", "queue", "cancel", "settings", "models", "help")
+IN_GROUPS = ("imagine", "describe", "new", "stop", "queue", "cancel", "models", "usage", "help")
+FOR_ADMINS = ("imagine", "describe", "batch", "new", "stop", "queue", "cancel", "settings", "models", "usage", "help")
 MENUS: tuple[tuple[BotCommandScope, tuple[str, ...]], ...] = (
     (BotCommandScopeAllPrivateChats(), IN_PRIVATE),
     (BotCommandScopeAllGroupChats(), IN_GROUPS),

@@ -4,7 +4,7 @@ import math
 from typing import Literal
 
 from babel.dates import format_timedelta
-from babel.numbers import format_decimal
+from babel.numbers import format_currency, format_decimal
 
 from services.bot.locales import spoken
 
@@ -16,6 +16,11 @@ GRAINS = ((MINUTE, 10), (10 * MINUTE, MINUTE), (HOUR, 5 * MINUTE), (math.inf, HO
 def number(value: float, language: str, *, grouped: bool = True) -> str:
     """``1,000`` or ``1.000``, ``0.7`` or ``0,7``; ungrouped where people are to type it themselves."""
     return format_decimal(value, locale=spoken(language), group_separator=grouped)
+
+
+def money(micro_dollars: int, language: str) -> str:
+    """``$1.20``, as the language writes it."""
+    return format_currency(micro_dollars / 1e6, "USD", locale=spoken(language))
 
 
 def duration(seconds: float, language: str) -> str:
