@@ -1,10 +1,11 @@
-"""Updates with numbers that no database takes: they are left alone, and hold nobody up."""
+"""Updates with numbers that no database takes, and with none: they hold nobody up."""
 
 import pytest
 from cryptography.fernet import Fernet
 from telegram import Bot
 
-from services.bot.intake.poller import has_storable_numbers, parse, redacted
+from services.bot.intake.annotations import Notes
+from services.bot.intake.poller import has_storable_numbers, parse, raw_update, redacted
 from shared.secrets import Box
 
 BOX = Box(Fernet.generate_key().decode())
@@ -25,6 +26,15 @@ def test_an_update_that_holds_one_is_not_handled() -> None:
     body = {"update_id": 1, "stopped_message_generation": {"chat": {"id": 7, "type": "private"}, "draft_id": 2**63}}
 
     assert parse(1, body, Bot("1:a")) is None
+
+
+@pytest.mark.parametrize("number", [[], "7", None, 1.5, {}])
+def test_a_message_whose_number_is_none_keeps_no_others_from_being_written_down(number: object) -> None:
+    message = {"message_id": number, "chat": {"id": number, "type": "private"}, "date": 0}
+
+    raw = raw_update(1, {"message": message}, Notes(), readable=True)
+
+    assert (raw.chat_id, raw.message_id) == (None, None)
 
 
 def test_one_that_is_numbered_so_is_left_out_and_the_others_stay() -> None:
