@@ -53,7 +53,7 @@ def _answer_words(text: str, question: Question) -> str:
     if _ASKS_NAME.search(text):
         return f"Your name is **{name}**." if name else "You haven't told me your name yet. What is it?"
     if _ASKS_WHO.search(text):
-        return question.system.split("\n")[0] if question.system else "I am the sandbox's stand-in for Gemini."
+        return _introduce(question.system)
     if _ASKS_EARLIER.search(text):
         return _quote_earlier(text, earlier)
     if echo := _ASKS_ECHO.match(text):
@@ -90,6 +90,12 @@ def _quote_earlier(text: str, earlier: tuple[Turn, ...]) -> str:
         return "This is the first thing you said to me."
     quoted = mine[0] if "first" in text.lower() else mine[-1]
     return f"You said:\n\n> {quoted.strip()[:300]}"
+
+
+def _introduce(system: str) -> str:
+    """Say who the instruction makes it, in its own first sentence."""
+    told = re.match(r"You are ([^.\n]+)", system)
+    return f"I am {told[1]}." if told else "I am the sandbox's stand-in for Gemini."
 
 
 def _greet(text: str, name: str | None) -> str:

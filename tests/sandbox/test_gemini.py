@@ -196,7 +196,7 @@ class TestChatting:
         config = types.GenerateContentConfig(system_instruction="You are Ida, a painter.")
 
         assert client.models.generate_content(model=MODEL, contents="Who are you?", config=config).text == (
-            "You are Ida, a painter."
+            "I am Ida, a painter."
         )
 
     def test_it_sees_a_pictures_size_and_colour(self, client):
