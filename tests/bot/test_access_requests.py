@@ -169,6 +169,21 @@ class TestANewcomer:
         assert [values["text"] for _, values in outcome.calls] == [say("access_closed", "en", id=str(EVE))]
         assert not roles.one(EVE).is_waiting
 
+    def test_is_asked_about_with_the_next_message_once_somebody_can_be_asked(
+        self, scene: Scene, roles: Roles, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        with monkeypatch.context() as before_the_claim:
+            before_the_claim.setattr(Roles, "has_owner", lambda _: False)
+            scene.say(EVE, "hello")
+            assert scene.say(EVE, "hello?").calls == []
+
+        outcome, after = scene.say(EVE, "may I?"), scene.say(EVE, "please!")
+
+        assert [values["text"] for values in sent_to(outcome, EVE)] == [say("access_asked", "en", id=str(EVE))]
+        assert len(sent_to(outcome, ADA)) == 1
+        assert roles.one(EVE).is_waiting
+        assert after.calls == []
+
 
 class TestALink:
     def test_of_an_invitation_lets_in_and_closes_the_cards(

@@ -96,12 +96,19 @@ class Gate:
 
     async def _tell(self, message: Message, whom: Known, bot: Bot) -> None:
         """Say in the chat why nothing comes, if it was not said of late, and ask the owners."""
-        asks = self._mode is Mode.REQUEST and whom.role is Role.STRANGER and not whom.is_group
+        may_be_asked_about = self._mode is Mode.REQUEST and whom.role is Role.STRANGER and not whom.is_group
         again_after = None if whom.role is Role.BLOCKED else DENIED_AGAIN_AFTER if whom.is_denied else TOLD_AGAIN_AFTER
+        is_told = whom.was_told(within=again_after)
+        # Who wrote when nobody could be asked (the bot had no owner yet) is asked about with the next message.
+        is_overlooked = may_be_asked_about and not whom.is_waiting and not whom.is_denied
         # Most of what somebody sends who is not let in costs no more than the look at their row.
-        if whom.was_told(within=again_after) or not await asyncio.to_thread(self._may_tell, whom.profile, again_after):
+        if is_told and not is_overlooked:
             return
-        asks = asks and await self._requests.begin(whom.profile)
+        if not is_told and not await asyncio.to_thread(self._may_tell, whom.profile, again_after):
+            return
+        asks = may_be_asked_about and await self._requests.begin(whom.profile)
+        if is_told and not asks:
+            return
         text = say(_sentence(whom, asks=asks or whom.is_waiting), whom.profile.language, id=str(whom.id))
         try:
             await bot.send_message(text=text, **answer(address_of(message, bot.id)))
