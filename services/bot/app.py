@@ -20,6 +20,7 @@ from services.bot.batches.delivery import BatchDelivery
 from services.bot.batches.handler import BatchCommand
 from services.bot.batches.progress_message import ProgressMessage
 from services.bot.batches.reading import Readings
+from services.bot.budgets.alerts import OwnersAlerts
 from services.bot.budgets.usage import UsageCommand
 from services.bot.chat.buttons import AnswerButtons
 from services.bot.chat.delivery import Answers
@@ -81,6 +82,7 @@ from shared.status_messages import Work
 from shared.store.access import Roles
 from shared.store.access_links import AccessLinks, LinkKind
 from shared.store.albums import Albums
+from shared.store.alerts import Alerts
 from shared.store.batches import Batches
 from shared.store.chats import Chats
 from shared.store.conversations import Conversations
@@ -223,6 +225,8 @@ class Bot:
         limit.tell_of_gone(closed_chats.gone)
         requests.blocked = closed_chats.gone
         usage = UsageReader(database, settings.shares)
+        budgets = settings.budgets
+        self._alerts = OwnersAlerts(Alerts(database, budgets), budgets, roles.managers)
         handlers = Handlers(
             requests=requests,
             links=links,
@@ -369,6 +373,7 @@ class Bot:
             "typing": self._streams.keep_typing,
             "tell of keys": partial(self._own_keys.keep_telling, application.bot),
             "leave groups": partial(self._groups.keep_leaving, application.bot, signs.of("leaves groups")),
+            "alert owners": partial(self._alerts.keep_telling, application.bot),
             "models": self._offers.keep_current,
             "menus": partial(keep_menus, application.bot, self._roles.managers, self._requests.managers_changed),
             "tick off updates": partial(keep_ticking_off, application),

@@ -6,10 +6,14 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, bindparam, case, select, update
 
+from shared.budgets import Period
 from shared.errands import SILENT, UNPAID, Bill, Errand, Kind
+from shared.errors import BadCredentials
 from shared.jobs import ENDED, Address, Sender, State, Writing
+from shared.redaction import GOOGLE, HUGGINGFACE
 from shared.shares import Shares
 from shared.store import tables
+from shared.store.alerts import REFUSED, note
 from shared.store.allowances import require_answer, require_question
 from shared.store.budgets import Asker
 from shared.store.database import Database, retrying
@@ -256,7 +260,12 @@ class Errands:
             self._database.tell_of_errand(connection, errand.id)
             if values.get("state") in ENDED:
                 self._line.let_in_after(connection, row)
-            book(self._database, connection, values.get("cost", 0), datetime.now(UTC))
+            now = datetime.now(UTC)
+            if values.get("reason") == BadCredentials.reason:
+                # Of a key of the person's own it would be another reason.
+                service = HUGGINGFACE if errand.kind is Kind.WITHDRAW else GOOGLE
+                note(self._database, connection, REFUSED[service], Period.DAY, now)
+            book(self._database, connection, values.get("cost", 0), now)
             return row
 
     # While it grows

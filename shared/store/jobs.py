@@ -27,6 +27,7 @@ from shared.errors import ImagineError, QueueFull, StoreAway
 from shared.jobs import ENDED, Address, Attempt, Job, Lineage, Parameters, Prompt, Recipe, Request, Sender, Stage, State
 from shared.shares import Shares
 from shared.store import tables
+from shared.store.alerts import note_calls
 from shared.store.allowances import OWNER_PAYS_ALL, Charge, Cost, require_pictures
 from shared.store.budgets import Asker, lock_group
 from shared.store.database import Database, retrying
@@ -545,7 +546,8 @@ class Jobs:
 
     def _carry_on(self, job: Job, attempts: Iterable[Attempt], *, stage: Stage, **values: Any) -> None:
         now = datetime.now(UTC)
-        notes = [_fitting(attempt, job) | {"at": now} for attempt in attempts]
+        made = list(attempts)
+        notes = [_fitting(attempt, job) | {"at": now} for attempt in made]
         cost = sum(note["cost"] for note in notes)
         its_own = {"its_id": job.id, "its_worker": job.worker, "its_claims": job.claims}
         tries = itertools.count()
@@ -562,6 +564,7 @@ class Jobs:
                 if values.get("state") in ENDED:
                     self._line.let_in(connection, [job.sender.id])
                 self._database.tell(connection, job.id)
+            note_calls(self._database, connection, made, now)
             book(self._database, connection, cost, now)
             return went_on
 

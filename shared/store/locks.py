@@ -2,7 +2,7 @@
 
 Rows are locked in this order: ``batches``, ``jobs``, ``errands``, ``conversations``, ``users``, ``removals``,
 ``access``, ``access_links``, ``sent_files``; those of one table by their ids. The lock of a group's budget comes before
-``users``, that of the money after it, and ``spending`` is the last of all. A transaction that waits for a row holds
+``users``, that of the money after it; ``alerts`` and ``spending`` come last. A transaction that waits for a row holds
 none that comes after it. Rows that are locked without waiting (``skip_locked``) and rows that are being inserted have
 no place in the order: nobody waits for them in a circle. ``docs/queue.md`` says who locks what.
 """

@@ -266,6 +266,16 @@ spending = Table(
     Column("cost", BigInteger, nullable=False, comment="Millionths of a dollar"),
 )
 
+alerts = Table(
+    "alerts",
+    metadata,
+    Column("kind", String(32), primary_key=True, comment="What it tells of"),
+    Column("period", Date, primary_key=True, comment="The first day of the day or month that it is told once in"),
+    Column("noted_at", Instant, nullable=False),
+    Column("told_at", Instant, comment="When a process took it upon itself to tell of it"),
+    Index("ix_alerts_untold", "noted_at", **_when("told_at IS NULL")),
+)
+
 circuits = Table(
     "circuits",
     metadata,
