@@ -137,6 +137,15 @@ def health() -> None:
 
 
 @app.command()
+def doctor(as_json: AsJson = False) -> None:
+    """Look at settings, keys, database, Redis, image store, disk, clock and network; say what to do; exit 1."""
+    with importing():
+        from services.doctor import report
+
+    raise typer.Exit(report.examine(as_json_text=as_json))
+
+
+@app.command()
 def migrate() -> None:
     """Create or upgrade the database's tables."""
     with importing():

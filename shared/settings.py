@@ -1,19 +1,25 @@
 """The only reader of the environment: one frozen class a service, and all that is missing named at once."""
 
+import codecs
 import logging
 import os
 import re
-from collections.abc import Callable, Iterator
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Mapping
+from contextvars import ContextVar
+from dataclasses import dataclass, replace
 from functools import cached_property
+from io import StringIO
 from pathlib import Path
+from types import MappingProxyType
 from typing import Annotated, Any, ClassVar, Literal, cast
 from urllib.parse import urlsplit
 
+from dotenv import dotenv_values
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic.fields import FieldInfo
 from pydantic_settings import (
     BaseSettings,
+    DotEnvSettingsSource,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
 )
@@ -27,6 +33,9 @@ from shared.shares import Shares
 from shared.web_addresses import ImageHosts, WebAddress
 
 WEIGHTS = r"\s*-?\d+\s*=\s*\d+(\.\d+)?\s*"
+DOT_ENV = ".env"
+# Control characters, and what Python makes of bytes that are no UTF-8.
+NO_TEXT = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
 OWN = "own"  # in a key's place: the owner has none, people bring their own
 # A suffix stands only where all hosts below it are the provider's own; of hosts that anybody can rent, the exact ones.
 PROVIDER_FILE_HOSTS = (
@@ -38,6 +47,18 @@ PROVIDER_FILE_HOSTS = (
 
 class SettingsError(Exception):
     """The settings don't allow a start. The message is for the owner, whole and ready to print."""
+
+
+class UnreadableSource(Exception):
+    """A file that settings come from can't be read.
+
+    Attributes:
+        name: What the owner knows it by: the variable that names the file, or the file.
+    """
+
+    def __init__(self, name: str, reason: str) -> None:
+        super().__init__(reason)
+        self.name = name
 
 
 def _printable_ascii(secret: SecretStr) -> SecretStr:
@@ -120,8 +141,7 @@ class FileSource(PydanticBaseSettingsSource):
     def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:  # noqa: ARG002
         name = str(field.validation_alias)
         path = os.environ.get(f"{name}_FILE")
-        # What is no text gets characters that no key may hold, and is complained of under its name.
-        return (Path(path).read_text(encoding="utf-8", errors="replace").strip() if path else None), name, False
+        return (_text_of(Path(path), f"{name}_FILE").strip() or None if path else None), name, False
 
     def __call__(self) -> dict[str, Any]:
         """Collect what the files hold."""
@@ -133,6 +153,46 @@ class FileSource(PydanticBaseSettingsSource):
         return found
 
 
+class DotEnvSource(DotEnvSettingsSource):
+    """Reads ``.env``, whichever editor wrote it."""
+
+    def _read_env_file(self, file_path: Path) -> Mapping[str, str | None]:
+        found = dotenv_values(stream=StringIO(_text_of(file_path, str(file_path))))
+        # As in the library: names in any case, and an empty value is as good as none.
+        return {name.lower(): value for name, value in found.items() if value}
+
+
+_left_out: ContextVar[frozenset[str]] = ContextVar("left_out", default=frozenset())  # files that are not read
+_BYTE_ORDER_MARKS = (
+    (codecs.BOM_UTF32_LE, "utf-32"),
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+
+
+def _text_of(path: Path, name: str) -> str:
+    """What a file says. Bytes that are no UTF-8 are kept as signs that no setting may hold: a comment may.
+
+    Raises:
+        UnreadableSource: The file can't be read, or is no text.
+    """
+    if name in _left_out.get():
+        return ""
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise UnreadableSource(name, f"can't be read: {path}: {error.strerror}") from None
+    encoding = next((encoding for mark, encoding in _BYTE_ORDER_MARKS if data.startswith(mark)), "utf-8-sig")
+    try:
+        text = data.decode(encoding, "surrogateescape" if encoding == "utf-8-sig" else "strict")
+    except UnicodeDecodeError:
+        text = "\0"
+    if "\0" in text:
+        raise UnreadableSource(name, f"can't be read: {path} is no text file (save it as UTF-8)")
+    return text
+
+
 class Settings(BaseSettings):
     """What both services need.
 
@@ -141,9 +201,7 @@ class Settings(BaseSettings):
     """
 
     reads_environment: ClassVar[bool] = True
-    model_config = SettingsConfigDict(
-        env_file=".env", env_ignore_empty=True, extra="ignore", frozen=True, hide_input_in_errors=True
-    )
+    model_config = SettingsConfigDict(env_ignore_empty=True, extra="ignore", frozen=True, hide_input_in_errors=True)
 
     data_dir: Path = Field(Path("data"), validation_alias="G2D_DATA_DIR")
     database_url_setting: str | None = Field(None, validation_alias="DATABASE_URL")
@@ -174,6 +232,13 @@ class Settings(BaseSettings):
     log_level: Annotated[str, AfterValidator(_level)] = Field("INFO", validation_alias="G2D_LOG_LEVEL")
     secret_key: Key | None = Field(None, validation_alias="G2D_SECRET_KEY")
     heartbeat_file: Path | None = Field(None, validation_alias="G2D_HEARTBEAT_FILE")
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _text(cls, value: object) -> object:
+        if isinstance(value, str) and NO_TEXT.search(value):
+            raise ValueError("holds bytes that are no text (write it again, and save a file as UTF-8)")
+        return value
 
     @field_validator("weights_setting")
     @classmethod
@@ -232,13 +297,13 @@ class Settings(BaseSettings):
         settings_cls: type[BaseSettings],
         init_settings: PydanticBaseSettingsSource,
         env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - It takes UTF-8 alone.
         file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Arguments before the environment, that before ``NAME_FILE``, that before ``.env``."""
         if not cls.reads_environment:
             return (init_settings,)
-        return init_settings, env_settings, FileSource(settings_cls), dotenv_settings
+        return init_settings, env_settings, FileSource(settings_cls), DotEnvSource(settings_cls, DOT_ENV)
 
     @property
     def embedded(self) -> bool:
@@ -369,6 +434,12 @@ def forget_proxies() -> None:
         del os.environ[name]
 
 
+def certificates_named() -> Path | None:
+    """The file or folder of certificates that OpenSSL is told to believe, if any."""
+    named = os.environ.get("SSL_CERT_FILE") or os.environ.get("SSL_CERT_DIR")
+    return Path(named) if named else None
+
+
 def load(*kinds: type[Settings]) -> tuple[Any, ...]:
     """Read the settings of one or more services.
 
@@ -376,18 +447,56 @@ def load(*kinds: type[Settings]) -> tuple[Any, ...]:
         SettingsError: Something is missing or wrong; the message names all of it at once.
     """
     loaded: list[Settings] = []
-    complaints: dict[str, str] = {}
+    complaints: dict[str, Complaint] = {}
     for kind in kinds:
-        try:
-            loaded.append(cast("Callable[[], Settings]", kind)())
-        except ValidationError as error:
-            complaints |= _complaints(kind, error)
-        except OSError as error:
-            complaints[str(error.filename)] = f"can't be read: {error.strerror}"
+        read, wrong = _read(kind)
+        complaints |= wrong
+        if read is not None:
+            loaded.append(read)
     if complaints:
         raise SettingsError(_letter(complaints))
     IN_USE.add(secret for one in loaded for secret in _secrets(one))
     return tuple(loaded)
+
+
+@dataclass(frozen=True, slots=True)
+class Complaint:
+    """What is wrong with a setting; its value is not in it."""
+
+    text: str
+    is_missing: bool = False
+
+
+def load_what_can_be_read(kind: type[Settings]) -> tuple[Any, dict[str, Complaint]]:
+    """Read a service's settings, with what is wrong with them by name; those have their default or a stand-in."""
+    complaints: dict[str, Complaint] = {}
+    token = _left_out.set(frozenset())
+    try:
+        settings, wrong = _read(kind)
+        while settings is None:
+            complaints |= wrong
+            _left_out.set(frozenset(complaints))
+            stand_ins = {name: _stand_in(field) for name, field in _fields(kind).items() if name in complaints}
+            settings, wrong = _read(kind, stand_ins)
+    finally:
+        _left_out.reset(token)
+    IN_USE.add(_secrets(settings))
+    return settings, complaints
+
+
+def _stand_in(field: FieldInfo) -> object:
+    if not field.is_required():
+        return field.default
+    return "0:none" if field.validation_alias == "TELEGRAM_BOT_TOKEN" else OWN
+
+
+def _read(kind: type[Settings], given: Mapping[str, object] = MappingProxyType({})) -> tuple[Any, dict[str, Complaint]]:
+    try:
+        return cast("Callable[..., Settings]", kind)(**given), {}
+    except ValidationError as error:
+        return None, _complaints(kind, error)
+    except UnreadableSource as error:
+        return None, {error.name: Complaint(str(error))}
 
 
 def _secrets(settings: Settings) -> Iterator[str]:
@@ -398,17 +507,21 @@ def _secrets(settings: Settings) -> Iterator[str]:
             yield from (plain, *plain.split(","))  # G2D_SECRET_KEY may be several
 
 
-def _complaints(kind: type[Settings], error: ValidationError) -> dict[str, str]:
-    purposes = {str(field.validation_alias): field.description for field in kind.model_fields.values()}
+def _complaints(kind: type[Settings], error: ValidationError) -> dict[str, Complaint]:
+    fields = _fields(kind)
     return {
-        name: purposes.get(name) or "is missing"
+        name: Complaint(fields[name].description or "is missing", is_missing=True)
         if one["type"] == "missing"
-        else f"is wrong: {one['msg'].removeprefix('Value error, ')}"
+        else Complaint(f"is wrong: {one['msg'].removeprefix('Value error, ')}")
         for one in error.errors(include_input=False)
         for name in [str(one["loc"][0])]
     }
 
 
-def _letter(complaints: dict[str, str]) -> str:
-    lines = "\n".join(f"  {name}: {complaint}" for name, complaint in complaints.items())
+def _fields(kind: type[Settings]) -> dict[str, FieldInfo]:
+    return {str(field.validation_alias): field for field in kind.model_fields.values()}
+
+
+def _letter(complaints: Mapping[str, Complaint]) -> str:
+    lines = "\n".join(f"  {name}: {complaint.text}" for name, complaint in complaints.items())
     return f"Please set {', '.join(complaints)} (in the environment or in the file .env):\n{lines}"

@@ -75,6 +75,9 @@ async def _whoami(request: Request) -> Response:
     token = request.headers["authorization"].split(" ", 1)[1]
     number = hashlib.sha256(token.encode()).hexdigest()[:24]
     role = next((role for role in ("read", "write") if role in token), "fineGrained")
+    access: dict[str, Any] = {"displayName": "sandbox", "role": role, "createdAt": "2026-01-01T00:00:00.000Z"}
+    if role == "fineGrained":
+        access["fineGrained"] = _permissions(number, may_infer="narrow" not in token)
     return JSONResponse(
         {
             "type": "user",
@@ -89,12 +92,16 @@ async def _whoami(request: Request) -> Response:
             "billingMode": "prepaid",
             "avatarUrl": "/avatars/sandbox.svg",
             "orgs": [],
-            "auth": {
-                "type": "access_token",
-                "accessToken": {"displayName": "sandbox", "role": role, "createdAt": "2026-01-01T00:00:00.000Z"},
-            },
+            "auth": {"type": "access_token", "accessToken": access},
         }
     )
+
+
+def _permissions(user: str, *, may_infer: bool) -> dict[str, Any]:
+    """What a fine-grained token may do: everywhere, and with what belongs to its user."""
+    entity = {"_id": user, "type": "user", "name": "sandbox-user"}
+    own = ["repo.content.read", *(["inference.serverless.write"] if may_infer else [])]
+    return {"canReadGatedRepos": False, "global": [], "scoped": [{"entity": entity, "permissions": own}]}
 
 
 def _chosen(request: Request) -> list[Model]:

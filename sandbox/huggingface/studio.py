@@ -131,11 +131,13 @@ def check_token(request: Request) -> None:
     """Let in who carries a HuggingFace token.
 
     Raises:
-        Refusal: 401, as the router says it.
+        Refusal: 401, as the router says it; 403 there for a token without the permission to call it.
     """
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not token.startswith("hf_") or "invalid" in token.lower():
         raise Refusal(replies.bad_token())
+    if "narrow" in token and request.url.path.startswith("/router/"):
+        raise Refusal(replies.no_permission())
 
 
 def answer(fault: Fault) -> Response:

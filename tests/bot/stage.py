@@ -137,7 +137,7 @@ class Stage:
         self.database = Database(f"sqlite:///{self.file}")
         migrate(self.database)
         values = {"TELEGRAM_BOT_TOKEN": TOKEN, "G2D_DATA_DIR": str(folder), "G2D_ACCESS": "open"} | settings
-        self.settings = BotSettings(_env_file=None, **values)  # type: ignore[arg-type, call-arg]
+        self.settings = BotSettings.model_validate(values)
         self._reader = sqlite3.connect(self.file, isolation_level=None)
         self._reader.row_factory = sqlite3.Row
         self._beginning = sqlite3.connect(":memory:")

@@ -494,6 +494,14 @@ class TestHub:
         assert answer["type"] == "user"
         assert answer["auth"]["accessToken"]["role"] == "fineGrained"
 
+    def test_a_token_without_the_permission_is_told_so_and_refused_by_the_router(self, url):
+        headers = {"Authorization": "Bearer hf_narrow"}
+        token = requests.get(f"{url}/hub/api/whoami-v2", headers=headers, timeout=20).json()["auth"]["accessToken"]
+        refused = requests.post(f"{url}/router/hf-inference/models/a/b", headers=headers, json={}, timeout=20)
+
+        assert "inference.serverless.write" not in str(token["fineGrained"])
+        assert refused.status_code == 403
+
     def test_a_bad_token_is_a_401(self, url):
         headers = {"Authorization": "Bearer hf_invalid"}
 

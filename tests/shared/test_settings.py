@@ -156,7 +156,7 @@ class TestNameFile:
     def test_a_file_that_is_not_there_is_named(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("TELEGRAM_BOT_TOKEN_FILE", "/nowhere/secret")
 
-        with pytest.raises(SettingsError, match=r"/nowhere/secret: can't be read"):
+        with pytest.raises(SettingsError, match=r"TELEGRAM_BOT_TOKEN_FILE: can't be read: /nowhere/secret"):
             load(BotSettings)
 
     def test_a_file_that_is_no_text_is_named(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -193,6 +193,43 @@ class TestDotEnv:
 
         assert worker.google_api_key.get_secret_value() == "from-the-environment"
         assert worker.hf_token.get_secret_value() == "from-a-file"
+
+    @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le+", "utf-16-be+", "utf-32"])
+    @pytest.mark.parametrize("line_end", ["\n", "\r\n"])
+    def test_it_is_read_in_whatever_encoding_names_itself(self, tmp_path: Path, encoding: str, line_end: str) -> None:
+        text = line_end.join(["# für den Fuchs 🦊", "GOOGLE_API_KEY=AIza-key", 'HF_TOKEN="hf_0123456789"', ""])
+        mark = "\ufeff" if encoding.endswith("+") else ""
+        (tmp_path / ".env").write_bytes((mark + text).encode(encoding.rstrip("+")))
+
+        (worker,) = load(WorkerSettings)
+
+        assert worker.google_api_key.get_secret_value() == "AIza-key"
+        assert worker.hf_token.get_secret_value() == "hf_0123456789"
+
+    def test_bytes_of_another_encoding_do_no_harm_in_a_comment(self, tmp_path: Path) -> None:
+        (tmp_path / ".env").write_bytes("# für mich\nGOOGLE_API_KEY=a\nHF_TOKEN=b\n".encode("latin-1"))
+
+        (worker,) = load(WorkerSettings)
+
+        assert worker.hf_token.get_secret_value() == "b"
+
+    @pytest.mark.parametrize("name", ["GOOGLE_API_KEY", "G2D_DATA_DIR", "G2D_CHAT_MODEL", "IMAGE_STORE_URL"])
+    def test_bytes_of_another_encoding_in_a_setting_are_complained_of(self, tmp_path: Path, name: str) -> None:
+        (tmp_path / ".env").write_bytes(f"HF_TOKEN=b\n{name}=für\n".encode("latin-1"))
+
+        with pytest.raises(SettingsError, match=f"{name}: is wrong"):
+            load(WorkerSettings)
+
+    @pytest.mark.parametrize(
+        "content", [b"\x7fELF\x00\x01\xff", b"\xff\xfe\x00", b"\xff\xfe\x00\xd8", "a=b\n".encode("utf-16-le")]
+    )
+    def test_one_that_is_no_text_is_one_line(self, tmp_path: Path, content: bytes) -> None:
+        (tmp_path / ".env").write_bytes(content)
+
+        with pytest.raises(SettingsError, match=r"\.env: can't be read: \.env is no text file") as caught:
+            load(Settings)
+
+        assert len(str(caught.value).splitlines()) == 2
 
 
 class TestDefaults:

@@ -25,8 +25,8 @@ class Checks:
         self._keys = keys
         self._box = box
         self._http = http
-        self._models = f"{gemini_url or GEMINI}/{gemini_version}/models?pageSize=1"
-        self._whoami = f"{hub_url}/api/whoami-v2"
+        self._gemini = gemini_url, gemini_version
+        self._hub_url = hub_url
 
     def check_new(self) -> None:
         """Check what is due; a service that is away is asked again later."""
@@ -46,15 +46,23 @@ class Checks:
 
     def _ask(self, key: Key, plain: str) -> str | None:
         url, headers = (
-            (self._models, {"x-goog-api-key": plain})
-            if key.service == GOOGLE
-            else (self._whoami, {"Authorization": f"Bearer {plain}"})
+            gemini_call(*self._gemini, plain) if key.service == GOOGLE else huggingface_call(self._hub_url, plain)
         )
         try:
             answer = self._http.call("GET", url, seconds=CHECK_S, headers=headers)
         except ImagineError:
             return None
         return verdict(answer)
+
+
+def gemini_call(base_url: str | None, version: str, key: str) -> tuple[str, dict[str, str]]:
+    """URL and headers of the call that asks Gemini whether it knows a key. Pure."""
+    return f"{base_url or GEMINI}/{version}/models?pageSize=1", {"x-goog-api-key": key}
+
+
+def huggingface_call(hub_url: str, token: str) -> tuple[str, dict[str, str]]:
+    """URL and headers of the call that asks HuggingFace whose token it is. Pure."""
+    return f"{hub_url}/api/whoami-v2", {"Authorization": f"Bearer {token}"}
 
 
 def verdict(answer: HttpResponse) -> str | None:

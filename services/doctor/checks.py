@@ -1,0 +1,35 @@
+"""Runs checks side by side, each within its time; whatever happens in one of them is a line of the report."""
+
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+
+from services.doctor.findings import Finding, bad
+from shared.settings import SettingsError
+
+Check = Callable[[], Sequence[Finding]]
+
+LONGEST_S = 10.0
+
+
+def run(checks: Mapping[str, Check], *, seconds: float = LONGEST_S) -> list[Finding]:
+    """Run all checks at once; returns what they found in the order in which they were given."""
+    found: dict[str, Sequence[Finding]] = {}
+    threads = [threading.Thread(target=_run, args=(name, check, found), daemon=True) for name, check in checks.items()]
+    end = time.monotonic() + seconds
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(max(end - time.monotonic(), 0.0))
+    done = dict(found)  # What comes later is too late.
+    late = f"no result within {seconds:.0f} s"
+    return [one for name in checks for one in done.get(name, [bad(name, late, "see whether what it asks hangs")])]
+
+
+def _run(name: str, check: Check, found: dict[str, Sequence[Finding]]) -> None:
+    try:
+        found[name] = check()
+    except SettingsError as error:
+        found[name] = [bad(name, str(error))]
+    except Exception as error:  # noqa: BLE001 - Top-level handler: a bug in one check must not hide what the others find.
+        found[name] = [bad(name, f"this check has a bug ({type(error).__name__})", "please report it")]
