@@ -1,6 +1,7 @@
 """``g2d admin`` and ``g2d claim``: who may use the bot, from a terminal."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ from typer.testing import CliRunner, Result
 from sandbox.app import Sandbox
 from services.cli import app
 from shared.access import Profile, Role
+from shared.migrations import migrate
 from shared.store.access import Roles
 from shared.store.access_links import AccessLinks, LinkKind
 from shared.store.database import Database
@@ -28,9 +30,19 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
+@pytest.fixture(scope="module")
+def tables(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A database with all tables; making them takes longer than the tests."""
+    file = tmp_path_factory.mktemp("sqlite") / "g2d.db"
+    with Database(f"sqlite:///{file}") as made:
+        migrate(made)
+    return file
+
+
 @pytest.fixture
-def roles(folder: Path) -> Roles:
-    run("users")  # makes the tables
+def roles(folder: Path, tables: Path) -> Roles:
+    (folder / "data").mkdir()
+    shutil.copy(tables, folder / "data" / "g2d.db")
     return Roles(Database(f"sqlite:///{folder / 'data' / 'g2d.db'}"), BOT)
 
 
