@@ -53,12 +53,11 @@ async def _listen_within(database: Database, hear: Callable[[str], None]) -> Non
 
 
 async def _listen_to_postgres(database: Database, hear: Callable[[str], None]) -> None:
-    url = database.engine.url.set(drivername="postgresql").render_as_string(hide_password=False)
     pause = 1.0
     while True:
         try:
             connection = await psycopg.AsyncConnection.connect(
-                url, autocommit=True, connect_timeout=5, keepalives_idle=10, keepalives_interval=5
+                database.conninfo, autocommit=True, connect_timeout=5, keepalives_idle=10, keepalives_interval=5
             )
             async with connection:
                 await connection.execute(f"LISTEN {CHANNEL}")

@@ -9,6 +9,7 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 
 import psycopg
 import pytest
@@ -178,3 +179,42 @@ class RedisServer:
     def thaw(self) -> None:
         """Go on where it stood."""
         self._process.send_signal(signal.SIGCONT)
+
+
+class PgBouncer:
+    """A pooler before the tests' Postgres that lends out its sessions for one transaction each."""
+
+    def __init__(self, database: Database) -> None:
+        """Stand before this database."""
+        self._there = database.engine.url
+        self._port = free_port()
+
+    @staticmethod
+    def is_installed() -> bool:
+        """Whether this machine can run one."""
+        return shutil.which("pgbouncer") is not None
+
+    @contextmanager
+    def running(self) -> Iterator[Database]:
+        """Run it; yields the database by way of it."""
+        url = self._there
+        password = f" password={url.password}" if url.password else ""
+        to = f"host={url.host} port={url.port or 5432} user={url.username}{password}"
+        with NamedTemporaryFile("w", suffix=".ini") as file:
+            file.write(f"[databases]\n* = {to}\n[pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = {self._port}\n")
+            file.write("unix_socket_dir =\nauth_type = any\npool_mode = transaction\n")
+            file.write("ignore_startup_parameters = options\n")
+            file.flush()
+            if is_root := os.geteuid() == 0:  # It refuses to run as root.
+                Path(file.name).chmod(0o644)
+            command = ["pgbouncer", *(["--user", "nobody"] if is_root else []), file.name]
+            process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+            assert process.stderr is not None
+            assert any("process up" in line for line in process.stderr)
+            through = Database(url.set(host="127.0.0.1", port=self._port).render_as_string(hide_password=False))
+            try:
+                yield through
+            finally:
+                through.close()
+                process.kill()
+                process.communicate()

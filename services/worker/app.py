@@ -7,7 +7,7 @@ import socket
 import threading
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import timedelta
 from functools import partial
 
@@ -24,6 +24,8 @@ from shared.errors import StoreAway
 from shared.queue import Tickets
 from shared.settings import WorkerSettings
 from shared.store.database import Database
+from shared.store.process_locks import KEEP_S, DeadWorkers, ProcessLock
+from shared.store.process_locks import LOOK_S as DEATH_LOOK_S
 from shared.store.waits import Workers
 
 log = logging.getLogger(__name__)
@@ -57,7 +59,10 @@ class Worker:
         self._lifeline = database.apart()
         self._turns = self._parts.turns(self._lifeline)
         self._renewed_at = time.monotonic()
-        self._workers = Workers(database)
+        self._workers = Workers(self._lifeline)
+        self._lock = ProcessLock(self._lifeline, self.name)
+        self._dead_workers = DeadWorkers(self._lifeline, self._lock)
+        self._says_locked = False
         self._runner = self._parts.runner(self.name, self._tickets)
         register(celery, self._runner)
         self._consumer = CeleryWorker(
@@ -71,7 +76,12 @@ class Worker:
             return partial(self._again_and_again, act, every_s, sign)
 
         parts = self._parts
+        among_others = {
+            "keep lock": again(self._keep_lock, KEEP_S),
+            "look for dead workers": again(self._look_for_dead, DEATH_LOOK_S),
+        }
         return {
+            **({} if self._settings.embedded else among_others),
             "renew leases": again(self._renew, self._settings.lease_s / RENEWALS_A_LEASE, signs.of("renews leases")),
             "sweep": again(self._sweep, SWEEP_S, signs.of("sweeps")),
             "look at consumer": again(self._consumer.look, CONSUMER_LOOK_S),
@@ -93,6 +103,8 @@ class Worker:
             # Whoever held a lease in this folder's database is dead: only one process at a time may use it.
             self._turns.release(None)
             self._workers.gone(None)
+        else:
+            self._lock.keep()
         self._consumer.start()
         self._rounds.start()
         log.info("worker started", extra={"worker": self.name, "slots": self._settings.slots})
@@ -113,6 +125,7 @@ class Worker:
             released = self._turns.release(self.name)
         except StoreAway:
             released = None  # Their leases run out by themselves.
+        self._lock.close()
         if self._lifeline is not self._database:
             self._lifeline.close()
         self._parts.decoder.close()
@@ -144,13 +157,33 @@ class Worker:
             self._turns.renew_all()
         self._runner.renew(self._turns)
         self._renewed_at = time.monotonic()
-        if self._consumer.is_alive:
-            self._workers.beat(self.name, self._settings.slots, lease=timedelta(seconds=self._settings.lease_s))
+        self._beat()
 
-    def _sweep(self) -> None:
+    def _beat(self) -> None:
+        if self._consumer.is_alive:
+            is_held = self._lock.is_held
+            lock_key = self._lock.key if is_held else None
+            lease = timedelta(seconds=self._settings.lease_s)
+            self._workers.beat(self.name, self._settings.slots, lease=lease, lock_key=lock_key)
+            self._says_locked = is_held
+
+    def _keep_lock(self) -> None:
+        self._lock.keep()
+        if self._lock.is_held is not self._says_locked:
+            # Who holds no lock must not go on saying so: others would take it for dead.
+            self._beat()
+
+    def _look_for_dead(self) -> None:
+        dead = self._dead_workers.look()
+        if dead:
+            log.warning("workers died", extra={"workers": sorted(dead)})
+            self._sweep(dead)
+            self._dead_workers.forget(dead)
+
+    def _sweep(self, dead: Collection[str] = ()) -> None:
         # A process that was stopped for a while, with its machine or by its load, must not take itself for dead.
         self._renew()
-        found = self._turns.sweep(most_due=MOST_TICKETS)
+        found = self._turns.sweep(most_due=MOST_TICKETS, dead=dead)
         if found is None:
             return
         if found.revived or found.lost:

@@ -96,6 +96,11 @@ class Database:
             return True
         return bool(connection.scalar(select(func.pg_try_advisory_xact_lock(lock))))
 
+    @property
+    def conninfo(self) -> str:
+        """The address as Postgres' own library takes it, password included."""
+        return self.engine.url.set(drivername="postgresql").render_as_string(hide_password=False)
+
     def apart(self) -> "Database":
         """The same database over connections of its own, for what must not wait until busy threads give theirs back.
 

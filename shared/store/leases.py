@@ -31,9 +31,11 @@ from sqlalchemy import (
 
 from shared.errors import OutOfTime, WorkerLost
 from shared.jobs import State
+from shared.store import tables
 from shared.store.database import Database
 from shared.store.line import state_is
 from shared.store.locks import in_order
+from shared.store.process_locks import whose_lock_is_free
 from shared.store.types import Instant
 
 MAX_LOSSES = 3  # what took so many workers along is given up, with an explanation
@@ -144,14 +146,23 @@ def release(connection: Connection, work: WorkTable, worker: str | None) -> int:
     return connection.execute(released.values(state=State.QUEUED, worker=None, lease_until=None)).rowcount
 
 
-def take_back(database: Database, connection: Connection, work: WorkTable, now: datetime) -> Counter[str]:
+def take_back(
+    database: Database, connection: Connection, work: WorkTable, now: datetime, *, dead: Collection[str] = ()
+) -> Counter[str]:
     """Queue again what workers let go; what is past its deadline, or took too many workers along, is given up.
+
+    Args:
+        dead: Workers whose leases are over although they have not run out, where their locks are free now.
 
     Returns:
         How many rows were queued, and how many were given up for which reason.
     """
     columns = work.table.c
-    expired = select(columns.id).where(state_is(State.WORKING, of=work.table), columns.lease_until < now).limit(AT_ONCE)
+    is_free = columns.lease_until < now
+    if dead:
+        names = whose_lock_is_free().with_only_columns(tables.workers.c.name).where(tables.workers.c.name.in_(dead))
+        is_free |= columns.worker.in_(names)
+    expired = select(columns.id).where(state_is(State.WORKING, of=work.table), is_free).limit(AT_ONCE)
     is_late = func.coalesce(columns.deadline <= now, false())
     is_over = is_late | (columns.losses + 1 >= MAX_LOSSES)
     own = {name: case((is_over, value), else_=columns[name]) for name, value in work.giving_up.items()}

@@ -20,6 +20,7 @@ class AdvisoryLock(IntEnum):
     MIGRATION = 7_362_002  # Older versions use this number as well: two versions may migrate at the same time.
     MONEY = 7_362_004  # Where little money is left, requests wait for one another.
     GROUP_BUDGET = 7_362_003  # With a group's number: its members ask for pictures one after the other.
+    PROCESS = 7_362_004  # With a number made of its name: held while the process lives.
 
 
 def in_order(table: Table, *conditions: ColumnElement[bool], skip_locked: bool = False) -> Select[Any]:

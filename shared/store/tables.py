@@ -463,6 +463,7 @@ workers = Table(
     Column("name", String(64), primary_key=True),
     Column("slots", Integer, nullable=False, comment="Jobs that it works at, at a time"),
     Column("alive_until", Instant, nullable=False, comment="Unless it says so again"),
+    Column("lock_key", Integer, comment="Of the advisory lock that it holds while it lives; NULL: none"),
 )
 
 removals = Table(

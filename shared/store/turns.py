@@ -243,10 +243,14 @@ class Turns:
             return leases.release(connection, work, worker)
 
     @retrying
-    def sweep(self, *, most_due: int) -> Sweep | None:
-        """Bring back what dead workers held and what waited long enough; None when another process is at it."""
+    def sweep(self, *, most_due: int, dead: Collection[str] = ()) -> Sweep | None:
+        """Bring back what dead workers held and what waited long enough; None when another process is at it.
+
+        Args:
+            dead: Workers whose leases are not waited for (``DeadWorkers`` in ``shared/store/process_locks.py``).
+        """
         now = datetime.now(UTC)
-        ends = self._take_back(now)
+        ends = self._take_back(now, dead)
         if ends is None:
             return None
         for line in self._lines:
@@ -260,12 +264,12 @@ class Turns:
             late=ends[OutOfTime.reason],
         )
 
-    def _take_back(self, now: datetime) -> Counter[str] | None:
+    def _take_back(self, now: datetime, dead: Collection[str]) -> Counter[str] | None:
         with self._database.writing() as connection:
             if not self._database.alone(connection, AdvisoryLock.SWEEP):
                 return None
             ends = Counter[str]()
             for work in TABLES:
                 leases.wake(connection, work, now)
-                ends += leases.take_back(self._database, connection, work, now)
+                ends += leases.take_back(self._database, connection, work, now, dead=dead)
             return ends

@@ -29,11 +29,18 @@ class Workers:
         self._database = database
 
     @retrying
-    def beat(self, name: str, slots: int, *, lease: timedelta) -> None:
-        """Say that a worker is alive, and will be for as long as a lease."""
+    def beat(self, name: str, slots: int, *, lease: timedelta, lock_key: int | None = None) -> None:
+        """Say that a worker is alive, and will be for as long as a lease.
+
+        Args:
+            lock_key: Of the lock that it holds (``shared/store/process_locks.py``); None: it holds none.
+        """
         now = datetime.now(UTC)
-        row = insert_new(self._database, tables.workers).values(name=name, slots=slots, alive_until=now + lease)
-        alive = row.on_conflict_do_update(index_elements=["name"], set_={"alive_until": row.excluded.alive_until})
+        row = insert_new(self._database, tables.workers).values(
+            name=name, slots=slots, alive_until=now + lease, lock_key=lock_key
+        )
+        news = {"alive_until": row.excluded.alive_until, "lock_key": row.excluded.lock_key}
+        alive = row.on_conflict_do_update(index_elements=["name"], set_=news)
         long_gone = select(_workers.name).where(_workers.alive_until < now - RECENT).with_for_update(skip_locked=True)
         with self._database.writing() as connection:
             connection.execute(delete(tables.workers).where(_workers.name.in_(long_gone)))
