@@ -1,8 +1,12 @@
 """What may be spent on the owner's keys: limits by person, group and day, and when they begin anew. Pure."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
+
+from shared.chat_models import plain_name
+from shared.jobs import Writing
+from shared.preferences import MAX_OUTPUT_TOKENS
 
 
 class Period(StrEnum):
@@ -32,6 +36,8 @@ class Budgets:
         pictures_in_group_a_day: The same for all members of a group chat together.
         tokens_a_day: That Gemini reads and writes for one person, thoughts included.
         money_a_day, money_a_month: Millionths of a dollar, for the whole installation, owners included.
+        chat_models: That may be chosen beside the owner's usual one; empty: all.
+        output_tokens: The longest answer in a chat.
         unlimited: Whose pictures and tokens have no limit, beside the owners and admins of the record.
     """
 
@@ -41,7 +47,19 @@ class Budgets:
     tokens_a_day: int = 0
     money_a_day: int = 0
     money_a_month: int = 0
+    chat_models: frozenset[str] = frozenset()
+    output_tokens: int = 0
     unlimited: frozenset[int] = frozenset()
+
+    def bound(self, writing: Writing) -> Writing:
+        """What of somebody's choices counts on the owner's key."""
+        most = self.output_tokens or MAX_OUTPUT_TOKENS
+        bounded = writing if self.may_choose(writing.model) else replace(writing, model=None)
+        return replace(bounded, output_tokens=min(writing.output_tokens, most)) if writing.output_tokens else bounded
+
+    def may_choose(self, chat_model: str | None) -> bool:
+        """Whether somebody may choose a chat model without a key of their own; None is the owner's usual one."""
+        return chat_model is None or not self.chat_models or plain_name(chat_model) in self.chat_models
 
     @property
     def are_personal(self) -> bool:

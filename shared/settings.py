@@ -27,6 +27,7 @@ from pydantic_settings import (
 from shared.access import Mode
 from shared.budgets import Budgets
 from shared.catalogue import Catalogue
+from shared.chat_models import plain_name
 from shared.prices import MICRO, Prices
 from shared.redaction import IN_USE
 from shared.shares import Shares
@@ -226,6 +227,8 @@ class Settings(BaseSettings):
     user_tokens_day: int = Field(500_000, ge=0, validation_alias="G2D_USER_TOKENS_DAY")
     money_day: float = Field(30, ge=0, le=1_000_000, validation_alias="G2D_MONEY_DAY")
     money_month: float = Field(300, ge=0, le=1_000_000, validation_alias="G2D_MONEY_MONTH")
+    chat_models_setting: str | None = Field(None, validation_alias="G2D_CHAT_MODELS")
+    output_tokens: int = Field(8_192, ge=0, validation_alias="G2D_OUTPUT_TOKENS")
     prices_file: Path | None = Field(None, validation_alias="G2D_PRICES")
     batch_pictures: int = Field(1_000, ge=1, le=100_000, validation_alias="G2D_BATCH_PICTURES")
     log_format: Literal["console", "json"] | None = Field(None, validation_alias="G2D_LOG_FORMAT")
@@ -273,6 +276,12 @@ class Settings(BaseSettings):
             prices=self.prices,
         )
 
+    @property
+    def chat_models(self) -> frozenset[str]:
+        """The chat models that may be chosen on the owner's key, the usual one among them; empty: all."""
+        named = {plain_name(name.strip()) for name in (self.chat_models_setting or "").split(",") if name.strip()}
+        return frozenset(named | {plain_name(self.chat_model)}) if named else frozenset()
+
     @cached_property
     def prices(self) -> Prices:
         """What services charge, as far as anybody knows."""
@@ -287,6 +296,8 @@ class Settings(BaseSettings):
             pictures_a_month=self.user_pictures_month,
             pictures_in_group_a_day=self.group_pictures_day,
             tokens_a_day=self.user_tokens_day,
+            chat_models=self.chat_models,
+            output_tokens=self.output_tokens,
             money_a_day=round(self.money_day * MICRO),
             money_a_month=round(self.money_month * MICRO),
         )

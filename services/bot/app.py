@@ -46,6 +46,7 @@ from services.bot.queue.closed_chats import ClosedChats
 from services.bot.queue.queue import Queue
 from services.bot.queue.undelivered import Undelivered
 from services.bot.routes import Handlers, add_handlers
+from services.bot.settings.chat_model_choice import ChatModelChoice
 from services.bot.settings.handler import Settings
 from services.bot.settings.keys import OwnKeys
 from services.bot.settings.menu import Menu
@@ -226,6 +227,7 @@ class Bot:
         requests.blocked = closed_chats.gone
         usage = UsageReader(database, settings.shares)
         budgets = settings.budgets
+        chat_model_choice = ChatModelChoice(Keys(database), budgets)
         self._alerts = OwnersAlerts(Alerts(database, budgets), budgets, roles.managers)
         handlers = Handlers(
             requests=requests,
@@ -234,10 +236,12 @@ class Bot:
             closed_chats=closed_chats,
             own_keys=self._own_keys,
             migration=Migration(moves),
-            settings=Settings(people, choices, Menu(catalogue, chat_models, styles), authorization, open_questions),
+            settings=Settings(
+                people, choices, Menu(catalogue, chat_models, styles), authorization, open_questions, chat_model_choice
+            ),
             overview=OwnersOverview(database),
             usage=UsageCommand(usage),
-            models=ModelsCommand(people, choices, ModelsMenu(catalogue, chat_models), authorization),
+            models=ModelsCommand(people, choices, ModelsMenu(catalogue, chat_models), authorization, chat_model_choice),
             batch=BatchCommand(
                 self._batches,
                 self._batch_delivery,

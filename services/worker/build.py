@@ -153,7 +153,7 @@ class Parts:
             styles=Styles(self._settings.styles_file),
             conversations=Conversations(self._database),
             decoder=self.decoder,
-            prices=self._settings.prices,
+            shares=self._settings.shares,
         )
 
     @cached_property
@@ -163,9 +163,9 @@ class Parts:
         clients = Lent(self.own_keys, GOOGLE, owners, self._chat_client)
         return {
             Kind.CHAT: Chatting(
-                self._errands, Conversations(self._database), clients, self._images, prices=self._settings.prices
+                self._errands, Conversations(self._database), clients, self._images, shares=self._settings.shares
             ),
-            Kind.DESCRIBE: Describing(self._errands, clients, self._images, self.decoder, self._settings.prices),
+            Kind.DESCRIBE: Describing(self._errands, clients, self._images, self.decoder, self._settings.shares),
             Kind.WITHDRAW: Withdrawing(self._errands, self._dispatchers),
         }
 

@@ -33,6 +33,9 @@ class Moves:
             _keep_conversation(connection, self._bot_id, chat_id, to)
             self._keep_choices(connection, chat_id, to)
             _keep_role(connection, self._bot_id, chat_id, to)
+            # What the group has had today counts for it still.
+            group = tables.attempts.c.group_id
+            connection.execute(update(tables.attempts).where(group == chat_id).values(group_id=to))
             removals = tables.removals.c
             # Nobody can delete a message of the old group any more.
             of_group = (removals.bot_id == self._bot_id) & (removals.chat_id == chat_id)

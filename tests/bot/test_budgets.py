@@ -10,6 +10,8 @@ from updates_scene import ADA, EVE, GROUP, Scene
 
 from services.bot.budgets.refusals import way_out, write_refusal
 from services.bot.locales import languages, say
+from services.bot.pictures.keyboards import code_of
+from services.bot.settings.models_menu import CHAT
 from services.bot.texts.number_format import time_until
 from shared.access import Profile, Role
 from shared.errors import BudgetUsedUp, QueueFull
@@ -20,7 +22,7 @@ from shared.store.keys import Keys
 
 @pytest.fixture(scope="module")
 def _scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
-    stage = Stage(tmp_path_factory.mktemp("stage"), G2D_USER_PICTURES_DAY="3")
+    stage = Stage(tmp_path_factory.mktemp("stage"), G2D_USER_PICTURES_DAY="3", G2D_CHAT_MODELS="gemini-3.5-flash")
     yield Scene(stage)
     stage.close()
 
@@ -102,6 +104,31 @@ class TestUsage:
         said = told(scene.send(EVE, EVE, {"text": "/usage"}))
 
         assert [line[0] for line in said["text"].splitlines()] == ["<", "🔑", "🔑"]
+
+
+class TestChatModels:
+    DEAR, ALLOWED = code_of("gemini-3.1-pro-preview"), code_of("gemini-3.5-flash")
+
+    @pytest.mark.parametrize("press", [f"models {CHAT} ", "set chat_model "])
+    def test_that_the_owner_does_not_name_need_a_key_of_ones_own(self, scene: Scene, press: str) -> None:
+        scene.post(EVE, "A list")
+
+        refused = scene.press(EVE, press + self.DEAR, EVE)
+        taken = scene.press(EVE, press + self.ALLOWED, EVE)
+
+        assert refused.answer["text"] == say("chat_model_own_keys", "en")
+        assert not refused.changed
+        assert "users" in {table for table, _ in taken.changed}
+
+    def test_may_all_be_chosen_by_whoever_has_one(self, scene: Scene) -> None:
+        Keys(scene.stage.database).put(
+            EVE, GOOGLE, sealed="s", last_four="1234", bot_id=BOT, message_id=1, language="en"
+        )
+        scene.post(EVE, "A list")
+
+        taken = scene.press(EVE, f"models {CHAT} {self.DEAR}", EVE)
+
+        assert "users" in {table for table, _ in taken.changed}
 
 
 class TestBatchesBeforeTheyStart:

@@ -26,6 +26,7 @@ from shared.store.database import Database
 from shared.store.jobs import Jobs
 from shared.store.keys import REFUSED, Keys
 from shared.store.leases import MAX_LOSSES
+from shared.store.moves import Moves
 
 ADA, GROUP = 7, -100
 NOW = datetime.now(UTC)
@@ -235,6 +236,14 @@ class TestGroups:
         end_paid(database, claim(database))
 
         assert left(database, user=2, group=GROUP, shares=self.SHARED) == 2
+
+    def test_keep_what_they_had_when_they_become_supergroups(self, database: Database) -> None:
+        ask(database, 2, user=1, group=GROUP, shares=self.SHARED)
+        end_paid(database, claim(database))
+
+        Moves(database, BOT).move(GROUP, -1_001)
+
+        assert left(database, user=2, group=-1_001, shares=self.SHARED) == 1
 
 
 def test_of_fifty_requests_of_one_person_one_gets_the_last_picture(database: Database) -> None:

@@ -58,11 +58,16 @@ class Parlour:
         self._messages = itertools.count(1)
         self.lend(owners=self._client(KEY))
 
-    def lend(self, *, owners: ChatClient | None) -> None:
+    def lend(self, *, owners: ChatClient | None, shares: Shares | None = None) -> None:
         """Answer with this client whoever has no key of their own."""
         clients = Lent(OwnKeys(self.keys, self.box), GOOGLE, owners, self._client)
         handler = Chatting(
-            self.errands, self.conversations, clients, self.images, clock=lambda: float(next(self.seconds))
+            self.errands,
+            self.conversations,
+            clients,
+            self.images,
+            clock=lambda: float(next(self.seconds)),
+            shares=shares,
         )
         self.runner = runner_of(self.database, handlers={Kind.CHAT: handler})
 
@@ -508,3 +513,13 @@ class TestWhatItCosts:
 
         assert parlour.read(first).state is State.FINISHED
         assert parlour.read(second).reason == "budget_tokens"
+
+    def test_is_bounded_by_the_models_and_the_length_that_the_owner_allows(self, parlour: Parlour) -> None:
+        shares = Shares(budgets=Budgets(chat_models=frozenset({MODEL}), output_tokens=100))
+        parlour.lend(owners=parlour._client(KEY), shares=shares)
+        parlour.bring(ADAS_KEY, person=ADA)
+        dear = Writing(model="gemini-3.1-pro-preview", output_tokens=4_000)
+
+        on_owners, on_own = (parlour.say("Hello!", person=person, writing=dear) for person in (BOB, ADA))
+
+        assert (on_owners.chat_model, on_own.chat_model) == (MODEL, "gemini-3.1-pro-preview")

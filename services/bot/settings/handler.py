@@ -11,6 +11,7 @@ from telegram.helpers import create_deep_linked_url
 from services.bot.intake.languages import told_language
 from services.bot.locales import say
 from services.bot.settings import menu
+from services.bot.settings.chat_model_choice import ChatModelChoice
 from services.bot.settings.exact_values import PRESETS, OutOfRange, Unreadable, limits, read_number
 from services.bot.settings.preferences import Choices
 from services.bot.telegram.addresses import address_of, answer, sender_of
@@ -31,14 +32,16 @@ _QUESTION = re.compile(r"https?://t\.me/\w+\?start=settings-([a-z_]+)-(\d{1,18})
 class Settings:
     """Shows what was chosen, and takes new choices."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0917 - each is another kind of thing
         self,
         people: People,
         choices: Choices,
         pages: menu.Menu,
         authorization: Authorization,
         questions: OpenQuestions,
+        chat_models: ChatModelChoice,
     ) -> None:
+        self._chat_models = chat_models
         self._people = people
         self._choices = choices
         self._pages = pages
@@ -78,6 +81,9 @@ class Settings:
             await acknowledge(query)
             chosen = await asyncio.to_thread(self._people.preferences, message.chat_id)
             await self._ask(page, chosen, message, context.bot, language, query.from_user.id)
+            return
+        if page == "chat_model" and not await self._may_have(query.from_user.id, message.chat_id, choice):
+            await acknowledge(query, say("chat_model_own_keys", language), alert=True)
             return
         chosen = await self._chosen(message.chat_id, language, page, choice)
         if page == "language" and choice:
@@ -126,6 +132,12 @@ class Settings:
         chosen = await self._choices.in_force(address, sender, bot)
         text, buttons = self._pages.page(page, "", chosen, sender.language, private=address.private)
         await bot.send_message(text=text, reply_markup=buttons, **answer(address))
+
+    async def _may_have(self, person_id: int, whose: int, choice: str) -> bool:
+        """Whether a person may choose this chat model, for themselves or for their group."""
+        chosen = await asyncio.to_thread(self._people.preferences, whose)
+        change = self._pages.change("chat_model", choice, chosen)
+        return change is None or await asyncio.to_thread(self._chat_models.allows, person_id, change)
 
     async def _chosen(self, whose: int, language: str, page: str, choice: str) -> Preferences:
         if page == menu.RESET and choice == menu.SURE:

@@ -6,6 +6,7 @@ from telegram import Message, Update
 from telegram.ext import ContextTypes
 
 from services.bot.locales import say
+from services.bot.settings.chat_model_choice import ChatModelChoice
 from services.bot.settings.models_menu import IMAGE, ModelsMenu, read
 from services.bot.settings.preferences import Choices
 from services.bot.telegram.addresses import address_of, answer, sender_of
@@ -18,7 +19,15 @@ from shared.store.people import People
 class ModelsCommand:
     """Shows the models, and takes choices."""
 
-    def __init__(self, people: People, choices: Choices, pages: ModelsMenu, authorization: Authorization) -> None:
+    def __init__(
+        self,
+        people: People,
+        choices: Choices,
+        pages: ModelsMenu,
+        authorization: Authorization,
+        chat_models: ChatModelChoice,
+    ) -> None:
+        self._chat_models = chat_models
         self._people = people
         self._choices = choices
         self._pages = pages
@@ -45,6 +54,9 @@ class ModelsCommand:
         action = Action.CHOOSE_MODEL if change else Action.BROWSE
         if not await self._authorization.allows_for_chat(action, query.from_user.id, message.chat_id):
             await acknowledge(query, say("settings_not_admin", language), alert=True)
+            return
+        if change and not await asyncio.to_thread(self._chat_models.allows, query.from_user.id, change):
+            await acknowledge(query, say("chat_model_own_keys", language), alert=True)
             return
         if change:
             chosen = await asyncio.to_thread(self._people.choose, message.chat_id, language, **change)

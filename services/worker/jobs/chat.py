@@ -18,7 +18,7 @@ from shared.errands import Conversation, Errand
 from shared.errors import FileNotUnderstood, FileTooLarge
 from shared.images import Images
 from shared.media_types import FILES_BYTES, TEXT_BYTES, readable_as
-from shared.prices import Prices
+from shared.shares import Shares
 from shared.store.conversations import Conversations
 from shared.store.errands import Errands
 
@@ -50,14 +50,14 @@ class Chatting:
         images: Images,
         *,
         clock: Callable[[], float] = time.monotonic,
-        prices: Prices | None = None,
+        shares: Shares | None = None,
     ) -> None:
         self._errands = errands
         self._conversations = conversations
         self._clients = clients
         self._images = images
         self._clock = clock
-        self._prices = prices or Prices()
+        self._shares = shares or Shares()
 
     def run(self, errand: Errand) -> None:
         """Answer and record it.
@@ -70,17 +70,19 @@ class Chatting:
         """
         question = _said(errand, self._files(errand))
         with self._clients.to(errand.sender.id) as loan:
+            writing = errand.writing
             if loan.owner_pays:
                 self._errands.require_answer(errand)
+                writing = self._shares.budgets.bound(writing)
             memory = self._recall(errand, loan.it)
             answer = loan.it.answer(
                 [*self._history(memory.turns, spare=sum(len(file.data) for file in question.files)), question],
                 summary=memory.summary,
-                writing=errand.writing,
+                writing=writing,
                 seconds=seconds_left(errand, CALL_S),
                 hear=self._scribe(errand),
             )
-        bill = bill_of(answer, self._prices, owner_pays=loan.owner_pays)
+        bill = bill_of(answer, self._shares.prices, owner_pays=loan.owner_pays)
         if answer.end == "stopped" and not answer.text.strip():
             self._errands.cancel(errand, bill)
             return

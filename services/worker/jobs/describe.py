@@ -14,7 +14,7 @@ from shared.errands import Errand
 from shared.errors import AnswerRefused, DescriptionRefused, ServiceBusy
 from shared.images import Images
 from shared.jobs import Picture
-from shared.prices import Prices
+from shared.shares import Shares
 from shared.store.errands import Errands
 
 
@@ -27,9 +27,9 @@ class Describing:
         clients: Lent[ChatClient],
         images: Images,
         decoder: Decoder,
-        prices: Prices | None = None,
+        shares: Shares | None = None,
     ) -> None:
-        self._prices = prices or Prices()
+        self._shares = shares or Shares()
         self._errands = errands
         self._clients = clients
         self._images = images
@@ -45,19 +45,21 @@ class Describing:
         picture = Picture(**errand.question["picture"])
         shown = File("image/jpeg", self._decoder.for_gemini(read_picture(self._images, picture)))
         with self._clients.to(errand.sender.id) as loan:
+            # How long talk may be has nothing to do with it.
+            writing = replace(errand.writing, output_tokens=None)
             if loan.owner_pays:
                 self._errands.require_answer(errand)
+                writing = self._shares.budgets.bound(writing)
             try:
                 answer = loan.it.answer(
                     [Said("user", QUESTION, (shown,))],
-                    # How long talk may be has nothing to do with it.
-                    writing=replace(errand.writing, output_tokens=None),
+                    writing=writing,
                     form=form(errand.sender.language),
                     seconds=seconds_left(errand, CALL_S),
                 )
             except AnswerRefused as error:
                 raise DescriptionRefused(str(error)) from error
-        bill = bill_of(answer, self._prices, owner_pays=loan.owner_pays)
+        bill = bill_of(answer, self._shares.prices, owner_pays=loan.owner_pays)
         prompts = read_prompts(answer.text)
         if not prompts:
             raise ServiceBusy("Gemini wrote nothing that could be read as prompts")

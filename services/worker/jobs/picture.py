@@ -29,7 +29,7 @@ from shared.errors import (
 )
 from shared.images import Images
 from shared.jobs import ENDED, Attempt, Earlier, Job, Picture, Prompt, Recipe
-from shared.prices import Prices
+from shared.shares import Shares
 from shared.store.conversations import Conversations
 from shared.store.jobs import Jobs
 from shared.styles import Styles
@@ -60,7 +60,7 @@ class Pipeline:
         styles: Styles | None = None,
         conversations: Conversations | None = None,
         decoder: Decoder | None = None,
-        prices: Prices | None = None,
+        shares: Shares | None = None,
     ) -> None:
         """Take the shipped styles where the owner has none; without conversations no idea can refer to one.
 
@@ -75,7 +75,7 @@ class Pipeline:
         self._styles = styles or Styles()
         self._conversations = conversations
         self._decoder = decoder or Decoder()
-        self._prices = prices or Prices()
+        self._shares = shares or Shares()
 
     def run(self, job: Job, attempts: list[Attempt]) -> None:
         """Make the picture and record it.
@@ -135,6 +135,8 @@ class Pipeline:
             wish = self._wish(job)
             # On the user's own key, or the owner's.
             with self._writers.to(job.sender.id) as loan:
+                if loan.owner_pays:
+                    wish = replace(wish, writing=self._shares.budgets.bound(wish.writing))
                 return loan.it.write(wish, seconds=seconds, record=self._noting(attempts, loan.owner_pays))
         except (QuotaExhausted, UnexpectedAnswer, ServiceBusy, ServiceUnreachable) as error:
             # A picture without words leaves nothing to paint from.
@@ -249,7 +251,7 @@ class Pipeline:
         """Take note of calls, of whose key they were made on, and of what they cost the owner."""
 
         def note(attempt: Attempt) -> None:
-            cost = self._prices.of(attempt) if owner_pays else 0
+            cost = self._shares.prices.of(attempt) if owner_pays else 0
             attempts.append(replace(attempt, owner_pays=owner_pays, cost=cost))
 
         return note
