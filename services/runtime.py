@@ -33,6 +33,7 @@ def run_everything(bot_settings: BotSettings | None = None, worker_settings: Wor
         bot_settings, worker_settings = load(BotSettings, WorkerSettings)
     with importing():
         from services.bot.app import Bot
+        from services.doctor import at_start
         from services.worker.app import Worker
         from shared.queue import make_celery
 
@@ -45,6 +46,7 @@ def run_everything(bot_settings: BotSettings | None = None, worker_settings: Wor
         worker = Worker(worker_settings, database, celery, signs=guard.signs)
         guard.start(worker.look_after)
         worker.start()
+        at_start.begin(worker_settings)
         try:
             asyncio.run(_serve(lambda: Bot(bot_settings, database, celery, signs=guard.signs), guard, stop))
         finally:
@@ -77,6 +79,7 @@ def run_worker() -> None:
     _set_up_logs(settings)
     _require_broker(settings)
     with importing():
+        from services.doctor import at_start
         from services.worker.app import Worker
         from shared.queue import make_celery
 
@@ -87,6 +90,7 @@ def run_worker() -> None:
         worker = Worker(settings, database, make_celery(settings.redis_url), signs=guard.signs)
         guard.start(worker.look_after)
         worker.start()
+        at_start.begin(settings)
         while not stop.wait(LOOK_AFTER_S):
             guard.look_after()
         _stop(worker, guard)

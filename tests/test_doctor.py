@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 from sandbox.app import Sandbox
 from sandbox.client import SandboxClient
 from services.cli import app
-from services.doctor import checks, network, services, storage
+from services.doctor import at_start, checks, network, services, storage
 from services.doctor.calls import NotReached, as_bot, as_painter, as_prompt_writer, reason
 from services.doctor.findings import Finding, Verdict, as_json, bad, good, skipped, status
 from services.doctor.report import about_settings, check_files, read_installation, select_services
@@ -455,6 +455,32 @@ class TestNetwork:
 
         assert found.verdict is Verdict.BAD
         assert "company.pem" in found.says
+
+
+class TestAtTheStart:
+    def test_good_keys_are_not_spoken_of(self, world: SandboxClient, caplog: pytest.LogCaptureFixture) -> None:
+        at_start.look(worker_at(world.url))
+
+        assert caplog.records == []
+
+    def test_bad_keys_are_a_line_each_with_what_to_do(
+        self, world: SandboxClient, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        world.arm("gemini", preset="bad-key")
+
+        at_start.look(worker_at(world.url, HF_TOKEN="hf_narrownarrownarrownarrow"))
+
+        told = [(record.levelname, record.__dict__["setting"], record.__dict__["cure"]) for record in caplog.records]
+        assert told == [
+            ("WARNING", "GOOGLE_API_KEY", "make a key at https://aistudio.google.com/apikey and set GOOGLE_API_KEY"),
+            ("WARNING", "HF_TOKEN", "give it that at https://huggingface.co/settings/tokens"),
+        ]
+
+    def test_each_service_is_asked_once(self, world: SandboxClient) -> None:
+        world.clear_journal()
+        at_start.look(worker_at(world.url))
+
+        assert (len(world.journal("gemini")), len(world.journal("hub"))) == (1, 1)
 
 
 MISSING = Complaint("lets …", is_missing=True)

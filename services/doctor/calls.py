@@ -5,7 +5,6 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Protocol
 
-import aiohttp
 import httpx2
 
 from services.worker.gemini.transport import DeadlineTransport, deadline
@@ -49,12 +48,17 @@ def as_bot(url: str, headers: Mapping[str, str] = _NO_HEADERS, *, method: str = 
 
 
 async def _over_aiohttp(method: str, url: str, headers: Mapping[str, str]) -> HttpResponse:
+    import aiohttp  # A worker, which looks at its own keys, does without it.
+
     limit = aiohttp.ClientTimeout(total=SECONDS)
-    async with (
-        aiohttp.ClientSession(trust_env=True, timeout=limit) as session,
-        session.request(method, url, headers=headers, allow_redirects=False) as answer,
-    ):
-        return HttpResponse(answer.status, answer.headers, await answer.read())
+    try:
+        async with (
+            aiohttp.ClientSession(trust_env=True, timeout=limit) as session,
+            session.request(method, url, headers=headers, allow_redirects=False) as answer,
+        ):
+            return HttpResponse(answer.status, answer.headers, await answer.read())
+    except aiohttp.ClientError as error:
+        raise NotReached(reason(error)) from None
 
 
 def as_prompt_writer(url: str, headers: Mapping[str, str] = _NO_HEADERS, *, method: str = "GET") -> HttpResponse:
@@ -77,7 +81,7 @@ def as_painter(url: str, headers: Mapping[str, str] = _NO_HEADERS, *, method: st
 def _answered(call: Callable[[], HttpResponse]) -> HttpResponse:
     try:
         return call()
-    except (aiohttp.ClientError, httpx2.HTTPError, ImagineError, OSError, ValueError, ImportError) as error:
+    except (httpx2.HTTPError, ImagineError, OSError, ValueError, ImportError) as error:
         # No cause is kept: a URL may hold a token.
         raise NotReached(reason(error)) from None
 

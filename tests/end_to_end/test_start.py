@@ -94,7 +94,7 @@ class TestWrongSettings:
 
     @pytest.mark.parametrize("command", ["bot", "migrate"])
     @pytest.mark.parametrize(
-        "url",
+        "address",
         [
             "nonsense",
             "mysql://g2d:pass-word@127.0.0.1/g2d",
@@ -102,8 +102,8 @@ class TestWrongSettings:
             "postgresql://g2d:pass@word/1@127.0.0.1:9/g2d",
         ],
     )
-    def test_an_address_that_is_none_is_named_without_its_password(self, settings, tmp_path, command, url):
-        said = refusal(command, settings | {"DATABASE_URL": url, "REDIS_URL": "redis://127.0.0.1:9/0"}, tmp_path)
+    def test_an_address_that_is_none_is_named_without_its_password(self, settings, tmp_path, command, address):
+        said = refusal(command, settings | {"DATABASE_URL": address, "REDIS_URL": "redis://127.0.0.1:9/0"}, tmp_path)
 
         assert said.startswith("DATABASE_URL is no address of a database.")
         assert len(said.splitlines()) == 1
@@ -158,6 +158,20 @@ class TestTelegram:
         assert url + path in service.log
         assert "TELEGRAM_BOT_TOKEN" not in service.log
         assert service.is_running
+
+
+class TestKeys:
+    def test_that_are_no_good_are_told_before_anybody_meets_them(self, settings, url, started):
+        with SandboxClient(url) as sandbox:
+            sandbox.clear_journal()
+            service = started("run", settings | {"HF_TOKEN": "hf_narrownarrownarrownarrow"})
+            wait_until(lambda: "a key was not accepted at the start" in service.log, timeout_s=60)
+            sandbox.wait_for(lambda: sandbox.journal("telegram", "/getUpdates$"), timeout_s=60)
+
+        [line] = [line for line in service.log.splitlines() if "a key was not accepted" in line]
+        assert '"setting": "HF_TOKEN"' in line
+        assert "Make calls to Inference Providers" in line
+        assert service.stop() == 0
 
 
 class TestFolders:
