@@ -14,7 +14,7 @@ from shared.store.database import Database, retrying
 from shared.store.line import insert_new
 
 ASKED_AGAIN_AFTER = timedelta(days=7)  # by somebody who was denied
-ASKING_LASTS = timedelta(hours=1)  # a process that died while it asked has asked nobody
+ASKING_LASTS = timedelta(hours=1)  # then they are asked again, if that reached nobody, or the process died over it
 MOST_ASKED = 20  # requests of which the owners are told in an hour; the others wait in /users
 LEAVE_AFTER = timedelta(days=1)  # a group for which nobody decides
 LEAVING_LASTS = timedelta(minutes=10)
@@ -199,11 +199,11 @@ class Roles:
             return connection.execute(asking.values(asked_at=now, decided_at=None, decided_by=None)).rowcount == 1
 
     def asked(self, its_id: int, cards: Sequence[tuple[int, int]]) -> Known:
-        """Keep the messages that asked; without any, nobody was asked. Returns who it is by now."""
+        """Keep the messages that asked; without any, they are asked again later. Returns who it is by now."""
         with self._database.writing() as connection:
-            values: dict[str, Any] = {"cards": [list(card) for card in cards]} if cards else {"asked_at": None}
             waiting = update(tables.access).where(self._is(its_id), _access.role == Role.STRANGER)
-            connection.execute(waiting.where(_access.decided_at.is_(None)).values(values))
+            kept = [list(card) for card in cards] or None
+            connection.execute(waiting.where(_access.decided_at.is_(None)).values(cards=kept))
             return self._known(self._locked(connection, its_id))
 
     # Leaving groups

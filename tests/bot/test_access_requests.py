@@ -169,6 +169,18 @@ class TestANewcomer:
         assert [values["text"] for _, values in outcome.calls] == [say("access_closed", "en", id=str(EVE))]
         assert not roles.one(EVE).is_waiting
 
+    def test_is_told_once_where_no_owner_can_be_reached(self, scene: Scene) -> None:
+        world = scene.stage.telegram.world
+        for one in (*OWNERS, ADMIN):
+            world.people[one].blocked.add(BOT)
+        try:
+            outcomes = [scene.say(EVE, "hello") for _ in range(3)]
+        finally:
+            for one in (*OWNERS, ADMIN):
+                world.people[one].blocked.discard(BOT)
+
+        assert [len(sent_to(outcome, EVE)) for outcome in outcomes] == [1, 0, 0]
+
     def test_is_asked_about_with_the_next_message_once_somebody_can_be_asked(
         self, scene: Scene, roles: Roles, monkeypatch: pytest.MonkeyPatch
     ) -> None:
@@ -348,6 +360,34 @@ class TestAGroup:
         self.look_once(scene)
 
         assert scene.stage.telegram.calls == []
+
+    @pytest.mark.parametrize("role", Role)
+    def test_counts_by_the_role_of_who_adds_the_bot(self, scene: Scene, roles: Roles, role: Role) -> None:
+        roles.decide(Profile(FRANK, "Frank"), role, by=ADA)
+
+        outcome = add_bot(scene, FRANK)
+
+        managers = {Role.OWNER, Role.ADMIN}
+        assert (roles.one(OTHER).role is Role.MEMBER) is (role in managers)
+        assert roles.one(OTHER).is_waiting is (role not in managers | {Role.BLOCKED})
+        assert (left(outcome) == [OTHER]) is (role is Role.BLOCKED)
+
+    def test_that_throws_the_bot_out_while_it_waits_is_left_alone_and_asks_anew(
+        self, scene: Scene, roles: Roles
+    ) -> None:
+        add_bot(scene, FRANK)
+        us = {"id": BOT, "is_bot": True, "first_name": "Bot"}
+
+        removed = add_bot(scene, FRANK, before="member", after="left")
+        told = scene.send(FRANK, OTHER, {"left_chat_member": us})
+        assert OTHER in scene.stage.bot._limit._gone_chats
+        is_waiting = roles.one(OTHER).is_waiting
+        again = add_bot(scene, FRANK)
+
+        assert (removed.calls, told.calls, is_waiting) == ([], [], False)
+        assert OTHER not in scene.stage.bot._limit._gone_chats
+        assert len(sent_to(again, OTHER)) == 1
+        assert len(sent_to(again, ADA)) == 1
 
     @pytest.mark.parametrize(
         "change", [{"before": "member", "after": "left"}, {"before": "member", "after": "administrator"}]

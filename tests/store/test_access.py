@@ -128,11 +128,13 @@ class TestAsking:
         assert not self.ask(roles)
         assert roles.one(ADA).is_waiting
 
-    def test_comes_again_when_it_reached_nobody(self, roles: Roles) -> None:
+    def test_comes_again_later_when_it_reached_nobody(self, roles: Roles, database: Database) -> None:
         roles.note(profile(ADA))
         assert roles.may_ask(ADA)
-        assert not roles.asked(ADA, []).is_waiting
+        assert roles.asked(ADA, []).is_waiting
 
+        assert not roles.may_ask(ADA)
+        let_pass(database, ADA, access.ASKING_LASTS)
         assert roles.may_ask(ADA)
 
     def test_comes_again_where_the_process_died_over_it(self, roles: Roles, database: Database) -> None:

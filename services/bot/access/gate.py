@@ -8,7 +8,6 @@ import logging
 from datetime import timedelta
 
 from telegram import Bot, Message, Update
-from telegram.constants import ChatType
 from telegram.error import TelegramError
 
 from services.bot.access.groups import Groups
@@ -85,7 +84,7 @@ class Gate:
             return
         elif group is None:
             await self._tell(update.message, person, bot)
-        elif not is_blocked and update.message.chat.type != ChatType.CHANNEL:
+        elif not is_blocked and not _is_farewell(update.message, bot):
             await self._turn_group_away(update.message, person, group, bot)
 
     async def _turn_group_away(self, message: Message, person: Known, group: Known, bot: Bot) -> None:
@@ -120,6 +119,11 @@ class Gate:
     def _may_tell(self, profile: Profile, again_after: timedelta | None) -> bool:
         self._roles.note(profile)
         return self._roles.may_tell(profile.id, again_after=again_after)
+
+
+def _is_farewell(message: Message, bot: Bot) -> bool:
+    """Whether a message tells that the bot was removed: there is nobody to talk to any more."""
+    return message.left_chat_member is not None and message.left_chat_member.id == bot.id
 
 
 def _sentence(whom: Known, *, asks: bool) -> str:

@@ -39,7 +39,11 @@ class Groups:
             by: Who did it.
             group: The chat; None in private.
         """
-        if group is None or change.chat.type == ChatType.CHANNEL or not _is_added(change):
+        if group is None or change.chat.type == ChatType.CHANNEL:
+            return True
+        if not _is_added(change):
+            if group.is_waiting and not _is_in(change.new_chat_member):
+                await asyncio.to_thread(self._roles.left, group.id)  # Whoever adds the bot again asks again.
             return True
         self._heard(group.id)
         if by.role in MANAGERS:
