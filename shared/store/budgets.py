@@ -92,7 +92,7 @@ def require_budget(connection: Connection, asker: Asker, budgets: Budgets, count
         return
     limits = ((Period.DAY, budgets.pictures_a_day), (Period.MONTH, budgets.pictures_a_month))
     if budgets.are_personal:
-        used = used_by(connection, asker.user_id, now)
+        used = used_by(connection, asker.user_id, now, longest=_longest(budgets))
         for period, most in limits:
             _require(REASONS[period], period, now, used=used.in_period(period), count=count, most=most)
     most_in_group = budgets.pictures_in_group_a_day
@@ -126,6 +126,11 @@ def tokens_of(connection: Connection, user_id: int, now: datetime) -> int:
     return sum(int(value or 0) for value in row)
 
 
+def _longest(budgets: Budgets) -> Period:
+    """The longest period for which a person has a limit: what is older need not be read."""
+    return Period.MONTH if budgets.pictures_a_month else Period.DAY
+
+
 def _require(reason: str, period: Period, now: datetime, *, used: int, count: int, most: int) -> None:
     if most and used + count > most:
         left = max(most - used, 0)
@@ -148,31 +153,30 @@ def is_unlimited(connection: Connection, bot_id: int, user_id: int, budgets: Bud
     return connection.scalar(of_person) in MANAGERS
 
 
-def used_by(connection: Connection, user_id: int, now: datetime) -> Used:
-    """What a person had, in private and in groups."""
-    waiting = _batches.user_id == user_id
-    return _used(connection, now, _attempts.user_id == user_id, (_jobs.user_id == user_id,), waiting)
+def used_by(connection: Connection, user_id: int, now: datetime, *, longest: Period = Period.MONTH) -> Used:
+    """What a person had, in private and in groups, as far as it is of the longest period that matters."""
+    paid = (_attempts.user_id == user_id, _attempts.at >= longest.began(now))
+    return _used(connection, now, paid, (_jobs.user_id == user_id,), _batches.user_id == user_id)
 
 
 def used_in_group(connection: Connection, group: int, now: datetime) -> Used:
-    """What the members of a group had in it."""
+    """What the members of a group had in it today."""
+    paid = (_attempts.group_id == group, _attempts.at >= Period.DAY.began(now))
     under_way = (_jobs.chat_id == group, text("NOT jobs.private"))
-    return _used(connection, now, _attempts.group_id == group, under_way, _batches.chat_id == group)
+    return _used(connection, now, paid, under_way, _batches.chat_id == group)
 
 
 def _used(
     connection: Connection,
     now: datetime,
-    paid_for: ColumnElement[bool],
+    paid_for: Sequence[ColumnElement[bool]],
     under_way: Sequence[ColumnElement[bool] | TextClause],
     waiting: ColumnElement[bool],
 ) -> Used:
     """Count in one statement: a picture that ends meanwhile is in one of the sums, never in none."""
     of_today = case((_attempts.at >= Period.DAY.began(now), _attempts.pictures), else_=0)
     paid = (
-        select(func.sum(of_today).label("day"), func.sum(_attempts.pictures).label("month"))
-        .where(paid_for, _attempts.at >= Period.MONTH.began(now))
-        .subquery()
+        select(func.sum(of_today).label("day"), func.sum(_attempts.pictures).label("month")).where(*paid_for).subquery()
     )
     reserved = select(func.count()).select_from(tables.jobs).where(*under_way, *_RESERVED).scalar_subquery()
     unwritten = select(func.sum(_batches.unwritten)).where(waiting, text("batches.unwritten > 0"), _RUNNING)

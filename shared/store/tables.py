@@ -253,8 +253,8 @@ attempts = Table(
     _count("tokens_in", "Read by Gemini", Integer),
     _count("tokens_out", "Written by Gemini, thoughts included", Integer),
     _count("cost", TO_OWNER),
-    Index("ix_attempts_paid", "user_id", "at", **_when("user_id IS NOT NULL")),
-    Index("ix_attempts_paid_in_group", "group_id", "at", **_when("group_id IS NOT NULL")),
+    Index("ix_attempts_paid", "user_id", "at", "pictures", **_when("user_id IS NOT NULL")),
+    Index("ix_attempts_paid_in_group", "group_id", "at", "pictures", **_when("group_id IS NOT NULL")),
 )
 
 spending = Table(

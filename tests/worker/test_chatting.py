@@ -102,6 +102,13 @@ class Parlour:
         )
         return errand
 
+    def paid_beside_answers(self) -> list[int]:
+        """Tokens that the owner paid for beside question and answer, by errand."""
+        errands = tables.errands.c
+        beside = errands.owner_tokens - errands.tokens_in - errands.tokens_out
+        with self.database.reading() as connection:
+            return list(connection.scalars(select(beside).order_by(errands.id)))
+
     def run_all(self) -> None:
         self.runner.run()
 
@@ -207,6 +214,8 @@ class TestMemory:
         assert answer.answer == "Your name is **Ada**."
         asked = parlour.questions[-1]
         assert parlour.conversations.of(BOT, 7).summary
+        first, _, with_summary, _ = parlour.paid_beside_answers()
+        assert with_summary > first
         assert "the last words" in str(asked["contents"])
         assert "the first words of all" not in str(asked["contents"])
 

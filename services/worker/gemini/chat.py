@@ -159,7 +159,7 @@ class ChatClient:
                     raise error
         raise UnexpectedAnswer("Gemini had other wishes each time that it was asked")
 
-    def summarise(self, turns: Sequence[Said], summary: str | None) -> str | None:
+    def summarise(self, turns: Sequence[Said], summary: str | None) -> Answer | None:
         """Say what these turns, and the summary of those before them, come to; None when Gemini can't now."""
         told = [mark(summary, "summary")] if summary else []
         told += [mark(turn.text, turn.role) for turn in turns]
@@ -172,7 +172,8 @@ class ChatClient:
         answer = self._gemini.ask(way.model, contents, config, seconds=SUMMARY_S)
         if isinstance(answer, Failure) or not answer.candidates:
             return None
-        return text_of(answer.candidates[0]).strip() or None
+        text = text_of(answer.candidates[0]).strip()
+        return _with(Answer("", way.model), text, answer) if text else None
 
     def _try(self, wish: _Wish, way: Way) -> _Result:
         seconds = wish.ends_at - time.monotonic()

@@ -10,7 +10,7 @@ from obstore.exceptions import NotFoundError
 
 from services.worker.engine.retry import seconds_left
 from services.worker.engine.user_keys import Lent
-from services.worker.gemini.chat import CALL_S, ChatClient, Said
+from services.worker.gemini.chat import CALL_S, Answer, ChatClient, Said
 from services.worker.gemini.files import File
 from services.worker.gemini.marks import label, mark, unmarked
 from services.worker.jobs.bills import bill_of
@@ -33,10 +33,15 @@ CHARACTERS_A_TOKEN = 3  # cautious: English has about four, and other languages 
 
 @dataclass(frozen=True, slots=True)
 class Memory:
-    """What goes along with a question."""
+    """What goes along with a question.
+
+    Attributes:
+        paid: What Gemini was asked for to that end.
+    """
 
     turns: tuple[Errand, ...] = ()
     summary: str | None = None
+    paid: tuple[Answer, ...] = ()
 
 
 class Chatting:
@@ -82,7 +87,7 @@ class Chatting:
                 seconds=seconds_left(errand, CALL_S),
                 hear=self._scribe(errand),
             )
-        bill = bill_of(answer, self._shares.prices, owner_pays=loan.owner_pays)
+        bill = bill_of([answer, *memory.paid], self._shares.prices, owner_pays=loan.owner_pays)
         if answer.end == "stopped" and not answer.text.strip():
             self._errands.cancel(errand, bill)
             return
@@ -121,17 +126,20 @@ class Chatting:
             return Memory(tuple(turns), talk.summary)
         kept = _newest(turns, KEPT_TOKENS)
         older = turns[: len(turns) - len(kept)]
-        return Memory(tuple(kept), self._sum_up(talk, older, client))
+        summary = self._sum_up(talk, older, client)
+        if summary is None:
+            return Memory(tuple(kept), talk.summary)
+        return Memory(tuple(kept), summary.text, paid=(summary,))
 
-    def _sum_up(self, talk: Conversation, older: Sequence[Errand], client: ChatClient) -> str | None:
+    def _sum_up(self, talk: Conversation, older: Sequence[Errand], client: ChatClient) -> Answer | None:
         """Put older turns into the summary; where that fails, they are left out this time and tried again later."""
         # What is too long even for that is summed up from its newest end.
         told = [said for turn in _newest(older, 4 * HISTORY_TOKENS) for said in (_said(turn), _replied(turn))]
         summary = client.summarise(told, talk.summary)
         if summary is None:
             log.warning("conversation not summarised", extra={"conversation_id": talk.id})
-            return talk.summary
-        self._conversations.keep_summary(talk, summary, until=older[-1].id)
+            return None
+        self._conversations.keep_summary(talk, summary.text, until=older[-1].id)
         return summary
 
     def _history(self, turns: Sequence[Errand], *, spare: int) -> list[Said]:

@@ -59,7 +59,7 @@ class Describing:
                 )
             except AnswerRefused as error:
                 raise DescriptionRefused(str(error)) from error
-        bill = bill_of(answer, self._shares.prices, owner_pays=loan.owner_pays)
+        bill = bill_of([answer], self._shares.prices, owner_pays=loan.owner_pays)
         prompts = read_prompts(answer.text)
         if not prompts:
             raise ServiceBusy("Gemini wrote nothing that could be read as prompts")
