@@ -36,6 +36,7 @@ from services.bot.intake.dispatcher import Dispatcher
 from services.bot.intake.poller import Poller
 from services.bot.intake.raw_api import RawApi
 from services.bot.intake.service_messages import Migration
+from services.bot.intake.takeover import TakeOver
 from services.bot.owner.handler import OwnersOverview
 from services.bot.pictures.buttons import Buttons
 from services.bot.pictures.delivery import Delivery
@@ -97,6 +98,7 @@ from shared.store.models import Models
 from shared.store.moves import Moves
 from shared.store.outbox import Outbox
 from shared.store.people import People
+from shared.store.process_locks import ProcessLock
 from shared.store.questions import Questions
 from shared.store.sent_files import SentFiles
 from shared.store.status_messages import StatusMessages
@@ -195,6 +197,8 @@ class Bot:
         )
 
         self._errand_outbox = ErrandOutbox(database)
+        lock = ProcessLock(database, f"bot {self._bot_id}")
+        self._takeover = TakeOver(self._bot_id, lock, (self._outbox, self._batches, self._errand_outbox))
         self._streams = AnswerStreams(bot, self._bot_id, errands, self._status_messages, limit)
         self._answers = Answers(bot, self._bot_id, self._errand_outbox, errands, self._streams)
 
@@ -357,6 +361,7 @@ class Bot:
         await self._answers.finish()
         await self._status_messages.finish()
         await self._removals.finish()
+        await self._takeover.end()
         await asyncio.to_thread(self._tickets.flush, FLUSH_S)
 
     def _rounds(self) -> dict[str, Round]:
@@ -378,6 +383,7 @@ class Bot:
             "tell of keys": partial(self._own_keys.keep_telling, application.bot),
             "leave groups": partial(self._groups.keep_leaving, application.bot, signs.of("leaves groups")),
             "alert owners": partial(self._alerts.keep_telling, application.bot),
+            "keep lock": self._takeover.keep_lock,
             "models": self._offers.keep_current,
             "menus": partial(keep_menus, application.bot, self._roles.managers, self._requests.managers_changed),
             "tick off updates": partial(keep_ticking_off, application),
@@ -396,9 +402,7 @@ class Bot:
         self._answers.changed()
 
     async def _take_over(self) -> None:
-        # Telegram lets one process poll: whoever held deliveries before us is gone.
-        for one in (self._outbox, self._batches, self._errand_outbox):
-            await asyncio.to_thread(one.release_all, self._bot_id)
+        await self._takeover.begin()
         await asyncio.to_thread(self._record.release_removals, self._bot_id)
 
     async def _feed_unhandled(self) -> None:

@@ -98,10 +98,14 @@ class Deliveries(ABC):
         with self._database.writing() as connection:
             return connection.execute(self.claiming, terms | {"most": most, "until": now + LEASE}).all()
 
-    def _again_in(self, row_id: int, seconds: float, **values: Any) -> None:
+    def _again_in(self, row_id: int, seconds: float, tries: int | None, **values: Any) -> None:
         later = datetime.now(UTC) + timedelta(seconds=seconds)
+        given_back = self._of(row_id).values(delivery_lease_until=None, delivery_not_before=later, **values)
+        if tries is not None:
+            # A process that stood still must not give back what another one is delivering by now.
+            given_back = given_back.where(self.table.c.delivery_tries <= tries, self.table.c.delivered_at.is_(None))
         with self._database.writing() as connection:
-            connection.execute(self._of(row_id).values(delivery_lease_until=None, delivery_not_before=later, **values))
+            connection.execute(given_back)
 
     def _of(self, row_id: int) -> Update:
         return update(self.table).where(self.table.c.id == row_id)

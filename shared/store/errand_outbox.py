@@ -25,9 +25,13 @@ class ErrandOutbox(Deliveries):
         """Take errands that have ended and are to be brought home now, oldest first."""
         return sorted((read_errand(row) for row in self._claim(bot_id, most)), key=lambda errand: errand.id)
 
-    def not_sent(self, errand_id: int, *, retry_after_s: float) -> None:
-        """Telegram did not take all of it: try again later."""
-        self._again_in(errand_id, retry_after_s)
+    def not_sent(self, errand_id: int, *, retry_after_s: float, tries: int | None = None) -> None:
+        """Telegram did not take all of it: try again later.
+
+        Args:
+            tries: At the claim; where somebody else has claimed it since, nothing changes. None: nobody can have.
+        """
+        self._again_in(errand_id, retry_after_s, tries)
 
     def give_up(self, errand_id: int, reason: str) -> None:
         """Telegram will not take it. What is left is to say so, and to end the delivery with ``delivered``."""

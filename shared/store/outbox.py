@@ -74,13 +74,17 @@ class Outbox(Deliveries):
             rows = connection.execute(select(tables.jobs).where(*being_delivered).order_by(_jobs.ended_at).limit(most))
             return [read_job(row) for row in rows]
 
-    def not_sent(self, job_id: int, *, retry_after_s: float) -> None:
-        """Telegram certainly did not take it: try again later."""
-        self._again_in(job_id, retry_after_s, sending_since=None)
+    def not_sent(self, job_id: int, *, retry_after_s: float, tries: int | None = None) -> None:
+        """Telegram certainly did not take it: try again later.
 
-    def unsure(self, job_id: int, *, retry_after_s: float) -> None:
-        """Telegram may or may not have taken it: look later whether it did."""
-        self._again_in(job_id, retry_after_s)
+        Args:
+            tries: At the claim; where somebody else has claimed it since, nothing changes. None: nobody can have.
+        """
+        self._again_in(job_id, retry_after_s, tries, sending_since=None)
+
+    def unsure(self, job_id: int, *, retry_after_s: float, tries: int | None = None) -> None:
+        """Telegram may or may not have taken it: look later whether it did; ``tries`` as above."""
+        self._again_in(job_id, retry_after_s, tries)
 
     @retrying
     def arrived(self, job: Job, messages: Mapping[int, tuple[int, str | None]]) -> None:

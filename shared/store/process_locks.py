@@ -41,9 +41,10 @@ from shared.store.locks import AdvisoryLock
 
 log = logging.getLogger(__name__)
 
-KEEP_S = 0.5  # between two looks of a process at its own lock
-LOOK_S = 0.5  # between two looks at the locks of others
-LOOKS_APART_S = 2.0  # a lock that is free for so long is a dead process's; a living one takes it again in ``KEEP_S``
+KEEP_S = 0.25  # between two looks of a process at its own lock
+LOOK_S = 0.25  # between two looks at the locks of others
+LOOKS_APART_S = 1.5  # a lock that is free for so long is a dead process's; a living one takes it again in ``KEEP_S``
+STOOD_STILL_S = 5.0  # between two looks: a looker that paused for so long has not seen what happened meanwhile
 SETTLE_S = 10.0  # after a cut: what cut this process's connection has probably cut the others', too
 CONNECT_S = 3
 TCP_TIMEOUT_MS = 5_000
@@ -190,9 +191,9 @@ class ProcessLock:
 
 
 class DeadWorkers:
-    """Finds workers that died: whoever said that it holds a lock, and whose lock is free in all looks of two seconds.
+    """Finds workers that died: whoever said that it holds a lock, and whose lock is free in all looks for a while.
 
-    A worker that lives and loses its connection takes the lock again in half a second, or takes back what it said. One
+    A worker that lives and loses its connection takes the lock again in ``KEEP_S``, or takes back what it said. One
     that shows another sign of life is looked at anew, and a looker that lost its own lock says nothing for a while.
     """
 
@@ -208,7 +209,7 @@ class DeadWorkers:
         """Look at all locks; returns the names of those that are dead. To be called every ``LOOK_S`` seconds."""
         now, before = self._clock(), self._looked_at
         self._looked_at = now
-        if not self._own.is_settled or now - before >= LOOKS_APART_S:
+        if not self._own.is_settled or now - before >= STOOD_STILL_S:
             # Two looks say nothing of the time between them where this process stood still.
             self._free_since.clear()
         if not self._own.is_settled:

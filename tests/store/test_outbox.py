@@ -9,6 +9,7 @@ import pytest
 from builders import (
     BOT,
     claim,
+    claim_errand,
     submit,
     submit_and_claim,
     submit_and_fail,
@@ -17,10 +18,13 @@ from builders import (
 )
 from sqlalchemy import Row, select, update
 
+from shared.errands import Kind
 from shared.jobs import Address, Request, Sender
 from shared.store import tables
 from shared.store.database import Database
 from shared.store.deliveries import LEASE
+from shared.store.errand_outbox import ErrandOutbox
+from shared.store.errands import Errands
 from shared.store.jobs import Jobs
 from shared.store.outbox import Outbox
 
@@ -291,5 +295,44 @@ class TestADeliveryThatTakesLong:
         outbox.not_sent(job.id, retry_after_s=-1)
 
         outbox.renew([job.id])
+
+        assert ids(outbox) == [job.id]
+
+
+class TestAProcessThatStoodStill:
+    @pytest.mark.parametrize("became", ["not_sent", "unsure"])
+    def test_does_not_give_back_the_picture_that_another_one_delivers_by_now(
+        self, database: Database, outbox: Outbox, became: str
+    ) -> None:
+        submit_and_finish(database)
+        (frozen,) = outbox.claim(BOT, most=1)
+        let_leases_run_out(database)
+        outbox.claim(BOT, most=1)
+
+        getattr(outbox, became)(frozen.id, retry_after_s=0, tries=frozen.delivery_tries)
+
+        assert outbox.claim(BOT, most=1) == []
+
+    def test_does_not_give_back_the_answer_that_another_one_delivers_by_now(self, database: Database) -> None:
+        outbox = ErrandOutbox(database)
+        address = Address(BOT, 7, 8, private=True)
+        Errands(database).submit(Kind.CHAT, {"text": "why?"}, address=address, sender=Sender(7))
+        Errands(database).finish(claim_errand(database), answer="because")
+        (frozen,) = outbox.claim(BOT, most=1)
+        outbox.release_all(BOT)
+        outbox.claim(BOT, most=1)
+
+        outbox.not_sent(frozen.id, retry_after_s=0, tries=frozen.delivery_tries)
+
+        assert outbox.claim(BOT, most=1) == []
+
+    def test_gives_back_what_is_still_its_own_also_where_a_part_has_arrived(
+        self, database: Database, outbox: Outbox
+    ) -> None:
+        submit_and_finish(database)
+        (job,) = outbox.claim(BOT, most=1)
+        outbox.arrived(job, {job.id: (5, "file")})
+
+        outbox.unsure(job.id, retry_after_s=0, tries=job.delivery_tries)
 
         assert ids(outbox) == [job.id]

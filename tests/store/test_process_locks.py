@@ -118,7 +118,7 @@ def test_sqlite_has_no_such_locks(sqlite: Database) -> None:
 
 @pytest.mark.distributed
 class TestADeadWorker:
-    def test_is_found_in_two_seconds_and_its_work_is_queued_as_after_a_lease(self, plant: Plant) -> None:
+    def test_is_found_soon_and_its_work_is_queued_as_after_a_lease(self, plant: Plant) -> None:
         cut(plant.database, plant.dies)
 
         assert plant.look(MOST_LOOKS) == frozenset()

@@ -58,10 +58,10 @@ class Answers(OutboxRelay[Errand]):
         self._outbox.renew(ids)
 
     def _not_sent(self, errand: Errand, seconds: float) -> None:
-        self._outbox.not_sent(errand.id, retry_after_s=seconds)
+        self._outbox.not_sent(errand.id, retry_after_s=seconds, tries=errand.delivery_tries)
 
     def _may_be_sent(self, errand: Errand, seconds: float) -> None:
-        self._outbox.not_sent(errand.id, retry_after_s=seconds)
+        self._outbox.not_sent(errand.id, retry_after_s=seconds, tries=errand.delivery_tries)
 
     def _record_refusal(self, errand: Errand, reason: Refusal) -> Errand:
         self._outbox.give_up(errand.id, reason)

@@ -54,10 +54,10 @@ class Delivery(OutboxRelay[Job]):
         self._outbox.renew(ids)
 
     def _not_sent(self, job: Job, seconds: float) -> None:
-        self._outbox.not_sent(job.id, retry_after_s=seconds)
+        self._outbox.not_sent(job.id, retry_after_s=seconds, tries=job.delivery_tries)
 
     def _may_be_sent(self, job: Job, seconds: float) -> None:
-        self._outbox.unsure(job.id, retry_after_s=seconds)
+        self._outbox.unsure(job.id, retry_after_s=seconds, tries=job.delivery_tries)
 
     def _record_refusal(self, job: Job, reason: Refusal) -> Job:
         self._outbox.give_up(job, reason)
