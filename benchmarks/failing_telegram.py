@@ -162,8 +162,8 @@ KINDS = {
     "describe": Kind(8, {"words": 1}, "/describe", with_photo=True),
     "help": Kind(6, {"words": 1}, "/help"),
     "again": Kind(6, {"picture": 2}, "/imagine hut {n} in the hills", _press("🔁 Again")),
-    "original": Kind(4, {"picture": 2}, "/imagine mill {n} by a brook", _press("📄 Original")),
-    "edit": Kind(3, {"picture": 1, "words": 1}, "/imagine oak {n} on a hill", _press("✏️ Edit prompt")),
+    "original": Kind(4, {"picture": 2}, "/imagine mill {n} by a brook", _press("📄 File")),
+    "edit": Kind(3, {"picture": 1, "words": 1}, "/imagine oak {n} on a hill", _press("✏️ Edit")),
 }
 
 

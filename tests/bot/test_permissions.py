@@ -183,7 +183,7 @@ class TestForgedData:
         scene.stage.reset()
 
     @pytest.mark.parametrize("job", ["terminal", "other bot", f"{ADA} in {ADA}", f"{ADA} in {GROUP}"])
-    @pytest.mark.parametrize("word", ["again", "prompt", "file", "edit", "cancel", "delete", "pick"])
+    @pytest.mark.parametrize("word", ["again", "prompt", "file", "edit", "cancel", "delete", "more", "pick"])
     def test_does_not_reach_jobs_of_no_chat_or_of_another(self, scene: Scene, word: str, job: str) -> None:
         assert_refused(scene.press(ADA, f"{word} {scene.jobs[job]}", OTHER))
 
@@ -191,7 +191,7 @@ class TestForgedData:
         """Bob may do all this with his own picture, but not in the place of Ada's message."""
         scene.say(BOB, "/imagine a blue whale", GROUP)
         [*_, job] = scene.jobs_of(BOB)
-        mine = [f"{word} {job}" for word in ("delete", "pick", "back", "ratio", "model")]
+        mine = [f"{word} {job}" for word in ("delete now", "more", "pick", "back", "ratio", "model")]
         hers = {one.message_id for one in scene.buttons if one.requester == ADA and one.chat_id == GROUP}
 
         for data in [*mine, "help talk", "models chat", f"queue {BOB} nothing 0"]:

@@ -16,7 +16,7 @@ from builders import RED_FOX, a_job
 from services.bot.help.command_menus import COMMANDS
 from services.bot.help.start import TOPICS
 from services.bot.locales import isolated, languages, say
-from services.bot.pictures.keyboards import AGAIN, BACK, DELETE, EDIT, FILE, MODEL, PROMPT, RATIO, VARY
+from services.bot.pictures.keyboards import AGAIN, BACK, DELETE, EDIT, FILE, MODEL, MORE, PROMPT, RATIO, VARY
 from services.bot.pictures.status import ASKING, SEVERAL, describe, describe_place, sentence
 from services.bot.telegram.refusals import SAID
 from services.bot.texts.number_format import duration, number
@@ -47,7 +47,7 @@ ENGLISH_FORMS = forms_in("en")
 ENGLISH = {key: forms[-1] for key, forms in ENGLISH_FORMS.items()}
 UNFORMATTED = {"ask_idea_placeholder", *(f"command_{command}" for command in COMMANDS)}
 
-ACTIONS = (AGAIN, BACK, DELETE, EDIT, FILE, MODEL, PROMPT, RATIO, VARY)  # each has a button named after it
+ACTIONS = (AGAIN, BACK, DELETE, EDIT, FILE, MODEL, MORE, PROMPT, RATIO, VARY)  # each has a button named after it
 
 
 def all_errors(kind: type[ImagineError] = ImagineError) -> Iterator[type[ImagineError]]:

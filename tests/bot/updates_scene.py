@@ -45,7 +45,7 @@ PROMPTS = {"prompts": [{"title": f"Fox {number}", "prompt": f"a fox, {number}"} 
 PICTURE = Image(b"\xff\xd8\xff\xe0 no picture, but bytes", "image/jpeg", 64, 64)
 WORDS = {
     **dict.fromkeys(("again", "vary", "rest", "ratio", "model"), Action.PAINT_AGAIN),
-    **dict.fromkeys(("pick", "back"), Action.TURN_BUTTONS),
+    **dict.fromkeys(("pick", "back", "more"), Action.TURN_BUTTONS),
     "edit": Action.EDIT_PROMPT,
     "prompt": Action.READ_PROMPT,
     "file": Action.GET_FILE,
@@ -235,7 +235,8 @@ class Scene:
         message_id = self.post(address.chat_id, "a red fox", keyboards.picture(job), photo=photo)
         self._change(tables.jobs, job.id, delivered_message_id=message_id)
         self.jobs[f"{sender.id} in {address.chat_id}"] = job.id
-        lists = keyboards.ratios(job), keyboards.models(job, self._catalogue)
+        lists = [keyboards.ratios(job), keyboards.models(job, self._catalogue)]
+        lists += [keyboards.more(job), keyboards.really_delete(job)]
         data = {data for one in (keyboards.picture(job, of_several=True), *lists) for data in data_in(one)}
         self._show(data | {keyboards.data(word, job.id) for word in UNDER_NO_PICTURE}, address, sender, message_id)
 

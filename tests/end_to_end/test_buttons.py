@@ -4,6 +4,7 @@ import io
 
 import pytest
 from PIL import Image
+from pressing import DELETE, DELETE_NOW, MORE, delete, press_through, with_buttons
 
 from services.worker.images.metadata import read_recipe
 
@@ -22,14 +23,6 @@ def photo(sandbox, ada):
 
 def answered(sandbox, query_id):
     return sandbox.wait_for(lambda: (answer := sandbox.callback(query_id))["answered"] and answer, what="an answer")
-
-
-def with_buttons(sandbox, person, message, button):
-    """The message once it shows a button."""
-    return sandbox.wait_for_message(
-        person,
-        lambda one: one["message_id"] == message["message_id"] and button in str(one.get("reply_markup")),
-    )
 
 
 class TestAgain:
@@ -64,23 +57,21 @@ class TestAgain:
 
 class TestRatioAndModel:
     def test_a_ratio_is_chosen_from_a_list_and_painted(self, sandbox, ada, photo):
-        sandbox.press(ada, photo, "📐 Ratio")
-        sandbox.press(ada, with_buttons(sandbox, ada, photo, "16:9"), "16:9")
+        press_through(sandbox, ada, photo, MORE, "📐 Ratio", "16:9")
         wide = sandbox.wait_for_photo(ada, count=2)[-1]
 
         with Image.open(io.BytesIO(sandbox.file(wide["photo"]))) as picture:
             assert picture.width / picture.height == pytest.approx(16 / 9, rel=0.03)
 
     def test_a_model_is_chosen_from_a_list_and_paints(self, sandbox, ada, photo):
-        sandbox.press(ada, photo, "🎨 Model")
-        sandbox.press(ada, with_buttons(sandbox, ada, photo, "Qwen-Image"), "Qwen-Image")
+        press_through(sandbox, ada, photo, MORE, "🎨 Model", "Qwen-Image")
 
         assert "Qwen-Image" in sandbox.wait_for_photo(ada, count=2)[-1]["caption"]
 
 
 class TestEdit:
     def test_paints_exactly_the_words_of_the_answer(self, sandbox, ada, photo):
-        sandbox.press(ada, photo, "✏️ Edit prompt")
+        sandbox.press(ada, photo, "✏️ Edit")
         question = sandbox.wait_for_message(ada, lambda message: "exactly as you write" in message.get("text", ""))
         sandbox.say(ada, "a blue whale <3 clouds", reply_to_message_id=question["message_id"])
         sandbox.wait_for_photo(ada, count=2)
@@ -89,7 +80,7 @@ class TestEdit:
         assert len(sandbox.journal("gemini", "generateContent")) == 1
 
     def test_says_how_long_the_words_may_be(self, sandbox, ada, photo):
-        sandbox.press(ada, photo, "✏️ Edit prompt")
+        sandbox.press(ada, photo, "✏️ Edit")
         question = sandbox.wait_for_message(ada, lambda message: "exactly as you write" in message.get("text", ""))
         sandbox.say(ada, "whale " * 200, reply_to_message_id=question["message_id"])
 
@@ -98,7 +89,7 @@ class TestEdit:
 
 class TestOriginalAndDelete:
     def test_the_original_comes_as_a_file_with_its_recipe(self, sandbox, ada, photo):
-        sandbox.press(ada, photo, "📄 Original")
+        sandbox.press(ada, photo, "📄 File")
         message = sandbox.wait_for_message(ada, lambda message: message.get("document"))
 
         recipe = read_recipe(sandbox.file(message["document"]["file_id"]))
@@ -106,14 +97,17 @@ class TestOriginalAndDelete:
         assert recipe.prompt in photo["caption"]
 
     def test_delete_takes_the_picture_out_of_the_chat(self, sandbox, ada, photo):
-        press = sandbox.press(ada, photo, "🗑 Delete")
+        press = delete(sandbox, ada, photo)
 
         assert answered(sandbox, press)["text"] == "Deleted."
         assert sandbox.photos(ada) == []
 
     def test_delete_pressed_twice_at_once_is_answered_twice(self, sandbox, ada, photo):
         sandbox.arm("telegram", path="/deleteMessage$", gate="deletion", times=None)
-        presses = [sandbox.press(ada, photo, "🗑 Delete") for _ in range(2)]
+        asked = press_through(sandbox, ada, photo, MORE, DELETE)
+        assert "text" not in answered(sandbox, asked)
+        sure = with_buttons(sandbox, photo, DELETE_NOW)
+        presses = [sandbox.press(ada, sure, DELETE_NOW) for _ in range(2)]
         sandbox.wait_at_gate("deletion", count=2)
         sandbox.open_gate("deletion")
 

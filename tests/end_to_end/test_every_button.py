@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import pytest
 from installation import PAINTING, wait_until
+from pressing import DELETE, DELETE_NOW, MORE
 from sqlalchemy import func, select
 
 from shared.store import tables
@@ -26,28 +27,31 @@ class Button:
 
 OF_A_PICTURE = {
     "again": Button("🔁 Again", pictures=1),
-    "variations": Button("✨ Variations", pictures=4),
-    "edit": Button("✏️ Edit prompt", sends=1),
-    "whole prompt": Button("📋 Whole prompt", sends=1),
-    "ratios": Button("📐 Ratio"),
-    "ratio": Button("16:9", ("📐 Ratio",), pictures=1),
-    "back from ratios": Button(BACK, ("📐 Ratio",)),
-    "models": Button("🎨 Model"),
-    "model": Button("Qwen-Image", ("🎨 Model",), pictures=1),
-    "back from models": Button(BACK, ("🎨 Model",)),
-    "file": Button("📄 Original", sends=1),
-    "delete": Button("🗑 Delete"),
+    "variations": Button("✨ Vary", pictures=4),
+    "edit": Button("✏️ Edit", sends=1),
+    "whole prompt": Button("📋 Whole prompt", (MORE,), sends=1),
+    "ratios": Button("📐 Ratio", (MORE,)),
+    "ratio": Button("16:9", (MORE, "📐 Ratio"), pictures=1),
+    "back from ratios": Button(BACK, (MORE, "📐 Ratio")),
+    "models": Button("🎨 Model", (MORE,)),
+    "model": Button("Qwen-Image", (MORE, "🎨 Model"), pictures=1),
+    "back from models": Button(BACK, (MORE, "🎨 Model")),
+    "file": Button("📄 File", sends=1),
+    "more": Button(MORE),
+    "back from more": Button(BACK, (MORE,)),
+    "delete": Button(DELETE, (MORE,)),
+    "delete now": Button(DELETE_NOW, (MORE, DELETE)),
 }
 OF_AN_ALBUM = {
     "pick": Button("3"),
     "rest": Button("🔁 Try the missing one again", pictures=1),
     "again": Button("🔁 Again", ("3",), pictures=1),
-    "variations": Button("✨ Variations", ("3",), pictures=4),
-    "edit": Button("✏️ Edit prompt", ("3",), sends=1),
-    "ratio": Button("16:9", ("3", "📐 Ratio"), pictures=1),
-    "back from ratios": Button(BACK, ("3", "📐 Ratio")),
-    "file": Button("📄 Original", ("3",), sends=1),
-    "delete": Button("🗑 Delete", ("3",)),
+    "variations": Button("✨ Vary", ("3",), pictures=4),
+    "edit": Button("✏️ Edit", ("3",), sends=1),
+    "ratio": Button("16:9", ("3", MORE, "📐 Ratio"), pictures=1),
+    "back from ratios": Button(BACK, ("3", MORE, "📐 Ratio")),
+    "file": Button("📄 File", ("3",), sends=1),
+    "delete": Button(DELETE_NOW, ("3", MORE, DELETE)),
     "back": Button(BACK, ("3",)),
 }
 

@@ -99,7 +99,7 @@ class TestAReplyToAPicture:
 
     def test_to_its_original_is_one_to_the_picture(self, installation, sandbox, ada):
         parent, photo = painted(installation, sandbox, ada, "/imagine a fox in the snow")
-        sandbox.press(ada, photo, "📄 Original")
+        sandbox.press(ada, photo, "📄 File")
         document = sandbox.wait_for_message(ada, lambda message: "document" in message)
 
         row, _ = painted(installation, sandbox, ada, "make it night", reply_to_message_id=document["message_id"])

@@ -2,6 +2,7 @@
 
 import pytest
 from installation import MODEL, Installation, wait_until
+from pressing import MORE, press_through
 
 from shared.store.models import CHAT, IMAGE, Models
 from shared.store.people import People
@@ -52,7 +53,7 @@ def test_a_button_of_a_model_that_is_gone_shows_the_new_list(installation: Insta
     restart_bot(installation)
     sandbox.say(ada, "/imagine a fox")
     [photo] = sandbox.wait_for_photo(ada, count=1)
-    sandbox.press(ada, photo, "🎨 Model")
+    press_through(sandbox, ada, photo, MORE, "🎨 Model")
     listed = with_button(sandbox, ada, photo, "old-foxes")
     served.replace(IMAGE, {MODEL: {"providers": {}}, "who/new-owls": {"providers": {}}})
     restart_bot(installation)

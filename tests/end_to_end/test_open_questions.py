@@ -105,7 +105,7 @@ class TestWhatToPaint:
 class TestOtherQuestions:
     def test_the_words_of_an_edited_prompt(self, installation, sandbox, ada):
         parent = painted(installation, sandbox, ada)
-        sandbox.press(ada, sandbox.photos(ada)[-1], "✏️ Edit prompt")
+        sandbox.press(ada, sandbox.photos(ada)[-1], "✏️ Edit")
         said(sandbox, ada, "exactly as you write")
 
         row = painted(installation, sandbox, ada, "a blue whale")

@@ -5,7 +5,7 @@ from installation import PAINTING
 
 from shared.jobs import State
 
-VARIATIONS = "✨ Variations"
+VARIATIONS = "✨ Vary"
 
 
 @pytest.fixture

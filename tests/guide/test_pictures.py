@@ -34,7 +34,7 @@ class TestAPicture:
         chat = scene(ada)
 
         chat.ask("/imagine a fox in the snow")
-        chat.show("✨ Variations")
+        chat.show("✨ Vary")
 
         look(chat, "imagine")
 
@@ -62,7 +62,7 @@ class TestThePrompt:
         chat = scene(ada)
         photo = chat.ask("/imagine a fox in the snow")
 
-        chat.press(photo, "Edit prompt")
+        chat.press(photo, "Edit")
         question = chat.wait("exactly as you write")
         chat.ask("a grey wolf in the snow at dusk", reply_to_message_id=question["message_id"])
         chat.show("raw")
@@ -74,6 +74,7 @@ class TestThePrompt:
         idea = "an old town at night with lanterns over the river, " + "boats and bridges and towers " * 9
         photo = chat.ask(f"/imagine {idea}")
 
+        chat.press(photo, "More")
         chat.press(photo, "Whole prompt")
         chat.show("tap it to copy")
 
@@ -85,7 +86,7 @@ class TestButtons:
         chat = scene(ada)
         photo = chat.ask("/imagine a castle by a lake")
 
-        chat.press(photo, "Variations")
+        chat.press(photo, "Vary")
         control = chat.wait("4 pictures of your idea")
         chat.press(control, "2")
         chat.show("‹ Back")
@@ -96,6 +97,7 @@ class TestButtons:
         chat = scene(ada)
         photo = chat.ask("/imagine a whale in the ocean")
 
+        chat.press(photo, "More")
         chat.press(photo, "Ratio")
         chat.show("21:9")
 
@@ -105,6 +107,7 @@ class TestButtons:
         chat = scene(ada)
         photo = chat.ask("/imagine a whale in the ocean")
 
+        chat.press(photo, "More")
         chat.press(photo, "Model")
         chat.show("Qwen-Image")
 
@@ -114,7 +117,7 @@ class TestButtons:
         chat = scene(ada)
         photo = chat.ask("/imagine a desert at noon")
 
-        chat.press(photo, "Original")
+        chat.press(photo, "File")
         chat.wait("document")
         chat.show(".jpg")
 
@@ -169,7 +172,7 @@ class TestAGroup:
 
         chat.say("Who paints us a fox?", message_thread_id=topic)
         chat.ask("/imagine a fox in a meadow", who=bob, message_thread_id=topic)
-        chat.show("✨ Variations")
+        chat.show("✨ Vary")
 
         look(chat, "group")
 
@@ -179,7 +182,7 @@ class TestAPhoto:
         chat = scene(ada)
 
         chat.ask("/imagine this house at night, as an oil painting", photo=photo, file_name="house.jpg")
-        chat.show("✨ Variations")
+        chat.show("✨ Vary")
 
         look(chat, "photo")
 

@@ -111,7 +111,8 @@ class Buttons:
             keyboards.EDIT: (Action.EDIT_PROMPT, self._once(self._ask_for_words)),
             keyboards.PROMPT: (Action.READ_PROMPT, self._once(_send_prompt)),
             keyboards.FILE: (Action.GET_FILE, self._once(self._send_file)),
-            keyboards.DELETE: (Action.DELETE, _delete),
+            keyboards.DELETE: (Action.DELETE, self._delete),
+            keyboards.MORE: (Action.TURN_BUTTONS, self._more),
             keyboards.PICK: (Action.TURN_BUTTONS, self._pick),
             keyboards.BACK: (Action.TURN_BUTTONS, self._back),
             keyboards.CANCEL: (Action.CANCEL, self._cancel),
@@ -234,6 +235,17 @@ class Buttons:
         await acknowledge(press.query)
         file = Upload(await asyncio.to_thread(self._images.get, key), key.rpartition("/")[2])
         await answer_with_file(press.context.bot, press.address, file, press.language)
+
+    async def _more(self, press: Press) -> None:
+        await acknowledge(press.query)
+        await self._turn(press, keyboards.more(press.job))
+
+    async def _delete(self, press: Press) -> None:
+        if press.choice == keyboards.FOR_GOOD or visible(press.message) is None:
+            await _delete(press)
+            return
+        await acknowledge(press.query)
+        await self._turn(press, keyboards.really_delete(press.job))
 
     async def _pick(self, press: Press) -> None:
         await acknowledge(press.query)

@@ -23,7 +23,9 @@ MODELS = 8
 
 AGAIN, VARY, EDIT, FILE, DELETE, REST = "again", "vary", "edit", "file", "delete", "rest"
 PROMPT = "prompt"  # the whole of one that is too long for a copy button
+MORE = "more"  # what is wanted less often than the rest
 RATIO, MODEL = "ratio", "model"  # without a choice they open their list, with one they act
+FOR_GOOD = "now"  # the choice with which DELETE deletes; without one it asks
 PICK, BACK = "pick", "back"  # one picture with its buttons, and from there to all of its request
 CANCEL = "cancel"
 MENDED_BY_KEYS = {KeyNeeded.reason, OwnKeyRefused.reason, QuotaExhausted.reason}
@@ -55,25 +57,38 @@ def code_of(model_id: str) -> str:
 
 def picture(job: Job, *, of_several: bool = False) -> InlineKeyboardMarkup:
     """What can be done with a picture."""
-    language = job.sender.language
-
-    def button(action: str) -> InlineKeyboardButton:
-        return InlineKeyboardButton(say(f"button_{action}", language), callback_data=data(action, job.id))
-
-    prompt = [button(EDIT)]
-    if job.prompt is not None and units(job.prompt.text) <= MAX_COPY:
-        prompt.append(InlineKeyboardButton(say("button_copy", language), copy_text=CopyTextButton(job.prompt.text)))
-    elif job.prompt is not None:
-        prompt.append(button(PROMPT))
-    rows = [
-        *in_rows([button(AGAIN), button(VARY)], 2),
-        *in_rows(prompt, 2),
-        *in_rows([button(RATIO), button(MODEL)], 2),
-        *in_rows([button(FILE), button(DELETE)], 2),
-    ]
+    rows = [*in_rows(_buttons(job, AGAIN, VARY, EDIT), 3), *in_rows(_buttons(job, FILE, MORE), 2)]
     if of_several:
-        rows.append([button(BACK)])
+        rows.append(_buttons(job, BACK))
     return InlineKeyboardMarkup(rows)
+
+
+def more(job: Job) -> InlineKeyboardMarkup:
+    """What else can be done with a picture."""
+    language = job.sender.language
+    buttons = _buttons(job, RATIO, MODEL)
+    if job.prompt is not None and units(job.prompt.text) <= MAX_COPY:
+        buttons.append(InlineKeyboardButton(say("button_copy", language), copy_text=CopyTextButton(job.prompt.text)))
+    elif job.prompt is not None:
+        buttons += _buttons(job, PROMPT)
+    buttons += _buttons(job, DELETE)
+    return _choices(job, buttons, 2)
+
+
+def really_delete(job: Job) -> InlineKeyboardMarkup:
+    """The question whether a picture shall go."""
+    sure = InlineKeyboardButton(
+        say("button_delete_now", job.sender.language), callback_data=data(DELETE, job.id, FOR_GOOD)
+    )
+    return _choices(job, [sure], 1)
+
+
+def _buttons(job: Job, *actions: str) -> list[InlineKeyboardButton]:
+    language = job.sender.language
+    return [
+        InlineKeyboardButton(say(f"button_{action}", language), callback_data=data(action, job.id))
+        for action in actions
+    ]
 
 
 def status(job: Job) -> InlineKeyboardMarkup:

@@ -55,7 +55,7 @@ ALLOWED: Mapping[Action, frozenset[Relation]] = {
     Action.EDIT_PROMPT: _THEIRS,
     Action.READ_PROMPT: _THEIRS,
     Action.GET_FILE: _THEIRS,
-    Action.TURN_BUTTONS: _THEIRS,
+    Action.TURN_BUTTONS: _TIDYING,
     Action.DELETE: _TIDYING,
     Action.CANCEL: _TIDYING,
     Action.FOLLOW_UP: _EVERYBODY,
