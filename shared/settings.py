@@ -35,6 +35,8 @@ from shared.web_addresses import ImageHosts, WebAddress
 
 WEIGHTS = r"\s*-?\d+\s*=\s*\d+(\.\d+)?\s*"
 DOT_ENV = ".env"
+MOST = 1_000_000_000  # of anything that is counted; every column and every timer holds it
+LONGEST = 20_000  # characters of a setting
 # Control characters, and what Python makes of bytes that are no UTF-8.
 NO_TEXT = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
 OWN = "own"  # in a key's place: the owner has none, people bring their own
@@ -211,24 +213,24 @@ class Settings(BaseSettings):
     chat_model: str = Field("gemini-3.8-flash", validation_alias="G2D_CHAT_MODEL")
     image_model: str | None = Field(None, validation_alias="G2D_IMAGE_MODEL")
     styles_file_setting: Path | None = Field(None, validation_alias="G2D_STYLES_FILE")
-    job_deadline_s: float = Field(600, gt=0, validation_alias="G2D_JOB_DEADLINE_S")
-    user_in_flight: int = Field(20, ge=1, validation_alias="G2D_USER_IN_FLIGHT")
-    user_queued: int = Field(200, ge=1, validation_alias="G2D_USER_QUEUED")
-    group_queued: int = Field(500, ge=1, validation_alias="G2D_GROUP_QUEUED")
-    user_batched: int = Field(5_000, ge=1, validation_alias="G2D_USER_BATCHED")
-    user_questions_in_flight: int = Field(5, ge=1, validation_alias="G2D_USER_QUESTIONS_IN_FLIGHT")
-    user_questions: int = Field(50, ge=1, validation_alias="G2D_USER_QUESTIONS")
-    group_questions: int = Field(200, ge=1, validation_alias="G2D_GROUP_QUESTIONS")
+    job_deadline_s: float = Field(600, gt=0, le=MOST, validation_alias="G2D_JOB_DEADLINE_S")
+    user_in_flight: int = Field(20, ge=1, le=MOST, validation_alias="G2D_USER_IN_FLIGHT")
+    user_queued: int = Field(200, ge=1, le=MOST, validation_alias="G2D_USER_QUEUED")
+    group_queued: int = Field(500, ge=1, le=MOST, validation_alias="G2D_GROUP_QUEUED")
+    user_batched: int = Field(5_000, ge=1, le=MOST, validation_alias="G2D_USER_BATCHED")
+    user_questions_in_flight: int = Field(5, ge=1, le=MOST, validation_alias="G2D_USER_QUESTIONS_IN_FLIGHT")
+    user_questions: int = Field(50, ge=1, le=MOST, validation_alias="G2D_USER_QUESTIONS")
+    group_questions: int = Field(200, ge=1, le=MOST, validation_alias="G2D_GROUP_QUESTIONS")
     guest_pictures: int = Field(5, ge=1, le=10_000, validation_alias="G2D_GUEST_PICTURES")
     weights_setting: str | None = Field(None, validation_alias="G2D_WEIGHTS")
-    user_pictures_day: int = Field(50, ge=0, validation_alias="G2D_USER_PICTURES_DAY")
-    user_pictures_month: int = Field(500, ge=0, validation_alias="G2D_USER_PICTURES_MONTH")
-    group_pictures_day: int = Field(100, ge=0, validation_alias="G2D_GROUP_PICTURES_DAY")
-    user_tokens_day: int = Field(500_000, ge=0, validation_alias="G2D_USER_TOKENS_DAY")
+    user_pictures_day: int = Field(50, ge=0, le=MOST, validation_alias="G2D_USER_PICTURES_DAY")
+    user_pictures_month: int = Field(500, ge=0, le=MOST, validation_alias="G2D_USER_PICTURES_MONTH")
+    group_pictures_day: int = Field(100, ge=0, le=MOST, validation_alias="G2D_GROUP_PICTURES_DAY")
+    user_tokens_day: int = Field(500_000, ge=0, le=MOST, validation_alias="G2D_USER_TOKENS_DAY")
     money_day: float = Field(30, ge=0, le=1_000_000, validation_alias="G2D_MONEY_DAY")
     money_month: float = Field(300, ge=0, le=1_000_000, validation_alias="G2D_MONEY_MONTH")
     chat_models_setting: str | None = Field(None, validation_alias="G2D_CHAT_MODELS")
-    output_tokens: int = Field(8_192, ge=0, validation_alias="G2D_OUTPUT_TOKENS")
+    output_tokens: int = Field(8_192, ge=0, le=MOST, validation_alias="G2D_OUTPUT_TOKENS")
     prices_file: Path | None = Field(None, validation_alias="G2D_PRICES")
     batch_pictures: int = Field(1_000, ge=1, le=100_000, validation_alias="G2D_BATCH_PICTURES")
     log_format: Literal["console", "json"] | None = Field(None, validation_alias="G2D_LOG_FORMAT")
@@ -241,6 +243,8 @@ class Settings(BaseSettings):
     def _text(cls, value: object) -> object:
         if isinstance(value, str) and NO_TEXT.search(value):
             raise ValueError("holds bytes that are no text (write it again, and save a file as UTF-8)")
+        if isinstance(value, str) and len(value) > LONGEST:
+            raise ValueError(f"is longer than {LONGEST:,} characters")
         return value
 
     @field_validator("weights_setting")
@@ -362,7 +366,7 @@ class BotSettings(Settings):
     owners_setting: str | None = Field(None, validation_alias="G2D_OWNERS")
     threads: int = Field(32, ge=4, le=500, validation_alias="G2D_BOT_THREADS")
     # Telegram gives bots files of up to 20 MB: one of them always fits.
-    user_sent_mb: int = Field(200, ge=20, validation_alias="G2D_USER_SENT_MB")
+    user_sent_mb: int = Field(200, ge=20, le=MOST, validation_alias="G2D_USER_SENT_MB")
     messages_per_s: int = Field(30, ge=1, le=1_000, validation_alias="G2D_MESSAGES_PER_SECOND")
 
     @field_validator("owners_setting")
@@ -412,7 +416,7 @@ class WorkerSettings(Settings):
     safety: Safety = Field("BLOCK_ONLY_HIGH", validation_alias="G2D_SAFETY")
     image_fallbacks_setting: str | None = Field(None, validation_alias="G2D_IMAGE_FALLBACKS")
     keep_sent_days: float = Field(7, gt=0, le=3650, validation_alias="G2D_KEEP_SENT_DAYS")
-    lease_s: float = Field(30, ge=1, validation_alias="G2D_LEASE_S")
+    lease_s: float = Field(30, ge=1, le=MOST, validation_alias="G2D_LEASE_S")
     slots: int = Field(128, ge=1, le=2000, validation_alias="G2D_WORKER_SLOTS")
 
     @field_validator("endpoints_setting")

@@ -71,7 +71,7 @@ def _read(file: Path) -> Mapping[str, Style]:
     try:
         content = tomllib.loads(file.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise SettingsError(f"The styles in {file} can't be read: {error}") from error
+        raise SettingsError(f"G2D_STYLES_FILE: the styles in {file} can't be read: {error}") from error
     return {name: _style(file, name, entry) for name, entry in content.items()}
 
 

@@ -5,10 +5,12 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from services.startup import opened
+from services.startup import alone_in, opened
 from shared import redaction
 from shared.images import Images
+from shared.secrets import box_for
 from shared.settings import BotSettings, Settings, SettingsError, WorkerSettings, load
+from shared.styles import Styles
 
 TOKEN = "4242:AAH-abc_DEF0123456789abcdefghijklmno"
 KEYS = {"TELEGRAM_BOT_TOKEN": TOKEN, "GOOGLE_API_KEY": "AIza-key", "HF_TOKEN": "hf_0123456789"}
@@ -356,6 +358,68 @@ def start() -> None:
     for settings in load(BotSettings, WorkerSettings):
         with opened(settings):
             Images(settings.image_store_url)
+
+
+NONSENSE = {
+    "spaces": "   ",
+    "a control character": "a\x1b[31mb",
+    "bytes that are no text": "\udcff\udcfe",
+    "a number far too large": "9" * 400,
+    "a number below all": "-1",
+    "no number": "nan",
+    "infinity": "1e999",
+    "JSON": '{"a": [1',
+    "half an address": "http://[",
+    "signs with a meaning": "%s%00=;,,@:/../..",
+    "a picture": "🦊",
+    "far too long": "x" * 100_000,
+}
+
+
+def start_with(kind: type[Settings]) -> None:
+    """What of a start reads settings, but for what needs a network."""
+    (settings,) = load(kind)
+    numbers = [value for value in settings.model_dump().values() if isinstance(value, int | float)]
+    assert max(numbers) < 2**31, "a number that no column and no timer holds"
+    for read_later in ("shares", "budgets", "owners", "bot_id", "endpoints", "image_fallbacks"):
+        getattr(settings, read_later, None)
+    if kind is Settings:
+        with alone_in(settings), opened(settings):
+            Images(settings.image_store_url)
+            box_for(settings)
+        Styles(settings.styles_file)
+
+
+@pytest.mark.usefixtures("keys")
+class TestNonsense:
+    """In any setting it is taken, or told in one line that names the setting; nothing else is thrown."""
+
+    @pytest.mark.parametrize("kind", NONSENSE)
+    @pytest.mark.parametrize("settings", [Settings, BotSettings, WorkerSettings])
+    def test_of_a_kind(self, kind: str, settings: type[Settings], monkeypatch: pytest.MonkeyPatch) -> None:
+        told = {}
+        own = settings.model_fields.keys() - (Settings.model_fields.keys() if settings is not Settings else set())
+        for field in own:
+            name = str(settings.model_fields[field].validation_alias)
+            with monkeypatch.context() as patch:
+                patch.setenv(name, NONSENSE[kind])
+                told[name] = self.what_is_told(settings)
+
+        assert {name: lines for name, lines in told.items() if lines and not self.names(name, lines)} == {}
+
+    @staticmethod
+    def what_is_told(kind: type[Settings]) -> list[str]:
+        try:
+            start_with(kind)
+        except SettingsError as error:
+            return [line for line in str(error).splitlines() if not line.startswith("Please set ")] or [str(error)]
+        except Exception as error:  # noqa: BLE001 - This is what must not be thrown.
+            return [f"{type(error).__name__}: {error}"[:300]]
+        return []
+
+    @staticmethod
+    def names(name: str, lines: list[str]) -> bool:
+        return len(lines) == 1 and name in lines[0] and len(lines[0]) < 2_000 and lines[0].isprintable()
 
 
 class TestAddresses:
