@@ -22,6 +22,22 @@ def test_numbers_beyond_64_bits_are_found_wherever_they_stand(value: object) -> 
     assert not has_storable_numbers(value)
 
 
+@pytest.mark.parametrize("number", [[], "7", None, 1.5, {}])
+@pytest.mark.parametrize("place", ["message", "chat", "from", "thread"])
+def test_an_update_with_something_else_in_the_place_of_a_number_is_not_handled(place: str, number: object) -> None:
+    message = {"message_id": 1, "message_thread_id": 2, "date": 0, "chat": {"id": 7, "type": "private"}}
+    message["from"] = {"id": 7, "is_bot": False, "first_name": "x"}
+    match place:
+        case "message":
+            message["message_id"] = number
+        case "thread":
+            message["message_thread_id"] = number
+        case _:
+            message[place] = message[place] | {"id": number}
+
+    assert parse(1, {"update_id": 1, "callback_query": {"id": "1", "message": message}}, Bot("1:a")) is None
+
+
 def test_an_update_that_holds_one_is_not_handled() -> None:
     body = {"update_id": 1, "stopped_message_generation": {"chat": {"id": 7, "type": "private"}, "draft_id": 2**63}}
 

@@ -33,6 +33,8 @@ LEAST_POLL_S = 1.0  # between two requests that bring nothing, should a server n
 BREATH_S = 30.0  # between two signs of life in a long pause
 GOODBYE_S = 2.0
 MOST = 2**63 - 1
+NUMBERS = {"date", "message_id", "message_thread_id"}  # keys of whole numbers
+NUMBERED = {"chat", "from", "sender_chat"}  # keys of what has a whole number as its id
 UNKNOWN_BOT = "Telegram doesn't know this TELEGRAM_BOT_TOKEN: ask @BotFather for a new one."
 
 
@@ -228,7 +230,7 @@ def parse(number: int, body: dict[str, Any] | None, bot: Bot) -> Update | None:
     if body is None:
         return None
     if not has_storable_numbers(body):
-        log.error("update can't be read: it holds a number beyond 64 bits", extra={"update_id": number})
+        log.error("update can't be read: a number in it is beyond 64 bits, or is none", extra={"update_id": number})
         return None
     try:
         return Update.de_json(body.copy(), bot)
@@ -239,15 +241,24 @@ def parse(number: int, body: dict[str, Any] | None, bot: Bot) -> Update | None:
 
 
 def has_storable_numbers(value: object) -> bool:
-    """Whether a database takes all whole numbers in this JSON; Telegram's own have 52 bits at most."""
+    """Whether a database takes all whole numbers in this JSON, and what must be one is one.
+
+    Telegram's own have 52 bits at most. The library reads an id of any type.
+    """
     match value:
         case bool():
             return True
         case int():
             return -MOST <= value <= MOST
         case dict():
-            return all(map(has_storable_numbers, value.values()))
+            return all(_is_numbered(key, one) and has_storable_numbers(one) for key, one in value.items())
         case list():
             return all(map(has_storable_numbers, value))
         case _:
             return True
+
+
+def _is_numbered(key: str, value: object) -> bool:
+    if key in NUMBERS:
+        return isinstance(value, int)
+    return key not in NUMBERED or (isinstance(value, dict) and isinstance(value.get("id"), int))
