@@ -100,12 +100,15 @@ def _run(plant: Plant) -> tuple[float, float]:
     chat = person["id"]
     held = {row.id for row in plant.rows(chat) if f"-{plant.first.pid}-" in row.worker}
 
+    if not held:
+        raise RuntimeError("what is to be killed has nothing in hand: is another worker at this database?")
+
     killed_at = time.monotonic()
     plant.first.kill()
     plant.first.wait()
     if plant.second is None:
         plant.first = plant.start("worker" if "REDIS_URL" in plant.made.settings else "run")
-    first = _wait(lambda: bool(_claimed_again(plant, chat, held))) - killed_at if held else 0.0
+    first = _wait(lambda: bool(_claimed_again(plant, chat, held))) - killed_at
     last = _wait(lambda: _claimed_again(plant, chat, held) == held) - killed_at
 
     client.open_gate(GATE)
