@@ -3,16 +3,17 @@
 ImagineError
 ├─ UserError        the user can: told why in their language, never retried
 │    EmptyIdea · IdeaTooLong · NoWordsInIdea · BadParameter · BadBatch · QueueFull · IdeaRefused
-│    PictureRefused · AnswerRefused · FileTooLarge · FileNotUnderstood · FileTooLargeToFetch · FileGone
-│    TooMuchSent · DescriptionRefused · PictureUnreadable · PictureGone · OwnKeyRefused · KeyNeeded · TrialOver
-│    BudgetUsedUp · OwnKeyGone · LastOwner · OwnerBySettings
+│    PictureRefused · AnswerRefused · FileTooLarge · FileNotUnderstood · FileRefused · FileTooLargeToFetch · FileGone
+│    TooMuchSent · DescriptionRefused · PictureUnreadable · PictureGone · OwnKeyRefused · OwnKeyUnpaid · KeyNeeded
+│    TrialOver · BudgetUsedUp · OwnKeyGone · LastOwner · OwnerBySettings
 ├─ TransientError   time can: retried, the user just waits; may carry retry_after
 │    ServiceBusy · ServiceUnreachable · ModelLoading · StillPainting · PromptUnderWay · BadPicture
-│    StoreAway · LockConflict
+│    StoreAway · LockConflict · GeminiBusy · GeminiUnreachable
 ├─ ElsewhereError   another provider or model can: tried at once, the user reads which one painted
-│    ModelNotServed · NoCredit · ModelGated · RequestRefused
+│    ModelNotServed · NoCredit · ModelGated · PainterDenied · RequestRefused
 └─ PermanentError   only the owner or we can: not retried, logged as an error, the user gets an apology
-     BadCredentials · QuotaExhausted · UnexpectedAnswer · NoPainterLeft · OutOfTime · WorkerLost · FileOutOfReach
+     BadCredentials · GeminiUnpaid · GeminiNotServedHere · GeminiDenied · QuotaExhausted · UnexpectedAnswer
+     NoPainterLeft · OutOfTime · WorkerLost · FileOutOfReach
 
 Each carries a ``reason``: the key of the sentence that a person reads. The message in ``str(error)`` is
 for the log alone: it holds no words of the user, no key and no token.
@@ -187,6 +188,12 @@ class FileNotUnderstood(UserError):
     reason = "file_not_understood"
 
 
+class FileRefused(UserError):
+    """Gemini refused what was sent along with a message: broken, empty, too long, or of a kind that it can't read."""
+
+    reason = "file_refused"
+
+
 class FileTooLargeToFetch(UserError):
     """What was sent along with a message is more than Telegram lets bots read."""
 
@@ -238,6 +245,12 @@ class OwnKeyRefused(UserError):
     reason = "own_key_refused"
 
 
+class OwnKeyUnpaid(UserError):
+    """The account of the key that the user brought has no credit left; the key itself is good."""
+
+    reason = "own_key_no_credit"
+
+
 class KeyNeeded(UserError):
     """Neither the user nor the owner has a key for the service."""
 
@@ -268,6 +281,18 @@ class ServiceUnreachable(TransientError):
     """No answer, or one that broke off: connection refused or dropped, time-out."""
 
     reason = "service_unreachable"
+
+
+class GeminiBusy(ServiceBusy):
+    """Gemini is overloaded, limits our calls, or answers nothing that can be used."""
+
+    reason = "gemini_busy"
+
+
+class GeminiUnreachable(ServiceUnreachable):
+    """Gemini did not answer, or broke off."""
+
+    reason = "gemini_unreachable"
 
 
 class ModelLoading(TransientError):
@@ -354,6 +379,12 @@ class ModelGated(ElsewhereError):
     reason = "model_gated"
 
 
+class PainterDenied(ElsewhereError):
+    """A provider forbids us to use it (403), and says neither of the token nor of a licence that it is the cause."""
+
+    reason = "painter_denied"
+
+
 class RequestRefused(ElsewhereError):
     """The provider did not understand a parameter (400, 413, 422)."""
 
@@ -370,6 +401,24 @@ class BadCredentials(PermanentError):
     """A key or token was refused (401, Gemini's 400 API_KEY_INVALID, a missing permission)."""
 
     reason = "bad_credentials"
+
+
+class GeminiUnpaid(PermanentError):
+    """The account of Gemini's key has no credit left, is at its spending cap, or has no billing set up."""
+
+    reason = "gemini_no_credit"
+
+
+class GeminiNotServedHere(PermanentError):
+    """Google doesn't serve Gemini where this computer seems to stand."""
+
+    reason = "gemini_location"
+
+
+class GeminiDenied(PermanentError):
+    """Google forbids the key's project to use Gemini (a policy, the API is off), or something before it said 403."""
+
+    reason = "gemini_denied"
 
 
 class QuotaExhausted(PermanentError):

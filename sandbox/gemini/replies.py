@@ -1,7 +1,7 @@
 """What Gemini says when it doesn't answer: the exact forms, by name. Pure."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 Fault = dict[str, Any]
@@ -88,6 +88,35 @@ def api_disabled() -> Fault:
         "metadata": {"service": "generativelanguage.googleapis.com", "consumer": "projects/123456"},
     }
     return _error(403, "PERMISSION_DENIED", message, info)
+
+
+def policy(message: str = "Requests to this API are blocked by a policy of the organization 4711.") -> Fault:
+    """An organization forbids its projects to call Gemini."""
+    return _error(403, "PERMISSION_DENIED", message)
+
+
+def edge_403() -> Fault:
+    """The network's edge, which doesn't speak JSON, turns us away."""
+    return {"status": 403, "headers": _html(), "reply": "<!DOCTYPE html><title>Error 403 (Forbidden)!!1</title>"}
+
+
+def no_credit(
+    message: str = "Your prepayment credits are depleted. Please go to AI Studio at https://ai.studio/projects to "
+    "manage your project and billing.",
+) -> Fault:
+    """The account is empty: a 429 like any other, but for its words."""
+    return _error(429, "RESOURCE_EXHAUSTED", message)
+
+
+def spending_cap() -> Fault:
+    return no_credit(
+        "Your project has exceeded its monthly spending cap. Please go to AI Studio at https://ai.studio/spend to "
+        "manage your project spend cap."
+    )
+
+
+def bad_file(message: str = "The document has no pages.") -> Fault:
+    return _error(400, "INVALID_ARGUMENT", message)
 
 
 def unknown_model(model: str = "gemini-9-flash", version: str = "v1beta", method: str = "generateContent") -> Fault:
@@ -253,6 +282,11 @@ def continuation(text: str = '{"prompt": "a red', token: str = "sandbox-more") -
     return _success({"candidates": [candidate], **_usage(9, 5)})
 
 
+def stream_of_pieces(pieces: Sequence[Sequence[str | None]] = (("Once upon ", "STOP"), ("a time", "STOP"))) -> Fault:
+    """A stream of pieces, each a text and its ``finishReason``."""
+    return _stream(*(_candidate(str(text or ""), end) for text, end in pieces))
+
+
 def stream_breaks_with_error(text: str = "Once upon a time") -> Fault:
     """A stream that says something and then reports an error."""
     return _stream(_candidate(text, None), overloaded()["reply"])
@@ -303,6 +337,7 @@ PRESETS: dict[str, Callable[..., Fault]] = {
     "api-disabled": api_disabled,
     "bad-argument": bad_argument,
     "bad-field": bad_field,
+    "bad-file": bad_file,
     "bad-gateway-html": bad_gateway_html,
     "bad-key": bad_key,
     "bare-quota": bare_quota,
@@ -311,6 +346,7 @@ PRESETS: dict[str, Callable[..., Fault]] = {
     "continuation": continuation,
     "country": country,
     "deadline": deadline,
+    "edge-403": edge_403,
     "empty-body": empty_body,
     "empty-object": empty_object,
     "fenced-json": fenced_json,
@@ -319,18 +355,22 @@ PRESETS: dict[str, Callable[..., Fault]] = {
     "missing-key": missing_key,
     "model-turn-last": model_turn_last,
     "no-candidates": no_candidates,
+    "no-credit": no_credit,
     "only-thoughts": only_thoughts,
     "output-blocked": output_blocked,
     "overloaded": overloaded,
     "per-day-quota": per_day_quota,
     "per-minute-quota": per_minute_quota,
     "permission": permission,
+    "policy": policy,
     "prompt-blocked": prompt_blocked,
     "retired-model": retired_model,
     "says": says,
+    "spending-cap": spending_cap,
     "stream-breaks-with-error": stream_breaks_with_error,
     "stream-ends-early": stream_ends_early,
     "stream-garbles": stream_garbles,
+    "stream-of-pieces": stream_of_pieces,
     "thinking-ate-the-budget": thinking_ate_the_budget,
     "truncated-json": truncated_json,
     "unknown-model": unknown_model,

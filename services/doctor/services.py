@@ -10,7 +10,8 @@ from services.doctor.calls import Ask, NotReached
 from services.doctor.findings import LONGEST, Finding, bad, good, skipped
 from services.worker.jobs.key_check import gemini_call, huggingface_call, verdict
 from services.worker.painters.http import HttpResponse
-from shared.redaction import redact
+from shared.redaction import GOOGLE, redact
+from shared.redaction import HUGGINGFACE as HUB
 from shared.settings import BotSettings, WorkerSettings
 from shared.store.keys import REFUSED
 
@@ -94,7 +95,7 @@ def about_gemini(answer: HttpResponse) -> Finding:
         return good(GEMINI, "accepted")
     if answer.status == 429:
         return good(GEMINI, "known; its limit is reached at the moment")
-    if verdict(answer) == REFUSED:
+    if verdict(GOOGLE, answer) == REFUSED:
         return bad(GEMINI, told, "make a key at https://aistudio.google.com/apikey and set GOOGLE_API_KEY")
     if error.get("status") == "FAILED_PRECONDITION":
         return bad(GEMINI, told, "run the worker in a country that Google serves, or set up billing for the key")
@@ -120,7 +121,7 @@ def about_huggingface(answer: HttpResponse) -> Finding:
     told = f"HuggingFace answers {answer.status}{_quoted(body.get('error'))}"
     if answer.status == 429:
         return skipped(HUGGINGFACE, "HuggingFace was asked too often, ask again in some minutes")
-    if verdict(answer) == REFUSED:
+    if verdict(HUB, answer) == REFUSED:
         return bad(HUGGINGFACE, told, "make a token at https://huggingface.co/settings/tokens and set HF_TOKEN")
     if answer.status >= 500:
         return bad(HUGGINGFACE, told, LATER)

@@ -110,6 +110,21 @@ HUGGINGFACE = (
     Situation("403 `… does not have sufficient permissions to call Inference Providers …`", _router("no-permission")),
     Situation("403, a licence that nobody accepted", _router("gated")),
     Situation(
+        "403 that says nothing of a licence: a page of the network's edge, nothing at all, an organization's rule",
+        tuple(
+            {"service": "router", "status": 403, "reply": reply}
+            for reply in (
+                "<html><title>ERROR: The request could not be satisfied</title></html>",
+                "",
+                {"error": "Inference Providers usage is disabled for your organization."},
+            )
+        ),
+    ),
+    Situation(
+        "403 `… spending limit …`",
+        ({"service": "router", "status": 403, "reply": {"error": "You have reached your spending limit."}},),
+    ),
+    Situation(
         "404 in all four wordings",
         _router(
             *(("unknown-model", {"wording": wording}) for wording in ("does-not-exist", "not-found", "plain")),
@@ -432,10 +447,30 @@ REFUSALS = (
         "400 `INVALID_ARGUMENT` of anything else, such as a model's turn at the end",
         _gemini("bad-argument", "model-turn-last"),
     ),
-    _writing("400 `FAILED_PRECONDITION`: the country, or billing", _gemini("country", "billing")),
     _writing(
-        "403 `PERMISSION_DENIED`: a leaked or missing key, or the API is not enabled",
-        _gemini("permission", "missing-key", "api-disabled"),
+        "400 or 413 about a file: an empty document, too many pages, an image or a type that Gemini can't read",
+        _gemini(
+            *(
+                ("bad-file", {"message": message})
+                for message in (
+                    "The document has no pages.",
+                    "The document contains 1412 pages which exceeds the supported page limit of 1000.",
+                    "Unable to process input image. Please retry.",
+                    "Unsupported MIME type: audio/ogg",
+                    "The input token count (1204382) exceeds the maximum number of tokens allowed (1048576).",
+                )
+            )
+        ),
+    ),
+    _writing("400 `FAILED_PRECONDITION`: `User location is not supported …`", _gemini("country")),
+    _writing(
+        "429 `… prepayment credits are depleted`, `… monthly spending cap`, or 400 `… enable billing`",
+        _gemini("no-credit", "spending-cap", "billing"),
+    ),
+    _writing("403 `PERMISSION_DENIED`: a leaked or missing key", _gemini("permission", "missing-key")),
+    _writing(
+        "403 of a policy, of an API that is not enabled, or in HTML",
+        _gemini("policy", "api-disabled", "edge-403"),
     ),
     _writing("404 `NOT_FOUND`: a model that is retired or unknown", _gemini("retired-model", "unknown-model")),
     _writing("429 of a minute, with `retryDelay` 36s", _gemini("per-minute-quota")),

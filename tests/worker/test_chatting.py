@@ -1,6 +1,7 @@
 """Turns of chats, with a real record and Gemini's stand-in over HTTP: memory, streams and how they may end."""
 
 import itertools
+import json
 import re
 from collections.abc import Iterator
 from io import BytesIO
@@ -16,6 +17,7 @@ from sqlalchemy import select, update
 
 from sandbox.app import Sandbox
 from sandbox.client import SandboxClient, mask
+from services.bot.locales import say
 from services.worker.engine.user_keys import GOOGLE, Lent, OwnKeys
 from services.worker.gemini.chat import ChatClient
 from services.worker.gemini.client import Gemini
@@ -39,6 +41,8 @@ KEY = "AIza-sandbox-key"
 ADAS_KEY = "AIzaSyADASadasADASadasADASadasADASadas"
 ADA, BOB = 71, 72
 MODEL = "gemini-3.5-flash"
+SSE = {"content-type": "text/event-stream"}
+BREAKS = 'data: {"candidates": [\r\n\r\n'
 
 
 class Parlour:
@@ -151,6 +155,12 @@ class Parlour:
     @property
     def questions(self) -> list[dict[str, Any]]:
         return [entry["body"] for entry in self.sandbox.journal("gemini")]
+
+
+def _said(text: str, end: str) -> str:
+    """A piece of a stream that says it is the last."""
+    candidate = {"content": {"parts": [{"text": text}], "role": "model"}, "finishReason": end, "index": 0}
+    return f"data: {json.dumps({'candidates': [candidate]})}\r\n\r\n"
 
 
 @pytest.fixture(scope="module")
@@ -296,7 +306,36 @@ class TestStream:
 
         ended = parlour.say_until_over("hello")
 
-        assert (ended.state, ended.reason) == (State.FAILED, "service_busy")
+        assert (ended.state, ended.reason) == (State.FAILED, "gemini_busy")
+
+    @pytest.mark.parametrize(
+        "pieces",
+        [
+            [("The capital ", "STOP"), ("is ", "STOP"), ("Paris.", "STOP")],
+            [("", "STOP"), ("", "STOP"), ("The capital is Paris.", None), ("", "STOP")],
+            [("The capital is Paris.", "STOP"), ("", None)],
+            [("The capital ", "MAX_TOKENS"), ("is Paris.", "STOP")],
+        ],
+        ids=["an end in each piece", "empty ends before the text", "the end before the last", "the last end counts"],
+    )
+    def test_an_answer_ends_with_its_stream(self, parlour: Parlour, pieces: list[tuple[str, str | None]]) -> None:
+        parlour.fail("stream-of-pieces", arguments={"pieces": pieces})
+
+        ended = parlour.say("What is the capital of France?")
+
+        assert (ended.answer, ended.result) == ("The capital is Paris.", {"end": "whole"})
+        assert len(parlour.questions) == 1
+
+    def test_what_breaks_after_the_end_takes_nothing_away(self, parlour: Parlour) -> None:
+        parlour.sandbox.arm("gemini", status=200, headers=SSE, reply=_said("Paris.", "STOP") + BREAKS)
+
+        assert parlour.say("What is the capital?").answer == "Paris."
+
+    def test_where_each_piece_says_that_it_is_the_last_a_break_is_one(self, parlour: Parlour) -> None:
+        said = _said("The capital ", "STOP") + _said("is ", "STOP")
+        parlour.sandbox.arm("gemini", status=200, headers=SSE, reply=said + BREAKS)
+
+        assert parlour.say("What is the capital?").state is State.WAITING
 
     def test_an_answer_that_is_blocked_midway_is_refused(self, parlour: Parlour) -> None:
         parlour.fail("output-blocked", arguments={"text": "Once upon"})
@@ -364,10 +403,25 @@ class TestModels:
 
         assert parlour.say("hello").reason == "quota_exhausted"
 
-    def test_a_bad_key_is_told(self, parlour: Parlour) -> None:
-        parlour.fail("bad-key")
+    @pytest.mark.parametrize(
+        ("preset", "reason"),
+        [
+            ("bad-key", "bad_credentials"),
+            ("no-credit", "gemini_no_credit"),
+            ("spending-cap", "gemini_no_credit"),
+            ("country", "gemini_location"),
+            ("policy", "gemini_denied"),
+            ("edge-403", "gemini_denied"),
+        ],
+    )
+    def test_what_lasts_is_told_at_once(self, parlour: Parlour, preset: str, reason: str) -> None:
+        parlour.fail(preset)
 
-        assert parlour.say("hello").reason == "bad_credentials"
+        ended = parlour.say("hello")
+
+        assert (ended.state, ended.reason) == (State.FAILED, reason)
+        assert "Gemini" in say(reason, "en") or reason == "bad_credentials"
+        assert len(parlour.questions) == 1
 
 
 class TestWhoseKeyPays:
@@ -400,6 +454,24 @@ class TestWhoseKeyPays:
         assert (ended.state, ended.reason) == (State.FAILED, "own_key_refused")
         assert parlour.paid_by == [mask(ADAS_KEY)]
         assert parlour.keys.of(ADA)[GOOGLE].state == REFUSED
+
+    @pytest.mark.parametrize(
+        ("preset", "reason"),
+        [
+            ("no-credit", "own_key_no_credit"),
+            ("billing", "own_key_no_credit"),
+            ("country", "gemini_location"),
+            ("policy", "gemini_denied"),
+            ("edge-403", "gemini_denied"),
+        ],
+    )
+    def test_one_that_is_good_is_kept_whatever_else_fails(self, parlour: Parlour, preset: str, reason: str) -> None:
+        parlour.bring(ADAS_KEY, person=ADA)
+        parlour.fail(preset)
+
+        assert parlour.say("hello", chat=ADA).reason == reason
+        assert parlour.keys.of(ADA)[GOOGLE].state == ACCEPTED
+        assert parlour.say("hello", chat=ADA).state is State.FINISHED
 
     def test_after_that_nobody_else_pays_until_the_person_has_taken_it_away(self, parlour: Parlour) -> None:
         parlour.bring(ADAS_KEY, person=ADA)
@@ -466,6 +538,26 @@ class TestFiles:
 
         assert parlour.say("read this", attachments=[sent]).reason == reason
         assert parlour.questions == []
+
+    @pytest.mark.parametrize(
+        ("message", "reason"),
+        [
+            ("The document has no pages.", "file_refused"),
+            ("The document contains 1412 pages which exceeds the supported page limit of 1000.", "file_refused"),
+            ("Unable to process input image. Please retry or report it.", "file_refused"),
+            ("Unsupported MIME type: audio/ogg", "file_refused"),
+            (
+                "The input token count (1204382) exceeds the maximum number of tokens allowed (1048576).",
+                "file_too_large",
+            ),
+        ],
+    )
+    def test_what_gemini_refuses_is_told_as_a_file(self, parlour: Parlour, message: str, reason: str) -> None:
+        parlour.fail("bad-file", arguments={"message": message})
+        sent = parlour.keep("book.pdf", b"%PDF-1.4", "application/pdf")
+
+        assert parlour.say("read this", attachments=[sent]).reason == reason
+        assert parlour.say("hello again").state is State.FINISHED
 
     def test_a_file_that_is_gone_is_told(self, parlour: Parlour) -> None:
         gone = {"key": "gone.jpg", "media_type": "image/jpeg", "name": "gone.jpg"}

@@ -112,8 +112,8 @@ class TestAPicture:
         [
             ("prompt-blocked", State.FAILED, "description_refused"),
             ("output-blocked", State.FAILED, "description_refused"),
-            ("overloaded", State.WAITING, "service_busy"),
-            ("per-minute-quota", State.WAITING, "service_busy"),
+            ("overloaded", State.WAITING, "gemini_busy"),
+            ("per-minute-quota", State.WAITING, "gemini_busy"),
             ("bad-key", State.FAILED, "bad_credentials"),
         ],
     )
@@ -139,7 +139,7 @@ class TestAPicture:
 
         errand = gallery.describe(picture_file())
 
-        assert (errand.state, errand.reason) == (State.WAITING, "service_busy")
+        assert (errand.state, errand.reason) == (State.WAITING, "gemini_busy")
 
     def test_that_is_none_is_not_shown_to_anybody(self, gallery: Gallery, sandbox: SandboxClient) -> None:
         errand = gallery.describe(b"no picture")

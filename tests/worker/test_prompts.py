@@ -24,6 +24,11 @@ from services.worker.gemini.transport import proxy_for
 from shared.chat_models import shipped
 from shared.errors import (
     BadCredentials,
+    FileRefused,
+    FileTooLarge,
+    GeminiDenied,
+    GeminiNotServedHere,
+    GeminiUnpaid,
     IdeaRefused,
     QuotaExhausted,
     ServiceBusy,
@@ -444,9 +449,15 @@ LASTING_FAILURES = {
     "a bad key": ("bad-key", {}, BadCredentials),
     "no key": ("missing-key", {}, BadCredentials),
     "a leaked key": ("permission", {}, BadCredentials),
-    "a disabled API": ("api-disabled", {}, BadCredentials),
-    "a country that is not served": ("country", {}, BadCredentials),
-    "billing to be set up": ("billing", {}, BadCredentials),
+    "a disabled API": ("api-disabled", {}, GeminiDenied),
+    "an organization's policy": ("policy", {}, GeminiDenied),
+    "a page of the network's edge": ("edge-403", {}, GeminiDenied),
+    "a country that is not served": ("country", {}, GeminiNotServedHere),
+    "billing to be set up": ("billing", {}, GeminiUnpaid),
+    "credits that are depleted": ("no-credit", {}, GeminiUnpaid),
+    "a spending cap": ("spending-cap", {}, GeminiUnpaid),
+    "a picture that can't be read": ("bad-file", {"message": "Unable to process input image."}, FileRefused),
+    "more than can be read": ("bad-file", {"message": "The input token count (9) exceeds the maximum"}, FileTooLarge),
     "a bad argument": ("bad-argument", {}, UnexpectedAnswer),
     "a model's turn at the end": ("model-turn-last", {}, UnexpectedAnswer),
 }
@@ -551,7 +562,7 @@ class TestFailures:
         with pytest.raises(ServiceUnreachable):
             write(writer, attempts=attempts)
 
-        assert [(attempt.outcome, attempt.status) for attempt in attempts] == [("service_unreachable", None)]
+        assert [(attempt.outcome, attempt.status) for attempt in attempts] == [("gemini_unreachable", None)]
         assert len(gemini.questions) == 1
 
     def test_nobody_listening_is_unreachable(self, a_writer):

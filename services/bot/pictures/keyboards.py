@@ -13,7 +13,7 @@ from services.bot.texts.button_rows import in_rows
 from services.bot.texts.failure_summary import main_reason, reasons_of
 from shared.catalogue import Catalogue
 from shared.errands import Errand
-from shared.errors import KeyNeeded, OwnKeyRefused, QuotaExhausted
+from shared.errors import GeminiUnpaid, KeyNeeded, OwnKeyRefused, OwnKeyUnpaid, QuotaExhausted
 from shared.jobs import Job, State
 
 MAX_COPY = 256  # UTF-16 units, Telegram's limit for a copy button
@@ -28,7 +28,7 @@ RATIO, MODEL = "ratio", "model"  # without a choice they open their list, with o
 FOR_GOOD = "now"  # the choice with which DELETE deletes; without one it asks
 PICK, BACK = "pick", "back"  # one picture with its buttons, and from there to all of its request
 CANCEL = "cancel"
-MENDED_BY_KEYS = {KeyNeeded.reason, OwnKeyRefused.reason, QuotaExhausted.reason}
+MENDED_BY_KEYS = {kind.reason for kind in (KeyNeeded, OwnKeyRefused, OwnKeyUnpaid, GeminiUnpaid, QuotaExhausted)}
 STOP, DRAW, LIKE = "stop", "draw", "like"  # these carry an errand's id
 
 

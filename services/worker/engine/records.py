@@ -7,6 +7,7 @@ from services.worker.engine import retry
 from shared.errands import Errand, Kind, files_of
 from shared.errors import (
     FileNotUnderstood,
+    FileRefused,
     FileTooLarge,
     ImagineError,
     PermanentError,
@@ -20,7 +21,7 @@ from shared.store.jobs import Jobs
 from shared.store.sent_files import SentFiles
 
 # What the files are not, that somebody sent along: they are deleted.
-OF_NO_USE = frozenset(kind.reason for kind in (PictureUnreadable, FileNotUnderstood, FileTooLarge))
+OF_NO_USE = frozenset(kind.reason for kind in (PictureUnreadable, FileNotUnderstood, FileRefused, FileTooLarge))
 
 W_contra = TypeVar("W_contra", contravariant=True)
 

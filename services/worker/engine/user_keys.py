@@ -10,7 +10,15 @@ from typing import Generic, TypeVar
 
 from services.worker.painters.circuit_breaker import CircuitBreaker
 from services.worker.painters.painter import Target
-from shared.errors import BadCredentials, KeyNeeded, OwnKeyGone, OwnKeyRefused, ServiceUnreachable
+from shared.errors import (
+    BadCredentials,
+    GeminiUnpaid,
+    KeyNeeded,
+    OwnKeyGone,
+    OwnKeyRefused,
+    OwnKeyUnpaid,
+    ServiceUnreachable,
+)
 from shared.redaction import GOOGLE, HUGGINGFACE
 from shared.secrets import Box, fingerprint
 from shared.store.keys import REFUSED, Key, Keys
@@ -74,6 +82,7 @@ class OwnKeys:
 
         Raises:
             OwnKeyRefused: The service refused it.
+            OwnKeyUnpaid: The key is good, and stays; its account has no credit.
         """
         try:
             yield
@@ -81,6 +90,8 @@ class OwnKeys:
             self._keys.settle(key, REFUSED)
             log.info("own key refused", extra={"service": key.service})
             raise OwnKeyRefused(f"the user's own key: {error}") from error
+        except GeminiUnpaid as error:
+            raise OwnKeyUnpaid(f"the user's own key: {error}") from error
 
     def reseal(self) -> None:
         """Seal all keys with the newest secret, so that older ones may be dropped. Twice is once."""

@@ -17,7 +17,14 @@ from services.worker.gemini.models import family_of
 from services.worker.gemini.quotas import Quotas
 from services.worker.gemini.ways import BLOCK_ONLY_HIGH, MAX_CALLS, Way, Ways, fields
 from shared.chat_models import plain_name
-from shared.errors import AnswerRefused, ImagineError, QuotaExhausted, ServiceBusy, ServiceUnreachable, UnexpectedAnswer
+from shared.errors import (
+    AnswerRefused,
+    GeminiBusy,
+    GeminiUnreachable,
+    ImagineError,
+    QuotaExhausted,
+    UnexpectedAnswer,
+)
 from shared.jobs import Writing
 
 OUTPUT_TOKENS = 2048  # of an answer, unless the person chose another limit
@@ -136,9 +143,10 @@ class ChatClient:
 
         Raises:
             AnswerRefused: Gemini will not answer this, or broke off for its rules.
-            ServiceBusy, ServiceUnreachable: Another try may help.
+            GeminiBusy, GeminiUnreachable: Another try may help.
             QuotaExhausted: No model that we know has anything left today.
-            BadCredentials: The key, the country or the billing.
+            BadCredentials, GeminiUnpaid, GeminiNotServedHere, GeminiDenied: Only the key's owner can mend it.
+            FileRefused, FileTooLarge: Gemini can't read what was sent along.
             UnexpectedAnswer: No model was left, or none answered.
         """
         wish = _Wish(tuple(turns), summary, writing or Writing(), time.monotonic() + seconds, hear, form)
@@ -152,7 +160,7 @@ class ChatClient:
                 case Failure(ModelGone() | QuotaExhausted() | FieldRefused() as cause):
                     way = self._ways.after(way, cause)
                 case Failure(Unreadable()):
-                    raise ServiceUnreachable("what came is no answer of Gemini's")
+                    raise GeminiUnreachable("what came is no answer of Gemini's")
                 case _Unfinished() if not way.roomy:
                     way = replace(way, roomy=True)
                 case Failure(ImagineError() as error) | (ImagineError() as error):
@@ -178,7 +186,7 @@ class ChatClient:
     def _try(self, wish: _Wish, way: Way) -> _Result:
         seconds = wish.ends_at - time.monotonic()
         if seconds <= 0:
-            return ServiceUnreachable("no time left to ask Gemini")
+            return GeminiUnreachable("no time left to ask Gemini")
         contents, config = compose(wish.turns, wish.summary, wish.writing, way, self._safety, wish.form)
         pieces = self._gemini.stream(way.model, contents, config, seconds=min(seconds, CALL_S), silence_s=SILENCE_S)
         with closing(pieces):
@@ -192,28 +200,32 @@ class _Unfinished(UnexpectedAnswer):
 def _listen(
     pieces: Iterator[types.GenerateContentResponse | Failure], model: str, most_tokens: int, hear: Callable[[str], bool]
 ) -> _Result:
-    """Follow a stream to its end, or to where it is long enough, or to where nobody wants to hear more."""
-    answer = Answer("", model)
+    """Follow a stream to its end, or to where it is long enough, or to where nobody wants to hear more.
+
+    The stream's end counts, not a piece's: proxies, and rounds of built-in tools, put a ``finishReason`` into pieces
+    that others follow. The last one says how the answer ended.
+    """
+    answer, end, went_on = Answer("", model), "", False
     for piece in pieces:
         if isinstance(piece, Failure):
-            return piece
+            # What breaks after the one true end takes nothing away. Where ends mean nothing, it may have.
+            return piece if went_on or not end else _ended(answer, end)
         feedback = piece.prompt_feedback
         if feedback and feedback.block_reason:
             return AnswerRefused(f"Gemini blocked the question: {reason_of(feedback.block_reason)}")
         candidate = piece.candidates[0] if piece.candidates else None
         more = text_of(candidate) if candidate else ""
         answer = _with(answer, more, piece)
-        end = reason_of(candidate.finish_reason) if candidate and candidate.finish_reason else ""
+        went_on = went_on or bool(more and end)
+        end = reason_of(candidate.finish_reason) if candidate and candidate.finish_reason else end
         if end in REFUSING_ENDS:
             return AnswerRefused(f"Gemini blocked its answer: {end}")
         if more and hear(answer.text):
             return replace(answer, end="stopped")
-        if end:
-            return _ended(answer, end)
         if (answer.tokens_out or 0) >= most_tokens:
             return replace(answer, end="cut")
     # A connection that is closed early looks like an end, but for the reason that an end has.
-    return ServiceUnreachable("the stream broke off")
+    return _ended(answer, end) if end else GeminiUnreachable("the stream broke off")
 
 
 def _with(answer: Answer, more: str, piece: types.GenerateContentResponse) -> Answer:
@@ -233,7 +245,7 @@ def _ended(answer: Answer, end: str) -> _Result:
         return replace(answer, end="whole" if end == "STOP" else "cut")
     if end == "MAX_TOKENS":
         return _Unfinished("the thoughts ate the answer")
-    return ServiceBusy(f"an empty answer, ended by {end}")
+    return GeminiBusy(f"an empty answer, ended by {end}")
 
 
 def compose(  # noqa: PLR0917

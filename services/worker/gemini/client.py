@@ -16,7 +16,7 @@ from google.genai import errors, types
 
 from services.worker.gemini.failures import FieldRefused, ModelGone, sort_failure
 from services.worker.gemini.transport import DeadlineTransport, deadline
-from shared.errors import ImagineError, ServiceUnreachable
+from shared.errors import GeminiUnreachable, ImagineError
 
 DEFAULT_URL = "https://generativelanguage.googleapis.com"
 MODELS_A_PAGE = 100
@@ -156,9 +156,9 @@ def _failure(error: Exception) -> Failure:
         case errors.APIError():
             return Failure(sort_failure(error), error.code)
         case httpx2.TimeoutException():
-            return Failure(ServiceUnreachable("Gemini did not answer in time"))
+            return Failure(GeminiUnreachable("Gemini did not answer in time"))
         case httpx2.HTTPError() | OSError():
-            return Failure(ServiceUnreachable(f"no answer from Gemini: {type(error).__name__}"))
+            return Failure(GeminiUnreachable(f"no answer from Gemini: {type(error).__name__}"))
         case _:
             return Failure(Unreadable(), 200)
 

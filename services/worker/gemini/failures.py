@@ -11,7 +11,18 @@ from typing import Any
 
 from google.genai import errors
 
-from shared.errors import BadCredentials, ImagineError, QuotaExhausted, ServiceBusy, UnexpectedAnswer
+from shared.errors import (
+    BadCredentials,
+    FileRefused,
+    FileTooLarge,
+    GeminiBusy,
+    GeminiDenied,
+    GeminiNotServedHere,
+    GeminiUnpaid,
+    ImagineError,
+    QuotaExhausted,
+    UnexpectedAnswer,
+)
 
 MAX_RETRY_AFTER_S = 3600.0
 
@@ -24,6 +35,30 @@ REFUSABLE = {
     "safety": r"safety_?settings?|harm_?category",
     "output_tokens": r"max_?output_?tokens",
 }
+
+# The reasons that Google gives (google.api.ErrorReason) when it is the key itself that is of no use.
+_KEYS_FAULT = re.compile(r"API_KEY_[A-Z_]+|ACCESS_TOKEN_[A-Z_]+|CREDENTIALS_MISSING")
+_ABOUT_THE_KEY = re.compile(
+    r"api key (is )?(not valid|not found|invalid|expired|missing)|(api )?key was reported as leaked"
+    r"|unregistered callers|authentication credential|use another api key",
+    re.IGNORECASE,
+)
+# "check your plan and billing details" stands in every 429, so billing alone says nothing there.
+_NO_CREDIT = re.compile(
+    r"credits? (is|are|has been|have been) (depleted|exhausted|used up)|prepayment|insufficient (credit|balance|fund)"
+    r"|spend(ing)? (cap|limit)",
+    re.IGNORECASE,
+)
+_NO_BILLING = re.compile(r"billing", re.IGNORECASE)
+_LOCATION = re.compile(r"location is not supported|not (available|supported) in your (country|region)", re.IGNORECASE)
+_TOO_LONG = re.compile(r"token count .{0,40}exceeds|exceeds the maximum number of (input )?tokens", re.IGNORECASE)
+_FILE = re.compile(
+    r"\b(document|pdf|file|image|audio|video|media)\b.{0,80}\b(no pages|pages? limit|empty|corrupt|invalid|not valid"
+    r"|unsupported|not supported|exceeds)"
+    r"|(process|decode|read|open|retrieve)( the)?( input| provided)? (image|document|file|audio|video)"
+    r"|unsupported (mime|file|image|media)|(mime ?type|media type).{0,80}(not supported|unsupported)",
+    re.IGNORECASE | re.DOTALL,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,15 +79,59 @@ def sort_failure(error: errors.APIError) -> ImagineError | ModelGone | FieldRefu
     if code == 429:
         return _limit_reached(error)
     if code == 408 or code >= 500:
-        return ServiceBusy(_summary(error), retry_after=_retry_after(error))
-    if code in {401, 403} or _is_about_the_account(error):
-        return BadCredentials(_summary(error))
+        return GeminiBusy(_summary(error), retry_after=_retry_after(error))
+    if code in {401, 403}:
+        return _forbidden(error)
+    if code == 400 and (account := _about_the_account(error)):
+        return account
     # A proxy's page in HTML says 404 too, and tells nothing about models.
     if code == 404 and error.status == "NOT_FOUND":
         return ModelGone()
     if code == 400 and (field := _refused_field(error)):
         return FieldRefused(field)
-    return UnexpectedAnswer(_summary(error))
+    return (_about_a_file(error) if code in {400, 413} else None) or UnexpectedAnswer(_summary(error))
+
+
+def is_the_keys_fault(code: int, body: object) -> bool:
+    """Whether Google says of a key that it is of no use: not its account, not a policy, not where we stand."""
+    error = errors.APIError(code, body if isinstance(body, dict) else {})
+    return isinstance(sort_failure(error), BadCredentials)
+
+
+def _forbidden(error: errors.APIError) -> ImagineError:
+    """401 and 403: of the key, of what its project may do, or of something between us and Gemini."""
+    if not _is_googles(error):
+        return GeminiDenied(f"{_summary(error)}, not in Google's words")
+    reasons, message = _reasons(error), error.message or ""
+    if any(map(_KEYS_FAULT.fullmatch, reasons)) or _ABOUT_THE_KEY.search(message):
+        return BadCredentials(_summary(error))
+    if "BILLING_DISABLED" in reasons or _NO_CREDIT.search(message):
+        return GeminiUnpaid(_summary(error))
+    if "LOCATION_POLICY_VIOLATED" in reasons or _LOCATION.search(message):
+        return GeminiNotServedHere(_summary(error))
+    return BadCredentials(_summary(error)) if error.code == 401 else GeminiDenied(_summary(error))
+
+
+def _about_the_account(error: errors.APIError) -> ImagineError | None:
+    """What a 400 says of the key, its account, or where we stand; None where it says nothing of them."""
+    message = error.message or ""
+    if any(map(_KEYS_FAULT.fullmatch, _reasons(error))) or _ABOUT_THE_KEY.search(message):
+        return BadCredentials(_summary(error))
+    if error.status != "FAILED_PRECONDITION":
+        return None
+    # Where only paid accounts are served, billing is what helps.
+    if _NO_BILLING.search(message) or _NO_CREDIT.search(message):
+        return GeminiUnpaid(_summary(error))
+    if _LOCATION.search(message):
+        return GeminiNotServedHere(_summary(error))
+    return GeminiDenied(_summary(error))
+
+
+def _about_a_file(error: errors.APIError) -> ImagineError | None:
+    message = error.message or ""
+    if error.code == 413 or _TOO_LONG.search(message):
+        return FileTooLarge(_summary(error))
+    return FileRefused(_summary(error)) if _FILE.search(message) else None
 
 
 def _limit_reached(error: errors.APIError) -> ImagineError:
@@ -60,18 +139,9 @@ def _limit_reached(error: errors.APIError) -> ImagineError:
         # A limit of 0 is how a free account reads that this model is not for free.
         if "perday" in str(violation.get("quotaId", "")).lower() or str(violation.get("quotaValue")) == "0":
             return QuotaExhausted(_summary(error))
-    return ServiceBusy(_summary(error), retry_after=_retry_after(error))
-
-
-def _is_about_the_account(error: errors.APIError) -> bool:
-    if error.code != 400:
-        return False
-    # FAILED_PRECONDITION: the country is not served, or billing has to be set up.
-    return (
-        error.status == "FAILED_PRECONDITION"
-        or "API_KEY_INVALID" in _reasons(error)
-        or bool(re.search(r"api key (not valid|not found|expired)", error.message or "", re.IGNORECASE))
-    )
+    if _is_googles(error) and _NO_CREDIT.search(error.message or ""):
+        return GeminiUnpaid(f"{_summary(error)}: no credit, or the spending cap")
+    return GeminiBusy(_summary(error), retry_after=_retry_after(error))
 
 
 def _refused_field(error: errors.APIError) -> str | None:
@@ -96,6 +166,12 @@ def _seconds(text: Any) -> float | None:
     """Read ``36s``, ``38.2s`` or ``36``; a date, as HTTP also allows, is not worth a clock."""
     match = re.fullmatch(r"\s*(\d{1,9}(?:\.\d{1,9})?)s?\s*", str(text), re.ASCII)
     return min(float(match[1]), MAX_RETRY_AFTER_S) if match else None
+
+
+def _is_googles(error: errors.APIError) -> bool:
+    """Whether it is Google's own JSON, and not the page of a proxy or of a network's edge."""
+    body = error.details
+    return isinstance(body, dict) and isinstance(body.get("error"), dict)
 
 
 def _reasons(error: errors.APIError) -> list[str]:

@@ -17,12 +17,12 @@ from services.worker.gemini.transport import Rehearsal
 from services.worker.gemini.ways import BLOCK_ONLY_HIGH, MAX_CALLS, Way, Ways
 from shared.chat_models import plain_name
 from shared.errors import (
+    GeminiUnreachable,
     IdeaRefused,
     ImagineError,
     ModelNotServed,
     QuotaExhausted,
     RequestRefused,
-    ServiceUnreachable,
     UnexpectedAnswer,
 )
 from shared.jobs import Attempt, Prompt
@@ -72,9 +72,10 @@ class PromptWriter:
 
         Raises:
             IdeaRefused: Gemini will not write a prompt for this idea.
-            ServiceBusy, ServiceUnreachable: Another try may help.
+            GeminiBusy, GeminiUnreachable: Another try may help.
             QuotaExhausted: No model that we know has anything left today.
-            BadCredentials: The key, the country or the billing.
+            BadCredentials, GeminiUnpaid, GeminiNotServedHere, GeminiDenied: Only the key's owner can mend it.
+            FileRefused, FileTooLarge: Gemini can't read the picture that came with the idea.
             UnexpectedAnswer: No model was left, or none answered what was asked for.
         """
         ends_at = time.monotonic() + seconds
@@ -109,7 +110,7 @@ class PromptWriter:
     def _try(self, wish: Wish, way: Way, seconds: float, record: Callable[[Attempt], None]) -> tuple[_Result, str]:
         """Ask once and record it; returns what came of it, and the model that answered."""
         if seconds <= 0:
-            return ServiceUnreachable("no time left to ask Gemini"), way.model
+            return GeminiUnreachable("no time left to ask Gemini"), way.model
         contents, config = compose(wish, way, self._safety)
         started = time.monotonic()
         answer = self._gemini.ask(way.model, contents, config, seconds=min(seconds, CALL_S))

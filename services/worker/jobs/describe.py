@@ -11,7 +11,7 @@ from services.worker.images.decoder import Decoder
 from services.worker.images.stored import read_picture
 from services.worker.jobs.bills import bill_of
 from shared.errands import Errand
-from shared.errors import AnswerRefused, DescriptionRefused, ServiceBusy
+from shared.errors import AnswerRefused, DescriptionRefused, GeminiBusy
 from shared.images import Images
 from shared.jobs import Picture
 from shared.shares import Shares
@@ -62,7 +62,7 @@ class Describing:
         bill = bill_of([answer], self._shares.prices, owner_pays=loan.owner_pays)
         prompts = read_prompts(answer.text)
         if not prompts:
-            raise ServiceBusy("Gemini wrote nothing that could be read as prompts")
+            raise GeminiBusy("Gemini wrote nothing that could be read as prompts")
         if self._errands.is_to_stop(errand):
             self._errands.cancel(errand, bill)
             return

@@ -1,7 +1,10 @@
 """Asks a service whether it knows a person's key, with the cheapest call it has."""
 
+import json
 import logging
 
+from services.worker.gemini.failures import is_the_keys_fault
+from services.worker.painters.errors import is_the_tokens_fault
 from services.worker.painters.http import HttpClient, HttpResponse
 from shared.errors import ImagineError
 from shared.redaction import GOOGLE
@@ -13,7 +16,6 @@ log = logging.getLogger(__name__)
 CHECK_S = 10.0
 MOST_AT_ONCE = 20
 GEMINI = "https://generativelanguage.googleapis.com"
-INVALID = b'"API_KEY_INVALID"'  # the reason that Gemini gives, wherever it stands among the details
 
 
 class Checks:
@@ -52,7 +54,7 @@ class Checks:
             answer = self._http.call("GET", url, seconds=CHECK_S, headers=headers)
         except ImagineError:
             return None
-        return verdict(answer)
+        return verdict(key.service, answer)
 
 
 def gemini_call(base_url: str | None, version: str, key: str) -> tuple[str, dict[str, str]]:
@@ -65,10 +67,13 @@ def huggingface_call(hub_url: str, token: str) -> tuple[str, dict[str, str]]:
     return f"{hub_url}/api/whoami-v2", {"Authorization": f"Bearer {token}"}
 
 
-def verdict(answer: HttpResponse) -> str | None:
+def verdict(service: str, answer: HttpResponse) -> str | None:
     """What an answer says of the key; None where it says nothing. Pure."""
     if answer.ok:
         return ACCEPTED
-    # Gemini says 400 of a bad key, and of much that no key can help, such as the country that a worker stands in.
-    is_bad = answer.status in {401, 403} or (answer.status == 400 and INVALID in answer.body)
-    return REFUSED if is_bad else None
+    try:
+        body = json.loads(answer.body)
+    except ValueError:
+        return None  # The page of a proxy, or of a network's edge.
+    is_bad = is_the_keys_fault if service == GOOGLE else is_the_tokens_fault
+    return REFUSED if is_bad(answer.status, body) else None

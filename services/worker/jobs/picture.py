@@ -19,6 +19,8 @@ from shared.catalogue import Catalogue
 from shared.errors import (
     BadPicture,
     ElsewhereError,
+    FileRefused,
+    FileTooLarge,
     PictureGone,
     PromptUnderWay,
     QuotaExhausted,
@@ -43,6 +45,7 @@ PATIENCE_WITH_GEMINI = 2  # failed tries after which the job goes on with the us
 RECENT = timedelta(minutes=30)  # how long an idea can refer to what was said
 RECENT_TURNS = 4
 RECENT_CHARACTERS = 4_000
+OF_ITS_PICTURE = (FileRefused, FileTooLarge)  # what Gemini may say of a picture that came with an idea
 BARRING = frozenset(kind.reason for kind in ElsewhereError.__subclasses__())
 
 
@@ -138,7 +141,7 @@ class Pipeline:
                 if loan.owner_pays:
                     wish = replace(wish, writing=self._shares.budgets.bound(wish.writing))
                 return loan.it.write(wish, seconds=seconds, record=self._noting(attempts, loan.owner_pays))
-        except (QuotaExhausted, UnexpectedAnswer, ServiceBusy, ServiceUnreachable) as error:
+        except (QuotaExhausted, UnexpectedAnswer, ServiceBusy, ServiceUnreachable, *OF_ITS_PICTURE) as error:
             # A picture without words leaves nothing to paint from.
             may_wait = isinstance(error, TransientError) and job.failures < PATIENCE_WITH_GEMINI
             if may_wait or not job.request.idea:

@@ -30,6 +30,7 @@ from shared.errors import (
     ModelNotServed,
     NoCredit,
     NoPainterLeft,
+    PainterDenied,
     PermanentError,
     PictureRefused,
     ServiceBusy,
@@ -140,7 +141,7 @@ class PaintDispatcher:
             TransientError: Every provider of the wished model is busy or loading it: come back later.
             PictureRefused: A moderation refused, or only black pictures came.
             BadCredentials: The token was refused.
-            NoCredit, ModelGated, NoPainterLeft: Nobody can; the most telling reason of all.
+            NoCredit, ModelGated, PainterDenied, NoPainterLeft: Nobody can; the most telling reason of all.
         """
         run = _Run(order, Countdown(seconds), record, pictures=order.pictures)
         resumed = _read_handle(order.handle)
@@ -398,5 +399,7 @@ def _most_telling(run: _Run) -> ImagineError:
             if isinstance(error, kind):
                 return error
     if telling and all(isinstance(error, NoCredit) for error in telling):
+        return telling[0]
+    if telling and all(isinstance(error, PainterDenied) for error in telling):
         return telling[0]
     return next((error for error in telling if isinstance(error, ModelGated)), NoPainterLeft("no target is left"))

@@ -16,6 +16,7 @@ from shared.errors import (
     ModelLoading,
     ModelNotServed,
     NoCredit,
+    PainterDenied,
     PictureRefused,
     RequestRefused,
     ServiceBusy,
@@ -36,7 +37,7 @@ _MODERATION = re.compile(
 _LOADING = re.compile(r"\bloading\b|cold[ -]?start|scal(ed|ing) (to zero|up)|initiali[sz]ing", re.IGNORECASE)
 _NO_CREDIT = re.compile(
     r"(depleted|exceeded) your monthly|pay-as-you|exhausted balance|insufficient (balance|credit|fund)"
-    r"|pre-?paid credits|billing|payment required",
+    r"|pre-?paid credits|billing|payment required|spend(ing)? (cap|limit)",
     re.IGNORECASE,
 )
 _NO_SUCH_MODEL = re.compile(
@@ -46,6 +47,11 @@ _NO_SUCH_MODEL = re.compile(
 )
 _CREDENTIALS = re.compile(
     r"sufficient permission|authentication|invalid (username|credential|token|api key)|unauthori[sz]ed", re.IGNORECASE
+)
+_GATED = re.compile(
+    r"\bgated\b|access to model .{0,200}restricted|authorized list|accept(ed|ing)? (the|its|their) (condition|term)"
+    r"|licen[cs]e|awaiting (a )?review|agree to share",
+    re.IGNORECASE,
 )
 _RATE_LIMIT = re.compile(r"\bt=(\d+)")
 
@@ -119,6 +125,12 @@ def _sort(failure: _Failure) -> ImagineError:
     return _trouble(failure)
 
 
+def is_the_tokens_fault(status: int, body: object) -> bool:
+    """Whether HuggingFace says of a token, in its own JSON, that it is of no use."""
+    text = error_text(json.dumps(body).encode())
+    return status == 401 or (status == 403 and bool(_CREDENTIALS.search(text)))
+
+
 def _forbidden(failure: _Failure) -> ImagineError:
     if _NO_CREDIT.search(failure.text):
         return NoCredit(failure.says)
@@ -126,7 +138,9 @@ def _forbidden(failure: _Failure) -> ImagineError:
         return PictureRefused(failure.says)
     if _CREDENTIALS.search(failure.text):
         return BadCredentials(failure.says)
-    return ModelGated(failure.says)
+    # What says nothing of a licence may be a network's edge, or an organization's rule.
+    gated = failure.headers.get("x-error-code") == "GatedRepo" or _GATED.search(failure.text)
+    return ModelGated(failure.says) if gated else PainterDenied(failure.says)
 
 
 def _bad_request(failure: _Failure) -> ImagineError:
