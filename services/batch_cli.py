@@ -22,7 +22,7 @@ from services import logs, startup
 from services.bot.locales import say
 from services.importing import importing
 from shared.batch_reader import BatchReader
-from shared.batches import Batch, BatchReading, BatchState, Counts, Way, file_name, outcome, write_manifest
+from shared.batches import Batch, BatchReading, BatchState, Counts, Problem, Way, file_name, outcome, write_manifest
 from shared.catalogue import Catalogue
 from shared.errors import BudgetUsedUp, StoreAway, UserError
 from shared.images import Images
@@ -210,9 +210,11 @@ class _Run:
         self._as_json = as_json
         self._goes_on = goes_on
         self._told: set[int] = set()
+        self._skipped: tuple[Problem, ...] = ()
 
     def run(self, reading: BatchReading, key: str) -> int:
         """Ask or go on, watch, and write what comes."""
+        self._skipped = reading.problems
         try:
             batch = self._ask(reading, key)
         except BudgetUsedUp as error:
@@ -279,8 +281,9 @@ class _Run:
         jobs = self._write_manifest(batch)
         self._batches.delivered(batch.id)
         failed = sum(job.state is not State.FINISHED for job in jobs)
-        typer.echo(f"{len(jobs) - failed} of {batch.pictures} pictures are in {self._place.folder}", err=True)
-        return SOME_FAILED if failed or len(jobs) < batch.pictures else ALL_DONE
+        skipped = f", {len(self._skipped)} lines were left out" if self._skipped else ""
+        typer.echo(f"{len(jobs) - failed} of {batch.pictures} pictures are in {self._place.folder}{skipped}", err=True)
+        return SOME_FAILED if failed or self._skipped or len(jobs) < batch.pictures else ALL_DONE
 
     def _interrupted(self, batch: Batch) -> int:
         """Leave it running or cancel it: asked on a terminal, left elsewhere."""
@@ -296,7 +299,9 @@ class _Run:
 
     def _write_manifest(self, batch: Batch) -> list[Job]:
         jobs = self._batches.jobs(batch.id)
-        (self._place.folder / "manifest.csv").write_text(write_manifest(jobs), encoding="utf-8-sig", newline="")
+        (self._place.folder / "manifest.csv").write_text(
+            write_manifest(jobs, self._skipped), encoding="utf-8-sig", newline=""
+        )
         return jobs
 
 

@@ -8,7 +8,7 @@ import re
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -21,6 +21,7 @@ from shared.ideas import MAX_IDEA_LENGTH, Hint, read_request
 from shared.images import SUFFIXES
 from shared.jobs import Address, Job, Request, Sender, State
 from shared.styles import Styles
+from shared.text_files import Text, may_be_text, read_text
 
 MAX_LINES = 5_000
 MAX_PICTURES = 1_000  # of one batch, unless the owner says otherwise
@@ -31,6 +32,7 @@ MAX_FILE_LINES = 20 * MAX_LINES  # with blank ones and those inside quotes
 MAX_ROW_LENGTH = 10 * MAX_LINE_LENGTH  # characters of a table's row or a JSON object, which may be escaped
 MAX_COLUMNS = 50  # of a table; keys of a JSON object
 MAX_HINTS = 50  # of one batch
+SHOWN = 60  # characters of an idea that show whether a file was read rightly
 
 IDEA = "idea"
 COLUMNS = (IDEA, *KINDS)
@@ -51,6 +53,9 @@ _MAGIC = (
     b"7z\xbc\xaf",
     b"\xd0\xcf\x11\xe0",
 )
+_DOS_END = b"\x1a"
+_ODD = re.compile(r"[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f]")  # control characters that end no line
+_MAX_TORN = 20  # rows of a table whose quotes don't end, after which its quotes mean something else
 _SLUG_LENGTH = 40
 MANIFEST = (
     "line", "number", "idea", "prompt", "negative", "seed", "model", "provider", "file", "outcome", "reason",
@@ -196,7 +201,8 @@ def read_batch(
         BadBatch: The whole can't be read: empty, binary, too many lines or pictures, no column of ideas.
         BadParameter: The shared parameters can't be read.
     """
-    text = content if isinstance(content, str) else decode(content)
+    read = Text(content) if isinstance(content, str) else decode(content)
+    text = read.text
     _check_file_lines(text)
     suffix = (name or "").rpartition(".")[2].casefold()
     hints: list[Hint] = []
@@ -210,41 +216,37 @@ def read_batch(
         shared = f"{shared} {own}".strip()
     if not lines and not problems:
         raise BadBatch("batch_empty")
-    return _read_lines(lines, _common(shared, most), catalogue, styles, most, hints, problems)
+    reading = _read_lines(lines, _common(shared, most), catalogue, styles, most, hints, problems)
+    return _with_guess(reading, read.guessed) if read.guessed else reading
 
 
-def decode(content: bytes) -> str:
-    """A file's text: UTF-8 or UTF-16, else as Windows writes Western European.
+def _with_guess(reading: BatchReading, encoding: str) -> BatchReading:
+    """Tell first that the encoding was guessed, and what the first idea looks like then."""
+    if not reading.requests:
+        return reading
+    start = quote(reading.requests[0].idea[:SHOWN])
+    hint = Hint("batch_hint_encoding", {"encoding": encoding, "words": start})
+    return replace(reading, hints=(hint, *reading.hints))
+
+
+def decode(content: bytes) -> Text:
+    """A file's text.
 
     Raises:
-        BadBatch: It is no text, or larger than ``MAX_FILE_BYTES``.
+        BadBatch: It is no text, nobody can tell how its letters are written, or it is larger than ``MAX_FILE_BYTES``.
     """
     if len(content) > MAX_FILE_BYTES:
         raise BadBatch("batch_file_too_large", most=MAX_FILE_BYTES // 1024 // 1024)
-    if content.startswith(_MAGIC):
+    if content.startswith(_MAGIC) or not may_be_text(content):
         raise BadBatch("batch_not_text")
-    for encoding in _encodings(content):
-        try:
-            text = content.decode(encoding)
-        except UnicodeDecodeError:
-            continue
-        if any(
-            unicodedata.category(character) == "Cc" and character not in "\t\n\r\f\v\x85" for character in set(text)
-        ):
-            raise BadBatch("batch_not_text")
-        return text.removeprefix("\ufeff")
-    raise BadBatch("batch_not_text")
-
-
-def _encodings(content: bytes) -> tuple[str, ...]:
-    if content.startswith((b"\xff\xfe", b"\xfe\xff")):
-        return ("utf-16",)
-    start = content[:400]
-    if len(start) > 3 and start[1::2].count(0) > len(start) // 4 and not start[::2].count(0):
-        return ("utf-16-le",)
-    if len(start) > 3 and start[::2].count(0) > len(start) // 4 and not start[1::2].count(0):
-        return ("utf-16-be",)
-    return ("utf-8-sig", "cp1252")
+    read = read_text(content.removesuffix(_DOS_END))
+    if read is None:
+        raise BadBatch("batch_encoding_unknown")
+    odd = len(_ODD.findall(read.text))
+    # A stray one spoils its own line; where there are many, it is no text.
+    if "\0" in read.text or odd > 20 + len(read.text) // 100:
+        raise BadBatch("batch_not_text")
+    return read
 
 
 def _check_file_lines(text: str) -> None:
@@ -286,7 +288,8 @@ def _of_table(text: str, hints: list[Hint], problems: list[Problem]) -> list[Lin
         hints.append(Hint("batch_hint_columns", {"names": quote(", ".join(unknown))}))
     rows = csv.reader(lines, delimiter=separator, strict=True)
     found: list[Line] = []
-    while (row := _next_row(rows, lines)) is not None:
+    torn: list[Problem] = []
+    while (row := _next_row(rows, lines, torn)) is not None:
         if not any(cell.strip() for cell in row):
             continue
         _check_lines(len(found) + len(problems) + 1)
@@ -294,7 +297,12 @@ def _of_table(text: str, hints: list[Hint], problems: list[Problem]) -> list[Lin
             problems.append(Problem(lines.number, "batch_too_many_cells", {}))
             continue
         _add(found, problems, lines.number, dict(zip(header, row, strict=False)))
+    problems += torn
     return found
+
+
+class _RowTooLong(csv.Error):
+    """A row is longer than any that we read."""
 
 
 class _RowLines:
@@ -307,6 +315,8 @@ class _RowLines:
     def __init__(self, text: str) -> None:
         self._lines = io.StringIO(text, newline="")
         self._length = self.number = 0
+        self._second = 0  # where the row's second line begins
+        self.begun = 1  # the row's first line
 
     def __iter__(self) -> Iterator[str]:
         return self
@@ -315,18 +325,26 @@ class _RowLines:
         """The next line, with its end.
 
         Raises:
-            csv.Error: The row that it belongs to is longer than any that we read.
+            _RowTooLong: The row that it belongs to is longer than any that we read.
         """
         line = next(self._lines)
         self.number += 1
+        if self.number == self.begun:
+            self._second = self._lines.tell()
         self._length += len(line)
         if self._length > MAX_ROW_LENGTH:
-            raise csv.Error("a row is too long")
+            raise _RowTooLong
         return line
 
     def end_row(self) -> None:
         """Count the next line to a new row."""
-        self._length = 0
+        self._length, self.begun = 0, self.number + 1
+
+    def drop_line(self) -> None:
+        """Leave out the row's first line alone, and go on with its second."""
+        self._lines.seek(self._second)
+        self.number = self.begun
+        self.end_row()
 
 
 def _first_line(lines: _RowLines) -> str:
@@ -346,13 +364,25 @@ def _first_line(lines: _RowLines) -> str:
     raise BadBatch("batch_empty")
 
 
-def _next_row(rows: Iterator[list[str]], lines: _RowLines) -> list[str] | None:
-    try:
-        row = next(rows, None)
-    except csv.Error:
-        raise BadBatch("batch_csv_broken", line=lines.number) from None
-    lines.end_row()
-    return row
+def _next_row(rows: Iterator[list[str]], lines: _RowLines, torn: list[Problem]) -> list[str] | None:
+    """The next row that can be read; what can't be is noted by its line, and left out.
+
+    Raises:
+        BadBatch: Too many can't be, or one is far too long.
+    """
+    while True:
+        try:
+            row = next(rows, None)
+        except _RowTooLong:
+            raise BadBatch("batch_csv_broken", line=lines.begun) from None
+        except csv.Error:
+            torn.append(Problem(lines.begun, "batch_line_csv", {}))
+            if len(torn) > _MAX_TORN:
+                raise BadBatch("batch_csv_broken", line=lines.begun) from None
+            lines.drop_line()
+            continue
+        lines.end_row()
+        return row
 
 
 def _header(line: str) -> tuple[str, list[str]]:
@@ -377,15 +407,14 @@ def _header(line: str) -> tuple[str, list[str]]:
 
 
 def _of_objects(text: str, hints: list[Hint], problems: list[Problem]) -> list[Line]:
-    lines = [(number, line) for number, line in enumerate(text.split("\n"), 1) if line.strip()]
-    _check_lines(len(lines))
     found: list[Line] = []
     unknown: dict[str, None] = {}
-    for number, line in lines:
-        if len(line) > MAX_ROW_LENGTH:
+    for number, value in _elements(text) if text.lstrip().startswith("[") else _values(text):
+        _check_lines(len(found) + len(problems) + 1)
+        if value is _TOO_LONG:
             problems.append(Problem(number, "idea_too_long", {"n": MAX_IDEA_LENGTH}))
             continue
-        entry = _entry(line)
+        entry = _entry(value)
         if entry is None:
             problems.append(Problem(number, "batch_not_an_object", {}))
             continue
@@ -401,17 +430,65 @@ def _of_objects(text: str, hints: list[Hint], problems: list[Problem]) -> list[L
 _SCALARS = (str, int, float, bool, type(None))
 
 
-def _entry(line: str) -> dict[str, Any] | None:
-    """A line's object, or its text as one with an idea alone; None where it is neither."""
+_TOO_LONG, _BROKEN = object(), object()
+
+
+def _values(text: str) -> Iterator[tuple[int, object]]:
+    """The values of a file that has one a line, or one alone over several, with the numbers of their lines."""
+    lines = [(number, line) for number, line in enumerate(text.split("\n"), 1) if line.strip()]
+    _check_lines(len(lines))
+    if len(text) <= MAX_ROW_LENGTH and isinstance(whole := _value(text), dict):
+        yield lines[0][0], whole
+        return
+    for number, line in lines:
+        yield number, _TOO_LONG if len(line) > MAX_ROW_LENGTH else _value(line)
+
+
+def _elements(text: str) -> Iterator[tuple[int, object]]:
+    """The elements of an array; of one that is broken, the next that begins on a line of its own goes on."""
+    place, number, counted = text.index("[") + 1, 1, 0
+    while True:
+        between = _BETWEEN.match(text, place)
+        place = between.end() if between else place
+        if place >= len(text) or text[place] == "]":
+            return
+        number, counted = number + text.count("\n", counted, place), place
+        try:
+            value, end = _DECODER.raw_decode(text, place)
+        except (ValueError, RecursionError):
+            value, end = _BROKEN, place
+        if value is not _BROKEN and _ENDS.match(text, end):
+            yield number, _TOO_LONG if end - place > MAX_ROW_LENGTH else value
+            place = end
+            continue
+        yield number, _BROKEN
+        # What a broken object holds is no element of the array.
+        following = (_NEXT_OBJECT if text[place] == "{" else _NEXT_VALUE).search(text, place + 1)
+        if following is None:
+            return
+        place = following.end() - 1
+
+
+_DECODER = json.JSONDecoder()
+_BETWEEN = re.compile(r"[\s,]*")
+_ENDS = re.compile(r"\s*(?:[,\]]|\Z|\n)")
+_NEXT_OBJECT, _NEXT_VALUE = re.compile(r"\n[ \t]*\{"), re.compile(r'\n[ \t]*[{"]')
+
+
+def _value(text: str) -> object:
     try:
-        entry = json.loads(line)
+        return json.loads(text)
     except (ValueError, RecursionError):
+        return _BROKEN
+
+
+def _entry(value: object) -> dict[str, Any] | None:
+    """A value as an object, or a text as one with an idea alone; None where it is neither."""
+    if isinstance(value, str):
+        return {IDEA: value}
+    if not isinstance(value, dict) or len(value) > MAX_COLUMNS:
         return None
-    if isinstance(entry, str):
-        return {IDEA: entry}
-    if not isinstance(entry, dict) or len(entry) > MAX_COLUMNS:
-        return None
-    return entry if all(isinstance(value, _SCALARS) for value in entry.values()) else None
+    return value if all(isinstance(one, _SCALARS) for one in value.values()) else None
 
 
 def _as_text(value: str | float | bool | None) -> str:
@@ -507,6 +584,7 @@ def _read_lines(  # noqa: PLR0917 - the steps of one reading, taken apart
     pictures = 0
     for number, line in lines:
         try:
+            _check_letters(line)
             _check_length(line)
             pictures += _check_variants(line, len(common), pictures, most)
             readings = [
@@ -527,6 +605,11 @@ def _read_lines(  # noqa: PLR0917 - the steps of one reading, taken apart
     if whole.pictures > most:
         raise BadBatch("batch_too_many_pictures", n=whole.pictures, most=most)
     return whole
+
+
+def _check_letters(line: str) -> None:
+    if _ODD.search(line):
+        raise BadParameter("batch_line_odd")
 
 
 def _check_length(line: str) -> None:
@@ -581,9 +664,14 @@ def slug(idea: str) -> str:
     return "-".join(kept.split())[:_SLUG_LENGTH].strip("-") or "picture"
 
 
-def write_manifest(jobs: Iterable[Job]) -> str:
-    """Every idea of a batch with what became of it, as CSV with a line of headings."""
-    return write_csv([MANIFEST, *(_manifest_row(job) for job in jobs)])
+def write_manifest(jobs: Iterable[Job], skipped: Iterable[Problem] = ()) -> str:
+    """Every idea of a batch with what became of it, as CSV with a line of headings.
+
+    Args:
+        skipped: Lines of its file that were left out; they stand at the end, with their numbers in the file.
+    """
+    left_out = ([f"of the file: {one.line}", *[""] * 8, "skipped", one.reason] for one in skipped)
+    return write_csv([MANIFEST, *(_manifest_row(job) for job in jobs), *left_out])
 
 
 def _manifest_row(job: Job) -> list[str | int]:

@@ -327,7 +327,8 @@ class BadPicture(TransientError):
     """What came is not a picture we may show: not an image, truncated, black. Another seed may help.
 
     Attributes:
-        flaw: One word for the record: ``not_an_image``, ``truncated``, ``too_large``, ``black``, ``uniform``.
+        flaw: One word for the record: ``not_an_image``, ``unknown_format``, ``truncated``, ``too_large``, ``black``,
+            ``uniform``.
     """
 
     reason = "bad_picture"

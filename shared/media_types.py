@@ -8,6 +8,7 @@ import re
 from enum import Enum
 
 from shared.errors import BadBatch, FileNotUnderstood, FileTooLarge, PictureUnreadable
+from shared.text_files import may_be_text
 
 FILES_BYTES = 14_000_000  # for one question; Gemini takes 20 MB a request, and base64 makes four bytes of three
 TEXT_BYTES = 400_000  # of a text file: about a hundred thousand tokens
@@ -23,7 +24,6 @@ _HEAD = re.compile(
 _CLOSED = re.compile(r"(application/(zip|gzip|x-(tar|7z-compressed|rar.*|msdownload|iso9660-image|bzip2?))|video/.+)")
 _NO_BATCH = re.compile(r"(image|audio|video|font)/.+|application/(pdf|zip|gzip|x-tar)")
 _PDF_BEGINS_WITHIN = 1024  # bytes
-_UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 
 
 class Purpose(Enum):
@@ -81,7 +81,7 @@ def require_contents(purpose: Purpose, media_type: str, data: bytes) -> None:
     kind = readable_as(media_type)
     is_it = {
         "application/pdf": b"%PDF" in data[:_PDF_BEGINS_WITHIN],
-        "text/plain": b"\0" not in data or data.startswith(_UTF_16),
+        "text/plain": may_be_text(data),
     }
     if not is_it.get(kind, not kind.startswith("image/") or bool(_HEAD.match(data))):
         raise FileNotUnderstood("a file with other contents than its kind has")

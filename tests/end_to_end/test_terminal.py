@@ -130,15 +130,20 @@ class TestTheTerminal:
         assert again.returncode == 0
         assert len(place.sandbox.journal("router", PAINTING)) == painted
 
-    def test_it_knows_the_models_that_are_served_right_now(self, place):
+    def test_it_knows_the_models_that_are_served_right_now_and_tells_what_it_left_out(self, place):
         migrate(place.database)
         Models(place.database).replace(IMAGE, {"ideogram-ai/ideogram-4": {"providers": {}}})
-        (place.folder / "ideas.txt").write_text("a fox --model ideogram\n", encoding="utf-8")
+        (place.folder / "ideas.txt").write_text("a fox --model ideogram\na boat --seed x\n", encoding="utf-8")
 
         done = g2d_batch(place, "ideas.txt", "--out", "pictures", "--jsonl")
 
-        assert done.returncode == 0, done.stderr
+        assert done.returncode == 1, done.stderr
         assert json.loads(done.stdout)["model"] == "ideogram-ai/ideogram-4"
+        with (place.folder / "pictures/manifest.csv").open(encoding="utf-8-sig", newline="") as table:
+            assert [(row["line"], row["outcome"]) for row in csv.DictReader(table)] == [
+                ("1", "done"),
+                ("of the file: 2", "skipped"),
+            ]
 
     def test_it_tells_what_failed_and_tries_that_again(self, place):
         (place.folder / "ideas.txt").write_text("a fox --seed 7\na boat --seed 9\n", encoding="utf-8")

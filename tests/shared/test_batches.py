@@ -12,6 +12,7 @@ from services.bot.locales import say
 from shared.batches import (
     MAX_FILE_BYTES,
     MAX_LINES,
+    Problem,
     decode,
     expand,
     file_name,
@@ -187,7 +188,8 @@ class TestTables:
             (b"idea\n", "batch_empty"),
             (b"a fox,16:9\n", "batch_no_idea_column"),
             (b"idea,idea\na,b\n", "batch_column_twice"),
-            (b'idea\n"a fox\n', "batch_csv_broken"),
+            (b"idea\n" + b'"a" fox\n' * 30, "batch_csv_broken"),
+            (b"idea\n" + bytes(range(0x80, 0x100)), "batch_encoding_unknown"),
             (b"idea\n" + b"a fox\n" * (MAX_LINES + 1), "batch_too_many_lines"),
             (b"PK\x03\x04\x14\0\0\0", "batch_not_text"),
             (b"idea\na \0 fox", "batch_not_text"),
@@ -198,6 +200,31 @@ class TestTables:
     def test_what_can_not_be_read_is_refused_with_the_reason(self, content, reason):
         assert refused(content, "ideas.csv")[0] == reason
 
+    def test_a_row_whose_quotes_do_not_fit_is_told_and_left_out(self):
+        reading = read(b'idea,ar\n"fox" in snow,16:9\na cat,1:1\n"a dog,1:1\na hen,1:1\n', "ideas.csv")
+
+        assert ideas(reading) == ["a cat", "a hen"]
+        assert [(one.line, one.reason) for one in reading.problems] == [(2, "batch_line_csv"), (4, "batch_line_csv")]
+
+    def test_an_encoding_that_was_guessed_is_told_with_what_it_makes_of_the_first_idea(self):
+        reading = read("idea;ar\r\nрыжая лиса;16:9\r\n".encode("cp1251"), "ideas.csv")
+
+        assert ideas(reading) == ["рыжая лиса"]
+        assert reading.hints[0].reason == "batch_hint_encoding"
+        assert reading.hints[0].values == {"encoding": "cp1251", "words": "рыжая лиса"}
+
+
+class TestLettersThatNoTextHas:
+    def test_the_end_that_dos_writes_is_none(self):
+        assert ideas(read(b"a fox\r\na cat\r\n\x1a", "ideas.txt")) == ["a fox", "a cat"]
+
+    @pytest.mark.parametrize("name", ["ideas.txt", "ideas.csv"])
+    def test_one_spoils_its_own_line_alone(self, name):
+        reading = read(b"idea\na fox\na \x1b[0mcat\na dog\n", name)
+
+        assert ideas(reading)[-2:] == ["a fox", "a dog"]
+        assert [(problem.line, problem.reason) for problem in reading.problems] == [(3, "batch_line_odd")]
+
 
 class TestObjects:
     def test_each_line_is_one(self):
@@ -206,6 +233,31 @@ class TestObjects:
         assert ideas(reading) == ["a fox", "a boat"]
         assert reading.requests[0].parameters.raw
         assert reading.requests[0].parameters.seed == 7
+
+    @pytest.mark.parametrize(
+        "content",
+        [
+            '["a fox", {"idea": "a boat"}]',
+            '[\n  {"idea": "a fox"},\n  {\n    "idea": "a boat",\n    "n": 1\n  }\n]\n',
+            '[{"idea": "a fox"},\n {"idea": "a boat"},]',
+            '[{"idea": "a fox"}\n{"idea": "a boat"}',
+        ],
+        ids=["on one line", "over many", "a comma too many", "one too few and no end"],
+    )
+    def test_an_array_holds_them_too(self, content):
+        reading = read(content.encode(), "ideas.json")
+
+        assert (ideas(reading), reading.problems) == (["a fox", "a boat"], ())
+
+    def test_one_that_stands_over_several_lines_alone_is_one(self):
+        assert ideas(read(b'{\n  "idea": "a fox",\n  "ar": "16:9"\n}\n', "ideas.json")) == ["a fox"]
+
+    def test_of_an_array_what_is_broken_is_told_and_left_out(self):
+        content = b'[\n  {"idea": "a fox"},\n  {"idea": oops,\n   "ar": "1:1"},\n  {"idea": "a boat"},\n  [1]\n]\n'
+        reading = read(content, "ideas.json")
+
+        assert ideas(reading) == ["a fox", "a boat"]
+        assert [problem.line for problem in reading.problems] == [3, 6]
 
     def test_what_is_none_is_told(self):
         reading = read(b'{"idea": "a fox"}\n[1]\n{"idea": ["a"]}\n{\n{"seed": 1}\n' + b"[" * 100_000, "a.jsonl")
@@ -240,10 +292,17 @@ class TestAnything:
 
     @given(st.text(alphabet=st.characters(exclude_categories=["C", "Z"]), max_size=50))
     def test_that_was_written_as_utf_8_is_decoded(self, text):
-        assert decode(text.encode()) == text.removeprefix("\ufeff")
+        assert decode(text.encode()).text == text.removeprefix("\ufeff")
 
 
 class TestTheManifest:
+    def test_it_tells_of_the_lines_that_were_left_out(self):
+        skipped = [Problem(7, "idea_too_long", {"n": 1000})]
+
+        [row] = csv.DictReader(io.StringIO(write_manifest([], skipped)))
+
+        assert (row["line"], row["outcome"], row["reason"]) == ("of the file: 7", "skipped", "idea_too_long")
+
     def test_it_tells_of_every_picture(self):
         recipe = Recipe("org/model", "fal-ai", "a fox", seed=7)
         done = a_job(

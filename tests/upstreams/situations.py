@@ -1,7 +1,11 @@
 """What Gemini, HuggingFace and the network may do to us: every row of ``docs/upstreams.md``, as data."""
 
+import base64
+import io
 from dataclasses import dataclass, field
 from typing import Any
+
+import PIL.Image
 
 Fault = dict[str, Any]
 
@@ -80,6 +84,13 @@ def _served_by(state: dict[str, Any], *providers: str) -> Fault:
     """What the Hub says of every model."""
     mapping = {name: {"providerId": "x", "task": "text-to-image", **state} for name in providers}
     return {"service": "hub", "reply": {"id": SEVERAL, "inferenceProviderMapping": mapping}}
+
+
+def _picture(form: str) -> str:
+    """A gradient in a format, as base64."""
+    file = io.BytesIO()
+    PIL.Image.linear_gradient("L").convert("RGB").save(file, form)
+    return base64.b64encode(file.getvalue()).decode()
 
 
 SAFE_REASONS = ("SAFETY", "OTHER", "BLOCKLIST", "PROHIBITED_CONTENT", "IMAGE_SAFETY", "MODEL_ARMOR", "JAILBREAK")
@@ -233,6 +244,25 @@ PICTURES = (
         "a picture inside JSON: `data[0].b64_json` or `output[0]`",
         _router("json-picture", ("json-picture", {"shape": "output"})),
         ALONE,
+    ),
+    Situation(
+        "a GIF, an AVIF, a TIFF or a BMP",
+        tuple(
+            {"service": "router", "status": 200, "reply_base64": _picture(form)}
+            for form in ("GIF", "AVIF", "TIFF", "BMP")
+        ),
+        ALONE,
+        only="always",
+    ),
+    Situation(
+        "a picture of a format that nothing here opens: SVG, JPEG 2000",
+        tuple(
+            {"service": "router", "status": 200, "reply_base64": base64.b64encode(start).decode()}
+            for start in (b"<svg xmlns='http://www.w3.org/2000/svg'/>", b"\0\0\0\x0cjP  \r\n\x87\n" + bytes(99))
+        ),
+        ALONE,
+        only="always",
+        proof="ordered_once",
     ),
     Situation("fal hides the picture: `has_nsfw_concepts: [true]`", idea="nsfw", only="once"),
 )

@@ -254,6 +254,11 @@ def _not_continued(trials: Trials) -> str:
     return "The offer to go on is not taken."
 
 
+def _ordered_once(trials: Trials) -> str:
+    assert len(trials.sandbox.journal("router", "/models/")) == 1
+    return "It is ordered once."
+
+
 PROOFS: dict[str, Callable[[Trials], str]] = {
     "unfetched": _unfetched,
     "unfollowed": _unfollowed,
@@ -261,6 +266,7 @@ PROOFS: dict[str, Callable[[Trials], str]] = {
     "without_token": _without_token,
     "own_token": _own_token,
     "not_continued": _not_continued,
+    "ordered_once": _ordered_once,
 }
 
 

@@ -526,6 +526,21 @@ class TestFiles:
         assert parlour.say("what is my name?", attachments=[sent]).answer == "Your name is **Ada**."
 
     @pytest.mark.parametrize(
+        ("text", "encoding"),
+        [("рыжая лиса", "utf-16"), ("рыжая лиса", "utf-16-le"), ("рыжая лиса", "cp1251"), ("雪中的红狐狸", "gbk")],
+    )
+    def test_a_text_file_is_read_as_it_was_written(self, parlour: Parlour, text: str, encoding: str) -> None:
+        sent = parlour.keep("a.txt", f"{text}\r\n".encode(encoding), "text/plain")
+
+        assert parlour.say("read this", attachments=[sent]).state is State.FINISHED
+        assert text in str(parlour.questions[0])
+
+    def test_a_text_file_that_nobody_can_decode_is_told(self, parlour: Parlour) -> None:
+        sent = parlour.keep("a.txt", b"\xb2\xa6\xac\xff" * 10, "text/plain")
+
+        assert parlour.say("read this", attachments=[sent]).reason == "file_not_understood"
+
+    @pytest.mark.parametrize(
         ("size", "media_type", "reason"),
         [
             (20_000_000, "application/pdf", "file_too_large"),

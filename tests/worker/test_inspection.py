@@ -42,6 +42,33 @@ class TestAPictureWeMayShow:
         assert look_at(picture_file("JPEG", (300, 200), progressive=True)).width == 300
         assert look_at(picture_file("JPEG", (300, 200), mode="CMYK")).width == 300
 
+    @pytest.mark.parametrize("form", ["GIF", "AVIF", "TIFF", "BMP"])
+    def test_what_few_programs_show_is_converted(self, form: str):
+        file = BytesIO()
+        PIL.Image.linear_gradient("L").convert("RGB").save(file, form)
+
+        looks = look_at(file.getvalue())
+
+        assert (looks.media_type, looks.width, looks.height, looks.plain) == ("image/jpeg", 256, 256, None)
+        assert PIL.Image.open(BytesIO(looks.converted)).format == "JPEG"
+
+    def test_what_is_transparent_stays_so(self):
+        file = BytesIO()
+        PIL.Image.new("RGBA", (64, 64), (255, 0, 0, 90)).save(file, "TIFF")
+
+        looks = look_at(file.getvalue())
+
+        assert PIL.Image.open(BytesIO(looks.converted)).getpixel((1, 1)) == (255, 0, 0, 90)
+
+    @pytest.mark.parametrize("colour", ["white", "black"])
+    def test_a_sticker_on_nothing_is_none_of_one_colour(self, colour: str):
+        sticker = PIL.Image.new("RGBA", (512, 512), (255, 255, 255, 0) if colour == "white" else (0, 0, 0, 0))
+        sticker.paste(colour, (100, 100, 300, 300))
+        file = BytesIO()
+        sticker.save(file, "PNG")
+
+        assert look_at(file.getvalue()).plain is None
+
     def test_a_night_with_one_star_is_not_black(self):
         night = PIL.Image.new("RGB", (1024, 1024))
         night.putpixel((501, 333), (255, 255, 255))
@@ -60,10 +87,23 @@ class TestNoImage:
     def test_it_is_told_from_pictures(self, data: bytes):
         assert flaw_of(data) == "not_an_image"
 
+    @pytest.mark.parametrize(
+        "data",
+        [
+            b"<svg xmlns='http://www.w3.org/2000/svg'/>",
+            b'<?xml version="1.0"?>\n<svg viewBox="0 0 1 1"/>',
+            b"\0\0\0\x0cjP  \r\n\x87\n" + b"\0" * 50,
+            b"\xff\x0a" + b"\0" * 50,
+        ],
+        ids=["svg", "svg after xml", "jpeg 2000", "jpeg xl"],
+    )
+    def test_a_format_that_nothing_here_opens_is_told_from_what_is_none(self, data: bytes):
+        assert flaw_of(data) == "unknown_format"
+
     @settings(deadline=None, max_examples=100)
     @given(st.binary(max_size=200))
     def test_whatever_bytes_come_one_flaw_is_named(self, data: bytes):
-        assert flaw_of(data) in {"not_an_image", "truncated", "too_large"}
+        assert flaw_of(data) in {"not_an_image", "unknown_format", "truncated", "too_large"}
 
 
 class TestTruncated:

@@ -1,8 +1,11 @@
 """Every provider's language, and every failure of theirs, over real HTTP."""
 
 import base64
+from collections.abc import Callable
+from io import BytesIO
 from typing import Any
 
+import PIL.Image
 import pytest
 
 from sandbox.client import SandboxClient, mask
@@ -438,6 +441,25 @@ class TestPicturesInTheAnswer:
         sandbox.arm("router", preset="json-picture", arguments={"shape": shape})
 
         assert paint(painters, HF).image.width == 512
+
+    @pytest.mark.parametrize(
+        "shape",
+        [
+            lambda item: {"image": item},
+            lambda item: {"images": [{"image": item}]},
+            lambda item: [{"generated_image": item}],
+            lambda item: [{"url": f"data:image/png;base64,{item}"}],
+        ],
+        ids=["image", "images", "generated_image", "a list of addresses"],
+    )
+    def test_so_it_is_as_handlers_of_ones_own_answer(
+        self, sandbox: SandboxClient, painters: dict[str, Painter], shape: Callable[[str], Any]
+    ):
+        file = BytesIO()
+        PIL.Image.linear_gradient("L").save(file, "PNG")
+        sandbox.arm("router", status=200, reply=shape(base64.b64encode(file.getvalue()).decode()))
+
+        assert paint(painters, HF).image.width == 256
 
     def test_broken_base64_is_no_picture(self, sandbox: SandboxClient, painters: dict[str, Painter]):
         sandbox.arm("router", status=200, reply={"data": [{"b64_json": "%%%a"}]})

@@ -21,6 +21,7 @@ from shared.media_types import FILES_BYTES, TEXT_BYTES, readable_as
 from shared.shares import Shares
 from shared.store.conversations import Conversations
 from shared.store.errands import Errands
+from shared.text_files import read_text
 
 log = logging.getLogger(__name__)
 
@@ -179,7 +180,10 @@ class Chatting:
             return File(media_type, data)
         if len(data) > TEXT_BYTES:
             raise FileTooLarge
-        return File(media_type, data.decode("utf-8-sig", "replace").encode())
+        read = read_text(data)
+        if read is None:
+            raise FileNotUnderstood("nobody can tell how its letters are written")
+        return File(media_type, read.text.encode("utf-8", "replace"))
 
 
 def _said(errand: Errand, files: tuple[File, ...] = ()) -> Said:

@@ -223,11 +223,12 @@ class PaintDispatcher:
         """The brief for one more try; the same seed would paint the same black picture.
 
         Raises:
-            BadPicture: The picture is broken, which is for ``retry.after``; or there is nothing more to try.
+            BadPicture: The picture is broken, which is for ``retry.after``; or of a format that we can't open; or there
+                is nothing more to try.
             PictureRefused: Only black ones came.
         """
-        if error.is_broken:
-            raise error
+        if error.is_broken or error.flaw == "unknown_format":
+            raise error  # Another seed comes in the same format.
         run.pictures += 1
         if run.pictures >= MAX_PICTURES and error.flaw == "black":
             # Safety checkers of diffusers models answer with black pictures and don't say why.

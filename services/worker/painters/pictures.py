@@ -9,6 +9,9 @@ from services.worker.painters.http import HttpResponse
 from services.worker.painters.provider import Found, first
 from shared.errors import BadPicture, ImagineError
 
+KEYS = ("b64_json", "url", "image", "generated_image")  # under which a picture lies; the last two are custom handlers'
+LISTS = ("data", "images", "output", "image_result")  # of pictures
+
 
 def read_b64(text: str) -> bytes:
     """Decode base64, with or without ``data:image/png;base64,`` before it.
@@ -23,9 +26,9 @@ def read_b64(text: str) -> bytes:
 
 
 def read_item(item: Any) -> Found | None:
-    """One picture of a list: ``{"b64_json"}``, ``{"url"}``, ``"https://…"`` or ``"data:image/…"``; None for others."""
+    """One picture: an object with one of ``KEYS``, ``"https://…"`` or ``"data:image/…"``; None for others."""
     if isinstance(item, dict):
-        item = item.get("b64_json") or item.get("url")
+        item = next((item[key] for key in KEYS if item.get(key)), None)
         if isinstance(item, str) and not item.startswith(("http://", "https://", "data:")):
             return Found(read_b64(item))
     if not isinstance(item, str) or not item:
@@ -36,17 +39,16 @@ def read_item(item: Any) -> Found | None:
 
 
 def read_json_picture(answer: HttpResponse, provider: str) -> Found:
-    """The first picture of ``data``, ``images``, ``output`` or ``image_result``.
+    """The first picture of one of ``LISTS``, of a list alone, or the only one.
 
     Raises:
         ImagineError: There is none; which error it is depends on what the answer says.
     """
     content = answer.json
-    if isinstance(content, dict):
-        for name in ("data", "images", "output", "image_result"):
-            found = read_item(first(content.get(name)))
-            if found:
-                return found
+    listed = [content.get(name) for name in LISTS] if isinstance(content, dict) else []
+    for item in (*map(first, listed), first(content)):
+        if isinstance(item, dict | str) and (found := read_item(item)):
+            return found
     raise no_picture(answer, provider)
 
 

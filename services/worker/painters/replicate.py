@@ -45,7 +45,8 @@ class Replicate:
         prediction = mapping(answer.json, self.provider)
         match prediction.get("status"):
             case "succeeded":
-                found = read_item(first(prediction.get("output")))
+                output = prediction.get("output")
+                found = read_item(first(output.get("images", output) if isinstance(output, dict) else output))
                 if found is None:
                     raise no_picture(answer, self.provider)
                 return Found(found.source, request_id=prediction.get("id"))

@@ -143,7 +143,8 @@ class RouterPainter:
             # The provider answered, and may have charged for it.
             error.status, error.request_id = HTTPStatus.OK, request_id
             raise
-        return Painting(Image(data, looks.media_type, looks.width, looks.height), found.seed, request_id, looks.plain)
+        image = Image(looks.converted or data, looks.media_type, looks.width, looks.height)
+        return Painting(image, found.seed, request_id, looks.plain)
 
 
 def authorization(token: str) -> str:
