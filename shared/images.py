@@ -5,6 +5,7 @@ import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
 import obstore
@@ -13,7 +14,11 @@ from obstore.store import LocalStore, ObjectStore, from_url
 
 from shared.errors import StoreAway
 from shared.jobs import Image
-from shared.settings import SettingsError
+from shared.network import Network
+from shared.settings import SettingsError, load_bucket
+
+if TYPE_CHECKING:
+    from obstore.store import ClientConfig
 
 SUFFIXES = {"image/jpeg": "jpg", "image/png": "png", "image/webp": "webp"}
 SENT = "sent/"  # before the keys of what people sent
@@ -109,9 +114,33 @@ def _open(url: str) -> ObjectStore:
 
 def _open_bucket(url: str) -> ObjectStore:
     try:
-        return from_url(url)
+        return from_url(url, client_options=_way_to(url))
     except (BaseError, ValueError) as error:
         raise SettingsError(f"IMAGE_STORE_URL is wrong: {' '.join(str(error).split())[:200]}") from None
+
+
+def _way_to(url: str) -> "ClientConfig | None":
+    """How a bucket is reached: as all else on the internet, though its client is of another make.
+
+    Raises:
+        SettingsError: Its client can't do that.
+    """
+    network, bucket = Network.of_environment(), load_bucket()
+    proxy = network.proxy_for(bucket.endpoint or f"https://{urlsplit(url).netloc}.s3.amazonaws.com")
+    if proxy is not None and proxy.is_socks:
+        raise SettingsError(
+            "IMAGE_STORE_URL: a bucket can't be reached through a SOCKS proxy. Name its host in NO_PROXY, or set "
+            "HTTPS_PROXY to a proxy that speaks HTTP."
+        )
+    if proxy is None and network.certificates is None and not network.proxies:
+        return None  # The client has settings of its own among the AWS variables, which options would replace.
+    options: ClientConfig = {"allow_http": bucket.allow_http}
+    if network.certificates:
+        options["root_certificate"] = network.certificates.read_bytes()
+    if proxy is not None:
+        options["proxy_url"] = proxy.url
+        options["proxy_excludes"] = ",".join(network.exceptions)
+    return options
 
 
 @contextmanager

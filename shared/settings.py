@@ -4,6 +4,7 @@ import codecs
 import logging
 import os
 import re
+import ssl
 from collections.abc import Callable, Iterator, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
@@ -12,10 +13,19 @@ from io import StringIO
 from pathlib import Path
 from types import MappingProxyType
 from typing import Annotated, Any, ClassVar, Literal, cast
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from dotenv import dotenv_values
-from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError, ValidationInfo, field_validator
+from pydantic import (
+    AfterValidator,
+    AliasChoices,
+    BeforeValidator,
+    Field,
+    SecretStr,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
 from pydantic.fields import FieldInfo
 from pydantic_settings import (
     BaseSettings,
@@ -123,6 +133,32 @@ def _none_for_own(key: Any) -> Any:
     return None if key == OWN else key
 
 
+def _proxy(url: str) -> str:
+    wrong = "write it like this: http://host:port, https://host:port or socks5://host:port"
+    try:
+        parts = urlsplit(url if "://" in url else f"http://{url}")
+        is_one = parts.scheme in {"http", "https", "socks", "socks5", "socks5h"} and parts.port != 0
+    except ValueError:
+        raise ValueError(wrong) from None
+    if not is_one or not parts.hostname:
+        raise ValueError(wrong)
+    if parts.password:
+        IN_USE.add([parts.password, unquote(parts.password)])
+    return url
+
+
+def _certificates(file: Path) -> Path:
+    try:
+        ssl.create_default_context(cafile=file)
+    except (OSError, ssl.SSLError) as error:
+        raise ValueError(
+            f"{file} holds no certificates that can be read ({error.strerror or type(error).__name__})"
+        ) from None
+    return file
+
+
+ProxyUrl = Annotated[str, AfterValidator(_proxy)]
+CertificateFile = Annotated[Path, AfterValidator(_certificates)]
 Key = Annotated[SecretStr, AfterValidator(_printable_ascii)]
 # Must be set, so that nobody forgets it; the word ``own`` says that there is none on purpose.
 KeyOrNone = Annotated[Key | None, BeforeValidator(_none_for_own)]
@@ -443,25 +479,71 @@ class WorkerSettings(Settings):
         return tuple(name.strip() for name in self.image_fallbacks_setting.split(",") if name.strip())
 
 
+class NetworkSettings(BaseSettings):
+    """How this computer reaches the internet: what other programs read, too, so from the environment alone."""
+
+    model_config = SettingsConfigDict(env_ignore_empty=True, extra="ignore", frozen=True, hide_input_in_errors=True)
+
+    http_proxy: ProxyUrl | None = Field(None, validation_alias="HTTP_PROXY")
+    https_proxy: ProxyUrl | None = Field(None, validation_alias="HTTPS_PROXY")
+    all_proxy: ProxyUrl | None = Field(None, validation_alias="ALL_PROXY")
+    no_proxy: str = Field("", validation_alias="NO_PROXY")
+    ssl_cert_file: CertificateFile | None = Field(None, validation_alias="SSL_CERT_FILE")
+    requests_ca_bundle: CertificateFile | None = Field(None, validation_alias="REQUESTS_CA_BUNDLE")
+    curl_ca_bundle: CertificateFile | None = Field(None, validation_alias="CURL_CA_BUNDLE")
+
+    @property
+    def certificates(self) -> Path | None:
+        """The file of the only authorities to trust."""
+        return self.ssl_cert_file or self.requests_ca_bundle or self.curl_ca_bundle
+
+
+class BucketSettings(BaseSettings):
+    """What the client of the image store also reads by itself, as far as it matters for how a bucket is reached."""
+
+    model_config = SettingsConfigDict(env_ignore_empty=True, extra="ignore", frozen=True)
+
+    endpoint: str | None = Field(
+        None, validation_alias=AliasChoices("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT")
+    )
+    allow_http: bool = Field(False, validation_alias="AWS_ALLOW_HTTP")
+
+
 def forget_proxies() -> None:
     """Take the proxies out of this process's environment, where all HTTP libraries look for them."""
     for name in [name for name in os.environ if name.lower().endswith("_proxy")]:
         del os.environ[name]
 
 
-def certificates_named() -> Path | None:
-    """The file or folder of certificates that OpenSSL is told to believe, if any."""
-    named = os.environ.get("SSL_CERT_FILE") or os.environ.get("SSL_CERT_DIR")
-    return Path(named) if named else None
-
-
 def load(*kinds: type[Settings]) -> tuple[Any, ...]:
     """Read the settings of one or more services.
 
     Raises:
-        SettingsError: Something is missing or wrong; the message names all of it at once.
+        SettingsError: Something is missing or wrong, also about the network; the message names all of it at once.
     """
-    loaded: list[Settings] = []
+    *loaded, _ = _load(*kinds, NetworkSettings)
+    IN_USE.add(secret for one in loaded for secret in _secrets(one))
+    return tuple(loaded)
+
+
+def load_network() -> NetworkSettings:
+    """Read how the internet is reached.
+
+    Raises:
+        SettingsError: A variable names no proxy, or a file without certificates.
+    """
+    network: NetworkSettings = _load(NetworkSettings)[0]
+    return network
+
+
+def load_bucket() -> BucketSettings:
+    """Read how a bucket is reached."""
+    bucket: BucketSettings = _load(BucketSettings)[0]
+    return bucket
+
+
+def _load(*kinds: type[BaseSettings]) -> tuple[Any, ...]:
+    loaded: list[Any] = []
     complaints: dict[str, Complaint] = {}
     for kind in kinds:
         read, wrong = _read(kind)
@@ -470,7 +552,6 @@ def load(*kinds: type[Settings]) -> tuple[Any, ...]:
             loaded.append(read)
     if complaints:
         raise SettingsError(_letter(complaints))
-    IN_USE.add(secret for one in loaded for secret in _secrets(one))
     return tuple(loaded)
 
 
@@ -505,9 +586,11 @@ def _stand_in(field: FieldInfo) -> object:
     return "0:none" if field.validation_alias == "TELEGRAM_BOT_TOKEN" else OWN
 
 
-def _read(kind: type[Settings], given: Mapping[str, object] = MappingProxyType({})) -> tuple[Any, dict[str, Complaint]]:
+def _read(
+    kind: type[BaseSettings], given: Mapping[str, object] = MappingProxyType({})
+) -> tuple[Any, dict[str, Complaint]]:
     try:
-        return cast("Callable[..., Settings]", kind)(**given), {}
+        return cast("Callable[..., BaseSettings]", kind)(**given), {}
     except ValidationError as error:
         return None, _complaints(kind, error)
     except UnreadableSource as error:
@@ -522,7 +605,7 @@ def _secrets(settings: Settings) -> Iterator[str]:
             yield from (plain, *plain.split(","))  # G2D_SECRET_KEY may be several
 
 
-def _complaints(kind: type[Settings], error: ValidationError) -> dict[str, Complaint]:
+def _complaints(kind: type[BaseSettings], error: ValidationError) -> dict[str, Complaint]:
     fields = _fields(kind)
     return {
         name: Complaint(fields[name].description or "is missing", is_missing=True)
@@ -533,7 +616,7 @@ def _complaints(kind: type[Settings], error: ValidationError) -> dict[str, Compl
     }
 
 
-def _fields(kind: type[Settings]) -> dict[str, FieldInfo]:
+def _fields(kind: type[BaseSettings]) -> dict[str, FieldInfo]:
     return {str(field.validation_alias): field for field in kind.model_fields.values()}
 
 

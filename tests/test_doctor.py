@@ -440,7 +440,7 @@ class TestNetwork:
 
         assert "api.telegram.org over the proxy http://proxy.example:3128, " in lines[0]
         assert "over the proxy http://proxy.example:3128, " in lines[1]
-        assert "huggingface.co directly, not over the proxy http://proxy.example:3128, " in lines[2]
+        assert "huggingface.co over the proxy http://proxy.example:3128, " in lines[2]
         assert not any("pass-word" in line or "ada" in line for line in lines)
 
     def test_heeds_the_hosts_that_need_no_proxy(self, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,6 +10,8 @@ import httpx2
 from services.worker.gemini.transport import DeadlineTransport, deadline
 from services.worker.painters.http import HttpClient, HttpResponse
 from shared.errors import ImagineError
+from shared.network import Network
+from shared.settings import SettingsError
 
 SECONDS = 8.0  # for one call; a check has ten
 _NO_HEADERS: Mapping[str, str] = {}
@@ -50,14 +52,21 @@ def as_bot(url: str, headers: Mapping[str, str] = _NO_HEADERS, *, method: str = 
 async def _over_aiohttp(method: str, url: str, headers: Mapping[str, str]) -> HttpResponse:
     import aiohttp  # A worker, which looks at its own keys, does without it.
 
+    from services.bot.telegram.transport import PROXY_ERRORS, open_session
+
     limit = aiohttp.ClientTimeout(total=SECONDS)
+    network = Network.of_environment()
+    proxy = network.proxy_for(url)
+    through = proxy.url if proxy and not proxy.is_socks else None
     try:
         async with (
-            aiohttp.ClientSession(trust_env=True, timeout=limit) as session,
-            session.request(method, url, headers=headers, allow_redirects=False) as answer,
+            open_session(network, proxy, connections=1) as session,
+            session.request(
+                method, url, headers=headers, allow_redirects=False, timeout=limit, proxy=through
+            ) as answer,
         ):
             return HttpResponse(answer.status, answer.headers, await answer.read())
-    except aiohttp.ClientError as error:
+    except (aiohttp.ClientError, *PROXY_ERRORS) as error:
         raise NotReached(reason(error)) from None
 
 
@@ -65,7 +74,7 @@ def as_prompt_writer(url: str, headers: Mapping[str, str] = _NO_HEADERS, *, meth
     """Call Gemini."""
 
     def call() -> HttpResponse:
-        transport = DeadlineTransport(url, slots=1, tls=httpx2.create_ssl_context())
+        transport = DeadlineTransport(url, slots=1, network=Network.of_environment())
         with httpx2.Client(transport=transport, timeout=None) as client, deadline(SECONDS):
             answer = client.request(method, url, headers=dict(headers))
             return HttpResponse(answer.status_code, answer.headers, answer.content)
@@ -81,7 +90,7 @@ def as_painter(url: str, headers: Mapping[str, str] = _NO_HEADERS, *, method: st
 def _answered(call: Callable[[], HttpResponse]) -> HttpResponse:
     try:
         return call()
-    except (httpx2.HTTPError, ImagineError, OSError, ValueError, ImportError) as error:
+    except (httpx2.HTTPError, ImagineError, SettingsError, OSError, ValueError, ImportError) as error:
         # No cause is kept: a URL may hold a token.
         raise NotReached(reason(error)) from None
 

@@ -201,14 +201,6 @@ class TestDiscretion:
 
         assert sandbox.journal("router")[0]["headers"]["authorization"] == f"Bearer {mask('hf_ours')}"
 
-    def test_a_proxy_of_the_environment_is_not_used(
-        self, sandbox: SandboxClient, http: HttpClient, monkeypatch: pytest.MonkeyPatch
-    ):
-        monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
-        sandbox.arm("router", status=204, reply="")
-
-        assert http.call("GET", f"{sandbox.url}/router/x", seconds=5).status == 204
-
     def test_cookies_are_not_kept(self, sandbox: SandboxClient, http: HttpClient):
         sandbox.arm("router", status=200, headers={"Set-Cookie": "a=b; Path=/"}, reply="", times=2)
 

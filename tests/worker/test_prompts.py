@@ -20,7 +20,6 @@ from services.worker.gemini.models import family_of
 from services.worker.gemini.prompt_length import cut, estimate_tokens, few_words
 from services.worker.gemini.prompts import PromptWriter
 from services.worker.gemini.questions import Wish, instruct, mark
-from services.worker.gemini.transport import proxy_for
 from shared.chat_models import shipped
 from shared.errors import (
     BadCredentials,
@@ -864,11 +863,3 @@ class TestProxies:
         assert seen[0].startswith(f"POST http://gemini.invalid/gemini/v1beta/models/{NEWEST}:generateContent ")
         login = base64.b64encode(b"me:se@cret").decode()
         assert f"Proxy-Authorization: Basic {login}" in seen[0]
-
-    def test_the_machines_proxy_is_used_but_not_for_hosts_that_it_names(self, monkeypatch):
-        monkeypatch.setenv("https_proxy", "http://proxy.example:3128")
-        monkeypatch.setenv("no_proxy", "127.0.0.1,inside.example")
-
-        assert proxy_for("https://generativelanguage.googleapis.com") == "http://proxy.example:3128"
-        assert proxy_for("https://inside.example") is None
-        assert proxy_for("http://127.0.0.1:8000/gemini") is None

@@ -10,10 +10,12 @@ from typing import Any
 from urllib.parse import urlencode
 
 import aiohttp
+from aiohttp_socks import ProxyConnectionError, ProxyConnector, ProxyError, ProxyTimeoutError
 from telegram.error import NetworkError, TimedOut
 from telegram.request import BaseRequest, RequestData
 
 from services.bot.telegram.errors import EntityTooLarge, NotConnected, NotTelegram
+from shared.network import Network, Proxy
 
 CONNECT_S = 10.0
 READ_S = 20.0
@@ -21,16 +23,19 @@ WRITE_S = 20.0
 MEDIA_WRITE_S = 60.0
 STALLED_S = 4.0  # without a byte of a file, another connection is tried
 KEEP_ALIVE_S = 60.0
+PROXY_ERRORS = (ProxyError, ProxyConnectionError, ProxyTimeoutError)  # of SOCKS proxies
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 
 
 class Transport(BaseRequest):
     """One pool of connections. Every call ends within the sum of its time-outs, however slowly bytes drip."""
 
-    def __init__(self, connections: int) -> None:
+    def __init__(self, connections: int, network: Network | None = None) -> None:
         """Open so many connections at most; 0: as many as there are calls at a time, which is others' to limit."""
         self._connections = connections
+        self._network = network or Network.of_environment()
         self._session: aiohttp.ClientSession | None = None
+        self._socks: dict[Proxy, aiohttp.ClientSession] = {}
 
     @property
     def read_timeout(self) -> float:
@@ -40,18 +45,20 @@ class Transport(BaseRequest):
     async def initialize(self) -> None:
         """Open the pool, on the loop that will use it."""
         if self._session is None:
-            self._session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(limit=self._connections, keepalive_timeout=KEEP_ALIVE_S),
-                headers={"User-Agent": self.USER_AGENT},
-                cookie_jar=aiohttp.DummyCookieJar(),
-                trust_env=True,  # Telegram is behind a proxy for many.
-            )
+            self._session = self._open(None)
+
+    def _open(self, proxy: Proxy | None) -> aiohttp.ClientSession:
+        session = open_session(self._network, proxy, connections=self._connections)
+        session.headers["User-Agent"] = self.USER_AGENT
+        return session
 
     async def shutdown(self) -> None:
         """Close the pool."""
-        if self._session is not None:
-            await self._session.close()
-            self._session = None
+        for session in (self._session, *self._socks.values()):
+            if session is not None:
+                await session.close()
+        self._session = None
+        self._socks.clear()
 
     async def do_request(  # noqa: PLR0917 - the library's signature
         self,
@@ -120,16 +127,36 @@ class Transport(BaseRequest):
     ) -> tuple[int, bytes]:
         if self._session is None:
             raise RuntimeError("this transport is not initialized")
+        session, proxy = self._session, self._network.proxy_for(url)
+        if proxy is not None and proxy.is_socks:
+            session, proxy = self._socks.get(proxy) or self._socks.setdefault(proxy, self._open(proxy)), None
+        through = proxy.url if proxy else None
         try:
-            async with self._session.request(method, url, data=body, headers=headers, timeout=limits) as answer:
+            async with session.request(
+                method, url, data=body, headers=headers, timeout=limits, proxy=through
+            ) as answer:
                 return answer.status, await answer.read()
         # No cause is kept: these errors' texts may hold the URL, and it holds the token.
+        except PROXY_ERRORS as error:
+            raise NotConnected(f"no connection through the proxy: {type(error).__name__}") from None
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
             raise NotConnected(f"no connection: {_cause(error)}") from None
         except TimeoutError:
             raise TimedOut from None
         except (aiohttp.ClientError, OSError) as error:
             raise NetworkError(f"the connection failed: {_cause(error)}") from None
+
+
+def open_session(network: Network, proxy: Proxy | None, *, connections: int) -> aiohttp.ClientSession:
+    """Open a pool of so many connections; with a SOCKS proxy all go through it, an HTTP proxy is named by each call."""
+    room: dict[str, Any] = {"limit": connections, "keepalive_timeout": KEEP_ALIVE_S, "ssl": network.tls}
+    connector: aiohttp.TCPConnector
+    if proxy is None or not proxy.is_socks:
+        connector = aiohttp.TCPConnector(**room)
+    else:
+        name, password = proxy.login or (None, None)
+        connector = ProxyConnector(proxy.host, proxy.port, username=name, password=password, rdns=True, **room)
+    return aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar())
 
 
 def _cause(error: Exception) -> str:

@@ -1,9 +1,7 @@
 """The one connection to Gemini: a question goes in, an answer or a sorted failure comes out, in time."""
 
-import functools
 import logging
 import math
-import ssl
 from collections.abc import Generator
 from contextlib import closing
 from dataclasses import dataclass
@@ -17,6 +15,7 @@ from google.genai import errors, types
 from services.worker.gemini.failures import FieldRefused, ModelGone, sort_failure
 from services.worker.gemini.transport import DeadlineTransport, deadline
 from shared.errors import GeminiUnreachable, ImagineError
+from shared.network import Network
 
 DEFAULT_URL = "https://generativelanguage.googleapis.com"
 MODELS_A_PAGE = 100
@@ -48,6 +47,7 @@ class Gemini:
         base_url: None for Google's own.
         slots: Calls at a time; a call beyond them waits for a connection, within its own time.
         transport: What carries the calls; the network, unless given.
+        network: How the internet is reached; as the environment says, unless given.
     """
 
     def __init__(
@@ -58,13 +58,14 @@ class Gemini:
         api_version: str,
         slots: int,
         transport: httpx2.BaseTransport | None = None,
+        network: Network | None = None,
     ) -> None:
         # At INFO, both write a line a call.
         for name in ("httpx2", "google_genai"):
             logging.getLogger(name).setLevel(logging.WARNING)
-        tls = _tls()
+        network = network or Network.of_environment()
         url = base_url or DEFAULT_URL
-        transport = transport or DeadlineTransport(url, slots=slots, tls=tls)
+        transport = transport or DeadlineTransport(url, slots=slots, network=network)
         self._http = httpx2.Client(transport=transport, timeout=None)
         self._client = genai.Client(
             vertexai=False,
@@ -74,8 +75,8 @@ class Gemini:
                 api_version=api_version,
                 httpx_client=self._http,
                 # The SDK gets ready for asynchronous calls and web sockets, too; nobody makes them, so they need
-                # no certificates of their own.
-                async_client_args={"verify": tls, "ssl": tls},
+                # no certificates of their own, and no proxy.
+                async_client_args={"verify": network.tls, "ssl": network.tls, "trust_env": False},
             ),
         )
 
@@ -174,9 +175,3 @@ def _in_time(config: types.GenerateContentConfig, seconds: float, *, silence_s: 
             "automatic_function_calling": types.AutomaticFunctionCallingConfig(disable=True),
         }
     )
-
-
-@functools.cache
-def _tls() -> ssl.SSLContext:
-    """Read the machine's certificates once: it costs 60 ms and two megabytes."""
-    return httpx2.create_ssl_context()

@@ -6,15 +6,15 @@ out. Here every touch of the network asks how much time the whole call has left.
 
 import ssl
 import time
-import urllib.request
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
-from urllib.parse import unquote, urlsplit
 
 import httpcore2
 import httpx2
+
+from shared.network import Network, Proxy
 
 CONNECT_S = 10.0  # for each address; who does not pick up by then won't
 
@@ -102,19 +102,19 @@ class DeadlineTransport(httpx2.BaseTransport):
     """Speaks to one host over as many connections as there are slots, through the machine's proxy if it has one.
 
     Args:
-        url: Where the calls go; decides which of the environment's proxies is used.
+        url: Where the calls go; decides whether a proxy is used.
         slots: Calls at a time.
     """
 
-    def __init__(self, url: str, *, slots: int, tls: ssl.SSLContext) -> None:
+    def __init__(self, url: str, *, slots: int, network: Network) -> None:
         room: dict[str, Any] = {
-            "ssl_context": tls,
+            "ssl_context": network.tls,
             "max_connections": slots,
             "max_keepalive_connections": slots,
             "keepalive_expiry": 30.0,
             "network_backend": _Network(),
         }
-        proxy = proxy_for(url)
+        proxy = network.proxy_for(url)
         self._pool = httpcore2.ConnectionPool(**room) if proxy is None else _proxy_pool(proxy, room)
 
     def handle_request(self, request: httpx2.Request) -> httpx2.Response:
@@ -153,24 +153,11 @@ class Rehearsal(httpx2.BaseTransport):
         )
 
 
-def proxy_for(url: str) -> str | None:
-    """Return the proxy that the environment (``HTTPS_PROXY``, ``NO_PROXY`` …) wants used for ``url``."""
-    parts = urlsplit(url)
-    if not parts.hostname or urllib.request.proxy_bypass(parts.hostname):
-        return None
-    proxies = urllib.request.getproxies()
-    return proxies.get(parts.scheme) or proxies.get("all")
-
-
-def _proxy_pool(proxy: str, room: dict[str, Any]) -> httpcore2.ConnectionPool:
-    parts = urlsplit(proxy if "://" in proxy else f"http://{proxy}")
-    login = (unquote(parts.username), unquote(parts.password or "")) if parts.username else None
-    port = f":{parts.port}" if parts.port else ""
-    host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
-    address = f"{parts.scheme}://{host}{port}"
-    if parts.scheme.startswith("socks"):
-        return httpcore2.SOCKSProxy(address, login, **room)
-    return httpcore2.HTTPProxy(address, login, **room)
+def _proxy_pool(proxy: Proxy, room: dict[str, Any]) -> httpcore2.ConnectionPool:
+    if proxy.is_socks:
+        return httpcore2.SOCKSProxy(proxy.address, proxy.login, **room)
+    tls = room["ssl_context"] if proxy.scheme == "https" else None
+    return httpcore2.HTTPProxy(proxy.address, proxy.login, proxy_ssl_context=tls, **room)
 
 
 @contextmanager

@@ -22,8 +22,15 @@ import urllib3
 from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.contrib.socks import (
+    SOCKSConnection,
+    SOCKSHTTPConnectionPool,
+    SOCKSHTTPSConnection,
+    SOCKSHTTPSConnectionPool,
+)
 
 from shared.errors import BadPicture, ServiceUnreachable, UnexpectedAnswer
+from shared.network import Network
 
 CONNECT_S = 8.0
 MAX_BODY_BYTES = 48 * 1024 * 1024  # a 40-megapixel PNG, or a smaller one in base64
@@ -79,14 +86,19 @@ class Countdown:
 class HttpClient:
     """Calls services over a pool of connections that all threads share."""
 
-    def __init__(self, *, connections: int = 128, max_body_bytes: int = MAX_BODY_BYTES) -> None:
+    def __init__(
+        self, *, connections: int = 128, max_body_bytes: int = MAX_BODY_BYTES, network: Network | None = None
+    ) -> None:
+        """Reach the internet as ``network`` says, or the environment."""
         self._max_body_bytes = max_body_bytes
+        self._network = network or Network.of_environment()
         self._timekeeper = _Timekeeper()
         self._session = requests.Session()
-        # Otherwise an entry in the owner's ~/.netrc silently replaces our Authorization header.
+        # Otherwise an entry in the owner's ~/.netrc silently replaces our Authorization header. The environment's
+        # proxies and certificates come from ``Network``.
         self._session.trust_env = False
         self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
-        adapter = _Adapter(pool_maxsize=connections)
+        adapter = _Adapter(self._network, connections)
         self._session.mount("https://", adapter)
         self._session.mount("http://", adapter)
 
@@ -104,7 +116,8 @@ class HttpClient:
 
         Args:
             seconds: For everything together, from the connection to the body's last byte.
-            public_only: Refuse to speak to an address that isn't on the public internet.
+            public_only: Refuse to speak to an address that isn't on the public internet. Through a proxy, only the
+                proxy knows it.
 
         Raises:
             ServiceUnreachable: No whole answer came in time.
@@ -115,7 +128,8 @@ class HttpClient:
             raise ServiceUnreachable("there was no time left to call")
         started = time.monotonic()
         try:
-            with _Call(seconds, self._timekeeper, public_only=public_only):
+            proxy = self._network.proxy_for(url)
+            with _Call(seconds, self._timekeeper, public_only=public_only and proxy is None):
                 response = self._session.request(
                     method,
                     url,
@@ -123,6 +137,7 @@ class HttpClient:
                     json=json,
                     stream=True,
                     allow_redirects=False,
+                    proxies={"http": proxy.url, "https": proxy.url} if proxy else {},
                     timeout=(min(CONNECT_S, seconds), seconds),
                 )
                 with response:
@@ -234,7 +249,9 @@ def _is_public(connection: socket.socket) -> bool:
     return bool((mapped or address).is_global)
 
 
-class _WatchedConnection(HTTPConnection):
+class _Watched(HTTPConnection):
+    """A connection that the timekeeper may shut, from before the first byte of a call on."""
+
     def request(self, *args: Any, **kwargs: Any) -> None:
         if self.sock is None:
             self.connect()
@@ -242,23 +259,53 @@ class _WatchedConnection(HTTPConnection):
         super().request(*args, **kwargs)
 
 
-class _WatchedTLSConnection(HTTPSConnection):
-    def request(self, *args: Any, **kwargs: Any) -> None:
-        if self.sock is None:
-            self.connect()
-        _Call.current().watch(self.sock)
-        super().request(*args, **kwargs)
+class _WatchedTLS(_Watched, HTTPSConnection):
+    pass
+
+
+class _WatchedSocks(_Watched, SOCKSConnection):
+    pass
+
+
+class _WatchedSocksTLS(_Watched, SOCKSHTTPSConnection):
+    pass
 
 
 class _Pool(HTTPConnectionPool):
-    ConnectionCls = _WatchedConnection
+    ConnectionCls = _Watched
 
 
 class _TLSPool(HTTPSConnectionPool):
-    ConnectionCls = _WatchedTLSConnection
+    ConnectionCls = _WatchedTLS
+
+
+class _SocksPool(SOCKSHTTPConnectionPool):
+    ConnectionCls = _WatchedSocks
+
+
+class _SocksTLSPool(SOCKSHTTPSConnectionPool):
+    ConnectionCls = _WatchedSocksTLS
 
 
 class _Adapter(HTTPAdapter):
+    def __init__(self, network: Network, connections: int) -> None:
+        self._tls = network.tls
+        super().__init__(pool_maxsize=connections)
+
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
-        super().init_poolmanager(*args, **kwargs)
+        super().init_poolmanager(*args, ssl_context=self._tls, **kwargs)
         self.poolmanager.pool_classes_by_scheme = {"http": _Pool, "https": _TLSPool}
+
+    def proxy_manager_for(self, proxy: str, **kwargs: Any) -> urllib3.PoolManager:
+        if proxy.startswith("https:"):
+            kwargs["proxy_ssl_context"] = self._tls
+        manager: urllib3.PoolManager = super().proxy_manager_for(proxy, ssl_context=self._tls, **kwargs)
+        socks = proxy.startswith("socks")
+        manager.pool_classes_by_scheme = {
+            "http": _SocksPool if socks else _Pool,
+            "https": _SocksTLSPool if socks else _TLSPool,
+        }
+        return manager
+
+    def cert_verify(self, *args: Any, **kwargs: Any) -> None:
+        """Nothing: the context of the connections has what to trust, and the library would add its own authorities."""
