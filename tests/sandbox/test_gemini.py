@@ -314,7 +314,7 @@ class TestReadingRequests:
             "generation_config": {"stop_sequences": ["Ida"], "top_k": 40.0},
         }
 
-        assert text_of(posted(url, body)) == "You are "
+        assert text_of(posted(url, body)) == "I am "
 
     @pytest.mark.parametrize(
         ("body", "message"),
