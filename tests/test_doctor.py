@@ -429,7 +429,7 @@ class TestNetwork:
     def proxies(self, monkeypatch: pytest.MonkeyPatch) -> None:
         for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY", "no_proxy", "NO_PROXY", "https_proxy"):
             monkeypatch.delenv(name, raising=False)
-        monkeypatch.setenv("HTTPS_PROXY", "http://ada:pass-word@proxy.example:3128")
+        monkeypatch.setenv("HTTPS_PROXY", "http://ada:pass-word@proxy.example:3128")  # pragma: allowlist secret
 
     def test_names_the_proxy_of_each_service_without_its_login(self) -> None:
         lines = [

@@ -177,7 +177,7 @@ class TestTheRule:
             ("http://proxy.example:3128/", "http://proxy.example:3128"),
             ("https://proxy.example", "https://proxy.example:443"),
             ("socks://proxy.example/", "socks5h://proxy.example:1080"),
-            ("socks5://me:se%40cret@[::1]:9", "socks5h://me:se%40cret@[::1]:9"),
+            ("socks5://me:se%40cret@[::1]:9", "socks5h://me:se%40cret@[::1]:9"),  # pragma: allowlist secret
         ],
     )
     def test_a_proxy_is_written_as_elsewhere(self, text: str, url: str) -> None:

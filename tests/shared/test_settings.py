@@ -470,6 +470,7 @@ class TestAddresses:
             ("HF_IMAGE_HOSTS", ".fal.media, replicate.delivery,http://127.0.0.1:8090"),
             ("HF_ENDPOINTS", "org/model=https://x.endpoints.huggingface.cloud, a/b=http://10.0.0.5:80/"),
             ("REDIS_URL", "redis://redis"),
+            # pragma: allowlist nextline secret
             ("REDIS_URL", "rediss://user:pass%40word@redis.example:6380/13?ssl_cert_reqs=none"),
             ("IMAGE_STORE_URL", "s3://bucket/prefix"),
         ],
