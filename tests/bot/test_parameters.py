@@ -55,7 +55,8 @@ class TestSentences:
     @pytest.mark.parametrize(
         ("typed", "said"),
         [
-            ("--foo", "I don't know <code>--foo</code>. Did you mean <code>--no text, watermark</code>?"),
+            ("--foo", "I don't know <code>--foo</code>. /help imagine lists all parameters."),
+            ("--sed 7", "I don't know <code>--sed</code>. Did you mean <code>--seed</code>?"),
             ("--b<i>", "I don't know <code>--b&lt;i&gt;</code>."),
             ("--ar", "<code>--ar</code> needs something after it, like this: <code>--ar 16:9</code>"),
             ("--raw=1", "<code>--raw</code> stands alone"),

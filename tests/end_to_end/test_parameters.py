@@ -152,7 +152,7 @@ class TestWhatIsUnclear:
     @pytest.mark.parametrize(
         ("typed", "said"),
         [
-            ("--foo", "I don't know --foo. Did you mean"),
+            ("--foo", "I don't know --foo. /help imagine lists all parameters."),
             ("--model flux", "may be several models: FLUX.1-dev, FLUX.1-schnell"),
             ("--ar <b>", "I can't read --ar <b>. It goes like this: --ar 16:9"),
             ("--style baroque", "There are: photo, "),
