@@ -147,3 +147,10 @@ class TestAPictureThatCameWithTheIdea:
         job = finished(request=replace(self.SENT, idea=""), prompt=replace(RED_FOX, title=""))
 
         assert caption(job).startswith("<b>Something like your picture</b>\n")
+
+
+@pytest.mark.parametrize("half", [0xD83D, 0xDD8A])
+def test_half_of_a_character_counts_as_one_unit(half: int) -> None:
+    """JSON can hold such halves, where a client has cut a text in the middle of an emoji."""
+    assert units(f"a{chr(half)}") == 2
+    assert units(shorten(f"{chr(half)} " * 4096, 100)) <= 100

@@ -122,3 +122,7 @@ def test_length_is_counted_as_telegram_counts() -> None:
 )
 def test_only_new_texts_are_looked_at(update: dict[str, object]) -> None:
     assert text_of(update) is None
+
+
+def test_half_of_a_character_is_no_reason_to_fail() -> None:
+    assert not may_be_cut("\ud83d")

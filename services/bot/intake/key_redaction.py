@@ -90,6 +90,6 @@ def _hide_fields(fields: dict[str, Any], box: Box) -> dict[str, Any]:
         text = fields.get(words)
         if isinstance(text, str) and marks in found and (key := next(keys_in(text), None)):
             # What is marked behind the key has moved; a command stands before it.
-            start = len(text[: key.start].encode("utf-16-le")) // 2
+            start = len(text[: key.start].encode("utf-16-le", "surrogatepass")) // 2
             found[marks] = [one for one in found[marks] if one["offset"] + one["length"] <= start]
     return found

@@ -120,14 +120,14 @@ def shorten(text: str, most: int) -> str:
     """Cut a text to so many UTF-16 units, at a word's end where one is near; the cut is marked."""
     if units(text) <= most:
         return text
-    kept = text.encode("utf-16-le")[: 2 * (most - 2)].decode("utf-16-le", errors="ignore")
+    kept = text.encode("utf-16-le", "surrogatepass")[: 2 * (most - 2)].decode("utf-16-le", errors="ignore")
     whole_words = kept.rpartition(" ")[0]
     return (whole_words if len(whole_words) > len(kept) - 30 else kept).rstrip(" ,;") + " …"
 
 
 def units(text: str) -> int:
     """Length as Telegram counts: in UTF-16 units."""
-    return len(text.encode("utf-16-le")) // 2
+    return len(text.encode("utf-16-le", "surrogatepass")) // 2
 
 
 def _escape(text: str) -> str:

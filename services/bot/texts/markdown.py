@@ -152,4 +152,4 @@ def _end(entity: MessageEntity) -> int:
 
 
 def _units(text: str) -> int:
-    return len(text.encode("utf-16-le")) // 2
+    return len(text.encode("utf-16-le", "surrogatepass")) // 2
