@@ -10,7 +10,8 @@ from builders import FOX_RECIPE, RED_FOX, a_job
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.bot.pictures.captions import MAX_UNITS, shorten, units, write_caption
+from services.bot.pictures.captions import MAX_UNITS, shorten, write_caption
+from services.bot.texts.utf16 import units
 from shared.jobs import Job, Picture, Prompt, Request, State
 
 MODEL = FOX_RECIPE.model

@@ -10,8 +10,8 @@ from telegram.constants import InlineKeyboardButtonLimit
 
 from services.bot.chat.descriptions import prompts_of, under_description, write_description
 from services.bot.locales import languages
-from services.bot.pictures.captions import units
 from services.bot.texts.markdown import MAX_UNITS
+from services.bot.texts.utf16 import units
 from services.worker.gemini.descriptions import MAX_PROMPT, MAX_TITLE, PROMPTS
 from shared.errands import Errand, Kind
 from shared.jobs import Address, Sender, State

@@ -7,7 +7,8 @@ from builders import FOX_RECIPE, RED_FOX, a_job
 
 from services.bot.help.start import Help
 from services.bot.locales import say
-from services.bot.pictures.captions import MAX_UNITS, units, write_caption
+from services.bot.pictures.captions import MAX_UNITS, write_caption
+from services.bot.texts.utf16 import units
 from shared.catalogue import Catalogue
 from shared.errors import BadParameter
 from shared.ideas import read_request

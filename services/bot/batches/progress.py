@@ -7,11 +7,11 @@ from telegram import InlineKeyboardButton, InlineKeyboardMarkup
 
 from services.bot.locales import say
 from services.bot.pictures import keyboards
-from services.bot.pictures.captions import units
 from services.bot.telegram.refusals import explain
 from services.bot.texts.button_rows import in_rows
 from services.bot.texts.failure_summary import main_reason, write_reason
 from services.bot.texts.number_format import duration, money, number, rounded
+from services.bot.texts.utf16 import units
 from shared.batches import Batch, BatchReading, BatchState, Counts, Way
 
 ACTION = "batch"

@@ -6,8 +6,8 @@ from telegram import InlineKeyboardButton, InlineKeyboardMarkup, MessageEntity
 
 from services.bot.locales import say
 from services.bot.pictures import keyboards
-from services.bot.pictures.captions import units
 from services.bot.texts.markdown import Piece
+from services.bot.texts.utf16 import units
 from shared.errands import Errand, PromptFor
 
 

@@ -7,6 +7,7 @@ from telegram import Message, TelegramObject
 
 from services.bot.locales import languages, say
 from services.bot.telegram.open_questions import question_in
+from services.bot.texts.utf16 import units
 from shared.questions import Asked
 from shared.redaction import GOOGLE, keys_in
 from shared.secrets import SERVICES, Box, SealedKey, read_sealed
@@ -90,6 +91,6 @@ def _hide_fields(fields: dict[str, Any], box: Box) -> dict[str, Any]:
         text = fields.get(words)
         if isinstance(text, str) and marks in found and (key := next(keys_in(text), None)):
             # What is marked behind the key has moved; a command stands before it.
-            start = len(text[: key.start].encode("utf-16-le", "surrogatepass")) // 2
+            start = units(text[: key.start])
             found[marks] = [one for one in found[marks] if one["offset"] + one["length"] <= start]
     return found

@@ -11,7 +11,7 @@ from itertools import pairwise
 from statistics import median
 from typing import Any
 
-from services.bot.pictures.captions import units
+from services.bot.texts.utf16 import units
 
 LIMIT_UNITS = 4_096
 HALF_UNITS = LIMIT_UNITS // 2  # whatever is shorter was not cut

@@ -18,7 +18,7 @@ from telegram.ext import ContextTypes
 
 from services.bot.locales import languages, say
 from services.bot.pictures import keyboards
-from services.bot.pictures.captions import shorten, units, write_caption, write_choice
+from services.bot.pictures.captions import shorten, write_caption, write_choice
 from services.bot.pictures.imagine import Imagine
 from services.bot.queue.queue import Queue
 from services.bot.telegram.addresses import address_of, address_of_press, answer, sender_of, visible
@@ -30,6 +30,7 @@ from services.bot.telegram.open_questions import OpenQuestions, answered, answer
 from services.bot.telegram.permissions import Action
 from services.bot.telegram.sending import Upload
 from services.bot.telegram.status_messages import StatusMessages
+from services.bot.texts.utf16 import units
 from shared.catalogue import Catalogue
 from shared.errors import UserError
 from shared.ideas import read_idea

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from services.bot.locales import say
 from services.bot.texts.failure_summary import reasons_of, write_reason
 from services.bot.texts.number_format import number
+from services.bot.texts.utf16 import encoded, units
 from shared.jobs import Job, Parameters, State
 
 MAX_UNITS = 1024  # Telegram's limit for a caption after its tags are read; counted in UTF-16 to be safe
@@ -120,14 +121,9 @@ def shorten(text: str, most: int) -> str:
     """Cut a text to so many UTF-16 units, at a word's end where one is near; the cut is marked."""
     if units(text) <= most:
         return text
-    kept = text.encode("utf-16-le", "surrogatepass")[: 2 * (most - 2)].decode("utf-16-le", errors="ignore")
+    kept = encoded(text)[: 2 * (most - 2)].decode("utf-16-le", errors="ignore")
     whole_words = kept.rpartition(" ")[0]
     return (whole_words if len(whole_words) > len(kept) - 30 else kept).rstrip(" ,;") + " …"
-
-
-def units(text: str) -> int:
-    """Length as Telegram counts: in UTF-16 units."""
-    return len(text.encode("utf-16-le", "surrogatepass")) // 2
 
 
 def _escape(text: str) -> str:

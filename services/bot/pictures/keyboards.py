@@ -8,9 +8,10 @@ from telegram import CopyTextButton, InlineKeyboardButton, InlineKeyboardMarkup
 from telegram.helpers import create_deep_linked_url
 
 from services.bot.locales import say
-from services.bot.pictures.captions import name_of, units
+from services.bot.pictures.captions import name_of
 from services.bot.texts.button_rows import in_rows
 from services.bot.texts.failure_summary import main_reason, reasons_of
+from services.bot.texts.utf16 import units
 from shared.catalogue import Catalogue
 from shared.errands import Errand
 from shared.errors import GeminiUnpaid, KeyNeeded, OwnKeyRefused, OwnKeyUnpaid, QuotaExhausted

@@ -10,6 +10,8 @@ import telegramify_markdown as library
 from telegram import MessageEntity
 from telegramify_markdown.config import RenderConfig
 
+from services.bot.texts.utf16 import units
+
 log = logging.getLogger(__name__)
 
 MAX_UNITS = 4096  # UTF-16 units, Telegram's limit for a message
@@ -110,7 +112,7 @@ def _html(source: str, data: bytes) -> list[tuple[int, bytes]]:
 def _tidy(text: str, entities: list[library.MessageEntity]) -> Piece:
     """Take the white space from around a text, as Telegram does, and leave only entities that it takes as they are."""
     kept = text.strip()
-    shift, most = _units(text[: len(text) - len(text.lstrip())]), _units(kept)
+    shift, most = units(text[: len(text) - len(text.lstrip())]), units(kept)
     placed = []
     for one in entities:
         begin, end = max(one.offset - shift, 0), min(one.offset - shift + one.length, most)
@@ -149,7 +151,3 @@ def _is_link(url: str | None) -> bool:
 
 def _end(entity: MessageEntity) -> int:
     return entity.offset + entity.length
-
-
-def _units(text: str) -> int:
-    return len(text.encode("utf-16-le", "surrogatepass")) // 2
