@@ -3,9 +3,12 @@
 from collections.abc import Iterator
 
 import pytest
+from stage import BOT
+from updates_scene import Scene
 
 from sandbox.app import Sandbox
 from sandbox.client import SandboxClient
+from shared.store.access import Roles
 
 
 @pytest.fixture(scope="session")
@@ -22,3 +25,16 @@ def sandbox(_sandbox: Sandbox) -> Iterator[SandboxClient]:
         client.clear_journal()
         yield client
         client.clear_faults()
+
+
+@pytest.fixture
+def scene(_scene: Scene) -> Scene:
+    """A module's own ``_scene``, as if nothing had happened in it yet."""
+    _scene.stage.reset()
+    return _scene
+
+
+@pytest.fixture
+def roles(scene: Scene) -> Roles:
+    """Who may use the scene's bot."""
+    return Roles(scene.stage.database, BOT)

@@ -34,17 +34,6 @@ def _scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
     stage.close()
 
 
-@pytest.fixture
-def scene(_scene: Scene) -> Scene:
-    _scene.stage.reset()
-    return _scene
-
-
-@pytest.fixture
-def roles(scene: Scene) -> Roles:
-    return Roles(scene.stage.database, BOT)
-
-
 def assert_did_nothing(outcome: Outcome) -> None:
     """No row of anything that could cost anything is new or other than before."""
     assert {table for table, _ in outcome.changed} & WORK == set()

@@ -29,17 +29,6 @@ def _scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
     stage.close()
 
 
-@pytest.fixture
-def scene(_scene: Scene) -> Scene:
-    _scene.stage.reset()
-    return _scene
-
-
-@pytest.fixture
-def roles(scene: Scene) -> Roles:
-    return Roles(scene.stage.database, BOT)
-
-
 def answer(outcome: Outcome, chat_id: int) -> dict[str, Any]:
     """The last message that was sent to a chat."""
     sent = [values for name, values in outcome.calls if name == "sendMessage" and int(values["chat_id"]) == chat_id]

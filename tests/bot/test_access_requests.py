@@ -35,17 +35,6 @@ def _scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
 
 
 @pytest.fixture
-def scene(_scene: Scene) -> Scene:
-    _scene.stage.reset()
-    return _scene
-
-
-@pytest.fixture
-def roles(scene: Scene) -> Roles:
-    return Roles(scene.stage.database, BOT)
-
-
-@pytest.fixture
 def links(scene: Scene, roles: Roles) -> AccessLinks:
     return AccessLinks(scene.stage.database, BOT, roles)
 

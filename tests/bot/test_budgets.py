@@ -27,12 +27,6 @@ def _scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
     stage.close()
 
 
-@pytest.fixture
-def scene(_scene: Scene) -> Scene:
-    _scene.stage.reset()
-    return _scene
-
-
 def told(outcome: Outcome) -> dict[str, Any]:
     [values] = [values for name, values in outcome.sent if name == "sendMessage"]
     return dict(values)

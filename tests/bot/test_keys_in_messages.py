@@ -21,12 +21,6 @@ def _scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
     stage.close()
 
 
-@pytest.fixture
-def scene(_scene: Scene) -> Scene:
-    _scene.stage.reset()
-    return _scene
-
-
 def with_file(name: str, caption: str = "") -> dict[str, Any]:
     return {"caption": caption, "uploads": {"document": Upload(name, "text/plain", b"some words")}}
 

@@ -45,12 +45,13 @@ def test_an_update_that_holds_one_is_not_handled() -> None:
 
 
 @pytest.mark.parametrize("number", [[], "7", None, 1.5, {}])
-def test_a_message_whose_number_is_none_keeps_no_others_from_being_written_down(number: object) -> None:
-    message = {"message_id": number, "chat": {"id": number, "type": "private"}, "date": 0}
+@pytest.mark.parametrize("kind", ["message", "edited_message"])
+def test_a_message_whose_number_is_none_keeps_no_others_from_being_written_down(kind: str, number: object) -> None:
+    body = {"update_id": 1, kind: {"message_id": number, "chat": {"id": number, "type": "private"}, "date": 0}}
 
-    raw = raw_update(1, {"message": message}, Notes(), readable=True)
+    raw = raw_update(1, body, Notes(), readable=parse(1, body, Bot("1:a")) is not None)
 
-    assert (raw.chat_id, raw.message_id) == (None, None)
+    assert (raw.readable, raw.chat_id, raw.message_id) == (False, None, None)
 
 
 def test_one_that_is_numbered_so_is_left_out_and_the_others_stay() -> None:

@@ -32,12 +32,6 @@ def _scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
     stage.close()
 
 
-@pytest.fixture
-def scene(_scene: Scene) -> Scene:
-    _scene.stage.reset()
-    return _scene
-
-
 def as_markdown() -> str:
     """The table as the page prints it."""
     lines = [f"| | {' | '.join(Relation)} |", f"|---|{'---|' * len(Relation)}"]

@@ -26,12 +26,6 @@ def _scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
     stage.close()
 
 
-@pytest.fixture
-def scene(_scene: Scene) -> Scene:
-    _scene.stage.reset()
-    return _scene
-
-
 def a_file(caption: str, data: bytes = PNG, media_type: str = "image/png", name: str = "fox.png") -> dict[str, Any]:
     return {"caption": caption, "uploads": {"document": Upload(name, media_type, data)}}
 

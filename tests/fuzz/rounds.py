@@ -13,14 +13,25 @@ A_ROUND = 200  # examples
 
 
 def run(examples: st.SearchStrategy[Any], look: Callable[[Any], None]) -> int:
-    """Look at examples for as many minutes as the command line says; returns the exit status.
+    """Look at examples for as many minutes as the command line says; returns the exit status."""
+    play(examples, look, minutes=arguments().parse_args().minutes)
+    return 0
+
+
+def arguments() -> argparse.ArgumentParser:
+    """The command line that every fuzzer has."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--minutes", type=float, default=10)
+    return parser
+
+
+def play(examples: st.SearchStrategy[Any], look: Callable[[Any], None], *, minutes: float) -> None:
+    """Look at examples for so many minutes.
 
     Raises:
         Exception: What ``look`` failed with, at the smallest example that was found.
     """
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--minutes", type=float, default=10)
-    until, count = time.monotonic() + 60 * parser.parse_args().minutes, 0
+    until, count = time.monotonic() + 60 * minutes, 0
     while time.monotonic() < until:
         number = random.SystemRandom().randrange(2**32)
 
@@ -44,4 +55,3 @@ def run(examples: st.SearchStrategy[Any], look: Callable[[Any], None]) -> int:
             print(f"FOUND with seed {number}:", *getattr(error, "__notes__", ()), sep="\n")
             raise
     print(f"{count} examples, nothing found.")
-    return 0

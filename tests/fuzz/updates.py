@@ -8,7 +8,6 @@ no key that it held is in the record, in a row or in a call. The first update th
 possible, printed, and ends the run with exit status 1.
 """
 
-import argparse
 import json
 import logging
 import random
@@ -18,8 +17,8 @@ import time
 from pathlib import Path
 from typing import Any
 
-from hypothesis import HealthCheck, Phase, Verbosity, given, seed, settings
 from hypothesis import strategies as st
+from rounds import arguments, play
 from stage import BOT, Stage
 from telegram.error import TelegramError
 from updates_scene import ADA, BOB, CAROL, CHANNEL, EVE, GROUP, OLD_GROUP, OTHER, PEOPLE, WORDS, Scene
@@ -30,7 +29,6 @@ from shared.redaction import visible
 from shared.store.updates import Updates
 
 LONGEST_S = 5.0  # for one update; a usual one takes some milliseconds
-A_ROUND = 200  # examples; each round has a seed of its own
 KEY = "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"
 LIMITS = [0, -1, 1, 2**31, 2**53, 2**63 - 1, 2**63, -(2**63), 10**30]
 
@@ -188,7 +186,7 @@ class Feeder:
     def __init__(self, folder: Path) -> None:
         self.scene = Scene(Stage(folder))
         self._updates = Updates(self.scene.stage.database, BOT)
-        self.fed = 0
+        self.count = 0
 
     def feed(self, body: Any, *, is_telegrams: bool) -> None:
         """Feed one; handlers may fail at one that Telegram would not send.
@@ -198,8 +196,8 @@ class Feeder:
         """
         stage = self.scene.stage
         started = time.monotonic()
-        self.fed += 1
-        numbered = {**(body if isinstance(body, dict) else {}), "update_id": self.fed}
+        self.count += 1
+        numbered = {**(body if isinstance(body, dict) else {}), "update_id": self.count}
         try:
             raw, outcome = stage.feed(numbered)
         except TelegramError:
@@ -220,37 +218,16 @@ class Feeder:
 
 def main() -> int:
     """Feed for so many minutes; returns the exit status."""
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--minutes", type=float, default=10)
+    parser = arguments()
     parser.add_argument("--presses", action="store_true", help="feed presses of buttons alone")
-    arguments = parser.parse_args()
-    minutes, what = arguments.minutes, presses if arguments.presses else updates
+    read = parser.parse_args()
     logging.disable(logging.CRITICAL)
     feeder = Feeder(Path(tempfile.mkdtemp(prefix="g2d-fuzz-")))
-    until, rounds = time.monotonic() + 60 * minutes, 0
-    while time.monotonic() < until:
-        number = random.SystemRandom().randrange(2**32)
 
-        @seed(number)
-        @settings(
-            max_examples=A_ROUND,
-            deadline=None,
-            database=None,
-            suppress_health_check=list(HealthCheck),
-            phases=[Phase.generate, Phase.shrink],
-            verbosity=Verbosity.normal,
-        )
-        @given(what)
-        def a_round(fed: tuple[bool, Any]) -> None:
-            feeder.feed(fed[1], is_telegrams=fed[0])
+    def look(fed: tuple[bool, Any]) -> None:
+        feeder.feed(fed[1], is_telegrams=fed[0])
 
-        try:
-            a_round()
-        except Exception as error:
-            print(f"FOUND with seed {number}:", *getattr(error, "__notes__", ()), sep="\n")
-            raise
-        rounds += 1
-    print(f"{feeder.fed} updates in {rounds} rounds, nothing found.")
+    play(presses if read.presses else updates, look, minutes=read.minutes)
     return 0
 
 

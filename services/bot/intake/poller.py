@@ -214,15 +214,10 @@ def raw_update(number: int, body: dict[str, Any] | None, notes: Notes, *, readab
         number,
         json.dumps(body),
         readable,
-        chat_id=_number(message["chat"]["id"]) if readable and message else None,
-        message_id=_number(message["message_id"]) if readable and message else None,
+        chat_id=message["chat"]["id"] if readable and message else None,
+        message_id=message["message_id"] if readable and message else None,
         part_of=notes.part_of.get(number) if readable else None,
     )
-
-
-def _number(value: object) -> int | None:
-    # The library reads ids of other types as well; the database would refuse all updates of the same answer.
-    return value if isinstance(value, int) else None
 
 
 def parse(number: int, body: dict[str, Any] | None, bot: Bot) -> Update | None:
