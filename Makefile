@@ -39,8 +39,8 @@ run: $(VENV)/.installed ## Run the bot with the keys in .env
 	@$(BIN)/g2d run
 
 test: $(VENV)/.installed-dev ## Run the tests (ARGS="-k fox"); those for Postgres, Redis and chromium need them
-	@# Many tests wait for services, few compute: more at a time than there are cores.
-	@$(BIN)/pytest -n 5 $(ARGS)
+	@# Many tests wait for services: more at a time than a small machine has cores.
+	@$(BIN)/pytest -n 4 $(ARGS)
 
 upstreams: $(VENV)/.installed-dev ## Write docs/upstreams.md anew from what its situations come to
 	@PYTHONPATH=tests:. $(BIN)/python -m upstreams.page
