@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
+import sys
 import threading
 from contextlib import suppress
 from pathlib import Path
@@ -60,6 +62,7 @@ def create_app(public_url: str = "http://127.0.0.1") -> Starlette:
     routes += faults.routes(switchboard)
     routes += journal.routes(written, changes)
     routes += [
+        Route("/page/telegram-web-app.js", _mini_app_script, methods=["GET"]),
         Mount("/page", app=StaticFiles(directory=CHAT_PAGE)),
         Route("/", _chat_page, methods=["GET"]),
     ]
@@ -70,6 +73,12 @@ def create_app(public_url: str = "http://127.0.0.1") -> Starlette:
 
 async def _chat_page(_: Request) -> Response:
     return FileResponse(CHAT_PAGE / "index.html")
+
+
+async def _mini_app_script(_: Request) -> Response:
+    """What Mini Apps load from telegram.org: pages of other origins may have it."""
+    headers = {"cross-origin-resource-policy": "cross-origin"}
+    return FileResponse(CHAT_PAGE / "telegram-web-app.js", media_type="text/javascript", headers=headers)
 
 
 class _Stage:
@@ -106,6 +115,11 @@ class _Server(uvicorn.Server):
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         self._stage.close()
         await super().shutdown(sockets)
+        # What was accepted just before the port was closed is in nobody's hands yet.
+        await asyncio.sleep(0)
+        for connection in list(self.server_state.connections):
+            connection.transport.abort()
+        await asyncio.sleep(0)
 
 
 def _create_server(host: str, port: int, log_level: str) -> _Server:
@@ -136,7 +150,8 @@ def _listen(host: str, port: int) -> socket.socket:
     # asyncio switches Nagle's algorithm off only where the protocol is written out; with it, every answer that
     # leaves in two pieces is 40 ms late.
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    if sys.platform != "win32":  # There it would let two programs listen at one port.
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((host, port))
     except OSError:

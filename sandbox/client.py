@@ -15,7 +15,7 @@ Json = dict[str, Any]
 T = TypeVar("T")
 
 TIMEOUT_S = 30
-PATIENCE_S = 20.0  # how long ``wait_for`` waits unless told otherwise
+PATIENCE_S = 60.0  # how long ``wait_for`` waits unless told otherwise
 LONGEST_WAIT_S = 5.0  # for one answer of ``/changes``
 
 __all__ = ["SandboxClient", "SandboxError", "mask"]
@@ -149,6 +149,14 @@ class SandboxClient:
         query_id: str = self.call("POST", f"{_path(message)}/press", json={"from": _id(person), "data": data})["id"]
         return query_id
 
+    def open_web_app(self, person: Json | int, message: Json, button: str) -> str:
+        """Press the button of a Mini App, named by its label; returns the address that Telegram opens."""
+        rows = message.get("reply_markup", {}).get("inline_keyboard", [])
+        url = next(one["web_app"]["url"] for row in rows for one in row if "web_app" in one and one["text"] == button)
+        wish = {"from": _id(person), "url": url}
+        opened: str = self.call("POST", f"{_path(message)}/web_app", json=wish)["url"]
+        return opened
+
     def callback(self, query_id: str) -> Json:
         """What the bot answered: ``{"answered", "text"?, "show_alert"?, "url"?}``."""
         answer: Json = self.call("GET", f"/callbacks/{query_id}")
@@ -201,7 +209,7 @@ class SandboxClient:
     def from_bot(self, chat: Json | int) -> list[Json]:
         """The messages of a chat that a bot sent and has not deleted."""
         messages = self.messages(chat)
-        # Whoever speaks for a chat bears a bot's name in Telegram, too.
+        # A message in a chat's name has a bot as its sender in Telegram, too.
         return [one for one in messages if one.get("from", {}).get("is_bot") and "sender_chat" not in one]
 
     def photos(self, chat: Json | int) -> list[Json]:
@@ -270,13 +278,17 @@ class SandboxClient:
         """Move Telegram's clock forward."""
         self.call("POST", "/clock", json={"advance_s": seconds})
 
+    def stop_clock(self) -> None:
+        """Let Telegram's clock stand still, until it is moved forward."""
+        self.call("POST", "/clock", json={"stop": True})
+
     def set_limits(self, **limits: str) -> Json:
         """``flood`` and ``repeated_polls``, each ``off`` or ``strict``."""
         set_to: Json = self.call("PUT", "/limits", json=limits)
         return set_to
 
     def reset(self) -> None:
-        """Begin with a new and empty sandbox; whoever waits in the old one is let go."""
+        """Begin with a new and empty sandbox; those who wait in the old one are let go."""
         self.call("POST", "/reset")
 
     # Waiting

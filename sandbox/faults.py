@@ -7,6 +7,7 @@ import base64
 import itertools
 import json
 import re
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -46,8 +47,10 @@ class Fault:
     larger_than: int | None = None
     skip: int = 0
     times: int | None = 1
+    for_s: float | None = None
     delay_s: float = 0
     gate: str | None = None
+    gate_at: int = 0
     status: int | None = None
     headers: dict[str, str] = field(default_factory=dict)
     reply: Any = None
@@ -61,12 +64,21 @@ class Fault:
     preset: str | None = None
     id: int = 0
     hits: int = 0
+    first_hit_at: float | None = None
 
     def describe(self) -> dict[str, Any]:
         """The fault as JSON; what was not given is left out."""
         shown = {name: getattr(self, name) for name in self.__slots__}
         always = ("id", "service", "times", "skip", "hits")
+        shown.pop("first_hit_at")
         return {name: value for name, value in shown.items() if name in always or value not in (None, {}, False)}
+
+    @property
+    def is_used_up(self) -> bool:
+        """Whether it hits no more: often enough, or for long enough."""
+        if self.for_s is not None and self.first_hit_at is not None:
+            return time.monotonic() - self.first_hit_at > self.for_s
+        return self.times is not None and self.hits >= self.times
 
     @property
     def replaces_the_answer(self) -> bool:
@@ -107,7 +119,7 @@ def read_fault(wish: Any) -> Fault:
     arguments = fields.pop("with", {})
     if "preset" in fields:
         fields = _run_preset(service, fields["preset"], arguments) | fields
-    unknown = fields.keys() - set(Fault.__slots__) | fields.keys() & {"id", "hits"}
+    unknown = fields.keys() - set(Fault.__slots__) | fields.keys() & {"id", "hits", "first_hit_at"}
     if unknown:
         raise BadFault(f"unknown fields: {', '.join(sorted(unknown))}")
     fault = Fault(**fields)
@@ -126,7 +138,18 @@ def _run_preset(service: str, name: str, arguments: dict[str, Any]) -> dict[str,
 
 
 def _check(fault: Fault) -> None:
-    for name in ("status", "larger_than", "skip", "times", "delay_s", "truncate", "drip_s", "drip_bytes"):
+    for name in (
+        "status",
+        "larger_than",
+        "skip",
+        "times",
+        "for_s",
+        "delay_s",
+        "gate_at",
+        "truncate",
+        "drip_s",
+        "drip_bytes",
+    ):
         value = getattr(fault, name)
         if value is not None and (isinstance(value, bool) or not isinstance(value, int | float)):
             raise BadFault(f"{name} is a number")
@@ -201,7 +224,7 @@ class Switchboard:
         """Choose the fault that this request suffers, and count it; ``size``: of its body, in bytes."""
         text: str | None = None
         for fault in self.faults:
-            if fault.service != service or (fault.times is not None and fault.hits >= fault.times):
+            if fault.service != service or fault.is_used_up:
                 continue
             if fault.path and not re.search(fault.path, path):
                 continue
@@ -215,6 +238,7 @@ class Switchboard:
                 fault.skip -= 1
                 continue
             fault.hits += 1
+            fault.first_hit_at = fault.first_hit_at or time.monotonic()
             return fault
         return None
 

@@ -101,7 +101,7 @@ class Entry:
 
 
 class _Bell:
-    """Counts its own ringing; whoever waits hears the next one."""
+    """Counts its own ringing; those who wait hear the next one."""
 
     def __init__(self) -> None:
         self.count = 0

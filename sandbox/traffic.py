@@ -11,7 +11,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from sandbox.bodies import Body, UnreadableBody, read_body
-from sandbox.faults import Fault, Switchboard
+from sandbox.faults import Fault, Gate, Switchboard
 from sandbox.journal import Journal
 
 TRANSPORT = "sandbox.transport"
@@ -150,7 +150,7 @@ class _Accident:
         fault = self._fault
         if fault.delay_s:
             await asyncio.sleep(fault.delay_s)
-        if fault.gate:
+        if fault.gate and not fault.gate_at:
             await self._switchboard.gate(fault.gate).pass_through()
         if fault.drop == "before":
             await self._cut()
@@ -167,6 +167,8 @@ class _Accident:
             await self._truncate(status, headers, content)
         elif fault.drip_s is not None:
             await self._drip(status, headers, content, send)
+        elif fault.gate and fault.gate_at:
+            await self._hold_the_rest(self._switchboard.gate(fault.gate), status, headers, content, send)
         else:
             await send({"type": "http.response.start", "status": status, "headers": headers})
             await send({"type": "http.response.body", "body": content})
@@ -206,6 +208,15 @@ class _Accident:
         self._transport.write(head + b"\r\n" + body)
         self._transport.close()
         await self._gone()
+
+    async def _hold_the_rest(
+        self, gate: Gate, status: int, headers: list[tuple[bytes, bytes]], content: bytes, send: Send
+    ) -> None:
+        begun = self._fault.gate_at
+        await send({"type": "http.response.start", "status": status, "headers": headers})
+        await send({"type": "http.response.body", "body": content[:begun], "more_body": True})
+        await gate.pass_through()
+        await send({"type": "http.response.body", "body": content[begun:]})
 
     async def _drip(self, status: int, headers: list[tuple[bytes, bytes]], content: bytes, send: Send) -> None:
         size, pause_s = self._fault.drip_bytes, self._fault.drip_s or 0

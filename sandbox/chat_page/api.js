@@ -60,6 +60,10 @@ export const deleteMessage = (chat, id) => call("DELETE", message(chat, id));
 export const press = (chat, id, from, data) => call("POST", `${message(chat, id)}/press`, { body: { from, data } });
 export const stopDraft = (chat, draft) => call("POST", `/chats/${chat}/drafts/${draft}/stop`);
 export const pay = (chat, id, from) => call("POST", `${message(chat, id)}/pay`, { body: { from } });
+export const openWebApp = (chat, id, from, url) => call("POST", `${message(chat, id)}/web_app`, { body: { from, url } });
+export const askInline = (body) => call("POST", "/inline", { body });
+export const getInline = (id) => call("GET", `/inline/${encodeURIComponent(id)}`);
+export const chooseInline = (id, body) => call("POST", `/inline/${encodeURIComponent(id)}/choose`, { body });
 export const getCallback = (id) => call("GET", `/callbacks/${encodeURIComponent(id)}`);
 
 /** Send one file as `kind` (`photo`, `document`, `voice`); `fields` are those of `sendMessage`. */

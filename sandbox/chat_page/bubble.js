@@ -42,7 +42,8 @@ export function draftNode({ text, entities, can_stop }, stop) {
  *
  * `place` says where it stands: `{mine, first, last, showsSender}`. `act` holds what a person can
  * do: `openPhoto(message)`, `jumpTo(id)`, `command(text)`, `menu(message, anchor, point)`,
- * `reply(message)`, `pressButton(message, button, node)`, `pay(message)`; `find(id)` looks a message up.
+ * `reply(message)`, `pressButton(message, button, node)`, `pay(message)`, `openWebApp(message, button)`,
+ * `switchInline(button, node)`; `find(id)` looks a message up.
  */
 export function messageNode(messages, place, act) {
   const head = messages[0];
@@ -61,6 +62,7 @@ export function messageNode(messages, place, act) {
       dataset: { messageId: head.message_id },
     },
     place.showsSender && place.first ? element("div", { class: `sender name-${colourOf(sender.id)}` }, nameOf(sender)) : null,
+    head.via_bot ? element("div", { class: "via" }, `via @${head.via_bot.username}`) : null,
     quoteNode(head, act),
     attachment,
   );
@@ -148,17 +150,25 @@ function keyboardNode(message, act) {
 function buttonNode(message, button, act) {
   const style = button.style ? `style-${button.style}` : "";
   const label = element("span", { class: "key-label" }, button.text);
-  const address = button.url ?? button.login_url?.url ?? button.web_app?.url;
+  const address = button.url ?? button.login_url?.url;
   if (address && /^(?:https?|tg):/iu.test(address)) {
-    const mark = icon(button.web_app ? "window" : "open");
-    return element("a", { class: `key ${style}`, href: address, target: "_blank", rel: "noopener noreferrer" }, label, mark);
+    const goes = { href: address, target: "_blank", rel: "noopener noreferrer" };
+    return element("a", { class: `key ${style}`, ...goes }, label, icon("open"));
   }
   if (button.copy_text) {
     const whenClicked = () => copy(button.copy_text.text);
     return element("button", { type: "button", class: `key ${style}`, onclick: whenClicked }, label, icon("copy"));
   }
   const node = element("button", { type: "button", class: `key ${style}` }, label);
+  const switches = ["switch_inline_query", "switch_inline_query_current_chat", "switch_inline_query_chosen_chat"];
   if (button.pay) node.addEventListener("click", () => act.pay(message));
+  else if (button.web_app) {
+    node.append(icon("window"));
+    node.addEventListener("click", () => act.openWebApp(message, button));
+  } else if (switches.some((name) => button[name] !== undefined)) {
+    node.append(icon("reply"));
+    node.addEventListener("click", () => act.switchInline(button, node));
+  }
   else if (button.callback_data === undefined) node.disabled = true;
   else node.addEventListener("click", () => act.pressButton(message, button, node));
   return node;

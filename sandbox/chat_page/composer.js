@@ -17,10 +17,12 @@ export class Composer {
   #matching = [];
   #chosen = 0;
   #suffix = "";
+  #username = null; // the bot's
 
   /**
    * `act` is what can be done with what was written: `send(text, replyTo)`, `edit(message, text)`,
-   * `files(files, replyTo)`, and `lastOwn()` finds the newest message that could be edited.
+   * `files(files, replyTo)`, `inline(query)` (null: nothing is asked), and `lastOwn()` finds the newest message that
+   * could be edited.
    */
   constructor(act) {
     this.#act = act;
@@ -40,9 +42,10 @@ export class Composer {
     this.#acceptFiles();
   }
 
-  /** Write in another chat; what was begun here waits. `suffix` is `@bot` where commands need it. */
-  open(chatKey, suffix) {
-    this.#suffix = suffix;
+  /** Write in another chat; what was begun here waits. `username` is the bot's, in a group commands need it. */
+  open(chatKey, username, isGroup) {
+    this.#suffix = isGroup && username ? `@${username}` : "";
+    this.#username = username?.toLowerCase() ?? null;
     if (chatKey === this.#chatKey) return;
     if (this.#chatKey !== null) this.#kept.set(this.#chatKey, { text: this.#field.value, mode: this.#mode });
     const { text = "", mode = null } = this.#kept.get(chatKey) ?? {};
@@ -60,8 +63,17 @@ export class Composer {
     this.#whenTyped();
   }
 
-  reply(message) {
-    this.#setMode({ kind: "reply", message });
+  /** Put words into the field, in place of what stands there. */
+  write(text) {
+    this.#setMode(null);
+    this.#field.value = text;
+    this.#whenTyped();
+    this.#field.focus();
+  }
+
+  /** Answer a message; `wanted` stands in the empty field. */
+  reply(message, wanted) {
+    this.#setMode({ kind: "reply", message, wanted });
     this.#field.focus();
   }
 
@@ -75,6 +87,7 @@ export class Composer {
   #setMode(mode) {
     this.#mode = mode;
     this.#about.hidden = mode === null;
+    this.#field.placeholder = mode?.wanted ?? "Message";
     byId("send").setAttribute("aria-label", mode?.kind === "edit" ? "Save" : "Send");
     if (mode === null) {
       this.#about.replaceChildren();
@@ -128,6 +141,8 @@ export class Composer {
     this.#form.classList.toggle("can-send", this.#field.value.trim() !== "");
     const typed = /^\/(\w*)$/u.exec(this.#field.value);
     const isMeant = typed !== null && this.#mode?.kind !== "edit";
+    const asked = /^@(\w+)\s([^]*)$/u.exec(this.#field.value);
+    this.#act.inline(asked && asked[1].toLowerCase() === this.#username ? asked[2] : null);
     this.#showMenu(isMeant ? this.#commands.filter(({ command }) => command.startsWith(typed[1].toLowerCase())) : []);
   }
 

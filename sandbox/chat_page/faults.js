@@ -3,35 +3,65 @@
 import * as api from "./api.js";
 import { byId, element, icon, toast } from "./dom.js";
 
-const FLOOD = {
-  ok: false,
-  error_code: 429,
-  description: "Too Many Requests: retry after 5",
-  parameters: { retry_after: 5 },
-};
+const EXAMPLE = "/imagine a lighthouse by the sea at night";
 
-/* `fault` is what `POST /faults` takes; each hits once. */
+/* `fault` is what `POST /faults` takes; `expect` says what the chat then shows. */
 const OFFERED = [
-  { label: "The model is loading", about: "HuggingFace answers 503", fault: { service: "router", preset: "loading" } },
-  { label: "No credits left", about: "HuggingFace answers 402", fault: { service: "router", preset: "no-credits" } },
-  { label: "Rate limit", about: "HuggingFace answers 429", fault: { service: "router", preset: "rate-limited" } },
-  { label: "A black picture", about: "what a model's filter leaves", fault: { service: "router", preset: "black-picture" } },
-  { label: "Gemini is overloaded", about: "503 UNAVAILABLE", fault: { service: "gemini", preset: "overloaded" } },
-  { label: "The prompt is blocked", about: "Gemini refuses the idea", fault: { service: "gemini", preset: "prompt-blocked" } },
+  {
+    label: "The model is starting",
+    about: "HuggingFace answers 503 for eight seconds.",
+    expect: "☕️ The bot says so and waits; then the picture comes.",
+    fault: { service: "router", preset: "loading", with: { estimated_time: 6 }, for_s: 8 },
+  },
+  {
+    label: "No credits left",
+    about: "Every image service answers 402 for five seconds.",
+    expect: "💳 The bot says that the credit is used up, and offers the next steps.",
+    fault: { service: "router", preset: "no-credits", for_s: 5 },
+  },
+  {
+    label: "Rate limit",
+    about: "HuggingFace answers 429 for six seconds.",
+    expect: "⏳ The bot says that the service is busy, and tries again by itself.",
+    fault: { service: "router", preset: "rate-limited", with: { retry_after: 4 }, for_s: 6 },
+  },
+  {
+    label: "A black picture",
+    about: "What a model's filter leaves, for three seconds.",
+    expect: "🌑 It is never passed off as your picture: the bot says so and tries again.",
+    fault: { service: "router", preset: "black-picture", for_s: 3 },
+  },
+  {
+    label: "Gemini is overloaded",
+    about: "Gemini answers 503 for twenty seconds.",
+    expect: "⏳ The bot tries again; then it uses your own words, and the caption says so.",
+    fault: { service: "gemini", preset: "overloaded", for_s: 20 },
+  },
+  {
+    label: "The prompt is blocked",
+    about: "Gemini refuses the idea, once.",
+    expect: "😕 The bot says so, and what to do. Nothing was paid for.",
+    fault: { service: "gemini", preset: "prompt-blocked" },
+  },
   {
     label: "Flood control",
-    about: "Telegram: retry after 5 s",
-    fault: { service: "telegram", path: "/send(?!ChatAction)", status: 429, reply: FLOOD },
+    about: "Telegram takes no message for five seconds.",
+    expect: "🤫 Silence; then everything comes, once.",
+    fault: { service: "telegram", path: "/send(?!ChatAction)", preset: "too-many-requests", with: { retry_after: 5 } },
   },
   {
     label: "A lost answer",
-    about: "Telegram sends, then the line breaks",
-    fault: { service: "telegram", path: "/send(?!ChatAction)", drop: "after" },
+    about: "Telegram sends the photo, then the line breaks.",
+    expect: "📨 The bot can't know, and sends it again: a photo may come twice, but is never lost.",
+    fault: { service: "telegram", path: "/sendPhoto", drop: "after" },
   },
 ];
 
-/** Open the drawer, or close it. */
-export async function toggleFaults() {
+let showExample; // sends an idea to the bot
+
+/** Open the drawer, or close it; `show(idea)` sends an idea to the bot and opens that chat. */
+export async function toggleFaults(show) {
+  showExample = show;
   const drawer = byId("faults");
   const isOpening = drawer.hidden;
   if (isOpening) await draw();
@@ -42,7 +72,7 @@ export async function toggleFaults() {
 }
 
 async function draw() {
-  const waiting = (await api.getFaults()).filter(({ times, hits = 0 }) => times === null || hits < times);
+  const waiting = (await api.getFaults()).filter(({ times, hits = 0 }) => hits === 0 || times === null);
   byId("faults").replaceChildren(
     element(
       "header",
@@ -50,19 +80,33 @@ async function draw() {
       element("h2", {}, "Faults"),
       element(
         "button",
-        { type: "button", class: "icon-button", "aria-label": "Close the faults", onclick: () => void toggleFaults() },
+        { type: "button", class: "icon-button", "aria-label": "Close the faults", onclick: () => void toggleFaults(showExample) },
         icon("close"),
       ),
     ),
-    element("p", {}, "Choose one: the next request that fits is hit, once. Then see how the bot bears it."),
+    element("p", {}, "Choose one, then send the bot an idea; or let “Show me” do both. It begins with the next request that fits."),
     element("ul", {}, OFFERED.map((offer) => element("li", {}, offerNode(offer)))),
     waiting.length ? armedNode(waiting) : "",
   );
 }
 
-function offerNode({ label, about, fault }) {
+function offerNode({ label, about, expect, fault }) {
   const arm = () => change(() => api.armFault(fault), `Armed: ${label}`);
-  return element("button", { type: "button", onclick: arm }, element("b", {}, label), element("span", {}, about));
+  const show = async () => {
+    await change(() => api.armFault(fault), expect);
+    if (matchMedia("(width <= 720px)").matches) await toggleFaults(showExample); // It lies over the chat there.
+    await showExample(EXAMPLE);
+  };
+  return [
+    element(
+      "button",
+      { type: "button", class: "offer", onclick: arm },
+      element("b", {}, label),
+      element("span", {}, about),
+      element("span", { class: "expect" }, expect),
+    ),
+    element("button", { type: "button", class: "flat show", "aria-label": `Show me: ${label}`, onclick: () => void show() }, "Show me"),
+  ];
 }
 
 function armedNode(waiting) {

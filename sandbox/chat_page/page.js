@@ -10,6 +10,8 @@ import { toggleFaults } from "./faults.js";
 import { copy } from "./formatted_text.js";
 import { History } from "./history.js";
 import { faceOf, showChats, showPerson, viewOf } from "./sidebar.js";
+import { InlineResults } from "./inline.js";
+import { openMiniApp } from "./mini_app.js";
 import { openViewer } from "./viewer.js";
 import { actionWords, nameOf } from "./words.js";
 
@@ -20,6 +22,7 @@ let me; // User
 let chats; // Chats
 let openId = null; // id of the chat on the right, or null: only the list
 let openTopic = null; // message_thread_id, null is the general one
+let toWrite = null; // {chat, text}: for the field of a chat that is about to be opened
 const pressed = new Map(); // callback query id -> {button, timer}
 
 const history = new History({
@@ -31,12 +34,21 @@ const history = new History({
   reply: (message) => composer.reply(message),
   pressButton: (message, button, node) => void pressButton(message, button, node),
   pay: (message) => void tried(() => api.pay(message.chat.id, message.message_id, me.id)),
+  openWebApp: (message, button) => void tried(() => openWebApp(message, button)),
+  switchInline,
+});
+
+const inline = new InlineResults({
+  ask: askInline,
+  choose: (id, resultId) => tried(() => chooseInline(id, resultId)),
+  start: (button) => void startFromInline(button),
 });
 
 const composer = new Composer({
   send,
   edit: (message, text) => tried(async () => chats.keep(await api.editMessage(message.chat.id, message.message_id, text))),
   files: sendFiles,
+  inline: (query) => inline.follow(query, openId),
   lastOwn: () => shownMessages().filter(canEdit).at(-1),
 });
 
@@ -104,6 +116,10 @@ function followAddress() {
   byId("app").classList.toggle("showing-chat", openId !== null);
   draw();
   void offerCommands();
+  if (toWrite?.chat === openId) {
+    composer.write(toWrite.text);
+    toWrite = null;
+  }
 }
 
 async function offerCommands() {
@@ -212,8 +228,7 @@ function drawFoot(chat, messages) {
   wide.textContent = isBlocked ? "UNBLOCK" : "START";
   wide.onclick = () => void (isBlocked ? tried(unblock) : send("/start"));
   drawReplyKeyboard(byId("composer").hidden ? [] : chats.replyKeyboard(chat.id));
-  const suffix = isPrivate || !chats.bot?.username ? "" : `@${chats.bot.username}`;
-  if (!byId("composer").hidden) composer.open(`${chat.id} ${openTopic}`, suffix);
+  if (!byId("composer").hidden) composer.open(`${chat.id} ${openTopic}`, chats.bot?.username, !isPrivate);
 }
 
 function drawReplyKeyboard(rows) {
@@ -245,6 +260,12 @@ const about = (replyTo) => ({
 
 function send(text, replyTo) {
   return tried(async () => chats.keep(await api.sendMessage(openId, { ...about(replyTo), text })));
+}
+
+/** Send words to the bot in private, and look at that chat. */
+async function sendToTheBot(text) {
+  if (openId !== me.id) openChat(me.id);
+  await tried(async () => chats.keep(await api.sendMessage(me.id, { from: me.id, text })));
 }
 
 async function sendFiles(files, replyTo) {
@@ -313,6 +334,57 @@ function stopTurning(node) {
   node.removeAttribute("aria-busy");
 }
 
+async function openWebApp(message, button) {
+  const { url } = await api.openWebApp(message.chat.id, message.message_id, me.id, button.web_app.url);
+  openMiniApp(url, nameOf(chats.bot));
+}
+
+/* Inline mode */
+
+/** Ask the bot as if `query` had been typed after its name; promises the query's id, or null. */
+async function askInline(query, offset) {
+  const chat = chats.chat(openId);
+  const kind = chat?.type === "private" ? "sender" : chat?.type;
+  let id = null;
+  await tried(async () => ({ id } = await api.askInline({ from: me.id, query, offset, chat_type: kind })));
+  return id;
+}
+
+async function chooseInline(id, resultId) {
+  const message = await api.chooseInline(id, { result_id: resultId, chat: openId });
+  composer.write("");
+  chats.keep(message);
+}
+
+async function startFromInline(button) {
+  composer.write("");
+  await sendToTheBot(`/start ${button.start_parameter}`);
+}
+
+/** Begin a query in this chat, or in one that is chosen first. */
+function switchInline(button, node) {
+  const { switch_inline_query_current_chat: here, switch_inline_query_chosen_chat: chosen } = button;
+  const text = `@${chats.bot.username} ${here ?? chosen?.query ?? button.switch_inline_query ?? ""}`;
+  if (here !== undefined) {
+    composer.write(text);
+    return;
+  }
+  const entries = chats.list.map((chat) => {
+    const face = faceOf(chat, chats.bot);
+    return { label: nameOf(face), face: avatarNode(face, "small"), choose: () => writeIn(chat.id, text) };
+  });
+  openMenu(node, entries);
+}
+
+function writeIn(chat, text) {
+  if (chat === openId) {
+    composer.write(text);
+    return;
+  }
+  toWrite = { chat, text };
+  openChat(chat);
+}
+
 async function addTopic() {
   const name = await askForTopic();
   if (!name) return;
@@ -366,7 +438,20 @@ function whenEvent(event) {
     void tried(() => lookForAnswer(event.callback));
     return;
   }
+  if (event.type === "inline_answer") {
+    void tried(() => inline.answered(event.inline));
+    return;
+  }
   chats.takeEvent(event);
+  if (event.type === "message") answerIfAsked(event.message);
+}
+
+/* As Telegram does where a bot asks for a reply: the field answers that message, and says what is wanted. */
+function answerIfAsked(message) {
+  const asked = message.reply_keyboard;
+  if (asked?.force_reply && message.chat.id === openId && (message.message_thread_id ?? null) === openTopic) {
+    composer.reply(message, asked.input_field_placeholder);
+  }
 }
 
 async function catchUp() {
@@ -405,5 +490,5 @@ byId("to-bottom").append(icon("down"));
 byId("chat-menu-button").append(icon("more"));
 byId("chat-menu-button").addEventListener("click", openChatMenu);
 byId("faults-button").prepend(icon("bug"));
-byId("faults-button").addEventListener("click", () => void tried(toggleFaults));
+byId("faults-button").addEventListener("click", () => void tried(() => toggleFaults(sendToTheBot)));
 void begin();

@@ -7,10 +7,12 @@ import re
 from collections.abc import Callable
 from fractions import Fraction
 
-from sandbox.gemini.looking import describe
+from sandbox.gemini import phrases
+from sandbox.gemini.looking import describe, subject_of
 from sandbox.gemini.prompt_writing import pick
 from sandbox.gemini.question import Question, Turn
-from sandbox.gemini.vocabulary import language_of
+from sandbox.pictures.languages import column_of
+from sandbox.pictures.scene import read_words
 
 LONG_TEXT = 6_000  # characters; more than one Telegram message holds
 _NAME = re.compile(r"(?:my name is|i am called|call me|меня зовут)\s+([\w'-]+)", re.IGNORECASE)
@@ -27,10 +29,9 @@ _ASKS_LONG = re.compile(
     r"\b(?:long|essay|in detail|novel)\b|длинн|подробн|(\d+)[ -](?:words|characters|слов)", re.IGNORECASE
 )
 _ASKS_LIST = re.compile(r"\b(?:list|table|compare|bullet)\b|список|таблиц", re.IGNORECASE)
+_ASKS_SCENE = re.compile(r"^\s*(?:please\s+)?(?:describe|imagine)\s+(?!this\b)(\S.+)$", re.IGNORECASE | re.DOTALL)
+_MARK_OF_SCENES = re.compile(r"end it with a line\s+<(\w+)>")  # where the instruction asks for one
 _SUM = re.compile(r"(-?\d+(?:\.\d+)?)\s*([-+*/×÷])\s*(-?\d+(?:\.\d+)?)")
-_GREETS = re.compile(
-    r"^\s*(?:hi|hello|hey|good (?:morning|evening)|привет|здравствуй\w*|hola|bonjour|hallo)\b", re.IGNORECASE
-)
 _OPERATIONS: dict[str, Callable[[Fraction, Fraction], Fraction]] = {
     "+": operator.add, "-": operator.sub, "*": operator.mul, "×": operator.mul, "/": operator.truediv, "÷": operator.truediv,
 }  # fmt: skip
@@ -40,7 +41,8 @@ def answer(question: Question) -> str:
     """Say something to the last turn that fits what was said before."""
     last = question.last
     if last.attachments:
-        return "\n\n".join(describe(file) for file in last.attachments) + _afterword(last.text)
+        seen = "\n\n".join(describe(file) for file in last.attachments)
+        return seen + _afterword(last.text) + _marked(subject_of(last.attachments), question)
     said = _answer_words(last.text, question)
     return f"Arr! {said}" if "pirate" in question.system.lower() else said
 
@@ -58,6 +60,8 @@ def _answer_words(text: str, question: Question) -> str:
         return _quote_earlier(text, earlier)
     if echo := _ASKS_ECHO.match(text):
         return echo[1].strip()
+    if scene := _ASKS_SCENE.match(text):
+        return _scene(re.sub(r"\s+", " ", scene[1]).strip(" .!?")[:300], question)
     if long := _ASKS_LONG.search(text):
         return _long_text(text, int(long[1]) * 6 if long[1] else LONG_TEXT)
     if _ASKS_CODE.search(text):
@@ -66,9 +70,7 @@ def _answer_words(text: str, question: Question) -> str:
         return _calculate(*total.groups())
     if _ASKS_LIST.search(text):
         return _some_list(text)
-    if _GREETS.match(text) or _NAME.search(text):
-        return _greet(text, name)
-    return _small_talk(text, len([turn for turn in question.turns if turn.role == "user"]))
+    return _chat(text, name, question)
 
 
 def _name_told(question: Question) -> str | None:
@@ -76,6 +78,19 @@ def _name_told(question: Question) -> str | None:
     told = [question.system, *(turn.text for turn in question.turns if turn.role == "user")]
     names = [found[1] for text in told for found in _NAME.finditer(text)]
     return names[-1] if names else None
+
+
+def _scene(subject: str, question: Question) -> str:
+    light = pick(
+        ("Low sun falls on it from the left", "A soft grey light lies over it", "It is lit by a lamp"), subject
+    )
+    return f"{subject[:1].upper()}{subject[1:]}. {light}, and all around it is quiet.{_marked(subject, question)}"
+
+
+def _marked(subject: str, question: Question) -> str:
+    """What can be seen, between the marks that the instruction asks for; nothing without such a wish."""
+    mark = _MARK_OF_SCENES.search(question.system)
+    return f"\n<{mark[1]}>{subject}</{mark[1]}>" if mark and subject else ""
 
 
 def _sum_up(text: str) -> str:
@@ -98,25 +113,22 @@ def _introduce(system: str) -> str:
     return f"I am {told[1]}." if told else "I am the sandbox's stand-in for Gemini."
 
 
-def _greet(text: str, name: str | None) -> str:
-    if language_of(text) == "ru":
-        return f"Привет{', ' + name if name else ''}! Чем могу помочь? Например, могу придумать картину."
-    return f"Hello{', ' + name if name else ''}! What shall we think about, or paint, today?"
-
-
-def _small_talk(text: str, count: int) -> str:
+def _chat(text: str, name: str | None, question: Question) -> str:
+    """Greet, suggest pictures, or say honestly how little is known here; in the language of the words."""
+    language = column_of(text)
     short = re.sub(r"\s+", " ", text).strip()[:200]
-    if language_of(text) == "ru":
-        return f"Понимаю: «{short}». Это сообщение номер {count} в нашем разговоре. Расскажите подробнее?"
-    thought = pick(
-        (
-            "That is a lovely thing to think about.",
-            "There is more than one way to look at it.",
-            "I would start with the simplest part of it.",
-        ),
-        short,
-    )
-    return f"You said “{short}”. {thought} This is message {count} of our talk; tell me more?"
+    if phrases.ASKS_IDEAS.search(text) or phrases.ASKS_ABILITIES.search(text):
+        ideas = phrases.ideas(language, pick(range(6), short))
+        listed = "\n".join(f"{number}. {idea}" for number, idea in enumerate(ideas, 1))
+        return f"{phrases.HERE_ARE_IDEAS[language]}\n\n{listed}{_marked(ideas[0], question)}"
+    if phrases.THANKS.match(text):
+        return phrases.WELCOME[language]
+    if phrases.GREETS.match(text) or _NAME.search(text):
+        return phrases.HELLO[language].format(name=f", {name}" if name else "")
+    seen = read_words(text)
+    if seen.figures and "?" not in text:
+        return phrases.DEPICTED[language].format(said=short, seen=seen) + _marked(short, question)
+    return phrases.KNOWS_LITTLE[language].format(said=short)
 
 
 def _some_code() -> str:

@@ -1,4 +1,4 @@
-"""Looks at pictures: no more than their size and colour, but these truly."""
+"""Looks at pictures: what is in those that the sandbox painted, of others the size and the colour."""
 
 # ruff: noqa: E501 -- a table of colours.
 
@@ -6,6 +6,7 @@ import io
 
 from PIL import Image
 
+from sandbox import pictures
 from sandbox.gemini.question import Attachment
 
 
@@ -16,18 +17,27 @@ def describe(file: Attachment) -> str:
     try:
         with Image.open(io.BytesIO(file.content)) as picture:
             width, height, kind = picture.width, picture.height, picture.format
-            tone = _dominant_colour(picture)
+            tone, seen = _dominant_colour(picture), pictures.describe(picture)
     except (OSError, Image.DecompressionBombError):
         return "I can't read this picture; it seems to be damaged."
+    if seen:
+        return (
+            f"I see {seen}. It is a flat, clear illustration, {width}×{height} pixels, mostly {tone.partition(' ')[0]}."
+        )
     return f"I see a {kind} picture of {width}×{height} pixels. Its dominant colour is {tone}."
 
 
 def subject_of(files: tuple[Attachment, ...]) -> str:
-    """Return what a prompt may call the first picture among files, like ``an orange picture``; empty without one."""
+    """Return what a prompt may call the first picture among files; empty without one.
+
+    That is what it shows, like ``a fox in the snow``, or how it looks, like ``an orange picture``.
+    """
     for file in files:
         if file.media_type.startswith("image/"):
             try:
                 with Image.open(io.BytesIO(file.content)) as picture:
+                    if seen := pictures.describe(picture):
+                        return seen
                     colour = _dominant_colour(picture).partition(" ")[0]
             except (OSError, Image.DecompressionBombError):
                 return "a picture"

@@ -5,7 +5,8 @@ import re
 from collections.abc import Sequence
 from typing import Any, TypeVar
 
-from sandbox.gemini.vocabulary import in_english, is_latin, language_of
+from sandbox.pictures.languages import is_latin, language_of
+from sandbox.pictures.scene import read_words
 
 NEGATIVE = "blurry, low quality, watermark, text, deformed, extra limbs, jpeg artifacts"
 LIGHTS = (
@@ -39,7 +40,9 @@ VARIED = {
     "palette": "in the pale colours of dawn",
     "moment": "among tall trees",
 }  # what becomes different when a word of it is to be varied
+VIEWS = ("from far away", "very close", "in the last light", "seen from above", "as a paper cut-out")
 UNSAFE = re.compile(r"\b(nude|naked|gore|porn\w*|behead\w*)\b", re.IGNORECASE)
+_LOOSE_ENDS = re.compile(r"(?: (?:an?|the|of|in|on|at|by|to|with|and|or|from|under))+$", re.IGNORECASE)
 _MAX_DEPTH = 8
 _T = TypeVar("_T")
 
@@ -70,24 +73,26 @@ def _subject_of(prompt: str) -> str:
 
 
 def prompt_for(idea: str) -> str:
-    """Embellish ``idea`` into a prompt in English; its words stay in it."""
+    """Embellish ``idea`` into a prompt in English; English words stay as they are."""
     light, look, finish = (
         pick(LIGHTS, idea, "light"),
         pick(LOOKS, idea, "look"),
         pick(FINISHES, idea, "finish"),
     )
-    if is_latin(idea):
-        known = in_english(idea) if language_of(idea) != "en" else ""
-        subject = f"{known}: {idea}" if known else idea
+    if language_of(idea) == "en":
+        subject = idea
     else:
-        subject = in_english(idea) or pick(SCENES, idea, "scene")
+        subject = str(read_words(idea)) or (idea if is_latin(idea) else pick(SCENES, idea, "scene"))
     return f"{subject.rstrip(' .,!')}, {light}, {look}, {finish}"
 
 
 def title_for(idea: str) -> str:
-    """Name a picture in a few words of the idea."""
-    words = re.findall(r"[^\s,.;:!?]+", idea)[:5]
-    return " ".join(word[:1].upper() + word[1:] for word in words)[:60] or "Untitled"
+    """Name a picture in the first words of the idea, and the way it is seen, if that is one of ``VIEWS``."""
+    clauses = re.split(r"[,.;:!?]+", idea)
+    words = _LOOSE_ENDS.sub("", " ".join(next((one.split() for one in clauses if one.strip()), [])[:7])).split()
+    view = clauses[-1].strip() if clauses[-1].strip() in VIEWS else ""
+    named = " ".join(word[:1].upper() + word[1:] for word in words)[:60] or "Untitled"
+    return f"{named}, {view}" if view else named
 
 
 def write_json(schema: dict[str, Any], idea: str, answer: str) -> Any:
@@ -167,11 +172,14 @@ class _Writer:
         return values
 
     def _variant(self, index: int) -> str:
-        return self.idea if index == 0 else f"{self.idea}, variation {index + 1}"
+        if index == 0:
+            return self.idea
+        return f"{self.idea}, {VIEWS[(index - 1) % len(VIEWS)]}" + (f" {index}" if index > len(VIEWS) else "")
 
     def _string(self, schema: dict[str, Any], name: str) -> str:
         longest = int(schema.get("maxLength") or 100_000)
-        return self._words(name.lower())[:longest].strip()
+        words = self._words(name.lower()).strip()
+        return words if len(words) <= longest else words[:longest].rpartition(" ")[0] or words[:longest]
 
     def _words(self, name: str) -> str:
         if "negative" in name or "avoid" in name:

@@ -61,6 +61,10 @@ PART_FIELDS = frozenset(
         "partMetadata",
     }
 )
+TOOL_FIELDS = frozenset({"functionDeclarations", "googleSearch", "codeExecution", "urlContext"})
+DECLARATION_FIELDS = frozenset(
+    {"name", "description", "parameters", "parametersJsonSchema", "response", "responseJsonSchema", "behavior"}
+)
 SAMPLING_FIELDS = ("temperature", "topP", "topK")
 # Below these, names are the caller's own and not the API's.
 OPAQUE_FIELDS = frozenset({"responseSchema", "responseJsonSchema", "args", "response", "parameters"})
@@ -92,12 +96,22 @@ class Turn:
 
 
 @dataclass(frozen=True)
+class Function:
+    """A function that was declared; ``properties`` are its parameters' types, by name."""
+
+    name: str
+    properties: dict[str, str]
+    required: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class Question:
     """A request to write; ``config`` has its names in camelCase."""
 
     turns: tuple[Turn, ...]
     system: str
     config: dict[str, Any]
+    functions: tuple[Function, ...] = ()
 
     @property
     def last(self) -> Turn:
@@ -128,7 +142,10 @@ def read_question(body: Any, *, must_end_with_user: bool = True) -> Question:
     if must_end_with_user and turns[-1].role == "model":
         raise BadRequest("Requests ending with a model turn are not supported.")
     system = body.get("systemInstruction")
-    return Question(turns, _turn(system, "system_instruction").text if system else "", _config(body))
+    config, functions = _config(body), _functions(body.get("tools") or [])
+    if functions and config.get("responseMimeType") == "application/json":
+        raise BadRequest("Function calling with a response mime type: 'application/json' is unsupported")
+    return Question(turns, _turn(system, "system_instruction").text if system else "", config, functions)
 
 
 def camel(value: Any) -> Any:
@@ -188,6 +205,26 @@ def _attachment(data: dict[str, Any], place: str) -> Attachment:
         raise BadRequest(
             f"Invalid value at '{place}.data' (TYPE_BYTES), Base64 decoding failed", field=place
         ) from error
+
+
+def _functions(tools: Any) -> tuple[Function, ...]:
+    """Read the functions that are declared in a request's tools."""
+    if not isinstance(tools, list):
+        raise BadRequest("Invalid value at 'tools'", field="tools")
+    found = []
+    for i, tool in enumerate(tools):
+        _refuse_unknown(tool, TOOL_FIELDS, f" at 'tools[{i}]'")
+        for j, declared in enumerate(tool.get("functionDeclarations") or []):
+            place = f"tools[{i}].function_declarations[{j}]"
+            _refuse_unknown(declared, DECLARATION_FIELDS, f" at '{place}'")
+            name, form = str(declared.get("name", "")), declared.get("parameters") or {}
+            if not re.fullmatch(r"[A-Za-z_][\w.:-]{0,127}", name, re.ASCII):
+                raise BadRequest(
+                    f"* GenerateContentRequest.{place}.name: Invalid function name.\n", field=f"{place}.name"
+                )
+            types = {key: str(value.get("type")) for key, value in (form.get("properties") or {}).items()}
+            found.append(Function(name, types, tuple(form.get("required") or ())))
+    return tuple(found)
 
 
 def _config(body: dict[str, Any]) -> dict[str, Any]:

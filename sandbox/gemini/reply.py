@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import io
 import json
 import math
 import re
@@ -9,16 +10,23 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from PIL import Image
+
 from sandbox.gemini.catalogue import Model
 from sandbox.gemini.chatting import answer
+from sandbox.gemini.drawing import call_for
 from sandbox.gemini.looking import subject_of
 from sandbox.gemini.prompt_writing import UNSAFE, idea_in, prompt_for, says_why_not, title_for, write_json
-from sandbox.gemini.question import Question
+from sandbox.gemini.question import BadRequest, Question
 from sandbox.gemini.thinking import thought_tokens
-from sandbox.pictures import paint
+from sandbox.pictures import paint, repaint
 
 CHARACTERS_PER_TOKEN = 4
 TOKENS_PER_FILE = 258
+TOKENS_PER_PICTURE = 1120  # that was painted
+SHARE = 0.45  # of what is painted over a picture, that hides what lies beneath
+RATIOS = ("1:1", "2:3", "3:2", "3:4", "4:3", "4:5", "5:4", "9:16", "16:9", "21:9")
+HELP = "https://developers.generativeai.google/guide/troubleshooting"
 CHUNK = 60  # characters in a piece of a stream
 SAFETY_CATEGORIES = (
     "HARM_CATEGORY_HATE_SPEECH",
@@ -39,10 +47,12 @@ class Written:
     shows_thoughts: bool
     response_id: str
     picture: bytes | None = None
+    call: dict[str, Any] | None = None
 
     @property
     def tokens(self) -> int:
-        return TOKENS_PER_FILE * 5 if self.picture else tokens_in(self.text)
+        said = self.text if self.call is None else json.dumps(self.call)
+        return TOKENS_PER_PICTURE if self.picture else tokens_in(said)
 
 
 def tokens_in(text: str) -> int:
@@ -70,7 +80,10 @@ def write(model: Model, question: Question) -> Written:
     """
     config = question.config
     thoughts = thought_tokens(model, config)
-    text, finish_reason = _stopped(_words(question), config.get("stopSequences") or []), "STOP"
+    call = call_for(question)
+    is_picture_alone = model.paints and config.get("responseModalities") == ["IMAGE"]
+    words = "" if call is not None or is_picture_alone else _words(question)
+    text, finish_reason = _stopped(words, config.get("stopSequences") or []), "STOP"
     limit = config.get("maxOutputTokens")
     if limit is not None and thoughts + tokens_in(text) > limit:
         finish_reason = "MAX_TOKENS"
@@ -84,13 +97,46 @@ def write(model: Model, question: Question) -> Written:
         thoughts=thoughts,
         shows_thoughts=bool((config.get("thinkingConfig") or {}).get("includeThoughts")),
         response_id=hashlib.sha256(conversation.encode()).hexdigest()[:22],
-        picture=paint(idea_in(question.last.text), 0, 1024, 1024, "image/png") if model.paints else None,
+        picture=_painted(question) if model.paints else None,
+        call=call,
     )
+
+
+def _painted(question: Question) -> bytes:
+    """Paint what was asked for, over the first picture that came along; in the ratio that was named, or its own."""
+    pictures = [one.content for one in question.last.attachments if one.media_type.startswith("image/")]
+    ratio = (question.config.get("imageConfig") or {}).get("aspectRatio")
+    width, height = _size(ratio) if ratio else _size_like(pictures[0]) if pictures else (1024, 1024)
+    idea = idea_in(question.last.text)
+    if not pictures:
+        return paint(idea, 0, width, height, "image/png")
+    try:
+        return repaint(pictures[0], idea, 0, (width, height), SHARE, "image/png")
+    except ValueError as error:
+        raise BadRequest("Unable to process input image. Please retry or report in " + HELP) from error
+
+
+def _size(ratio: object) -> tuple[int, int]:
+    if ratio not in RATIOS:
+        raise BadRequest(f"Invalid aspect_ratio: {ratio}", field="generation_config.image_config.aspect_ratio")
+    width, height = map(int, str(ratio).split(":"))
+    side = (width / height) ** 0.5
+    return round(64 * side) * 16, round(64 / side) * 16
+
+
+def _size_like(picture: bytes) -> tuple[int, int]:
+    try:
+        with Image.open(io.BytesIO(picture)) as opened:
+            side = (opened.width / opened.height) ** 0.5
+    except (OSError, Image.DecompressionBombError):
+        return 1024, 1024
+    return round(64 * min(max(side, 0.5), 2)) * 16, round(64 / min(max(side, 0.5), 2)) * 16
 
 
 def whole(model: Model, written: Written, candidates: int = 1) -> dict[str, Any]:
     """Return the answer in one piece."""
-    parts = [*_thought_parts(written), *_picture_parts(written), *_text_parts(written, written.text)]
+    texts = _text_parts(written, written.text)
+    parts = [*_thought_parts(written), *_picture_parts(written), *texts, *_call_parts(written)]
     content: dict[str, Any] = {"parts": parts, "role": "model"} if parts else {"role": "model"}
     shown = [
         {
@@ -110,7 +156,7 @@ def pieces(model: Model, written: Written) -> Iterator[dict[str, Any]]:
     for i, text in enumerate(texts):
         parts = (_thought_parts(written) if i == 0 else []) + _text_parts(written, text)
         is_last = i == len(texts) - 1
-        parts += _picture_parts(written) if is_last else []
+        parts += [*_picture_parts(written), *_call_parts(written)] if is_last else []
         candidate: dict[str, Any] = {"content": {"parts": parts, "role": "model"} if parts else {"role": "model"}}
         candidate |= {"finishReason": written.finish_reason} if is_last else {}
         said = tokens_in(written.text[: i * CHUNK + len(text)])
@@ -173,6 +219,13 @@ def _picture_parts(written: Written) -> list[dict[str, Any]]:
     if written.picture is None:
         return []
     return [{"inlineData": {"mimeType": "image/png", "data": base64.b64encode(written.picture).decode()}}]
+
+
+def _call_parts(written: Written) -> list[dict[str, Any]]:
+    if written.call is None:
+        return []
+    signature = base64.b64encode(f"thought:{written.response_id}".encode()).decode()
+    return [{"functionCall": written.call} | ({"thoughtSignature": signature} if written.thoughts else {})]
 
 
 def _ratings() -> list[dict[str, str]]:

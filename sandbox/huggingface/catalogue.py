@@ -83,7 +83,7 @@ MODELS: tuple[Model, ...] = (
         1_120_000,
         fal_ai="fal-ai/z-image/turbo",
         replicate="prunaai/z-image-turbo",
-        wavespeed="wavespeed-ai/z-image/turbo",
+        wavespeed=Service("wavespeed-ai/z-image-turbo/image-to-image", task=IMAGE_TO_IMAGE),
     ),
     _served(
         "Qwen/Qwen-Image",

@@ -24,7 +24,7 @@ SIZES = {
     "landscape_16_9": (1024, 576),
 }
 DEFAULT_SIZE = "landscape_4_3"
-MOST_PICTURES = 4
+MAX_PICTURES = 4
 
 
 def routes(studio: Studio) -> list[Route]:
@@ -108,7 +108,7 @@ def _order(body: dict[str, Any], provider_id: str) -> Order:
 
 
 def _result(studio: Studio, order: Order, body: dict[str, Any]) -> Response:
-    count = min(max(int(body.get("num_images") or 1), 1), MOST_PICTURES)
+    count = min(max(int(body.get("num_images") or 1), 1), MAX_PICTURES)
     orders = [replace(order, seed=order.seed + i) for i in range(count)]
     images = [
         {

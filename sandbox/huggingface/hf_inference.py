@@ -32,7 +32,7 @@ PARAMETERS = frozenset(
 PARAMETERS_OVER = frozenset(
     {"prompt", "negative_prompt", "guidance_scale", "num_inference_steps", "target_size"}
 )  # of image-to-image
-MOST_STEPS = 100
+MAX_STEPS = 100
 
 
 def routes(studio: Studio) -> list[Route]:
@@ -142,8 +142,8 @@ def _check(parameters: dict[str, Any], order: Order, multiple: int) -> None:
             f"`height` and `width` have to be divisible by {multiple} but are {order.height} and {order.width}."
         )
     steps = parameters.get("num_inference_steps")
-    if steps is not None and not (isinstance(steps, int) and 1 <= steps <= MOST_STEPS):
-        raise ValueError(f"num_inference_steps must be between 1 and {MOST_STEPS}, got {steps!r}")
+    if steps is not None and not (isinstance(steps, int) and 1 <= steps <= MAX_STEPS):
+        raise ValueError(f"num_inference_steps must be between 1 and {MAX_STEPS}, got {steps!r}")
     scale = parameters.get("guidance_scale")
     if scale is not None and not isinstance(scale, int | float):
         raise ValueError(f"guidance_scale must be a number, got {scale!r}")

@@ -15,7 +15,7 @@ from sandbox.huggingface import catalogue, replies
 from sandbox.huggingface.catalogue import MODELS, PROVIDERS, Model
 from sandbox.huggingface.studio import Refusal, check_token, refuse
 
-MOST_A_PAGE = 1_000
+MAX_A_PAGE = 1_000
 # What a list shows of each model unless `expand` chooses.
 PLAIN_FIELDS = ("likes", "downloads", "pipeline_tag", "private", "tags", "library_name", "createdAt")
 
@@ -127,7 +127,7 @@ def _page(request: Request) -> tuple[int, int]:
     start, size = request.query_params.get("cursor", "0"), request.query_params.get("limit", "1000")
     if not (start.isdigit() and size.isdigit() and int(size) > 0):
         raise Refusal(replies.validation_error("Invalid value for limit or cursor"))
-    return int(start), min(int(size), MOST_A_PAGE)
+    return int(start), min(int(size), MAX_A_PAGE)
 
 
 def _fields(request: Request) -> list[str]:

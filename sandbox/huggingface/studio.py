@@ -21,6 +21,7 @@ from sandbox.pictures import FORMATS, encode, paint, repaint
 
 LARGEST_SIDE = 2048  # pixels
 SMALLEST_SIDE = 64
+USUAL_STRENGTH = 0.35
 _NUMBERS = frozenset({"width", "height", "seed"})
 EXTENSIONS = {"image/jpeg": "jpg", "image/png": "png", "image/webp": "webp", "image/tiff": "tiff", "image/bmp": "bmp"}
 
@@ -45,6 +46,7 @@ class Order:
     height: int = 1024
     media_type: str = "image/jpeg"
     source: bytes | None = field(default=None, repr=False)
+    strength: float = USUAL_STRENGTH  # how little of ``source`` stays to be seen
 
     @property
     def is_filtered(self) -> bool:
@@ -55,7 +57,8 @@ class Order:
         if self.is_filtered:
             return encode(Image.new("RGB", (self.width, self.height)), self.media_type)
         if self.source is not None:
-            return repaint(self.source, self.prompt, self.seed, self.width, self.height, self.media_type)
+            size = self.width, self.height
+            return repaint(self.source, self.prompt, self.seed, size, self.strength, self.media_type)
         return paint(self.prompt, self.seed, self.width, self.height, self.media_type)
 
 
@@ -217,6 +220,20 @@ def over(order: Order, picture: object) -> Order:
     except (binascii.Error, OSError, Image.DecompressionBombError) as error:
         raise ValueError("the input image can't be read") from error
     return replace(order, source=source, width=width, height=height)
+
+
+def with_strength(order: Order, fields: Mapping[str, Any]) -> Order:
+    """Return ``order`` as one that goes as far from its source as ``fields`` say, if they do.
+
+    Raises:
+        ValueError: It isn't a number from 0 to 1.
+    """
+    strength = fields.get("strength")
+    if strength is None:
+        return order
+    if isinstance(strength, bool) or not isinstance(strength, int | float) or not 0 <= strength <= 1:
+        raise ValueError(f"strength must be a number between 0 and 1, got {strength!r}")
+    return replace(order, strength=float(strength))
 
 
 def seed_of(prompt: str) -> int:

@@ -18,6 +18,7 @@ from sandbox.huggingface.studio import (
     parse_size,
     read_json,
     seed_of,
+    with_strength,
 )
 
 PROVIDER = "wavespeed"
@@ -64,7 +65,7 @@ def _order(body: dict[str, Any], provider_id: str) -> Order:
     painted = Order(prompt, seed_of(prompt), media_type=media_type)
     try:
         if catalogue.starts_from_pictures(PROVIDER, provider_id):
-            painted = over(painted, body.get("image"))
+            painted = with_strength(over(painted, body.get("image")), body)
         return order_from(body | parse_size(body.get("size"), "*"), painted)
     except ValueError as error:
         raise Refusal(replies.wavespeed_validation(str(error))) from error

@@ -2,11 +2,13 @@
 
 import functools
 import io
+from dataclasses import replace
 
 from PIL import Image
 
 from sandbox.pictures.landscape import draw
-from sandbox.pictures.scene import read_scene
+from sandbox.pictures.memory import recall, remember
+from sandbox.pictures.scene import Scene, read_scene
 
 FORMATS = {
     "image/jpeg": "JPEG",
@@ -38,23 +40,39 @@ def paint(prompt: str, seed: int = 0, width: int = 1024, height: int = 1024, med
         raise ValueError(f"a picture of {width}x{height} pixels can't be painted")
     if media_type not in FORMATS:
         raise ValueError(f"{media_type} isn't a type of picture known here")
-    return encode(draw(read_scene(prompt, seed), width, height), media_type)
+    return encode(_drawn(read_scene(prompt, seed), width, height), media_type)
 
 
-def repaint(  # noqa: PLR0917
-    source: bytes, prompt: str, seed: int, width: int, height: int, media_type: str
-) -> bytes:
-    """Paint ``prompt`` over another picture, which stays to be seen beneath.
+def repaint(source: bytes, prompt: str, seed: int, size: tuple[int, int], share: float, media_type: str) -> bytes:  # noqa: PLR0917
+    """Paint ``prompt`` over another picture; ``share`` of it, 0 to 1, hides what lies beneath.
+
+    A picture that was painted here is not painted over but changed: who and what is in it stays in its place.
 
     Raises:
         ValueError: As ``paint`` does; also if ``source`` is no picture.
     """
     try:
         with Image.open(io.BytesIO(source)) as opened:
-            beneath = opened.convert("RGB").resize((width, height))
+            beneath = opened.convert("RGB").resize(size)
     except (OSError, Image.DecompressionBombError) as error:
         raise ValueError("the input image can't be read") from error
-    return encode(Image.blend(beneath, draw(read_scene(prompt, seed), width, height).convert("RGB"), 0.35), media_type)
+    scene = read_scene(prompt, seed)
+    if known := recall(beneath):
+        changed = replace(read_scene(f"{known}, {prompt}", seed), dice=known.dice)
+        return encode(_drawn(changed, *size), media_type)
+    return encode(Image.blend(beneath, draw(scene, *size).convert("RGB"), share), media_type)
+
+
+def describe(picture: Image.Image) -> str:
+    """Say in English what a picture shows that was painted here lately; empty for others."""
+    scene = recall(picture)
+    return str(scene) if scene else ""
+
+
+def _drawn(scene: Scene, width: int, height: int) -> Image.Image:
+    picture = draw(scene, width, height)
+    remember(picture, scene)
+    return picture
 
 
 def encode(picture: Image.Image, media_type: str) -> bytes:
@@ -65,4 +83,4 @@ def encode(picture: Image.Image, media_type: str) -> bytes:
     return buffer.getvalue()
 
 
-__all__ = ["FORMATS", "LONGEST_SIDE", "encode", "paint", "repaint"]
+__all__ = ["FORMATS", "LONGEST_SIDE", "describe", "encode", "paint", "repaint"]

@@ -12,8 +12,9 @@ from dataclasses import dataclass
 
 from PIL import Image, ImageDraw, ImageFont
 
-from sandbox.pictures.scene import Scene
-from sandbox.pictures.subjects import Colour, Point, Shape, is_afloat, is_airborne, shapes_of
+from sandbox.pictures.scene import Figure, Scene
+from sandbox.pictures.shapes import WHITE, Colour, Point, Shape
+from sandbox.pictures.subjects import is_afloat, is_airborne, is_behind, shapes_of
 
 FINE = 2  # how much larger a band is drawn before it is reduced
 
@@ -88,16 +89,19 @@ class _Easel:
         self.horizon = round(height * (0.58 if scene.land == "sea" else 0.54))
         self.sun_x = width * self.chance.uniform(0.2, 0.8)
         self.ground = self._ground_colour()
+        self._has_birds = any(figure.subject == "birds" for figure in scene.figures)
 
     def picture(self) -> Image.Image:
         self._sky()
         ridge = self._land()
-        self._subject(ridge)
+        self._figures(ridge)
         self._weather()
         self._signature()
         return self.canvas
 
     def _sky(self) -> None:
+        if self.scene.land in {"room", "underwater"}:
+            return
         if self.scene.hour == "night" or self.scene.land == "space":
             self._stars()
         if self.scene.aurora:
@@ -105,7 +109,7 @@ class _Easel:
         self._light()
         if self.scene.hour != "night" and self.scene.land != "space":
             self._clouds()
-        if self.scene.subject == "birds" or (self.scene.subject is None and self.scene.hour != "night"):
+        if self._has_birds or (self.scene.subject is None and self.scene.hour != "night"):
             self._birds()
 
     def _gradient(self, colours: Sequence[Colour], top: int, bottom: int) -> None:
@@ -190,7 +194,7 @@ class _Easel:
     def _birds(self) -> None:
         ink = mix(self.palette.near, self.palette.sky[-1], 0.25)
         flock_x, flock_y = self.chance.uniform(0.2, 0.7), self.chance.uniform(0.14, 0.32)
-        for i in range(7 if self.scene.subject == "birds" else 3):
+        for i in range(7 if self._has_birds else 3):
             x = (flock_x + 0.045 * i - 0.06 * (i % 2)) * self.width
             y = (flock_y + 0.02 * (i % 3)) * self.height
             span = self.unit * self.chance.uniform(0.014, 0.024)
@@ -215,6 +219,10 @@ class _Easel:
                 return self._city()
             case "desert":
                 return self._hills((0.60, 0.70, 0.82), rough=0.05, jagged=0.0)
+            case "room":
+                return self._room()
+            case "underwater":
+                return self._seabed()
             case "space":
                 return self._hills((0.74, 0.84), rough=0.04, jagged=0.1)
             case "mountains":
@@ -361,10 +369,77 @@ class _Easel:
         )
         self._shimmer(water)
         shore = Ridge.thrown(self.chance, self.unit, self.height * 0.93, 0.03, 0.0)
-        if self.scene.subject is not None and is_afloat(self.scene.subject):
+        if self.scene.figures and all(is_afloat(figure.subject) for figure in self.scene.figures):
             return Ridge.level(self.height * 0.76)
         self._ridge(shore, self.ground, self.height)
         return shore
+
+    def _room(self) -> "Ridge":
+        """Draw a wall with a window and a picture, a lamp, and the floor."""
+        paints = ((214, 178, 142), (158, 180, 168), (190, 164, 190), (170, 186, 206))
+        wall = mix(self.chance.choice(paints), (40, 34, 60), self.palette.gloom * 0.9)
+        floor, foot = mix((150, 104, 70), (30, 24, 40), self.palette.gloom), round(self.height * 0.72)
+        self._gradient((mix(wall, (255, 255, 255), 0.16), wall), 0, foot)
+        self._gradient((floor, mix(floor, (0, 0, 0), 0.35)), foot, self.height)
+        self.brush.rectangle((0, foot - self.unit * 0.02, self.width, foot), fill=mix(wall, (255, 255, 255), 0.5))
+        left = self.width * (0.12 if self.sun_x > self.width / 2 else 0.60)
+        self._window(left, self.height * 0.12, self.unit * 0.30, self.unit * 0.36)
+        lamp_x = self.width - left - self.unit * 0.14
+        self._glow(lamp_x, self.height * 0.2, self.unit * 0.3, (255, 222, 150), 0.5)
+        shade = ((0.5, 0.0), (0.5, 0.3), (0.2, 0.7), (0.8, 0.7), (0.5, 0.3))
+        self._fine(lamp_x - self.unit * 0.08, self.height * 0.06, self.unit * 0.16, self.unit * 0.16,
+                   [Shape(shade, (250, 214, 140))])  # fmt: skip
+        self.brush.rectangle((lamp_x - 1, 0, lamp_x + 1, self.height * 0.06 + self.unit * 0.06), fill=(60, 50, 56))
+        rug = mix(self.chance.choice(((176, 84, 84), (88, 120, 158), (198, 150, 84))), (30, 24, 40), self.palette.gloom)
+        self._fine(0.1 * self.width, 0.78 * self.height, 0.8 * self.width, 0.2 * self.height,
+                   [_oval(0.5, 0.5, 0.5, 0.5, rug), _oval(0.5, 0.5, 0.42, 0.40, mix(rug, WHITE, 0.14))])  # fmt: skip
+        self.ground = rug
+        return Ridge.level(self.height * 0.84)
+
+    def _window(self, left: float, top: float, wide: float, high: float) -> None:
+        """Draw a window, with the sky of the hour in it."""
+        frame, edge = mix((250, 246, 238), self.palette.near, self.palette.gloom * 0.5), self.unit * 0.012
+        self.brush.rectangle(
+            (left - 2 * edge, top - 2 * edge, left + wide + 2 * edge, top + high + 2 * edge), fill=frame
+        )
+        sky = _column(self.palette.sky, round(high)).resize((round(wide), round(high)), Image.Resampling.NEAREST)
+        self.canvas.paste(sky, (round(left), round(top)))
+        self._glow(left + wide * 0.66, top + high * 0.3, min(wide, high) * 0.28, self.palette.light, 0.9)
+        self.brush.rectangle((left + wide / 2 - edge / 2, top, left + wide / 2 + edge / 2, top + high), fill=frame)
+        self.brush.rectangle((left, top + high / 2 - edge / 2, left + wide, top + high / 2 + edge / 2), fill=frame)
+        self.brush.rectangle(
+            (left - 3 * edge, top + high + edge, left + wide + 3 * edge, top + high + 3 * edge), fill=frame
+        )
+
+    def _seabed(self) -> "Ridge":
+        """Draw light that falls through water on sand, plants and bubbles."""
+        light = mix(self.palette.light, (120, 210, 220), 0.5)
+        deep: Colour = (10, 52, 96) if self.scene.hour != "night" else (6, 22, 56)
+        self._gradient((mix(light, deep, 0.35), mix(light, deep, 0.72), deep), 0, self.height)
+        for _ in range(5):
+            x, wide = self.chance.uniform(0, self.width), self.unit * self.chance.uniform(0.04, 0.1)
+            ray = [
+                (x, 0),
+                (x + wide, 0),
+                (x + wide * 2 - self.unit * 0.1, self.height),
+                (x - self.unit * 0.1, self.height),
+            ]
+            veil = Image.new("L", self.canvas.size)
+            ImageDraw.Draw(veil).polygon(ray, fill=22)
+            self.canvas.paste((255, 255, 255), (0, 0), veil)
+        sand = Ridge.thrown(self.chance, self.unit, self.height * 0.84, 0.03, 0.0)
+        self.ground = mix((226, 206, 160), deep, 0.35)
+        for _ in range(9):
+            x, tall = self.chance.uniform(0, self.width), self.unit * self.chance.uniform(0.12, 0.3)
+            leaf = mix(self.chance.choice(((60, 150, 96), (214, 96, 112), (128, 96, 176))), deep, 0.25)
+            stalk = ((0.42, 1.0), (0.30, 0.66), (0.56, 0.36), (0.44, 0.0), (0.66, 0.34), (0.46, 0.66), (0.58, 1.0))
+            self._fine(x, sand.at(x) - tall + self.unit * 0.03, tall * 0.4, tall, [Shape(stalk, leaf, round=True)])
+        self._ridge(sand, self.ground, self.height)
+        for _ in range(24):
+            x, y = self.chance.uniform(0, self.width), self.chance.uniform(0.1, 0.8) * self.height
+            size = self.unit * self.chance.choice((0.004, 0.006, 0.01))
+            self.brush.ellipse((x - size, y - size, x + size, y + size), outline=mix(light, (255, 255, 255), 0.5))
+        return sand
 
     def _shimmer(self, water: Colour) -> None:
         """Lay the light's path on the water, and a few waves beside it."""
@@ -414,27 +489,41 @@ class _Easel:
                     self.brush.rectangle((left, y, left + pane, y + pane * 1.3), fill=colour)
             y += pane * 2.6
 
-    def _subject(self, ridge: "Ridge") -> None:
-        subject = self.scene.subject
-        if subject is None:
-            return
-        shapes = shapes_of(subject)
-        if not shapes:
-            return
-        size = self.unit * (0.40 if is_airborne(subject) else 0.44)
-        x = self.width * self.chance.uniform(0.36, 0.64)
+    def _figures(self, ridge: "Ridge") -> None:
+        """Draw who and what is in the picture: buildings and what flies first, and large; others beside each other."""
+        figures = [figure for figure in self.scene.figures if shapes_of(figure.subject)]
+        back = [figure for figure in figures if is_behind(figure.subject) or is_airborne(figure.subject)]
+        front = [figure for figure in figures if figure not in back for _ in range(figure.count)]
+        back = [figure for figure in back for _ in range(figure.count)]
+        middle = self.chance.uniform(0.38, 0.62)
+        if front and back:
+            middle = 0.64 if middle < 0.5 else 0.36
+        for group, part in ((back, 1 - middle if front else middle), (front, middle)):
+            share = (1.0, 0.8, 0.66, 0.54)[len(group) - 1] if group else 0
+            for i, figure in enumerate(group[:4]):
+                aside = (i - (len(group[:4]) - 1) / 2) * 0.42 * share * self.unit
+                size = self.unit * share * (0.5 if front and is_behind(figure.subject) else 0.44)
+                self._figure(figure, self.width * part + aside, size, ridge)
+
+    def _figure(self, figure: Figure, x: float, size: float, ridge: "Ridge") -> None:
+        subject = figure.subject
+        x = min(max(x, size * 0.45), self.width - size * 0.45)
         # The lower edge stands a little below the ridge, or something would seem to float.
-        foot = self.height * 0.52 if is_airborne(subject) else ridge.at(x) + self.unit * 0.07
-        foot = min(foot, self.height * 0.97)
+        foot = self.height * 0.5 if self._floats(subject) else ridge.at(x) + self.unit * 0.07
+        foot = min(foot + (self.unit * 0.14 if self.scene.land == "underwater" else 0), self.height * 0.97)
         if subject == "lighthouse":
             self._glow(x, foot - size * 0.82, size * 0.35, (255, 224, 150), 0.7)
+        shapes = shapes_of(subject, figure.colour)
         lit = [s if s.lit else Shape(s.points, self._shaded(s.colour), s.round) for s in shapes]
-        if not is_airborne(subject) and not is_afloat(subject):
-            shadow = _oval(0.5, 0.985, 0.40, 0.045, mix(self.ground, (0, 0, 0), 0.3))
-            lit.insert(0, shadow)
+        if not self._floats(subject) and not is_afloat(subject):
+            lit.insert(0, _oval(0.5, 0.985, 0.40, 0.045, mix(self.ground, (0, 0, 0), 0.3)))
         self._fine(x - size / 2, foot - size, size, size, lit)
-        if is_afloat(subject):
+        if is_afloat(subject) and self.scene.land == "sea":
             self._wake(x, foot, size)
+
+    def _floats(self, subject: str) -> bool:
+        """Tell whether nothing is below it to stand on."""
+        return is_airborne(subject) or (self.scene.land == "underwater" and subject in {"fish", "whale"})
 
     def _shaded(self, colour: Colour) -> Colour:
         return mix(colour, self.palette.near, self.palette.gloom * 0.8)
@@ -449,6 +538,8 @@ class _Easel:
             )
 
     def _weather(self) -> None:
+        if self.scene.land in {"room", "underwater"}:
+            return
         match self.scene.weather:
             case "snow":
                 self._flakes()

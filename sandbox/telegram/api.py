@@ -180,10 +180,7 @@ class BotApi:
             if re.match(r"\d+:", token):
                 raise ApiError(401, "Unauthorized: invalid token specified")
             raise ApiError(404, "Not Found")
-        bot = self._world.bot_of_token(token)
-        if bot.has_logged_out:
-            raise bad_request("Logged out")
-        return bot
+        return self._world.bot_of_token(token)
 
     def _read_call(self, request: Request, bot: Bot, name: str) -> Call:
         body: Body | UnreadableBody = request.scope[BODY]

@@ -37,6 +37,8 @@ FOLDERS = {
     "sticker": "stickers",
     "thumbnail": "thumbnails",
 }
+# The first byte of an id is the type of the file; the next two are those of ids of today.
+ID_BEGINS = {"photo": "AgAC", "voice": "AwAC", "video": "BAAC", "document": "BQAC", "sticker": "CAAC", "audio": "CQAC"}
 EXTENSIONS = {"photo": "jpg", "voice": "oga", "audio": "mp3", "video": "mp4", "animation": "mp4", "sticker": "webp"}
 DEFAULT_TYPES = {
     "photo": "image/jpeg",
@@ -234,7 +236,7 @@ class Files:
         is_original: bool = True,
     ) -> StoredFile:
         file = StoredFile(
-            file_id=f"AgACAgIAAxkBAAI{secrets.token_urlsafe(36)}",
+            file_id=f"{ID_BEGINS.get(kind, 'BQAC')}AgIAAxkBAAI{secrets.token_urlsafe(36)}",
             unique_id=f"AQAD{secrets.token_urlsafe(9)}",
             kind=kind,
             number=number,

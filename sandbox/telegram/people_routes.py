@@ -10,7 +10,7 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from sandbox.bodies import Body, UnreadableBody, read_body
-from sandbox.telegram import people
+from sandbox.telegram import people, web_apps
 from sandbox.telegram.api import Call
 from sandbox.telegram.errors import ApiError
 from sandbox.telegram.methods.commands import menu_for
@@ -141,7 +141,7 @@ def _bot_json(world: World, bot: Bot) -> Json:
         name: bot.texts.get((kind, ""), "")
         for kind, name in (("Description", "description"), ("ShortDescription", "short_description"))
     }
-    return {**me, **texts, "menu_button": bot.menu_buttons.get(None, {"type": "commands"})}
+    return {**me, **texts, "pending_updates": len(bot.updates)}
 
 
 # Chats
@@ -278,6 +278,11 @@ def show_callback(visit: Visit) -> Json:
     return callback.answer or {"answered": False}
 
 
+def open_web_app(visit: Visit) -> Json:
+    url = str(visit.need("url"))
+    return {"url": web_apps.open_web_app(visit.world, visit.bot, visit.post, who=visit.author, url=url)}
+
+
 def ask_inline(visit: Visit) -> Json:
     question = people.ask_inline(
         visit.world,
@@ -340,7 +345,10 @@ def follow(visit: Visit) -> Response:
 # The stand-in itself
 
 
-def advance_clock(visit: Visit) -> Json:
+def set_clock(visit: Visit) -> Json:
+    if visit.wish.get("stop"):
+        visit.world.clock.stop()
+        return {"now": visit.world.clock.time()}
     seconds = float(visit.need("advance_s"))
     if seconds < 0:
         raise Mistake("time goes forward only")
@@ -405,6 +413,7 @@ ROUTES: list[tuple[str, str, Handler]] = [
     ("PATCH", _MESSAGE, edit),
     ("DELETE", _MESSAGE, delete),
     ("POST", f"{_MESSAGE}/press", press),
+    ("POST", f"{_MESSAGE}/web_app", open_web_app),
     ("POST", f"{_MESSAGE}/react", react),
     ("POST", f"{_MESSAGE}/pay", pay_message),
     ("POST", "/invoices/{slug}/pay", pay_link),
@@ -416,7 +425,7 @@ ROUTES: list[tuple[str, str, Handler]] = [
     ("GET", "/commands", show_commands),
     ("GET", "/photos/{file_id}", show_file),
     ("GET", "/events", follow),
-    ("POST", "/clock", advance_clock),
+    ("POST", "/clock", set_clock),
     ("GET", "/limits", show_limits),
     ("PUT", "/limits", set_limits),
     ("GET", "/violations", list_violations),

@@ -109,7 +109,6 @@ class Chat:
     topics: dict[int, Topic] = field(default_factory=dict)
     own_ids: itertools.count[int] | None = None
     migrated_to: int | None = None
-    last_speaking_bot: int | None = None
     discussion_id: int | None = None  # of a channel: the supergroup in which its posts are discussed
     drafts: dict[int, Draft] = field(default_factory=dict)  # by topic, 0 for none
 
@@ -137,8 +136,6 @@ class Bot:
     private_chats: dict[int, Chat] = field(default_factory=dict)
     commands: dict[tuple[str, str], list[Json]] = field(default_factory=dict)
     texts: dict[tuple[str, str], str] = field(default_factory=dict)
-    menu_buttons: dict[int | None, Json] = field(default_factory=dict)
-    has_logged_out: bool = False
     webhook: Webhook | None = None
     webhook_set_at: float = 0.0
 
@@ -357,7 +354,7 @@ class World:
         return str(next(self._query_ids))
 
     def add_post(self, chat: Chat, author: Json | None, content: Json, **kept: Any) -> Post:
-        """Write a message down and tell those who watch; the bots are told by whoever calls this."""
+        """Write a message down and tell those who watch; the caller tells the bots."""
         message: Json = {"message_id": self.next_message_id(chat)}
         if chat.type == "channel":
             message["sender_chat"] = chat.as_json()
@@ -368,7 +365,6 @@ class World:
         post = Post(message, author_id, self.clock.time(), **kept)
         chat.posts[post.id] = post
         if author and author.get("is_bot"):
-            chat.last_speaking_bot = author_id
             chat.drafts.pop(topic_of(content), None)  # What the bot was about to say has been said.
         self.tell(chat, "message", message=post.as_seen())
         return post

@@ -74,11 +74,6 @@ def get_chat_administrators(call: Call) -> list[Json]:
     return [member_json(user, status) for user, status in found if user is not None]
 
 
-@method("getChatMemberCount")
-def get_chat_member_count(call: Call) -> int:
-    return sum(status not in ("left", "kicked") for status in _visible_chat(call).members.values())
-
-
 @method("leaveChat")
 def leave_chat(call: Call) -> bool:
     chat = _visible_chat(call)
@@ -95,8 +90,3 @@ def ban_chat_member(call: Call) -> bool:
         raise bad_request("not enough rights to restrict/unrestrict chat member")
     chat.members[call.user_id()] = "kicked" if call.method == "banChatMember" else "left"
     return True
-
-
-@method("exportChatInviteLink")
-def export_chat_invite_link(call: Call) -> str:
-    return f"https://t.me/+{abs(_visible_chat(call).id)}"

@@ -12,7 +12,7 @@ from sandbox.telegram.errors import bad_request
 from sandbox.telegram.methods.chats import ADMINISTRATORS
 from sandbox.telegram.world import Bot, Chat, Json, Person
 
-MOST_COMMANDS = 100
+MAX_COMMANDS = 100
 LONGEST_DESCRIPTION = 256
 SCOPES = {
     "default": (),
@@ -47,7 +47,7 @@ def set_my_commands(call: Call) -> bool:
     commands: Any = call.structure("commands", "commands")
     if not isinstance(commands, list):
         raise bad_request("can't parse commands: expected an Array of BotCommand")
-    if len(commands) > MOST_COMMANDS:
+    if len(commands) > MAX_COMMANDS:
         raise bad_request("BOT_COMMANDS_TOO_MUCH")
     kept = []
     for command in commands:

@@ -105,6 +105,8 @@ def read_markup(call: Call) -> tuple[Json | None, Json | None]:
     for row in rows:
         for button in row:
             _check_button(button)
+            if "web_app" in button and call.text("chat_id").startswith("-"):
+                raise bad_request("BUTTON_TYPE_INVALID")
     return ({**given, "inline_keyboard": rows} if rows else None), None
 
 

@@ -14,7 +14,7 @@ MEDIA_FIELDS = ("photo", "document", "audio", "video", "animation", "has_media_s
 CAPTION_FIELDS = ("caption", "caption_entities", "show_caption_above_media")
 TEXT_FIELDS = ("text", "entities", "link_preview_options")
 DELETABLE_S = 2 * DAY_S
-MOST_DELETED = 100
+MAX_DELETED = 100
 
 REACTIONS = frozenset(
     [
@@ -195,7 +195,7 @@ def delete_messages(call: Call) -> bool:
     """Several at once; those that are gone already are left out."""
     chat = call.chat_to_write()
     ids: Any = call.structure("message_ids") or []
-    if not 1 <= len(ids) <= MOST_DELETED:
+    if not 1 <= len(ids) <= MAX_DELETED:
         raise bad_request("Too many message identifiers specified" if ids else "Message identifiers are not specified")
     posts = [post for post in map(chat.post, map(int, ids)) if post is not None]
     for post in posts:

@@ -48,17 +48,3 @@ def get_my_text(call: Call) -> Json:
     if which == "Name" and not text:
         text = call.bot.user["first_name"]
     return {FIELDS[which]: text}
-
-
-@method("setChatMenuButton")
-def set_chat_menu_button(call: Call) -> bool:
-    chat_id = call.number("chat_id") or None
-    call.bot.menu_buttons[chat_id] = call.structure("menu_button") or {"type": "default"}
-    call.world.changes.note()
-    return True
-
-
-@method("getChatMenuButton")
-def get_chat_menu_button(call: Call) -> Json:
-    buttons = call.bot.menu_buttons
-    return buttons.get(call.number("chat_id") or None) or buttons.get(None) or {"type": "commands"}

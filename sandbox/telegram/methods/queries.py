@@ -11,7 +11,7 @@ from sandbox.telegram.updates import RETENTION_S
 from sandbox.telegram.world import Json
 
 LONGEST_ANSWER = 200  # characters
-MOST_RESULTS = 50
+MAX_RESULTS = 50
 LONGEST_OFFSET = 64  # bytes
 
 
@@ -41,13 +41,18 @@ def answer_inline_query(call: Call) -> bool:
     if question is None or question.bot_id != call.bot.id or question.asked_at < too_old_at:
         raise bad_request(QUERY_TOO_OLD)
     results: Any = call.structure("results", "inline query results") or []
-    if len(results) > MOST_RESULTS:
+    if len(results) > MAX_RESULTS:
         raise bad_request("RESULTS_TOO_MUCH")
     ids = [result.get("id") for result in results]
     if any(not isinstance(one, str) or not 1 <= len(one.encode()) <= 64 for one in ids):
         raise bad_request("RESULT_ID_INVALID")
     if len(set(ids)) < len(ids):
         raise bad_request("RESULT_ID_DUPLICATE")
+    for result in results:
+        if "photo_file_id" in result:
+            call.world.files.photo_of(call.world.files.find(result["photo_file_id"]))
+        elif "document_file_id" in result:
+            call.world.files.find(result["document_file_id"])
     if len(call.text("next_offset").encode()) > LONGEST_OFFSET:
         raise bad_request("NEXT_OFFSET_INVALID")
     button = call.structure("button") or {}
@@ -61,7 +66,7 @@ def answer_inline_query(call: Call) -> bool:
         "next_offset": call.text("next_offset"),
         **({"button": button} if button else {}),
     }
-    call.world.changes.note()
+    call.world.tell(call.world.private_chat(call.bot, question.person), "inline_answer", inline=question.id)
     return True
 
 

@@ -172,23 +172,6 @@ async def send_media_group(call: Call) -> list[Json]:
     return [call.world.add_post(place.chat, call.bot.as_user(), place.fields | group | part).message for part in parts]
 
 
-@method("sendLocation")
-def send_location(call: Call) -> Json:
-    location = {"latitude": float(call.text("latitude")), "longitude": float(call.text("longitude"))}
-    return write(call, find_place(call), {"location": location})
-
-
-@method("sendContact")
-def send_contact(call: Call) -> Json:
-    contact = {"phone_number": call.text("phone_number"), "first_name": call.text("first_name")}
-    return write(call, find_place(call), {"contact": contact})
-
-
-@method("sendDice")
-def send_dice(call: Call) -> Json:
-    return write(call, find_place(call), {"dice": {"emoji": call.text("emoji", "🎲"), "value": random.randint(1, 6)}})
-
-
 @method("sendChatAction")
 def send_chat_action(call: Call) -> bool:
     chat = call.chat_to_write()
@@ -265,15 +248,6 @@ def carry_messages(call: Call) -> list[Json]:
             carried["forward_origin"] = origin_of(source)
         sent.append({"message_id": write(call, place, carried)["message_id"]})
     return sent
-
-
-@method("createForumTopic")
-def create_forum_topic(call: Call) -> Json:
-    chat = call.chat_to_write()
-    name = call.text("name").strip()
-    if not 1 <= len(name) <= 128:
-        raise bad_request("TOPIC_NAME_INVALID")
-    return open_topic(call.world, chat, call.bot.as_user(), name)
 
 
 def open_topic(world: World, chat: Chat, author: Json, name: str) -> Json:

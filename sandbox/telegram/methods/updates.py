@@ -111,9 +111,3 @@ def get_webhook_info(call: Call) -> Json:
     if bot.updates.allowed:
         info["allowed_updates"] = sorted(bot.updates.allowed)
     return info
-
-
-@method("logOut", "close")
-def log_out(call: Call) -> bool:
-    call.bot.has_logged_out = call.method == "logOut"
-    return True
