@@ -1,11 +1,11 @@
-"""``g2d admin`` and ``g2d claim``: who may use the bot, from a terminal. The bot heeds it at the next update."""
+"""``g2d admin`` and ``g2d claim``: who may use the bot, from a terminal. It holds from the next update on."""
 
 import json
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, NoReturn
+from typing import NoReturn
 
 import typer
 
@@ -44,19 +44,20 @@ class Installation:
 
 
 @contextmanager
-def _installed() -> Iterator[Installation]:
-    (settings,) = load(BotSettings)
+def installed() -> Iterator[Installation]:
+    """The installation that the settings name, with its tables."""
+    settings = load(BotSettings)
     with startup.opened(settings) as database:
         if settings.embedded:
-            startup.migrate_now(database, settings)  # The bot may not have been started yet.
+            startup.migrate_now(database, startup.place_of(settings))  # The bot may not have been started yet.
         startup.require_tables(database, settings)
         yield Installation(settings, database)
 
 
 def users(search: str, *, as_json: bool) -> None:
     """List everybody whom the bot knows, owners first."""
-    with _installed() as installed:
-        people, _ = installed.roles.page(search, most=MOST)
+    with installed() as here:
+        people, _ = here.roles.page(search, limit=MOST)
     _print(people, as_json=as_json)
 
 
@@ -67,47 +68,49 @@ def invite(uses: int, lasts: str, *, as_json: bool) -> None:
 
     wish = read_invitation(f"{uses} {lasts}")
     if wish is None:
-        _refuse("Write it like this: g2d admin invite 5 7d")
-    with _installed() as installed:
-        code = installed.links.invite(uses=wish.uses, lasts=wish.lasts, by=None)
-        link = _link(installed.settings, LinkKind.INVITE, code)
+        refuse("Write it like this: g2d admin invite 5 7d")
+    with installed() as here:
+        code = here.links.invite(uses=wish.uses, lasts=wish.lasts, by=None)
+        link = _link(here.settings, LinkKind.INVITE, code)
     answer = {"link": link, "uses": wish.uses, "lasts_s": int(wish.lasts.total_seconds())}
     typer.echo(json.dumps(answer) if as_json else link)
 
 
 def claim() -> None:
-    """Print a link that makes whoever opens it within ten minutes the bot's owner, as long as it has none."""
-    with _installed() as installed:
-        code = installed.links.claim()
+    """Print a link that makes the first person who opens it the owner; valid for ten minutes, without an owner."""
+    with installed() as here:
+        code = here.links.claim()
         if code is None:
-            _refuse("This bot has an owner already: `g2d admin users` tells whom.")
-        typer.echo(_link(installed.settings, LinkKind.CLAIM, code))
+            refuse("This bot has an owner already: `g2d admin users` tells whom.")
+        typer.echo(_link(here.settings, LinkKind.CLAIM, code))
 
 
 def give(who: str, role: Role, *, as_json: bool) -> None:
     """Give somebody a role: by id, or by an @name that the bot has met."""
-    with _installed() as installed:
-        roles = installed.roles
-        known = _find(roles, who)
+    with installed() as here:
+        roles = here.roles
+        known = find(roles, who)
         if known is None:
-            _refuse(f"The bot has not met {who}: use the id, a number.")
+            refuse(f"The bot has not met {who}: use the id, a number.")
         if known.is_group and role not in OF_GROUPS:
-            _refuse(f"A group can be {', '.join(sorted(OF_GROUPS))}.")
+            refuse(f"A group can be {', '.join(sorted(OF_GROUPS))}.")
         try:
             roles.decide(known.profile, role, by=None)
         except (LastOwner, OwnerBySettings) as error:
-            _refuse(REFUSALS[type(error)])
+            refuse(REFUSALS[type(error)])
         now = roles.one(known.id)
     _print([now], as_json=as_json)
 
 
-def _find(roles: Roles, who: str) -> Known | None:
+def find(roles: Roles, who: str) -> Known | None:
+    """Whom a word names, an id or an @name; None: nobody."""
     if who.startswith("@"):
         return roles.named(who)
     return roles.one(int(who)) if re.fullmatch(r"-?[1-9]\d{0,17}", who, re.ASCII) else None
 
 
-def _refuse(sentence: str) -> NoReturn:
+def refuse(sentence: str) -> NoReturn:
+    """Say why nothing is done, and end with status 1."""
     typer.secho(sentence, err=True)
     raise typer.Exit(1)
 
@@ -115,7 +118,7 @@ def _refuse(sentence: str) -> NoReturn:
 def _link(settings: BotSettings, kind: LinkKind, code: str) -> str:
     with importing():
         from services.bot.access.links import url_of
-        from services.bot.access.username import username_of
+        from services.bot.intake.username import username_of
 
     username = username_of(settings)
     if username is None:
@@ -133,7 +136,7 @@ def _print(people: list[Known], *, as_json: bool) -> None:
         typer.echo(f"{one.id:>15}  {standing:<8}  {one.profile.name}  {name}".rstrip())
 
 
-def _as_json(one: Known) -> dict[str, Any]:
+def _as_json(one: Known) -> dict[str, object]:
     return {
         "id": one.id,
         "name": one.profile.name,

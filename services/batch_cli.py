@@ -19,26 +19,57 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
 from services import logs, startup
-from services.bot.locales import say
+from services.bot.texts.locales import say
 from services.importing import importing
 from shared.batch_reader import BatchReader
-from shared.batches import Batch, BatchReading, BatchState, Counts, Problem, Way, file_name, outcome, write_manifest
+from shared.batches import (
+    SHOWN,
+    Batch,
+    BatchReading,
+    BatchState,
+    Counts,
+    DeliveryFormat,
+    Problem,
+    file_name,
+    outcome,
+    write_manifest,
+)
 from shared.catalogue import Catalogue
-from shared.errors import BudgetUsedUp, StoreAway, UserError
+from shared.errors import (
+    BadCredentials,
+    BudgetUsedUp,
+    GeminiDenied,
+    GeminiNotServedHere,
+    GeminiUnpaid,
+    ImagineError,
+    NoCredit,
+    StoreAway,
+    UserError,
+)
 from shared.images import Images
 from shared.jobs import ENDED, Address, Job, Sender, State
 from shared.migrations import is_current
-from shared.queue import Tickets, make_celery
-from shared.settings import Settings, WorkerSettings, load
+from shared.prices import MICRO
+from shared.settings import Settings, SettingsError, WorkerSettings, load
 from shared.store.batches import Batches
 from shared.store.database import Database
 from shared.store.models import IMAGE, Models
 from shared.styles import Styles
+from shared.tickets import LocalTickets, Tickets
 
 LOOK_EVERY_S = 0.5
+NOTES_SHOWN = 3  # ideas, and hints, of a file that was read
 ALL_DONE, SOME_FAILED, BAD_USAGE, INTERRUPTED = 0, 1, 2, 130
 OVER = frozenset({BatchState.FINISHED, BatchState.CANCELLED})
 NOBODY = 0  # a terminal has no bot, no chat and no Telegram user
+# Reasons for which no other picture will succeed either, with what to do.
+HOPELESS = {
+    BadCredentials.reason: "A key is not accepted; `g2d doctor` tells which, and what to do.",
+    NoCredit.reason: "HuggingFace's credit is used up; there is more at https://huggingface.co/settings/billing.",
+    GeminiUnpaid.reason: "Gemini's account has no credit, or is at its spending limit; see https://aistudio.google.com.",
+    GeminiNotServedHere.reason: "Google doesn't serve Gemini where this runs.",
+    GeminiDenied.reason: "Google doesn't let this key use Gemini; `g2d doctor` tells more.",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +102,7 @@ class Watch:
             self._progress.start()
 
     def tell(self, job: Job, path: Path | None) -> None:
-        """Tell of a picture that has ended."""
+        """Print a picture that has ended."""
         if self._as_json:
             entry = {
                 "idea": job.request.idea,
@@ -85,7 +116,9 @@ class Watch:
             }
             typer.echo(json.dumps(entry, ensure_ascii=False))
         elif self._progress is None:
-            typer.echo(f"{outcome(job)}: {path or file_name(job)}" + (f" ({job.reason})" if job.reason else ""))
+            typer.echo(f"{outcome(job)}: {path or file_name(job)}{_why(job)}")
+        elif path is None:
+            self._progress.console.print(f"{outcome(job)}: {file_name(job)}{_why(job)}", markup=False, soft_wrap=True)
 
     def advance(self, counts: Counts) -> None:
         """Move the bar."""
@@ -114,31 +147,80 @@ class Interrupts:
 
 def batch(file: Path, out: Path, *, as_json: bool) -> int:
     """Paint what the file says; returns the exit status."""
-    try:
-        (settings,) = load(Settings)
-        with startup.opened(settings) as database:
-            reading = _read(file, settings, _catalogue(settings, database))
-    except (UserError, OSError) as error:
-        typer.echo(_sentence(error, file), err=True)
+    settings = load(Settings)
+    reading = _understood(file, settings)
+    if reading is None or not reading.requests:
         return BAD_USAGE
-    for problem in reading.problems:
-        typer.echo(f"line {problem.line}: {_plain(say(problem.reason, 'en', **problem.values))}", err=True)
-    if not reading.requests:
-        return BAD_USAGE
-    out.mkdir(parents=True, exist_ok=True)
+    _make(out)
     logs.set_up(settings.log_format, "WARNING")
-    with startup.opened(settings) as database, _worker(settings, database) as (tickets, goes_on):
-        return _Run(
-            Batches(database, settings.shares),
+    needs_gemini = any(not request.parameters.raw for request in reading.requests)
+    with (
+        startup.opened(settings) as database,
+        painted_by(settings, database, needs_gemini=needs_gemini) as (tickets, goes_on),
+    ):
+        run = _Run(
+            Batches(database, settings.queue_policy),
             Images(settings.image_store_url),
             tickets,
             Place(out),
             as_json=as_json,
             goes_on=goes_on,
-        ).run(reading, _key(file, out))
+        )
+        try:
+            return run.run(reading, _key(file, out))
+        except OSError as error:
+            if error.filename is None or not Path(error.filename).is_relative_to(out):
+                raise
+            typer.echo(f"{error.filename} can't be written: {error.strerror}. Run this again to go on.", err=True)
+            return SOME_FAILED
 
 
-def _catalogue(settings: Settings, database: Database) -> Catalogue:
+def _make(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise SettingsError(f"--out: the folder {folder} can't be made: {error.strerror}.") from None
+
+
+def estimate(file: Path, *, as_json: bool) -> int:
+    """Tell how many pictures a file asks for, and what they may cost; returns the exit status."""
+    settings = load(Settings)
+    reading = _understood(file, settings)
+    if reading is None:
+        return BAD_USAGE
+    dollars = settings.prices.of_requests(reading.requests) / MICRO
+    ideas, left_out = len(reading.requests), len(reading.problems)
+    if as_json:
+        entry = {"ideas": ideas, "pictures": reading.pictures, "dollars": round(dollars, 4), "left_out": left_out}
+        typer.echo(json.dumps(entry))
+    else:
+        skipped = f"; {_counted(left_out, 'line')} would be left out" if left_out else ""
+        counted = f"{_counted(reading.pictures, 'picture')} of {_counted(ideas, 'idea')}"
+        typer.echo(
+            f"{counted}, for about ${dollars:.2f} by the estimates of shared/prices.json and G2D_PRICES{skipped}. "
+            "Nothing was ordered."
+        )
+    return SOME_FAILED if left_out else ALL_DONE
+
+
+def _understood(file: Path, settings: Settings) -> BatchReading | None:
+    """Read a file; tell how the first ideas read, and of each line that is left out. None: it can't be read."""
+    try:
+        with startup.opened(settings) as database:
+            reading = _read(file, settings, catalogue_of(settings, database))
+    except (UserError, OSError) as error:
+        typer.echo(_sentence(error, file), err=True)
+        return None
+    for problem in reading.problems:
+        typer.echo(f"line {problem.line}: {_plain(say(problem.reason, 'en', **problem.values))}", err=True)
+    for hint in reading.hints[:NOTES_SHOWN]:
+        typer.echo(f"note: {_plain(say(hint.reason, 'en', **hint.values))}", err=True)
+    for request in reading.requests[:NOTES_SHOWN]:
+        typer.echo(f"reads: {request.idea[:SHOWN]}", err=True)
+    return reading
+
+
+def catalogue_of(settings: Settings, database: Database) -> Catalogue:
     """The image models that can be wished: those of the last survey, the shipped ones before the first."""
     if not settings.embedded:
         startup.require_tables(database, settings)
@@ -151,7 +233,7 @@ def _catalogue(settings: Settings, database: Database) -> Catalogue:
 def _read(file: Path, settings: Settings, catalogue: Catalogue) -> BatchReading:
     reader = BatchReader(catalogue, Styles(settings.styles_file))
     try:
-        return reader.read(file.read_bytes(), file.name, most=settings.batch_pictures)
+        return reader.read(file.read_bytes(), file.name, limit=settings.batch_pictures)
     finally:
         reader.close()
 
@@ -163,37 +245,54 @@ def _key(file: Path, out: Path) -> str:
 
 
 @contextmanager
-def _worker(settings: Settings, database: Database) -> Iterator[tuple[Tickets, bool]]:
-    """Whoever paints: workers elsewhere, the ``g2d run`` that has this folder, or else a worker in this process.
+def painted_by(settings: Settings, database: Database, *, needs_gemini: bool) -> Iterator[tuple[Tickets, bool]]:
+    """Who paints: workers elsewhere, the ``g2d run`` that has this folder, or else a worker in this process.
 
     Yields:
         The way to them, and whether they go on when this process ends.
+
+    Raises:
+        SettingsError: A worker in this process would have no key.
     """
-    if not settings.embedded:
+    if settings.redis_url is not None:
+        from shared.celery_tickets import CeleryTickets, make_celery
+
         startup.require_tables(database, settings)
-        yield Tickets(make_celery(settings.redis_url)), True
+        yield CeleryTickets(make_celery(settings.redis_url)), True
         return
-    celery = make_celery(None)
+    tickets = LocalTickets()
     lock = FileLock(settings.data_dir / "g2d.lock", timeout=0)
     try:
         lock.acquire()
     except Timeout:
-        yield Tickets(celery), True  # Nobody takes these; the other process's sweep finds the jobs.
+        yield tickets, True  # Nobody takes these; the other process's sweep finds the jobs.
         return
     try:
         with importing():
             from services.worker.app import Worker
 
-        startup.migrate_now(database, settings)
-        (own,) = load(WorkerSettings)
-        worker = Worker(own, database, celery)
+        startup.migrate_now(database, startup.place_of(settings))
+        own = load(WorkerSettings)
+        _require_keys(own, needs_gemini=needs_gemini)
+        worker = Worker(own, database, tickets)
         worker.start()
         try:
-            yield Tickets(celery), False
+            yield tickets, False
         finally:
-            worker.stop(seconds=5.0)
+            worker.stop(timeout_s=5.0)
     finally:
         lock.release()
+
+
+def _require_keys(settings: WorkerSettings, *, needs_gemini: bool) -> None:
+    """A terminal has nobody who could bring keys of their own."""
+    keys = {
+        "GOOGLE_API_KEY": settings.google_api_key if needs_gemini else "",
+        "HF_TOKEN": "" if settings.has_google_alone else settings.hf_token,
+    }
+    missing = [name for name, key in keys.items() if key is None]
+    if missing:
+        raise SettingsError(f"Please set {' and '.join(missing)} to a key: `own` is for the people of a bot.")
 
 
 class _Run:
@@ -211,6 +310,8 @@ class _Run:
         self._goes_on = goes_on
         self._told: set[int] = set()
         self._skipped: tuple[Problem, ...] = ()
+        self._succeeded = False
+        self._stopped_for: str | None = None
 
     def run(self, reading: BatchReading, key: str) -> int:
         """Ask or go on, watch, and write what comes."""
@@ -243,7 +344,7 @@ class _Run:
             sender=Sender(NOBODY),
             source="terminal",
             request_key=key,
-            way=Way.FILES,
+            delivery_format=DeliveryFormat.FILES,
         )
         self._batches.start(batch.id)
         if not is_new:
@@ -276,12 +377,26 @@ class _Run:
             path = self._place.write(job, self._images.get(str(job.image_key)))
         if is_new or self._as_json:  # People need not be told again of what an earlier run wrote.
             watch.tell(job, path)
+        self._succeeded |= path is not None and is_new
+        if job.state is State.FAILED and job.reason in HOPELESS:
+            self._stop(job)
+
+    def _stop(self, job: Job) -> None:
+        """End what has not been begun, where no more can succeed."""
+        # What a key may do for one model it may not do for another; credit is the account's.
+        if self._stopped_for is None and job.batch_id and (job.reason == NoCredit.reason or not self._succeeded):
+            self._stopped_for = job.reason
+            self._batches.cancel(job.batch_id)
+            self._tickets.send()  # What is ordered at a provider is to be withdrawn.
 
     def _end(self, batch: Batch) -> int:
         jobs = self._write_manifest(batch)
         self._batches.delivered(batch.id)
         failed = sum(job.state is not State.FINISHED for job in jobs)
-        skipped = f", {len(self._skipped)} lines were left out" if self._skipped else ""
+        lines = len(self._skipped)
+        skipped = f", {_counted(lines, 'line')} left out" if lines else ""
+        if self._stopped_for:
+            typer.echo(f"Stopped early. {HOPELESS[self._stopped_for]} Then run this again to go on.", err=True)
         typer.echo(f"{len(jobs) - failed} of {batch.pictures} pictures are in {self._place.folder}{skipped}", err=True)
         return SOME_FAILED if failed or self._skipped or len(jobs) < batch.pictures else ALL_DONE
 
@@ -309,6 +424,17 @@ def _sentence(error: Exception, file: Path) -> str:
     if isinstance(error, UserError):
         return _plain(say(error.reason, "en", **error.values))
     return f"{file} can't be read: {getattr(error, 'strerror', None) or type(error).__name__}"
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
+def _why(job: Job) -> str:
+    """Why a picture failed, as the end of a line; nothing where it did not."""
+    if job.state is not State.FAILED:
+        return ""
+    return f": {_plain(say(job.reason or ImagineError.reason, 'en'))}"
 
 
 def _plain(text: str) -> str:

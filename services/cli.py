@@ -7,8 +7,9 @@ from typing import Annotated
 
 import typer
 
+from services.admin_commands import admin
 from services.importing import importing
-from shared.access import Role
+from services.move_commands import move
 
 app = typer.Typer(
     help="Gemini writes the prompt, a model served by HuggingFace paints, Telegram gets the picture.",
@@ -18,20 +19,20 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-Port = Annotated[int, typer.Option(help="Port of the sandbox; 0 takes a free one.")]
+Port = Annotated[int, typer.Option(min=0, max=65_535, help="Port to listen on; 0 takes a free one.")]
 Host = Annotated[str, typer.Option(help="Address to listen on; anything but this machine's own is for tests alone.")]
 
 
-admin = typer.Typer(help="See and change who may use the bot.", no_args_is_help=True)
 app.add_typer(admin, name="admin")
+app.add_typer(move, name="move")
 
-Who = Annotated[str, typer.Argument(help="Telegram's id of a person or group, or an @name that the bot has met.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 def main() -> None:
     """Run the command line; settings that don't allow a start are told, not thrown."""
-    from shared.settings import SettingsError
+    with importing():
+        from shared.settings import SettingsError
 
     os.umask(0o077)  # What people write and paint is for the user alone who runs this.
     try:
@@ -70,10 +71,14 @@ def options(
 
 @app.command()
 def run() -> None:
-    """Run bot and worker in one process, on SQLite: for a laptop or a small server."""
-    with importing():
-        from services import runtime
+    """Run bot and worker in one process, on SQLite: for a laptop or a small server.
 
+    Without keys, on a terminal, it asks for them, tries each, and writes them into .env.
+    """
+    with importing():
+        from services import first_run, runtime
+
+    first_run.offer()
     runtime.run_everything()
 
 
@@ -98,22 +103,43 @@ def worker() -> None:
 @app.command()
 def batch(
     file: Annotated[Path, typer.Argument(help="Ideas: .txt with one a line, .csv with columns, or .jsonl.")],
-    out: Annotated[Path, typer.Option(help="Folder for the pictures and manifest.csv.")],
-    jsonl: Annotated[bool, typer.Option("--jsonl", help="Tell of each picture as a line of JSON.")] = False,
+    out: Annotated[Path, typer.Option(help="Folder for the pictures and manifest.csv.")] = Path("pictures"),
+    jsonl: Annotated[bool, typer.Option("--jsonl", help="Print a line of JSON for each picture.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Tell how many pictures it would be, and what they may cost.")
+    ] = False,
 ) -> None:
     """Paint many ideas from a file into a folder; run it again to go on.
 
-    The exit status is 0 when all are done, 1 when some failed, 2 for a file that can't be read, 130 after Ctrl-C.
+    For example: g2d batch ideas.txt --out pictures, with a line "a fox in the snow --ar 16:9" in ideas.txt;
+    g2d batch ideas.csv --dry-run, with a column "idea", and one for each parameter, such as "ar", "seed" or "style".
+
+    The exit status is 0 when all are done, 1 when some failed or lines were left out, 2 for a file that can't be
+    read, 130 after Ctrl-C.
     """
     with importing():
         from services import batch_cli
 
-    raise typer.Exit(batch_cli.batch(file, out, as_json=jsonl))
+    raise typer.Exit(batch_cli.estimate(file, as_json=jsonl) if dry_run else batch_cli.batch(file, out, as_json=jsonl))
+
+
+@app.command()
+def samples(
+    yes: Annotated[bool, typer.Option("--yes", help="Don't ask before the pictures are paid for.")] = False,
+) -> None:
+    """Make a small picture in each style and with each image model, from which people pick in /settings.
+
+    Tells first what that may cost, and asks. Run again, it tries what failed, and pays for nothing twice.
+    """
+    with importing():
+        from services import samples_cli
+
+    raise typer.Exit(samples_cli.samples(yes=yes))
 
 
 @app.command()
 def claim() -> None:
-    """Print a link that makes whoever opens it the bot's owner; as long as it has none, for ten minutes."""
+    """Print a link that makes the first person who opens it the owner; valid for ten minutes, without an owner."""
     with importing():
         from services import admin_cli
 
@@ -143,15 +169,13 @@ def sandbox(port: Port = 8090, host: Host = "127.0.0.1") -> None:
 @app.command()
 def health() -> None:
     """Tell whether the bot or worker that writes G2D_HEARTBEAT_FILE is at work; if not, what it doesn't do; exit 1."""
-    from services.health import complaints
+    from services.health import tell
     from shared.settings import Settings, SettingsError, load
 
-    (settings,) = load(Settings)
+    settings = load(Settings)
     if settings.heartbeat_file is None:
         raise SettingsError("Please set G2D_HEARTBEAT_FILE, for the service and for this command alike.")
-    found = complaints(settings.heartbeat_file)
-    typer.echo("\n".join(found) or "at work")
-    raise typer.Exit(1 if found else 0)
+    raise typer.Exit(tell(settings.heartbeat_file))
 
 
 @app.command()
@@ -175,51 +199,8 @@ def migrate() -> None:
 @app.command()
 def public_key() -> None:
     """Print the public half of G2D_SECRET_KEY. The bot takes it in the secret's place: it seals keys and opens none."""
-    from shared.secrets import box_for
+    from shared.key_cipher import cipher_for
     from shared.settings import Settings, load
 
-    (settings,) = load(Settings)
-    typer.echo(box_for(settings).public_key)
-
-
-@admin.command()
-def users(search: Annotated[str, typer.Argument(help="A part of a name or id.")] = "", as_json: AsJson = False) -> None:
-    """List everybody whom the bot knows, owners first."""
-    with importing():
-        from services import admin_cli
-
-    admin_cli.users(search, as_json=as_json)
-
-
-@admin.command()
-def role(who: Who, role: Role, as_json: AsJson = False) -> None:
-    """Give somebody a role."""
-    with importing():
-        from services import admin_cli
-
-    admin_cli.give(who, role, as_json=as_json)
-
-
-@admin.command()
-def ban(who: Who, as_json: AsJson = False) -> None:
-    """Block somebody: they get nothing any more."""
-    role(who, Role.BLOCKED, as_json)
-
-
-@admin.command()
-def unban(who: Who, as_json: AsJson = False) -> None:
-    """Let somebody in who was blocked."""
-    role(who, Role.MEMBER, as_json)
-
-
-@admin.command()
-def invite(
-    uses: Annotated[int, typer.Argument(help="How many people it lets in.")] = 1,
-    lasts: Annotated[str, typer.Argument(help="For how long: 12h, 7d, 2w.")] = "7d",
-    as_json: AsJson = False,
-) -> None:
-    """Make a link that lets people in."""
-    with importing():
-        from services import admin_cli
-
-    admin_cli.invite(uses, lasts, as_json=as_json)
+    settings = load(Settings)
+    typer.echo(cipher_for(settings).public_key)

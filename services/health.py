@@ -10,6 +10,7 @@ import json
 import logging
 import os
 import signal
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -60,12 +61,16 @@ class Signs:
         """How often each duty was tried so far."""
         return {duty: sign.tries for duty, sign in self._signs.items()}
 
+    def ages(self) -> dict[str, float]:
+        """Seconds since each duty was last done."""
+        now = time.monotonic()
+        return {duty: round(now - sign.done_at, 1) for duty, sign in self._signs.copy().items()}
+
     def write(self) -> None:
         """Write the file: JSON with the seconds since each duty was last done."""
         if self._path is None:
             return
-        now = time.monotonic()
-        ages = {duty: round(now - sign.done_at, 1) for duty, sign in self._signs.items()}
+        ages = self.ages()
         draft = self._path.with_name(f"{self._path.name}.{os.getpid()}")
         # A file that can't be written gets old, and that is all the alarm there has to be.
         with contextlib.suppress(OSError):
@@ -79,10 +84,19 @@ def complaints(path: Path) -> list[str]:
         silence = time.time() - path.stat().st_mtime
         ages = json.loads(path.read_text(encoding="utf-8") or "{}")
     except (OSError, ValueError):
-        return ["silent"]
-    if silence >= MAX_SILENCE_S or not isinstance(ages, dict):
-        return ["silent"]
+        ages = None
+    if not isinstance(ages, dict):
+        return [f"silent: {path} can't be read"]
+    if silence >= MAX_SILENCE_S:
+        return [f"silent: nothing was written to {path} for {silence:.0f} s"]
     return [f"{duty}: not for {age + silence:.0f} s" for duty, age in ages.items() if age + silence >= MAX_SILENCE_S]
+
+
+def tell(path: Path) -> int:
+    """Print whether the process that writes this file is at work; returns the exit status."""
+    found = complaints(path)
+    sys.stdout.write("\n".join(found or ["at work"]) + "\n")
+    return 1 if found else 0
 
 
 class Watchdog:
@@ -117,3 +131,7 @@ def _end_this_process() -> None:
     timer.daemon = True
     timer.start()
     os.kill(os.getpid(), signal.SIGTERM)
+
+
+if __name__ == "__main__":  # The check of a container, every few seconds: `g2d health` reads all settings for the path.
+    sys.exit(tell(Path(sys.argv[1])))

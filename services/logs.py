@@ -5,6 +5,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import Literal
 
 import structlog
@@ -19,12 +20,12 @@ CHATTERBOXES = (
     "filelock",
 )  # fmt: skip
 QUIET_S = 60.0  # a line that was not met for so long is a new one
-MOST_SEEN = 1_000  # lines that are remembered, before those that are older are forgotten
+MAX_SEEN = 1_000  # lines that are remembered, before those that are older are forgotten
 ALWAYS_THERE = frozenset({*logging.makeLogRecord({}).__dict__, "message", "asctime", "taskName"})
 
 
 class Redacting(logging.Formatter):
-    """Blots out secrets in the finished line, whichever part of it they came in by."""
+    """Blots out secrets anywhere in the finished line."""
 
     def __init__(self, formatter: logging.Formatter) -> None:
         super().__init__()
@@ -56,7 +57,7 @@ class Coalescing(logging.Filter):
         own = {name: value for name, value in record.__dict__.items() if name not in ALWAYS_THERE}
         line, now = f"{record.name} {record.getMessage()} {own}", self._clock()
         with self._lock:
-            if len(self._seen) >= MOST_SEEN:
+            if len(self._seen) >= MAX_SEEN:
                 self._seen = {one: seen for one, seen in self._seen.items() if not seen.is_over(now)}
             seen = self._seen.get(line)
             if seen is None or seen.is_over(now):
@@ -98,6 +99,7 @@ def set_up(log_format: Literal["console", "json"] | None, level: str) -> None:
     """
     as_text = (log_format or ("console" if sys.stderr.isatty() else "json")) == "console"
     shared: list[structlog.types.Processor] = [
+        structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_logger_name,
         structlog.stdlib.add_log_level,
         structlog.stdlib.ExtraAdder(),
@@ -116,3 +118,8 @@ def set_up(log_format: Literal["console", "json"] | None, level: str) -> None:
     root.setLevel(level.upper())
     for name in CHATTERBOXES:
         logging.getLogger(name).setLevel(logging.WARNING)
+
+
+def about(**ids: object) -> AbstractContextManager[None]:
+    """Put ids into each line that is logged inside the block, also in threads that it waits for."""
+    return structlog.contextvars.bound_contextvars(**ids)

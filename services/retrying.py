@@ -1,10 +1,9 @@
-"""Pauses between tries, and log lines that tell of an outage when it begins, changes and ends, not at every try."""
+"""Pauses between tries, and log lines when an outage begins, changes and ends, not at every try."""
 
 import logging
 import random
 import time
 from collections.abc import Callable
-from typing import Any
 
 FIRST_PAUSE_S = 1.0
 LONGEST_PAUSE_S = 30.0
@@ -53,7 +52,7 @@ class Outage:
         self.failures += 1
         return now - self._kind_since
 
-    def say(self, level: int, event: str, **fields: Any) -> None:
+    def say(self, level: int, event: str, **fields: object) -> None:
         """Log the state of the outage when it changes; the same again after 5 s, 10 s, 20 s … up to 5 minutes."""
         now = self._clock()
         said = level, event, sorted((name, str(value)) for name, value in fields.items())

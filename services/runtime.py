@@ -1,6 +1,7 @@
 """Starts and stops the services: signals, order, and what is left to say at the end."""
 
 import asyncio
+import logging
 import os
 import signal
 import sys
@@ -13,12 +14,16 @@ from services import logs, startup
 from services.health import LOOK_S, Signs, Watchdog
 from services.importing import importing
 from services.supervision import Threads
-from shared.settings import BotSettings, Settings, SettingsError, WorkerSettings, load
+from shared.settings import BotSettings, Settings, SettingsError, WorkerSettings, load, load_both
+from shared.tickets import LocalTickets, Tickets
 
 # Bot and worker are imported where one is started: each costs a second and much memory, and no other process needs it.
 if TYPE_CHECKING:
     from services.bot.app import Bot
     from services.worker.app import Worker
+    from shared.celery_tickets import CeleryTickets
+
+log = logging.getLogger(__name__)
 
 LOOK_AFTER_S = 1.0  # between two looks for threads that have ended
 NEEDS_BROKER = (
@@ -30,78 +35,92 @@ NEEDS_BROKER = (
 def run_everything(bot_settings: BotSettings | None = None, worker_settings: WorkerSettings | None = None) -> None:
     """Run bot and worker in this process until a signal comes."""
     if bot_settings is None or worker_settings is None:
-        bot_settings, worker_settings = load(BotSettings, WorkerSettings)
+        bot_settings, worker_settings = load_both(BotSettings, WorkerSettings)
+    if worker_settings.has_google_alone:
+        # The bot reads no keys: it can't know what the worker makes of those that are there.
+        bot_settings = bot_settings.model_copy(update={"image_model_setting": worker_settings.image_model})
     with importing():
         from services.bot.app import Bot
         from services.doctor import at_start
+        from services.metrics.server import served
         from services.worker.app import Worker
-        from shared.queue import make_celery
 
     _set_up_logs(bot_settings)
     with stopping() as stop, startup.alone_in(bot_settings), startup.opened(bot_settings) as database:
         if not startup.wait_and_migrate(database, bot_settings, stop):
             return
-        celery = make_celery(bot_settings.redis_url)
+        bots, workers = _tickets(bot_settings)
         guard = Guard(bot_settings)
-        worker = Worker(worker_settings, database, celery, signs=guard.signs)
-        guard.start(worker.look_after)
-        worker.start()
-        at_start.begin(worker_settings)
-        try:
-            asyncio.run(_serve(lambda: Bot(bot_settings, database, celery, signs=guard.signs), guard, stop))
-        finally:
-            _stop(worker, guard)
+        worker = Worker(worker_settings, database, workers, signs=guard.signs)
+        _tell_of_google_alone(worker_settings)
+        slots = worker_settings.slots
+        with served(bot_settings, database, workers, guard.signs, of_record=True, slots=slots):
+            guard.start(worker.look_after)
+            worker.start()
+            if bot_settings.is_for_real:
+                at_start.begin(worker_settings, stop)
+            try:
+                asyncio.run(_serve(lambda: Bot(bot_settings, database, bots, signs=guard.signs), guard, stop))
+            finally:
+                stop.set()
+                _stop(worker, guard)
 
 
 def run_bot() -> None:
     """Run the bot until a signal comes."""
-    (settings,) = load(BotSettings)
+    settings = load(BotSettings)
     _set_up_logs(settings)
-    _require_broker(settings)
+    redis_url = _require_broker(settings)
     with importing():
         from services.bot.app import Bot
-        from shared.queue import make_celery
+        from services.metrics.server import served
+        from shared.celery_tickets import BackgroundTickets, make_celery
 
     with stopping() as stop, startup.opened(settings) as database:
         if not startup.wait_for_tables(database, settings, stop):
             return
         guard = Guard(settings)
         guard.start()
-        celery = make_celery(settings.redis_url)
-        asyncio.run(_serve(lambda: Bot(settings, database, celery, signs=guard.signs), guard, stop))
+        tickets = BackgroundTickets(make_celery(redis_url))
+        with served(settings, database, tickets, guard.signs, of_record=True):
+            asyncio.run(_serve(lambda: Bot(settings, database, tickets, signs=guard.signs), guard, stop))
         if guard.ended_it:
             raise SystemExit(1)
 
 
 def run_worker() -> None:
     """Run a worker until a signal comes; a second one ends it at once."""
-    (settings,) = load(WorkerSettings)
+    settings = load(WorkerSettings)
     _set_up_logs(settings)
-    _require_broker(settings)
+    redis_url = _require_broker(settings)
     with importing():
         from services.doctor import at_start
+        from services.metrics.server import served
         from services.worker.app import Worker
-        from shared.queue import make_celery
+        from shared.celery_tickets import CeleryTickets, make_celery
 
     with stopping() as stop, startup.opened(settings) as database:
         if not startup.wait_for_tables(database, settings, stop):
             return
         guard = Guard(settings)
-        worker = Worker(settings, database, make_celery(settings.redis_url), signs=guard.signs)
-        guard.start(worker.look_after)
-        worker.start()
-        at_start.begin(settings)
-        while not stop.wait(LOOK_AFTER_S):
-            guard.look_after()
-        _stop(worker, guard)
+        tickets = CeleryTickets(make_celery(redis_url))
+        worker = Worker(settings, database, tickets, signs=guard.signs)
+        _tell_of_google_alone(settings)
+        with served(settings, database, tickets, guard.signs, of_record=False, slots=settings.slots):
+            guard.start(worker.look_after)
+            worker.start()
+            at_start.begin(settings, stop)
+            while not stop.wait(LOOK_AFTER_S):
+                guard.look_after()
+            _stop(worker, guard)
 
 
 def migrate_database() -> None:
     """Bring the tables up to date."""
-    (settings,) = load(Settings)
+    settings = load(Settings)
     _set_up_logs(settings)
     with startup.opened(settings) as database:
-        startup.migrate_now(database, settings)
+        startup.migrate_now(database, startup.place_of(settings))
 
 
 class Guard:
@@ -158,7 +177,10 @@ async def _serve(make_bot: Callable[[], "Bot"], guard: Guard, stopped: threading
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stop.set)
+        if sys.platform == "win32":  # Its event loops take no signals.
+            signal.signal(number, lambda *_: loop.call_soon_threadsafe(stop.set))
+        else:
+            loop.add_signal_handler(number, stop.set)
     if stopped.is_set():  # A signal came before the handlers above were there.
         return
     await make_bot().run(stop, beside={"look after threads": guard.keep_looking})
@@ -175,9 +197,31 @@ def _stop(worker: "Worker", guard: Guard) -> None:
         raise SystemExit(status)
 
 
-def _require_broker(settings: Settings) -> None:
-    if settings.embedded:
+def _require_broker(settings: Settings) -> str:
+    """The URL of Redis."""
+    if settings.redis_url is None:
         raise SettingsError(NEEDS_BROKER)
+    return settings.redis_url
+
+
+def _tickets(settings: Settings) -> tuple[Tickets, "CeleryTickets | LocalTickets"]:
+    """The tickets of bot and worker in one process: with a broker, the bot sends its own in the background."""
+    if settings.redis_url is None:
+        tickets = LocalTickets()
+        return tickets, tickets
+    with importing():
+        from shared.celery_tickets import BackgroundTickets, CeleryTickets, make_celery
+
+    celery = make_celery(settings.redis_url)
+    return BackgroundTickets(celery), CeleryTickets(celery)
+
+
+def _tell_of_google_alone(settings: WorkerSettings) -> None:
+    if settings.has_google_alone:
+        told = {"image_model": settings.image_model, "setting": "HF_TOKEN"}
+        # A bot that runs elsewhere reads no keys, and does not know.
+        told |= {} if settings.embedded else {"set_for_the_bot": f"G2D_IMAGE_MODEL={settings.image_model}"}
+        log.info("no HuggingFace token is set, Gemini creates the pictures", extra=told)
 
 
 def _set_up_logs(settings: Settings) -> None:

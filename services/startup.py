@@ -6,7 +6,7 @@ sentence with the setting's name (``SettingsError``).
 
 import logging
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -19,15 +19,19 @@ from shared.errors import StoreAway
 from shared.migrations import Tables, migrate, state_of
 from shared.settings import Settings, SettingsError
 from shared.store.database import Database
+from shared.store.server import shares_connections
 
 log = logging.getLogger(__name__)
 
 LOCK = "g2d.lock"
 LONGEST_SENTENCE = 300  # characters of a driver's error
 BAD_URL = (
-    "DATABASE_URL is no address of a database. Write postgresql://user:password@host:5432/name or sqlite:///file; "
+    "{} is no address of a database. Write postgresql://user:password@host:5432/name or sqlite:///file; "
     "in the password, % @ / : # ? are written %25 %40 %2F %3A %23 %3F."
 )
+POSTGRES = frozenset({"postgresql+psycopg"})
+PAST_POOLER = "set G2D_DATABASE_DIRECT_URL, which leads to Postgres itself, or let DATABASE_URL lead there"
+POOLER_REFUSES = "unsupported startup parameter"
 OLDER = "The database's tables are not up to date: please run `g2d migrate` first."
 NEWER = (
     "The database's tables are from a newer version of this program: go back to that version, or restore the backup "
@@ -45,6 +49,8 @@ CERTAIN = (
     "unable to open database file",
     "file is not a database",
     "invalid port",
+    "invalid connection option",
+    POOLER_REFUSES,
 )
 
 
@@ -56,16 +62,19 @@ class Trouble:
     certain: bool
 
 
-def trouble_in(error: StoreAway | SQLAlchemyError, settings: Settings) -> Trouble:
-    """Read a failure of the database. Pure."""
+def trouble_in(error: StoreAway | SQLAlchemyError, place: str) -> Trouble:
+    """Read a failure of the database at this place. Pure."""
     cause = error.__cause__ if isinstance(error, StoreAway) else error
     original = cause.orig if isinstance(cause, DBAPIError) else cause
     words = " ".join(str(original or error).split())[:LONGEST_SENTENCE]
     certain = any(one in words.lower() for one in CERTAIN)
-    return Trouble(f"{_place(settings)}: {words}", certain)
+    if POOLER_REFUSES in words:
+        words = f"a pooler stands before it that refuses our settings of a connection ({words}): {PAST_POOLER}"
+    return Trouble(f"{place}: {words}", certain)
 
 
-def _place(settings: Settings) -> str:
+def place_of(settings: Settings) -> str:
+    """How a sentence about the database of these settings begins."""
     if settings.database_url_setting is None:
         return f"The database in G2D_DATA_DIR ({settings.data_dir.resolve()}) can't be used"
     return "The database in DATABASE_URL can't be used"
@@ -78,23 +87,31 @@ def opened(settings: Settings) -> Iterator[Database]:
     Raises:
         SettingsError: Its address is none, or the data folder can't be made.
     """
-    _check_url(settings.database_url)
+    _check_url(settings.database_url, "DATABASE_URL", POSTGRES | {"sqlite"})
+    if settings.database_direct_url is not None:
+        _check_url(settings.database_direct_url, "G2D_DATABASE_DIRECT_URL", POSTGRES)
+        _check_pair(settings)
     _make_folder(settings)
-    database = Database(settings.database_url)
+    database = Database(settings.database_url, settings.database_direct_url)
     try:
         yield database
     finally:
         database.close()
 
 
-def _check_url(text: str) -> None:
+def _check_url(text: str, name: str, drivers: Collection[str]) -> None:
     try:
         url = make_url(text)
     except (ArgumentError, ValueError):
-        raise SettingsError(BAD_URL) from None
+        raise SettingsError(BAD_URL.format(name)) from None
     # An "@" in the database's name or host is the end of a password that was not encoded.
-    if url.drivername not in {"sqlite", "postgresql+psycopg"} or "@" in f"{url.host}{url.database}":
-        raise SettingsError(BAD_URL)
+    if url.drivername not in drivers or "@" in f"{url.host}{url.database}":
+        raise SettingsError(BAD_URL.format(name))
+
+
+def _check_pair(settings: Settings) -> None:
+    if make_url(settings.database_url).drivername not in POSTGRES:
+        raise SettingsError("G2D_DATABASE_DIRECT_URL is for a DATABASE_URL that leads to a pooler before Postgres.")
 
 
 def _make_folder(settings: Settings) -> None:
@@ -136,16 +153,16 @@ def require_tables(database: Database, settings: Settings) -> None:
     Raises:
         SettingsError: It can't be reached, or its tables are of another version.
     """
-    _at_once(lambda: _check_tables(database), settings)
+    _at_once(lambda: _check_tables(database), place_of(settings))
 
 
-def migrate_now(database: Database, settings: Settings) -> None:
-    """Bring the tables up to date.
+def migrate_now(database: Database, place: str) -> None:
+    """Bring the tables up to date; ``place`` begins the sentence that tells why it can't be done.
 
     Raises:
         SettingsError: The database can't be used, or its tables are from a newer version.
     """
-    _at_once(lambda: _migrate(database), settings)
+    _at_once(lambda: _migrate(database), place)
 
 
 def wait_for_tables(database: Database, settings: Settings, stop: threading.Event) -> bool:
@@ -167,22 +184,31 @@ def wait_and_migrate(database: Database, settings: Settings, stop: threading.Eve
 
 
 def _check_tables(database: Database) -> None:
+    _look_for_pooler(database)
     state = state_of(database)
     if state is not Tables.CURRENT:
         raise SettingsError(NEWER if state is Tables.NEWER else OLDER)
 
 
+def _look_for_pooler(database: Database) -> None:
+    """Where a pooler lends out sessions that we would count on, do without them."""
+    if database.counts_on_sessions and shares_connections(database):
+        log.warning("a pooler stands before Postgres: wake-ups may be lost", extra={"cure": PAST_POOLER})
+        database.do_without_sessions()
+
+
 def _migrate(database: Database) -> None:
+    _look_for_pooler(database)
     if state_of(database) is Tables.NEWER:
         raise SettingsError(NEWER)
     migrate(database)
 
 
-def _at_once(act: Callable[[], None], settings: Settings) -> None:
+def _at_once(act: Callable[[], None], place: str) -> None:
     try:
         act()
     except (StoreAway, SQLAlchemyError) as error:
-        raise SettingsError(f"{trouble_in(error, settings).sentence}.") from None
+        raise SettingsError(f"{trouble_in(error, place).sentence}.") from None
 
 
 def _patiently(act: Callable[[], None], settings: Settings, stop: threading.Event) -> bool:
@@ -191,7 +217,7 @@ def _patiently(act: Callable[[], None], settings: Settings, stop: threading.Even
         try:
             act()
         except (StoreAway, SQLAlchemyError) as error:
-            trouble = trouble_in(error, settings)
+            trouble = trouble_in(error, place_of(settings))
             if trouble.certain:
                 raise SettingsError(f"{trouble.sentence}.") from None
             outage.failed(trouble)

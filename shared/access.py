@@ -78,13 +78,13 @@ class Profile:
     language: str = "en"
 
     def is_still(self, other: Self) -> bool:
-        """Whether nothing has changed. A group has the language of whoever speaks; it does not change with each."""
+        """Whether nothing has changed. A group's language follows its speakers and is not compared."""
         return (self if self.id > 0 else replace(self, language=other.language)) == other
 
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """Somebody whom the bot has met, and what was decided about them.
+    """A person or group that the bot has met, and what was decided about them.
 
     Attributes:
         told_at: When they were told last that they may not use the bot.

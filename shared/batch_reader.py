@@ -1,4 +1,4 @@
-"""Reads batches in a child process: a stranger's file can cost a little time, and nothing else."""
+"""Reads batch files in a child process with limits on CPU, memory and time."""
 
 import logging
 from collections.abc import Mapping
@@ -35,9 +35,9 @@ class BatchReader:
         self._catalogue = catalogue
         self._styles = styles
         answers = (BatchReading, Problem, Request, Parameters, Writing, Hint, Refusal)
-        self._children = ChildProcesses(limits, most=AT_A_TIME, modules=(__name__,), answers=answers)
+        self._children = ChildProcesses(limits, limit=AT_A_TIME, modules=(__name__,), answers=answers)
 
-    def read(self, content: str | bytes, name: str | None, *, shared: str = "", most: int) -> BatchReading:
+    def read(self, content: str | bytes, name: str | None, *, shared: str = "", limit: int) -> BatchReading:
         """Read a batch as ``read_batch`` does; waits for readings under way.
 
         Raises:
@@ -45,7 +45,7 @@ class BatchReader:
             BadParameter: The shared parameters can't be read.
         """
         try:
-            read = self._children.run(_read, content, name, self._catalogue, self._styles, shared, most)
+            read = self._children.run(_read, content, name, self._catalogue, self._styles, shared, limit)
         except NoChildFree as error:
             raise BadBatch("batch_readers_busy") from error
         except (OverLimit, CallFailed) as error:
@@ -61,9 +61,9 @@ class BatchReader:
 
 
 def _read(  # noqa: PLR0917 - crosses to another process, where names cost more than they tell
-    content: str | bytes, name: str | None, catalogue: Catalogue, styles: Styles, shared: str, most: int
+    content: str | bytes, name: str | None, catalogue: Catalogue, styles: Styles, shared: str, limit: int
 ) -> BatchReading | Refusal:
     try:
-        return read_batch(content, name, catalogue, styles, shared=shared, most=most)
+        return read_batch(content, name, catalogue, styles, shared=shared, limit=limit)
     except (BadBatch, BadParameter) as error:
         return Refusal(error.reason, error.values)

@@ -16,17 +16,18 @@ from typing import Any
 from shared.catalogue import Catalogue
 from shared.csv_export import write_csv
 from shared.errors import BadBatch, BadParameter, UserError
-from shared.flags import KINDS, Flag, Takes, part, quote
 from shared.ideas import MAX_IDEA_LENGTH, Hint, read_request
 from shared.images import SUFFIXES
 from shared.jobs import Address, Job, Request, Sender, State
+from shared.options import OPTIONS, Option, Takes, parse_options, quote
+from shared.spreadsheets import is_spreadsheet, read_rows
 from shared.styles import Styles
-from shared.text_files import Text, may_be_text, read_text
+from shared.text_files import DAMAGED, Text, may_be_text, read_text
 
 MAX_LINES = 5_000
 MAX_PICTURES = 1_000  # of one batch, unless the owner says otherwise
 MAX_LINE_LENGTH = 4_000  # characters; an idea and all its parameters need far fewer
-MOST_VARIANTS = 1_000_000_000  # a hundred groups stand for a number that nobody can read, or write
+MAX_VARIANTS = 1_000_000_000  # a hundred groups stand for a number that nobody can read, or write
 MAX_FILE_BYTES = 20 * 1024 * 1024  # what Telegram lets a bot download
 MAX_FILE_LINES = 20 * MAX_LINES  # with blank ones and those inside quotes
 MAX_ROW_LENGTH = 10 * MAX_LINE_LENGTH  # characters of a table's row or a JSON object, which may be escaped
@@ -35,11 +36,13 @@ MAX_HINTS = 50  # of one batch
 SHOWN = 60  # characters of an idea that show whether a file was read rightly
 
 IDEA = "idea"
-COLUMNS = (IDEA, *KINDS)
+COLUMNS = (IDEA, *OPTIONS)
 _YES, _NO = frozenset({"1", "true", "yes", "y", "x", "on"}), frozenset({"", "0", "false", "no", "n", "off"})
 _GROUP = re.compile(r"(?<!\\)\{((?:\\.|[^{}\\])*)\}")
 _NESTED = re.compile(r"(?<!\\)\{(?:\\.|[^{}\\])*(?<!\\)\{(?:\\.|[^{}\\])*\}")
 _LINE_BREAKS = "\n\r\v\f\x1c\x1d\x1e\x85\u2028\u2029"  # as ``str.splitlines`` has them
+_FENCE = re.compile(r"```\w*")
+_MARKER = re.compile(r"(?:\d{1,4}[.)]|[-*•])\s+")
 _COMMA = re.compile(r"(?<!\\),")
 _ESCAPED = re.compile(r"\\([{},])")
 _MAGIC = (
@@ -52,10 +55,14 @@ _MAGIC = (
     b"RIFF",
     b"7z\xbc\xaf",
     b"\xd0\xcf\x11\xe0",
+    b"{\\rtf",
 )
+_MARKUP = re.compile(rb"(?:\xef\xbb\xbf)?\s*<(?:\?xml|!doctype|html)\b", re.IGNORECASE)  # as some programs write .xls
 _DOS_END = b"\x1a"
-_ODD = re.compile(r"[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f]")  # control characters that end no line
+# Control characters that end no line, and what stands for bytes that are no letter.
+_ODD = re.compile(rf"[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f{DAMAGED}]")
 _MAX_TORN = 20  # rows of a table whose quotes don't end, after which its quotes mean something else
+_WHOLE, _WITH_SECONDS = re.compile(r"^(\d{1,18})\.0+$"), re.compile(r"^(\d{1,2}:\d{2}):00$")
 _SLUG_LENGTH = 40
 MANIFEST = (
     "line", "number", "idea", "prompt", "negative", "seed", "model", "provider", "file", "outcome", "reason",
@@ -72,7 +79,7 @@ class BatchState(StrEnum):
     CANCELLED = "cancelled"
 
 
-class Way(StrEnum):
+class DeliveryFormat(StrEnum):
     """How the pictures come home."""
 
     ALBUMS = "albums"
@@ -93,6 +100,7 @@ class Batch:
         status_sending_since: From then on a message that sums it up may be in the chat whose number nobody wrote down.
         status_after: That message's number is higher than this.
         undelivered_reason: Why its delivery was given up; None: it was delivered, or still may be.
+        skipped: How many lines were left out.
     """
 
     id: int
@@ -100,7 +108,7 @@ class Batch:
     address: Address
     sender: Sender
     pictures: int
-    way: Way
+    delivery_format: DeliveryFormat
     state: BatchState
     created_at: datetime
     started_at: datetime | None = None
@@ -114,11 +122,26 @@ class Batch:
     sending: tuple[int, ...] = ()
     witness: dict[str, Any] | None = None
     undelivered_reason: str | None = None
+    skipped: int = 0
 
     @property
     def is_put_away(self) -> bool:
         """Whether it was never started, and waited too long or gave way to a newer one: what it was is forgotten."""
         return self.state is BatchState.CANCELLED and self.pictures == 0
+
+
+@dataclass(frozen=True, slots=True)
+class FailedPicture:
+    """A picture of a batch that failed.
+
+    Attributes:
+        line: In the text or file, from 1.
+        reason: An error's ``reason``.
+    """
+
+    line: int
+    idea: str
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,17 +153,18 @@ class Counts:
         home: Those of the finished ones that are in the chat.
         recent: Those that were finished or failed of late, the first of them at ``recent_since``.
         reasons: How many of the failed ones failed for which reason.
+        failures: The first of them.
     """
 
     made: int = 0
     finished: int = 0
     failed: int = 0
     cancelled: int = 0
-    working: int = 0
     home: int = 0
     recent: int = 0
     recent_since: datetime | None = None
     reasons: Mapping[str, int] = field(default_factory=dict)
+    failures: tuple[FailedPicture, ...] = ()
 
     @property
     def ended(self) -> int:
@@ -165,11 +189,16 @@ class Problem:
 
 @dataclass(frozen=True, slots=True)
 class BatchReading:
-    """What we made of a text or file: nothing in it is passed over in silence."""
+    """What we made of a text or file: nothing in it is passed over in silence.
+
+    Attributes:
+        lines: The line of each request, from 1; several may have one.
+    """
 
     requests: tuple[Request, ...]
     hints: tuple[Hint, ...] = ()
     problems: tuple[Problem, ...] = ()
+    lines: tuple[int, ...] = ()
 
     @property
     def pictures(self) -> int:
@@ -187,37 +216,64 @@ def read_batch(
     styles: Styles,
     *,
     shared: str = "",
-    most: int = MAX_PICTURES,
+    limit: int = MAX_PICTURES,
 ) -> BatchReading:
     """Read a batch: one idea a line, with parameters, or a table of them.
 
     Args:
         content: What was typed, or a file's bytes.
-        name: The file's name; its ending (``.csv``, ``.tsv``, ``.jsonl``) tells what it is, else it is text.
+        name: The file's name; its ending (``.csv``, ``.tsv``, ``.jsonl``) tells what it is, else it is text. A
+            spreadsheet is known by its contents.
         shared: Parameters for all lines; a line's own go before them.
-        most: Pictures that one batch may have.
+        limit: Pictures that one batch may have.
 
     Raises:
         BadBatch: The whole can't be read: empty, binary, too many lines or pictures, no column of ideas.
         BadParameter: The shared parameters can't be read.
     """
-    read = Text(content) if isinstance(content, str) else decode(content)
-    text = read.text
-    _check_file_lines(text)
-    suffix = (name or "").rpartition(".")[2].casefold()
     hints: list[Hint] = []
     problems: list[Problem] = []
-    if suffix in {"csv", "tsv"}:
-        lines = _of_table(text, hints, problems)
-    elif suffix in {"jsonl", "ndjson", "json"}:
-        lines = _of_objects(text, hints, problems)
+    guessed = None
+    if isinstance(content, bytes) and len(content) <= MAX_FILE_BYTES and is_spreadsheet(content):
+        lines = _of_sheet(content, hints, problems)
     else:
-        lines, own = _of_text(text)
+        read = Text(content) if isinstance(content, str) else decode(content)
+        guessed = read.guessed
+        lines, own = _of_file(read.text, name, hints, problems)
         shared = f"{shared} {own}".strip()
     if not lines and not problems:
         raise BadBatch("batch_empty")
-    reading = _read_lines(lines, _common(shared, most), catalogue, styles, most, hints, problems)
-    return _with_guess(reading, read.guessed) if read.guessed else reading
+    reading = _read_lines(lines, _common(shared, limit), catalogue, styles, limit, hints, problems)
+    return _with_guess(reading, guessed) if guessed else reading
+
+
+def _of_file(text: str, name: str | None, hints: list[Hint], problems: list[Problem]) -> tuple[list[Line], str]:
+    """The lines of a text, and the parameters that it has for all of them."""
+    _check_file_lines(text)
+    suffix = (name or "").rpartition(".")[2].casefold()
+    if suffix in {"csv", "tsv"} or (name is not None and _is_table(text)):
+        return _of_table(text, hints, problems), ""
+    if suffix in {"jsonl", "ndjson", "json"} or (name is not None and _is_json(text)):
+        return _of_objects(text, hints, problems), ""
+    return _of_text(text, hints)
+
+
+def _is_table(text: str) -> bool:
+    """Whether a file's first line names columns between tabs, as Excel's "Unicode text" does."""
+    cells = _named([cell.strip().casefold() for cell in text.lstrip().partition("\n")[0].split("\t")])
+    return len(cells) > 1 and IDEA in cells and all(cell in COLUMNS for cell in cells if cell)
+
+
+def _is_json(text: str) -> bool:
+    """Whether a file's first line, or the whole of it, is an object or a list: no idea looks so."""
+    start = text.lstrip()
+    if not start.startswith(("{", "[")):
+        return False
+    return any(
+        isinstance(_value(part), dict | list)
+        for part in (start.partition("\n")[0], start)
+        if len(part) <= MAX_ROW_LENGTH
+    )
 
 
 def _with_guess(reading: BatchReading, encoding: str) -> BatchReading:
@@ -237,7 +293,7 @@ def decode(content: bytes) -> Text:
     """
     if len(content) > MAX_FILE_BYTES:
         raise BadBatch("batch_file_too_large", most=MAX_FILE_BYTES // 1024 // 1024)
-    if content.startswith(_MAGIC) or not may_be_text(content):
+    if content.startswith(_MAGIC) or _MARKUP.match(content) or not may_be_text(content):
         raise BadBatch("batch_not_text")
     read = read_text(content.removesuffix(_DOS_END))
     if read is None:
@@ -261,31 +317,74 @@ def _check_lines(count: int) -> None:
         raise BadBatch("batch_too_many_lines", n=count, most=MAX_LINES)
 
 
-def _of_text(text: str) -> tuple[list[Line], str]:
+def _of_text(text: str, hints: list[Hint]) -> tuple[list[Line], str]:
     """The lines with something on them, and the parameters on the first if it has no idea."""
     lines = [(number, line.strip()) for number, line in enumerate(text.splitlines(), 1) if line.strip()]
+    lines = _within_fences(lines, hints)
     _check_lines(len(lines))
     if lines and len(lines[0][1]) <= MAX_LINE_LENGTH and _has_only_flags(lines[0][1]):
-        return lines[1:], lines[0][1]
-    return lines, ""
+        return _without_markers(lines[1:]), lines[0][1]
+    return _without_markers(lines), ""
+
+
+def _within_fences(lines: list[Line], hints: list[Hint]) -> list[Line]:
+    """The lines between fences of Markdown, as chatbots put them around what they were asked for; else all lines."""
+    fences = [place for place, (_, line) in enumerate(lines) if _FENCE.fullmatch(line)]
+    if not fences or len(fences) % 2:
+        return lines
+    hints.append(Hint("batch_hint_fences", {}))
+    return [line for start, end in zip(fences[::2], fences[1::2], strict=True) for line in lines[start + 1 : end]]
+
+
+def _without_markers(lines: list[Line]) -> list[Line]:
+    """The items of a list without their numbers or bullets, where each line has one."""
+    if len(lines) < 2 or not all(_MARKER.match(line) for _, line in lines):
+        return lines
+    return [(number, _MARKER.sub("", line, count=1)) for number, line in lines]
 
 
 def _has_only_flags(line: str) -> bool:
     if not line.startswith(("--", "—", "–")):
         return False
     try:
-        return all(not part(variant).words.strip() for variant in itertools.islice(expand(line), 1))
+        return all(not parse_options(variant).words.strip() for variant in itertools.islice(expand(line), 1))
     except BadParameter:
         # Whatever is wrong with it will be told of the line as of an idea's.
         return False
 
 
-def _of_table(text: str, hints: list[Hint], problems: list[Problem]) -> list[Line]:
-    lines = _RowLines(text)
-    separator, header = _header(_first_line(lines))
+def _of_sheet(content: bytes, hints: list[Hint], problems: list[Problem]) -> list[Line]:
+    rows = read_rows(content, most_rows=MAX_FILE_LINES, most_columns=MAX_COLUMNS + 1)
+    header = _checked([_column(cell) for cell in next(rows, (0, [""]))[1]])
+    _tell_unknown(header, hints)
+    found: list[Line] = []
+    for number, row in rows:
+        _check_lines(len(found) + len(problems) + 1)
+        _add_row(found, problems, number, header, row)
+    return found
+
+
+def _tell_unknown(header: Iterable[str], hints: list[Hint]) -> None:
     unknown = [column for column in header if column and column not in COLUMNS]
     if unknown:
         hints.append(Hint("batch_hint_columns", {"names": quote(", ".join(unknown))}))
+
+
+def _add_row(
+    found: list[Line], problems: list[Problem], number: int, header: Sequence[str], row: Sequence[str]
+) -> None:
+    if any(cell.strip() for cell in row[len(header) :]):
+        problems.append(Problem(number, "batch_too_many_cells", {}))
+    elif sum(map(len, row)) > MAX_ROW_LENGTH:
+        problems.append(Problem(number, "idea_too_long", {"n": MAX_IDEA_LENGTH}))
+    else:
+        _add(found, problems, number, dict(zip(header, row, strict=False)))
+
+
+def _of_table(text: str, hints: list[Hint], problems: list[Problem]) -> list[Line]:
+    lines = _RowLines(text)
+    separator, header = _header(_first_line(lines))
+    _tell_unknown(header, hints)
     rows = csv.reader(lines, delimiter=separator, strict=True)
     found: list[Line] = []
     torn: list[Problem] = []
@@ -293,10 +392,7 @@ def _of_table(text: str, hints: list[Hint], problems: list[Problem]) -> list[Lin
         if not any(cell.strip() for cell in row):
             continue
         _check_lines(len(found) + len(problems) + 1)
-        if len(row) > len(header) and any(cell.strip() for cell in row[len(header) :]):
-            problems.append(Problem(lines.number, "batch_too_many_cells", {}))
-            continue
-        _add(found, problems, lines.number, dict(zip(header, row, strict=False)))
+        _add_row(found, problems, lines.number, header, row)
     problems += torn
     return found
 
@@ -392,10 +488,31 @@ def _header(line: str) -> tuple[str, list[str]]:
             [cells] = csv.reader([line], delimiter=separator)
         except (csv.Error, ValueError):
             continue
-        readings.append((separator, [cell.strip().removeprefix("--").casefold() for cell in cells]))
+        readings.append((separator, [_column(cell) for cell in cells]))
     separator, header = max(
         readings, key=lambda one: sum(cell in COLUMNS for cell in one[1]), default=(",", list[str]())
     )
+    return separator, _checked(header)
+
+
+def _column(cell: str) -> str:
+    return cell.strip().removeprefix("--").casefold()
+
+
+def _named(names: Sequence[str]) -> list[str]:
+    """Names of columns or fields; where none is ``idea``, one that is called ``prompt`` is."""
+    return list(names) if IDEA in names else [IDEA if name == "prompt" else name for name in names]
+
+
+def _checked(header: list[str]) -> list[str]:
+    """The names of a table's columns, as far as the last one.
+
+    Raises:
+        BadBatch: They are too many, two are alike, or none is ``idea``.
+    """
+    header = _named(header)
+    while header and not header[-1]:
+        header = header[:-1]
     if len(header) > MAX_COLUMNS:
         raise BadBatch("batch_too_many_columns", most=MAX_COLUMNS)
     if IDEA not in header:
@@ -403,7 +520,7 @@ def _header(line: str) -> tuple[str, list[str]]:
     repeated = next((cell for cell, times in Counter(header).items() if cell and times > 1), None)
     if repeated is not None:
         raise BadBatch("batch_column_twice", name=quote(repeated))
-    return separator, header
+    return header
 
 
 def _of_objects(text: str, hints: list[Hint], problems: list[Problem]) -> list[Line]:
@@ -418,7 +535,7 @@ def _of_objects(text: str, hints: list[Hint], problems: list[Problem]) -> list[L
         if entry is None:
             problems.append(Problem(number, "batch_not_an_object", {}))
             continue
-        values = {key.strip().removeprefix("--").casefold(): _as_text(value) for key, value in entry.items()}
+        values = dict(zip(_named([_column(key) for key in entry]), map(_as_text, entry.values()), strict=True))
         if len(unknown) < MAX_COLUMNS:
             unknown |= dict.fromkeys(key for key in values if key not in COLUMNS)
         _add(found, problems, number, values)
@@ -500,26 +617,31 @@ def _as_text(value: str | float | bool | None) -> str:
 def _add(found: list[Line], problems: list[Problem], line: int, values: Mapping[str, str]) -> None:
     """Write a row as it would be typed."""
     words = [" ".join(values.get(IDEA, "").split())]
-    for name, kind in KINDS.items():
-        value = " ".join(values.get(name, "").split())
+    for name, kind in OPTIONS.items():
+        value = _as_typed(" ".join(values.get(name, "").split()))
         if kind.takes is Takes.NOTHING:
             if value.casefold() not in _YES | _NO:
                 problems.append(Problem(line, "batch_yes_or_no", {"name": name, "value": quote(value)}))
                 return
             words += [kind.typed] * (value.casefold() in _YES)
         elif value:
-            words.append(_typed(Flag(kind, value)))
+            words.append(_typed(Option(kind, value)))
     if not words[0]:
         problems.append(Problem(line, "batch_line_without_idea", {}))
         return
     found.append((line, " ".join(words)))
 
 
-def _typed(flag: Flag) -> str:
-    if flag.kind.takes is Takes.NOTHING:
-        return flag.kind.typed
-    several = flag.kind.takes is Takes.WORD and " " in flag.value and '"' not in flag.value
-    return f'{flag.kind.typed} "{flag.value}"' if several else f"{flag.kind.typed} {flag.value}"
+def _as_typed(value: str) -> str:
+    """A value as a person writes it: programs make 42.0 of a seed, and a time of day (16:09:00) of a ratio."""
+    return _WITH_SECONDS.sub(r"\1", _WHOLE.sub(r"\1", value))
+
+
+def _typed(option: Option) -> str:
+    if option.kind.takes is Takes.NOTHING:
+        return option.kind.typed
+    several = option.kind.takes is Takes.WORD and " " in option.value and '"' not in option.value
+    return f'{option.kind.typed} "{option.value}"' if several else f"{option.kind.typed} {option.value}"
 
 
 def expand(line: str) -> Iterator[str]:
@@ -534,10 +656,10 @@ def expand(line: str) -> Iterator[str]:
 
 
 def variants(line: str) -> int:
-    """How many lines ``expand`` makes of this one; ``MOST_VARIANTS`` stands for all that is more."""
+    """How many lines ``expand`` makes of this one; ``MAX_VARIANTS`` stands for all that is more."""
     count = 1
     for piece in _pieces(line):
-        count = min(count * len(piece), MOST_VARIANTS)
+        count = min(count * len(piece), MAX_VARIANTS)
     return count
 
 
@@ -557,38 +679,41 @@ def _unescape(line: str) -> str:
     return _ESCAPED.sub(r"\1", line)
 
 
-def _common(shared: str, most: int) -> list[tuple[Flag, ...]]:
+def _common(shared: str, limit: int) -> list[tuple[Option, ...]]:
     """The shared parameters, once for each way that their groups allow."""
-    if variants(shared) > most:
-        raise BadBatch("batch_too_many_pictures", n=variants(shared), most=most)
+    if variants(shared) > limit:
+        raise BadBatch("batch_too_many_pictures", n=variants(shared), most=limit)
     found = []
     for variant in expand(shared):
-        parted = part(variant)
-        if parted.words.strip():
-            raise BadBatch("batch_shared_not_parameters", value=quote(parted.words.strip()))
-        found.append(parted.flags)
+        parsed = parse_options(variant)
+        if parsed.words.strip():
+            raise BadBatch("batch_shared_not_parameters", value=quote(parsed.words.strip()))
+        found.append(parsed.options)
     return found
 
 
 def _read_lines(  # noqa: PLR0917 - the steps of one reading, taken apart
     lines: Sequence[Line],
-    common: Sequence[tuple[Flag, ...]],
+    common: Sequence[tuple[Option, ...]],
     catalogue: Catalogue,
     styles: Styles,
-    most: int,
+    limit: int,
     hints: list[Hint],
     problems: list[Problem],
 ) -> BatchReading:
     requests: list[Request] = []
+    places: list[int] = []
     told = {(hint.reason, str(hint.values)) for hint in hints}
     pictures = 0
     for number, line in lines:
         try:
             _check_letters(line)
             _check_length(line)
-            pictures += _check_variants(line, len(common), pictures, most)
+            pictures += _check_variants(line, len(common), pictures, limit)
             readings = [
-                read_request(_with(variant, flags), catalogue, styles) for variant in expand(line) for flags in common
+                read_request(_with(variant, options), catalogue, styles)
+                for variant in expand(line)
+                for options in common
             ]
         except BadBatch:
             raise
@@ -597,13 +722,15 @@ def _read_lines(  # noqa: PLR0917 - the steps of one reading, taken apart
             continue
         pictures += sum(reading.request.count - 1 for reading in readings)
         requests += [reading.request for reading in readings]
+        places += [number] * len(readings)
         for hint in itertools.chain.from_iterable(reading.hints for reading in readings):
             if len(told) < MAX_HINTS and (key := (hint.reason, str(hint.values))) not in told:
                 told.add(key)
                 hints.append(hint)
-    whole = BatchReading(tuple(requests), tuple(hints), tuple(sorted(problems, key=lambda one: one.line)))
-    if whole.pictures > most:
-        raise BadBatch("batch_too_many_pictures", n=whole.pictures, most=most)
+    left_out = tuple(sorted(problems, key=lambda one: one.line))
+    whole = BatchReading(tuple(requests), tuple(hints), left_out, tuple(places))
+    if whole.pictures > limit:
+        raise BadBatch("batch_too_many_pictures", n=whole.pictures, most=limit)
     return whole
 
 
@@ -617,23 +744,23 @@ def _check_length(line: str) -> None:
         raise BadParameter("idea_too_long", n=MAX_IDEA_LENGTH)
 
 
-def _check_variants(line: str, common: int, already: int, most: int) -> int:
+def _check_variants(line: str, common: int, already: int, limit: int) -> int:
     """Count before anything is written out: a few groups on one line can stand for billions.
 
     The lines of a batch that is over the limit are still read as far as ``MAX_LINES``, so that the number that is
     told is the whole one.
     """
     count = variants(line) * common
-    if count > most:
-        raise BadBatch("batch_too_many_pictures", n=already + count, most=most)
-    if already > MAX_LINES + most:
-        raise BadBatch("batch_too_many_pictures", n=already + count, most=most)
+    if count > limit:
+        raise BadBatch("batch_too_many_pictures", n=already + count, most=limit)
+    if already > MAX_LINES + limit:
+        raise BadBatch("batch_too_many_pictures", n=already + count, most=limit)
     return count
 
 
-def _with(line: str, flags: Iterable[Flag]) -> str:
-    own = {flag.kind.name for flag in part(line).flags}
-    return " ".join([line, *(_typed(flag) for flag in flags if flag.kind.name not in own)])
+def _with(line: str, options: Iterable[Option]) -> str:
+    own = {option.kind.name for option in parse_options(line).options}
+    return " ".join([line, *(_typed(option) for option in options if option.kind.name not in own)])
 
 
 # What came of it

@@ -9,13 +9,29 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, Literal
 
-from shared.names import meant_by
+from shared.fuzzy_match import find_by_name, find_nearest
 
 Dialect = Literal["tags", "prose"]
 
-MOST_FOUND = 50  # models that only a survey knows; people choose from lists
-MOST_NAMED = 20  # in one sentence: a message has an end, and so has patience
+MAX_FOUND = 50  # models that only a survey knows; people choose from lists
+MAX_NAMED = 20  # in one sentence: a message has an end, and so has patience
+FAST_STEPS = 12
+# Gemini's own image models are called by this name, at Google and with a Google key; all others are the Hub's.
+GEMINI = "gemini"
+USUAL_OF_GOOGLE = "google/gemini-3.1-flash-image"
+_OF_GOOGLE = re.compile(r"google/(gemini-(?:[a-z0-9.]+-)*image(?:-[a-z0-9.]+)*)")
 MAX_GUIDANCE = 20.0  # of any model; beyond it pictures burn out
+
+
+def name_of(model_id: str) -> str:
+    """A model's name without its maker's, as people read it."""
+    return model_id.rpartition("/")[2]
+
+
+def google_name(model_id: str) -> str | None:
+    """What Google calls an image model of its own; None for the Hub's models."""
+    found = _OF_GOOGLE.fullmatch(model_id)
+    return found[1] if found else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +62,7 @@ class Model:
         prompt_tokens: What is longer is cut by the text encoder.
         providers: Provider → its own name for the model; used while the Hub can't be asked.
         starting: The same for those that paint over a picture that they are given.
+        good_for: ``drafts``, ``detail``, ``lettering`` or ``illustration``; empty where nobody has said.
         successor: For a model that no provider served when this list was made: the one to take instead.
         served: Whether a provider serves it, as the last survey says; None while there was none.
     """
@@ -65,13 +82,19 @@ class Model:
     prompt_tokens: int
     providers: Mapping[str, str] = field(default_factory=dict)
     starting: Mapping[str, str] = field(default_factory=dict)
+    good_for: str = ""
     successor: str | None = None
     served: bool | None = None
 
     @property
     def name(self) -> str:
         """The id without its organisation, as people read it."""
-        return self.id.rpartition("/")[2]
+        return name_of(self.id)
+
+    @property
+    def is_fast(self) -> bool:
+        """Whether it needs so few steps that a picture takes seconds."""
+        return self.steps is not None and self.steps.usual <= FAST_STEPS
 
     @property
     def retired(self) -> bool:
@@ -80,7 +103,7 @@ class Model:
 
     @property
     def offered(self) -> bool:
-        """Whether it may be named to somebody who chooses; by name it can be wished all the same."""
+        """Whether it is offered for a choice; by name it can be wished all the same."""
         return not self.retired and self.served is not False
 
 
@@ -98,9 +121,9 @@ class Catalogue:
         """All shipped models, the good ones first, and then those that only a survey found."""
         return iter(self._models.values())
 
-    def offered(self, most: int | None = None) -> list[Model]:
+    def offered(self, limit: int | None = None) -> list[Model]:
         """The first so many models that somebody may choose."""
-        return list(islice((model for model in self if model.offered), most))
+        return list(islice((model for model in self if model.offered), limit))
 
     def refresh(self, surveyed: Mapping[str, Any]) -> None:
         """Take over what a survey found, in place: everybody who holds this object sees it. Safe beside readers.
@@ -113,7 +136,8 @@ class Catalogue:
         if not surveyed:
             self._models = self._shipped
             return
-        found = [model_id for model_id in surveyed if model_id not in self._shipped][:MOST_FOUND]
+        others = (model_id for model_id in surveyed if model_id not in self._shipped)
+        found = sorted(others, key=lambda model_id: google_name(model_id) is None)[:MAX_FOUND]
         known = {**self._shipped, **{model_id: _guess(model_id) for model_id in found}}
         self._models = {model_id: _as_surveyed(model, surveyed.get(model_id)) for model_id, model in known.items()}
 
@@ -136,16 +160,30 @@ class Catalogue:
                 return None
         return model.id if passed_over else None
 
-    def meant_by(self, words: str) -> list[Model]:
+    def find_by_name(self, words: str) -> list[Model]:
         """The models that a person may mean by a part of the id or title, the owner's choices among them.
 
         Of several that fit equally well, those that the Hub alone knows are not meant: what it adds from one day to
         the next must not make words unclear that people are used to.
         """
         known = {model_id: self.model(model_id) for model_id in (*self._models, self.default, *self.fallbacks)}
-        found = meant_by(words, known.values(), lambda model: (model.id, model.name, model.title))
+        found = find_by_name(words, known.values(), lambda model: (model.id, model.name, model.title))
         usual = {*self._shipped, self.default, *self.fallbacks}
         return [model for model in found if model.id in usual] or found
+
+    def find_nearest(self, words: str, limit: int) -> list[Model]:
+        """The models that a person may have meant by words that fit none."""
+        return find_nearest(words, self.offered(), lambda model: (model.name, model.title), limit)
+
+    def starters(self, model_id: str | None, limit: int) -> tuple[str, ...]:
+        """Ids to try where a picture is to be started from: the wished one, then others on the Hub that can."""
+        wished = self.wished(model_id).id
+        able = (
+            model.id
+            for model in self.offered()
+            if model.starting and model.id != wished and google_name(model.id) is None
+        )
+        return (wished, *islice(able, limit))
 
     def in_order(self, model_id: str | None) -> tuple[str, ...]:
         """Ids to try: the wished one, its successor if it is retired, the default, the fallbacks."""
@@ -201,4 +239,4 @@ def _as_surveyed(model: Model, card: Any) -> Model:
 
 
 def _guess(model_id: str) -> Model:
-    return _model(model_id, model_id.rpartition("/")[2])
+    return _model(model_id, name_of(model_id))

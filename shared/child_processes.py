@@ -73,12 +73,18 @@ class ChildProcesses:
     """A few child processes, started when they are needed. Thread-safe."""
 
     def __init__(
-        self, limits: Limits, *, most: int, warm: int = 0, modules: tuple[str, ...] = (), answers: tuple[type, ...] = ()
+        self,
+        limits: Limits,
+        *,
+        limit: int,
+        warm: int = 0,
+        modules: tuple[str, ...] = (),
+        answers: tuple[type, ...] = (),
     ) -> None:
         """Start nothing yet.
 
         Args:
-            most: Calls at a time.
+            limit: Calls at a time.
             warm: Children that are kept between calls.
             modules: What a child imports before its first call; their memory is not counted to a call's.
             answers: The classes, beside Python's plain values, of which answers may consist. Nothing else is taken
@@ -88,7 +94,7 @@ class ChildProcesses:
         self._warm = warm
         self._modules = modules
         self._answers = frozenset((kind.__module__, kind.__qualname__) for kind in answers)
-        self._free = threading.Semaphore(most)
+        self._free = threading.Semaphore(limit)
         self._lock = threading.Lock()
         self._idle: list[_Child] = []
         self._busy: set[_Child] = set()
@@ -201,7 +207,7 @@ class _Child:
     def _exchange(self, request: bytes) -> tuple[str, Any, int]:
         stdin, stdout = cast("BinaryIO", self._process.stdin), cast("BinaryIO", self._process.stdout)
         _write_frame(stdin, request)
-        answer = _read_frame(stdout, most=MAX_ANSWER_BYTES)
+        answer = _read_frame(stdout, limit=MAX_ANSWER_BYTES)
         try:
             kind, value, rss = _Reader(answer, self._answers).load()
             return str(kind), value, int(rss)
@@ -239,6 +245,7 @@ def _start(limits: Limits, modules: tuple[str, ...]) -> "subprocess.Popen[bytes]
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
+        process_group=0,  # Ctrl-C on a terminal is for the parent, whose end is the end of its children.
         # More arenas than one would take address space for threads that a child does not have.
         env={**environment_of_a_child(), "MALLOC_ARENA_MAX": "1"},
     )
@@ -259,12 +266,12 @@ def _write_frame(pipe: BinaryIO, data: bytes) -> None:
     pipe.flush()
 
 
-def _read_frame(pipe: BinaryIO, *, most: int) -> bytes:
+def _read_frame(pipe: BinaryIO, *, limit: int) -> bytes:
     head = pipe.read(_LENGTH.size)
     if len(head) < _LENGTH.size:
         raise EOFError
     (length,) = _LENGTH.unpack(head)
-    if length > most:
+    if length > limit:
         raise EOFError
     data = pipe.read(length)
     if len(data) < length:
@@ -297,7 +304,7 @@ def _receive(requests: BinaryIO, waiting: "queue.SimpleQueue[bytes]") -> None:
     """Read requests; the end of the pipe is the end of the parent, and of whatever is being done for it."""
     with contextlib.suppress(EOFError, OSError):
         while True:
-            waiting.put(_read_frame(requests, most=sys.maxsize))
+            waiting.put(_read_frame(requests, limit=sys.maxsize))
     os._exit(0)
 
 

@@ -2,26 +2,28 @@
 
 ImagineError
 ├─ UserError        the user can: told why in their language, never retried
-│    EmptyIdea · IdeaTooLong · NoWordsInIdea · BadParameter · BadBatch · QueueFull · IdeaRefused
+│    EmptyIdea · IdeaTooLong · NoWordsInIdea · BadParameter · UnclearChoice · ParametersWithoutIdea · BadBatch
+│    QueueFull · IdeaRefused
 │    PictureRefused · AnswerRefused · FileTooLarge · FileNotUnderstood · FileRefused · FileTooLargeToFetch · FileGone
-│    TooMuchSent · DescriptionRefused · PictureUnreadable · PictureGone · OwnKeyRefused · OwnKeyUnpaid · KeyNeeded
-│    TrialOver · BudgetUsedUp · OwnKeyGone · LastOwner · OwnerBySettings
+│    TooMuchSent · DescriptionRefused · PictureUnreadable · PictureLargeEnough · PictureGone · OwnKeyRefused
+│    OwnKeyUnreadable · OwnKeyUnpaid · KeyNeeded · TrialOver · BudgetUsedUp · OwnKeyGone · LastOwner · OwnerBySettings
 ├─ TransientError   time can: retried, the user just waits; may carry retry_after
 │    ServiceBusy · ServiceUnreachable · ModelLoading · StillPainting · PromptUnderWay · BadPicture
-│    StoreAway · LockConflict · GeminiBusy · GeminiUnreachable
+│    UnknownPictureFormat · PictureNotFetched · StoreAway · LockConflict · GeminiBusy · GeminiUnreachable
 ├─ ElsewhereError   another provider or model can: tried at once, the user reads which one painted
 │    ModelNotServed · NoCredit · ModelGated · PainterDenied · RequestRefused
 └─ PermanentError   only the owner or we can: not retried, logged as an error, the user gets an apology
      BadCredentials · GeminiUnpaid · GeminiNotServedHere · GeminiDenied · QuotaExhausted · UnexpectedAnswer
-     NoPainterLeft · OutOfTime · WorkerLost · FileOutOfReach
+     NoPainterLeft · OutOfTime · WorkerLost · FileOutOfReach · PictureOutOfReach
 
 Each carries a ``reason``: the key of the sentence that a person reads. The message in ``str(error)`` is
 for the log alone: it holds no words of the user, no key and no token.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
-from typing import Any
+
+from shared.json_types import JsonObject
 
 
 class ImagineError(Exception):
@@ -77,13 +79,39 @@ class BadParameter(UserError):
         self.reason = reason
 
 
+class UnclearChoice(BadParameter):
+    """A model or a style is named that isn't there, or a part of several names.
+
+    Attributes:
+        option: ``model`` or ``style``.
+        nearest: What may be meant, the likeliest first: ids of models, names of styles; may be empty.
+    """
+
+    def __init__(self, reason: str, option: str, nearest: Sequence[str], **values: object) -> None:
+        super().__init__(reason, **values)
+        self.option = option
+        self.nearest = tuple(nearest)
+
+
+class ParametersWithoutIdea(BadParameter):
+    """There are parameters, but no words that say what is to be painted.
+
+    Attributes:
+        parameters: They, as they were typed, on one line.
+    """
+
+    def __init__(self, parameters: str, name: str) -> None:
+        super().__init__("parameters_without_idea", name=name)
+        self.parameters = parameters
+
+
 class QueueFull(UserError):
     """This person has asked for as many pictures as one may at a time."""
 
     reason = "queue_full"
 
-    def __init__(self, *, most: int) -> None:
-        super().__init__(values={"n": most})
+    def __init__(self, *, limit: int) -> None:
+        super().__init__(values={"n": limit})
 
 
 class GroupQueueFull(QueueFull):
@@ -124,7 +152,7 @@ class BudgetUsedUp(QueueFull):
     """
 
     def __init__(self, reason: str, seconds: float, **values: int) -> None:
-        super().__init__(most=values.get("most", 0))
+        super().__init__(limit=values.get("most", 0))
         self.reason = reason
         self.seconds = seconds
         self.values = values
@@ -206,6 +234,12 @@ class FileGone(UserError):
     reason = "file_gone"
 
 
+class ExportUnderWay(UserError):
+    """This person's pictures are being exported already."""
+
+    reason = "export_under_way"
+
+
 class TooMuchSent(UserError):
     """This person has sent as much as one may within a day.
 
@@ -215,9 +249,9 @@ class TooMuchSent(UserError):
 
     reason = "too_much_sent"
 
-    def __init__(self, seconds: float = 0.0, *, most: int = 0) -> None:
+    def __init__(self, seconds: float = 0.0, *, limit: int = 0) -> None:
         """Take the limit in megabytes."""
-        super().__init__(values={"most": most})
+        super().__init__(values={"most": limit})
         self.seconds = seconds
 
 
@@ -233,6 +267,12 @@ class PictureUnreadable(UserError):
     reason = "picture_unreadable"
 
 
+class PictureLargeEnough(UserError):
+    """A picture is already about as large as it may be made."""
+
+    reason = "picture_large_enough"
+
+
 class PictureGone(UserError):
     """The picture that an idea speaks of is no longer in the image store."""
 
@@ -243,6 +283,12 @@ class OwnKeyRefused(UserError):
     """A service refused the key that the user brought."""
 
     reason = "own_key_refused"
+
+
+class OwnKeyUnreadable(UserError):
+    """The key that the user brought was encrypted for a secret that the installation no longer has."""
+
+    reason = "own_key_unreadable"
 
 
 class OwnKeyUnpaid(UserError):
@@ -307,14 +353,29 @@ class StillPainting(TransientError):
     Attributes:
         handle: JSON by which the painter finds the order again, also in another process.
         position: Place in the provider's queue, counted from 1; None when it is being painted or unknown.
+        trouble: What kept us from seeing how it goes, or from fetching the picture; None: the provider answered.
     """
 
     reason = "service_busy"
 
-    def __init__(self, handle: dict[str, Any], *, retry_after: float, position: int | None = None) -> None:
-        super().__init__("the provider is still painting", retry_after=retry_after)
+    def __init__(
+        self,
+        handle: JsonObject,
+        *,
+        retry_after: float,
+        position: int | None = None,
+        trouble: TransientError | None = None,
+    ) -> None:
+        super().__init__(str(trouble or "the provider is still painting"), retry_after=retry_after)
         self.handle = handle
         self.position = position
+        self.trouble = trouble
+
+
+class PictureNotFetched(ServiceUnreachable):
+    """A picture was ordered, and may have been charged for; for minutes its provider or its host could not be asked."""
+
+    reason = "picture_not_fetched"
 
 
 class PromptUnderWay(TransientError):
@@ -341,6 +402,15 @@ class BadPicture(TransientError):
     def is_broken(self) -> bool:
         """Whether no whole picture came, as when its service is in trouble; otherwise nobody would want to see it."""
         return self.flaw in {"not_an_image", "truncated"}
+
+
+class UnknownPictureFormat(BadPicture):
+    """The picture has a format that nothing here opens; another one of the same model would come in the same format."""
+
+    reason = "unknown_picture_format"
+
+    def __init__(self, message: str = "") -> None:
+        super().__init__("unknown_format", message)
 
 
 class StoreAway(TransientError):
@@ -450,6 +520,12 @@ class WorkerLost(PermanentError):
     """The job was taken along by dying workers too often."""
 
     reason = "worker_lost"
+
+
+class PictureOutOfReach(PermanentError):
+    """Picture after picture was ordered and could not be fetched: no further one is paid for."""
+
+    reason = "picture_not_fetched"
 
 
 class FileOutOfReach(PermanentError):

@@ -2,15 +2,16 @@
 
 import re
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
+from types import MappingProxyType
 from typing import TypeVar
 
-from shared.catalogue import MAX_GUIDANCE, MOST_NAMED, Catalogue, Model
-from shared.errors import BadParameter, EmptyIdea, IdeaTooLong, NoWordsInIdea
-from shared.flags import Flag, Parted, part, quote
+from shared.catalogue import MAX_GUIDANCE, MAX_NAMED, Catalogue, Model, name_of
+from shared.errors import BadParameter, EmptyIdea, IdeaTooLong, NoWordsInIdea, ParametersWithoutIdea, UnclearChoice
 from shared.jobs import Parameters, Request
+from shared.options import OPTIONS, Option, ParsedOptions, parse_options, quote
 from shared.styles import Style, Styles
 
 MAX_IDEA_LENGTH = 1_000  # characters; a Telegram message may hold 4096, a picture needs fewer
@@ -18,6 +19,8 @@ MAX_SUBJECT_LENGTH = 4_096  # characters: a Telegram message
 MAX_NEGATIVE_LENGTH = 300  # characters; the models read some 75 tokens of it
 MAX_COUNT = 10  # pictures of one request: as many as an album holds
 MAX_SEED = 2**32 - 1
+MAX_NEAREST = 3  # models or styles that are offered for a name that fits none
+MAX_MEANT = 6  # that are offered for a part of several names
 MAX_RATIO = 4  # of the longer side to the shorter one
 
 # Joiners hold emoji and scripts such as Persian and Hindi together; the marks set the direction of text.
@@ -32,7 +35,8 @@ _SIDE = r"(\d{1,4}(?:[.,]\d{1,3})?)"
 _RATIO = re.compile(rf"{_SIDE}\s*[:x×/]\s*{_SIDE}", re.IGNORECASE)
 Number = TypeVar("Number", int, float)
 
-NOTHING = Parted("", (), ())
+NOTHING = ParsedOptions("", (), ())
+NOTHING_CHOSEN: Mapping[str, str] = MappingProxyType({})
 _DOUBLE_QUOTES = re.compile('["“”„‟«»]')
 
 
@@ -65,6 +69,7 @@ def read_request(
     usual_model: str | None = None,
     may_be_empty: bool = False,
     subject: str = "",
+    chosen: Mapping[str, str] = NOTHING_CHOSEN,
 ) -> Reading:
     """Read the words after ``/imagine``, with their parameters wherever these stand.
 
@@ -73,59 +78,34 @@ def read_request(
     Args:
         usual_model: Who paints for this person when the words name no model; None: the owner's choice.
         may_be_empty: Whether the idea may have no words, because a picture says what is wanted; ``--raw`` needs some.
-        subject: The words that the message points at. Without words of its own they are the idea, else the idea says
-            how they are to be painted. Parameters that stand in them count unless ``text`` says otherwise.
+        subject: Words that the message points at: the idea if it has none. ``text`` overrides parameters in them.
+        chosen: Options by name, with values that count instead of what is typed.
 
     Raises:
         EmptyIdea, NoWordsInIdea, IdeaTooLong: As ``read_idea`` does.
-        BadParameter: A parameter is unknown, unreadable, ambiguous or out of range.
+        BadParameter: One is unknown, unreadable, ambiguous or out of range.
     """
-    parted, pointed = part(_tidy_lines(text)), _part_of_subject(subject)
-    hints = [Hint("hint_doubt", {"word": doubt.word, "example": doubt.kind.example}) for doubt in parted.doubts]
-    hints += _hints_of_repeated(parted.flags)
-    if parted.skipped:
-        hints.append(Hint("hint_skipped", {"names": quote(" ".join(parted.skipped))}))
-    parted = parted._replace(flags=(*pointed.flags, *parted.flags))
-    flags = {flag.kind.name: flag for flag in parted.flags}
-    if pointed.words and not parted.words.strip():
-        parted, pointed = parted._replace(words=_as_idea(pointed.words, hints)), NOTHING
-    idea = _idea(parted, may_be_empty=may_be_empty and "raw" not in flags)
-    wished = _model(flags.get("model"), catalogue)
-    style = _style(flags.get("style"), styles)
+    parsed, pointed = parse_options(_tidy_lines(text)), _part_of_subject(subject)
+    hints = _hints_of_options(parsed)
+    parsed = parsed._replace(options=(*pointed.options, *parsed.options))
+    options = _by_name(parsed.options, chosen)
+    if pointed.words and not parsed.words.strip():
+        parsed, pointed = parsed._replace(words=_as_idea(pointed.words, hints)), NOTHING
+    idea = _idea(parsed, text, may_be_empty=may_be_empty and "raw" not in options)
+    wished, style = _model(options.get("model"), catalogue), _style(options.get("style"), styles)
     model = wished or catalogue.wished(usual_model)
-    request = Request(
-        idea,
-        Parameters(
-            model=wished.id if wished else None,
-            seed=_seed(flags.get("seed")),
-            steps=_steps(flags.get("steps"), model, hints),
-            guidance=_guidance(flags.get("cfg"), model, hints),
-            ratio=_ratio(flags.get("ar")),
-            style=style.name if style else None,
-            raw="raw" in flags,
-            negative=_negative(flags.get("no")),
-        ),
-        count=_count(flags.get("n"), hints),
-        subject=pointed.words,
+    parameters = Parameters(
+        model=wished.id if wished else None,
+        seed=_seed(options.get("seed")),
+        steps=_steps(options.get("steps"), model, hints),
+        guidance=_guidance(options.get("cfg"), model, hints),
+        ratio=_ratio(options.get("ar")),
+        style=style.name if style else None,
+        raw="raw" in options,
+        negative=_negative(options.get("no")),
     )
-    return Reading(request, (*hints, *_hints_about(model, request.parameters)))
-
-
-def write_request(request: Request) -> str:
-    """Write a request as it could be typed: ``read_request`` reads the same again."""
-    given = request.parameters
-    flags = {
-        "ar": given.ratio and f"{given.ratio[0]}:{given.ratio[1]}",
-        "n": request.count if request.count > 1 else None,
-        "seed": given.seed,
-        "no": given.negative and f'"{given.negative}"',
-        "model": given.model,
-        "style": given.style,
-        "steps": given.steps,
-        "cfg": given.guidance if given.guidance is None else format(given.guidance, ".10g"),
-    }
-    words = [request.idea, *(f"--{name} {value}" for name, value in flags.items() if value is not None)]
-    return " ".join([*words, "--raw"] if given.raw else words)
+    request = Request(idea, parameters, count=_count(options.get("n"), hints), subject=pointed.words)
+    return Reading(request, (*hints, *_hints_about(model, parameters)))
 
 
 def read_idea(text: str) -> str:
@@ -155,16 +135,16 @@ def _tidy_lines(text: str) -> str:
     return "\n".join(_tidy(line) for line in text.splitlines())
 
 
-def _part_of_subject(text: str) -> Parted:
+def _part_of_subject(text: str) -> ParsedOptions:
     """Words that a message points at, on one line; parameters in them that can't be read are words like the others."""
     if not _has_words(text):
         return NOTHING
     try:
-        parted = part(_tidy_lines(text))
+        parsed = parse_options(_tidy_lines(text))
     except BadParameter:
-        parted = Parted(text, (), ())
-    words = _tidy(parted.words)
-    return Parted(shorten(words, MAX_SUBJECT_LENGTH), parted.flags, ())
+        parsed = ParsedOptions(text, (), ())
+    words = _tidy(parsed.words)
+    return ParsedOptions(shorten(words, MAX_SUBJECT_LENGTH), parsed.options, ())
 
 
 def _as_idea(subject: str, hints: list[Hint]) -> str:
@@ -174,11 +154,11 @@ def _as_idea(subject: str, hints: list[Hint]) -> str:
     return words
 
 
-def shorten(text: str, most: int) -> str:
+def shorten(text: str, limit: int) -> str:
     """Cut a text to so many characters, at the end of a word where there is one."""
-    if len(text) <= most:
+    if len(text) <= limit:
         return text
-    return text[:most].rpartition(" ")[0] or text[:most]
+    return text[:limit].rpartition(" ")[0] or text[:limit]
 
 
 def _has_words(text: str) -> bool:
@@ -205,13 +185,28 @@ def _is_tag(character: str) -> bool:
     return "\U000e0020" <= character <= "\U000e007f"
 
 
-def _hints_of_repeated(typed: tuple[Flag, ...]) -> list[Hint]:
-    names = [flag.kind.name for flag in typed]
-    last = {flag.kind.name: flag for flag in typed}
+def _by_name(typed: Iterable[Option], chosen: Mapping[str, str]) -> dict[str, Option]:
+    """Options by name: the last one typed, or what was chosen instead."""
+    options = {option.kind.name: option for option in typed}
+    return options | {name: Option(OPTIONS[name], value) for name, value in chosen.items()}
+
+
+def _hints_of_options(parsed: ParsedOptions) -> list[Hint]:
+    """What is said of options that may have been meant, came twice, or are another program's."""
+    hints = [Hint("hint_doubt", {"word": doubt.word, "example": doubt.kind.example}) for doubt in parsed.doubts]
+    hints += _hints_of_repeated(parsed.options)
+    if parsed.skipped:
+        hints.append(Hint("hint_skipped", {"names": quote(" ".join(parsed.skipped))}))
+    return hints
+
+
+def _hints_of_repeated(typed: tuple[Option, ...]) -> list[Hint]:
+    names = [option.kind.name for option in typed]
+    last = {option.kind.name: option for option in typed}
     return [
-        Hint("hint_repeated", {"name": flag.kind.typed, "value": quote(flag.value)})
-        for name, flag in last.items()
-        if names.count(name) > 1 and flag.value
+        Hint("hint_repeated", {"name": option.kind.typed, "value": quote(option.value)})
+        for name, option in last.items()
+        if names.count(name) > 1 and option.value
     ]
 
 
@@ -226,116 +221,129 @@ def _hints_about(model: Model, parameters: Parameters) -> list[Hint]:
     }
     hints = [Hint("hint_not_taken", {"model": model.name, "name": name}) for name, can in able.items() if not can]
     if parameters.model is not None and model.retired and model.successor:
-        hints.append(Hint("hint_retired", {"model": model.name, "successor": model.successor.rpartition("/")[2]}))
+        hints.append(Hint("hint_retired", {"model": model.name, "successor": name_of(model.successor)}))
     return hints
 
 
-def _idea(parted: Parted, *, may_be_empty: bool) -> str:
-    if not parted.words.strip():
+def _idea(parsed: ParsedOptions, text: str, *, may_be_empty: bool) -> str:
+    if not parsed.words.strip():
         if may_be_empty:
             return ""
-        if parted.flags:
-            raise BadParameter("parameters_without_idea", name=parted.flags[-1].kind.typed)
-    return read_idea(parted.words)
+        if parsed.options:
+            raise ParametersWithoutIdea(" ".join(text.split()), parsed.options[-1].kind.typed)
+    return read_idea(parsed.words)
 
 
-def _model(flag: Flag | None, catalogue: Catalogue) -> Model | None:
-    if flag is None:
+def _model(option: Option | None, catalogue: Catalogue) -> Model | None:
+    if option is None:
         return None
-    found = catalogue.meant_by(flag.value)
+    found = catalogue.find_by_name(option.value)
     if len(found) == 1:
         return found[0]
-    names = [model.name for model in (found or catalogue.offered())[:MOST_NAMED]]
-    raise BadParameter(
-        "model_ambiguous" if found else "model_unknown", value=quote(flag.value), candidates=", ".join(names)
+    names = [model.name for model in (found or catalogue.offered())[:MAX_NAMED]]
+    nearest = _preferred(found, catalogue)[:MAX_MEANT] or catalogue.find_nearest(option.value, MAX_NEAREST)
+    raise UnclearChoice(
+        "model_ambiguous" if found else "model_unknown",
+        "model",
+        [model.id for model in nearest or catalogue.offered(MAX_NEAREST)],
+        value=quote(option.value),
+        candidates=", ".join(names),
     )
 
 
-def _style(flag: Flag | None, styles: Styles) -> Style | None:
-    if flag is None:
+def _preferred(models: list[Model], catalogue: Catalogue) -> list[Model]:
+    """The owner's choice first, those that nobody serves last."""
+    return sorted(models, key=lambda model: (model.id != catalogue.default, not model.offered))
+
+
+def _style(option: Option | None, styles: Styles) -> Style | None:
+    if option is None:
         return None
-    found = styles.meant_by(flag.value)
+    found = styles.find_by_name(option.value)
     if len(found) == 1:
         return found[0]
     names = ", ".join(style.name for style in found or styles)
-    raise BadParameter("style_ambiguous" if found else "style_unknown", value=quote(flag.value), candidates=names)
+    nearest = found[:MAX_MEANT] or styles.find_nearest(option.value, MAX_NEAREST) or list(styles)[:MAX_NEAREST]
+    reason = "style_ambiguous" if found else "style_unknown"
+    nearest_names = [style.name for style in nearest]
+    raise UnclearChoice(reason, "style", nearest_names, value=quote(option.value), candidates=names)
 
 
-def _count(flag: Flag | None, hints: list[Hint]) -> int:
-    if flag is None:
+def _count(option: Option | None, hints: list[Hint]) -> int:
+    if option is None:
         return 1
-    return _clamped(_whole(flag), 1, MAX_COUNT, flag, hints)
+    return _clamped(_whole(option), 1, MAX_COUNT, option, hints)
 
 
-def _seed(flag: Flag | None) -> int | None:
-    if flag is None:
+def _seed(option: Option | None) -> int | None:
+    if option is None:
         return None
-    seed = _whole(flag)
+    seed = _whole(option)
     if not 0 <= seed <= MAX_SEED:
-        raise BadParameter("seed_out_of_range", value=str(seed), most=str(MAX_SEED))
+        raise BadParameter("seed_out_of_range", value=str(seed), most=MAX_SEED)
     return seed
 
 
-def _steps(flag: Flag | None, model: Model, hints: list[Hint]) -> int | None:
-    if flag is None:
+def _steps(option: Option | None, model: Model, hints: list[Hint]) -> int | None:
+    if option is None:
         return None
-    steps = _whole(flag)
+    steps = _whole(option)
     if model.steps is None:
         return max(1, steps)
-    return _clamped(steps, model.steps.least, model.steps.most, flag, hints)
+    return _clamped(steps, model.steps.least, model.steps.most, option, hints)
 
 
-def _guidance(flag: Flag | None, model: Model, hints: list[Hint]) -> float | None:
-    if flag is None:
+def _guidance(option: Option | None, model: Model, hints: list[Hint]) -> float | None:
+    if option is None:
         return None
-    if not _DECIMAL.fullmatch(flag.value):
-        raise _unreadable(flag)
-    guidance = float(flag.value.replace(",", "."))
-    return _clamped(guidance, 0.0, MAX_GUIDANCE, flag, hints if model.guidance is not None else [])
+    if not _DECIMAL.fullmatch(option.value):
+        raise _unreadable(option)
+    guidance = float(option.value.replace(",", "."))
+    return _clamped(guidance, 0.0, MAX_GUIDANCE, option, hints if model.guidance is not None else [])
 
 
-def _ratio(flag: Flag | None) -> tuple[int, int] | None:
-    if flag is None:
+def _ratio(option: Option | None) -> tuple[int, int] | None:
+    if option is None:
         return None
-    sides = _RATIO.fullmatch(flag.value)
+    sides = _RATIO.fullmatch(option.value)
     if sides is None:
-        raise _unreadable(flag)
+        raise _unreadable(option)
     width, height = (Fraction(side.replace(",", ".")) for side in sides.groups())
     if not width or not height:
-        raise _unreadable(flag)
+        raise _unreadable(option)
     if max(width / height, height / width) > MAX_RATIO:
-        raise BadParameter("ratio_out_of_range", value=quote(flag.value), most=MAX_RATIO)
+        raise BadParameter("ratio_out_of_range", value=quote(option.value), most=MAX_RATIO)
     if width.denominator == height.denominator == 1:
         return int(width), int(height)  # 21:9 is what people call it, not 7:3.
     return (width / height).as_integer_ratio()
 
 
-def _negative(flag: Flag | None) -> str | None:
-    if flag is None:
+def _negative(option: Option | None) -> str | None:
+    if option is None:
         return None
-    words = _tidy(_DOUBLE_QUOTES.sub("", flag.value)).strip(" ,;")
+    words = _tidy(_DOUBLE_QUOTES.sub("", option.value)).strip(" ,;")
     if not words:
-        raise BadParameter("parameter_without_value", name=flag.kind.typed, example=flag.kind.example)
+        raise BadParameter("parameter_without_value", name=option.kind.typed, example=option.kind.example)
     if len(words) > MAX_NEGATIVE_LENGTH:
         raise BadParameter("negative_too_long", most=MAX_NEGATIVE_LENGTH)
     return words
 
 
-def _whole(flag: Flag) -> int:
-    if not _WHOLE.fullmatch(flag.value):
-        raise _unreadable(flag)
-    return int(flag.value)
+def _whole(option: Option) -> int:
+    if not _WHOLE.fullmatch(option.value):
+        raise _unreadable(option)
+    return int(option.value)
 
 
-def _clamped(wished: Number, least: Number, most: Number, flag: Flag, hints: list[Hint]) -> Number:
-    taken = min(max(wished, least), most)
+def _clamped(wished: Number, least: Number, limit: Number, option: Option, hints: list[Hint]) -> Number:
+    taken = min(max(wished, least), limit)
     if taken != wished:
-        values = {"name": flag.kind.typed, "wished": quote(flag.value), "taken": f"{taken:g}"}
+        values = {"name": option.kind.typed, "wished": quote(option.value), "taken": f"{taken:g}"}
         hints.append(Hint("hint_clamped", values))
     return taken
 
 
-def _unreadable(flag: Flag) -> BadParameter:
+def _unreadable(option: Option) -> BadParameter:
     return BadParameter(
-        "parameter_unreadable", name=flag.kind.typed, value=quote(flag.value), example=flag.kind.example
+        "parameter_unreadable", name=option.kind.typed, value=quote(option.value), example=option.kind.example
     )

@@ -1,11 +1,12 @@
-"""Originals, as the painter made them, and what people sent, in an object store behind one URL."""
+"""Image store: originals as providers made them, and files that people sent, in an object store behind one URL."""
 
 import contextlib
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from hashlib import sha256
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
 import obstore
@@ -25,6 +26,10 @@ SENT = "sent/"  # before the keys of what people sent
 JOBS_A_FOLDER = 1000  # keeps folders small enough to look into
 
 
+class PictureDiffers(Exception):
+    """A copy is not what was copied: its key."""
+
+
 class Images:
     """A folder (``file:///…``) or a bucket (``s3://bucket/prefix``; credentials in the AWS variables)."""
 
@@ -35,6 +40,7 @@ class Images:
             SettingsError: The folder can't be made or written, or the URL is none.
         """
         self._store = _open(url)
+        self._folder = self._store.prefix if isinstance(self._store, LocalStore) else None
 
     def put(self, job_id: int, image: Image) -> str:
         """Keep a job's picture, and return its key.
@@ -42,44 +48,109 @@ class Images:
         The key depends on the job alone, so a repeated step overwrites instead of adding.
         """
         key = _key(job_id, image.media_type)
-        with _translated():
+        with self._asked():
             obstore.put(self._store, key, image.data)
         return key
 
     def keep_sent(self, key: str, data: bytes) -> None:
         """Keep the file that somebody sent under its ``key_of_sent``; the same key overwrites it."""
-        with _translated():
+        with self._asked():
             obstore.put(self._store, key, data)
+
+    def keep_sheet(self, key: str, data: bytes) -> None:
+        """Keep a sheet of sample pictures, or what tells of it."""
+        with self._asked():
+            obstore.put(self._store, key, data)
+
+    def put_export(self, key: str, file: IO[bytes]) -> None:
+        """Keep a part of an export until it is sent."""
+        with self._asked():
+            obstore.put(self._store, key, file)
 
     def delete_sent(self, keys: Sequence[str]) -> None:
         """Delete files that people sent; those that are gone already count as deleted.
 
         Raises:
             ValueError: One of them is no file that somebody sent.
-            StoreAway: The store does not answer; some may be deleted.
+            StoreAway: As ``delete``.
         """
         if not all(key.startswith(SENT) for key in keys):
             raise ValueError("only what people sent is deleted")
+        self.delete(keys)
+
+    def delete(self, keys: Iterable[str]) -> None:
+        """Delete what lies under these keys; what is gone already counts as deleted.
+
+        Raises:
+            StoreAway: The store does not answer; some may be deleted.
+        """
         for key in keys:
             # One by one: in a folder, the first that is missing would end the others.
-            with _translated(), contextlib.suppress(NotFoundError, FileNotFoundError):
+            with contextlib.suppress(FileNotFoundError), self._asked():
                 obstore.delete(self._store, key)
 
     def get(self, key: str) -> bytes:
-        """Read a picture's bytes."""
-        with _translated():
+        """Read a picture's bytes.
+
+        Raises:
+            FileNotFoundError: It is gone.
+            StoreAway: The store does not answer.
+        """
+        with self._asked():
             return bytes(obstore.get(self._store, key).bytes())
+
+    def keys(self) -> Iterator[str]:
+        """Every key under which something lies."""
+        with self._asked():
+            for some in obstore.list(self._store):
+                yield from (str(one["path"]) for one in some)
+
+    def copy(self, key: str, target: "Images") -> int:
+        """Copy what lies under a key into another store, and read it there; returns its bytes, 0 where it was there.
+
+        Raises:
+            PictureDiffers: It is not the same there.
+        """
+        try:
+            data = self.get(key)
+        except FileNotFoundError:
+            return 0  # Deleted since it was listed.
+        if target.has(key, data):
+            return 0
+        target.keep_sent(key, data)
+        if not target.has(key, data):
+            raise PictureDiffers(key)
+        return len(data)
+
+    def has(self, key: str, data: bytes) -> bool:
+        """Whether just this lies under a key, by its SHA-256."""
+        try:
+            there = self.get(key)
+        except FileNotFoundError:
+            return False
+        return sha256(there).digest() == sha256(data).digest()
 
     def find(self, job_id: int) -> tuple[str, str] | None:
         """Key and media type of a picture that was kept for this job earlier, if any."""
-        with _translated():
-            for media_type in SUFFIXES:
-                try:
-                    obstore.head(self._store, key := _key(job_id, media_type))
-                except (NotFoundError, FileNotFoundError):
-                    continue
+        for media_type in SUFFIXES:
+            with contextlib.suppress(FileNotFoundError), self._asked():
+                obstore.head(self._store, key := _key(job_id, media_type))
                 return key, media_type
         return None
+
+    @contextmanager
+    def _asked(self) -> Iterator[None]:
+        if self._folder is not None and not self._folder.is_dir():
+            # Its disk is not mounted: nothing in it is gone for good, and nothing may be written beside it.
+            raise StoreAway("the image store's folder is not there")
+        try:
+            yield
+        except FileNotFoundError:
+            raise
+        except NotFoundError as error:
+            raise FileNotFoundError("not in the image store") from error  # A bucket says so in its own way.
+        except (BaseError, OSError) as error:
+            raise StoreAway(f"the image store does not answer: {type(error).__name__}") from error
 
 
 def key_of_sent(chat_id: int, message_id: int, *, replied: bool = False) -> str:
@@ -89,6 +160,16 @@ def key_of_sent(chat_id: int, message_id: int, *, replied: bool = False) -> str:
         replied: Whether it came with what that message replies to.
     """
     return f"{SENT}{chat_id}/{message_id}{'-replied' if replied else ''}"
+
+
+def keys_of(job_id: int) -> list[str]:
+    """Every key under which a picture of a job may lie."""
+    return [_key(job_id, media_type) for media_type in SUFFIXES]
+
+
+def key_of_export(errand_id: int, part: int) -> str:
+    """The key of a part of an export, until it is sent."""
+    return f"exports/{errand_id}/{part}.zip"
 
 
 def _key(job_id: int, media_type: str) -> str:
@@ -141,13 +222,3 @@ def _way_to(url: str) -> "ClientConfig | None":
         options["proxy_url"] = proxy.url
         options["proxy_excludes"] = ",".join(network.exceptions)
     return options
-
-
-@contextmanager
-def _translated() -> Iterator[None]:
-    try:
-        yield
-    except (NotFoundError, FileNotFoundError):
-        raise
-    except (BaseError, OSError) as error:
-        raise StoreAway(f"the image store does not answer: {type(error).__name__}") from error

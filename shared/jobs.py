@@ -1,9 +1,12 @@
-"""The nouns: what travels from an idea to a photo. Frozen values, no behaviour but derivation."""
+"""Jobs and their parts, from the idea to the delivered photo. Frozen values."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from types import MappingProxyType
+
+from shared.json_types import JsonObject
 
 
 class State(StrEnum):
@@ -24,6 +27,10 @@ class State(StrEnum):
 
 ENDED = frozenset({State.FINISHED, State.FAILED, State.CANCELLED})
 
+
+# How far a model may go from the picture that it starts from; 1 leaves nothing of it.
+STRENGTHS: Mapping[str, float] = MappingProxyType({"subtle": 0.35, "medium": 0.6, "strong": 0.85})
+USUAL_STRENGTH = "medium"
 
 FOLLOW_UP = "follow"  # how the origin of a follow-up begins
 VARIATION = "vary"
@@ -92,6 +99,9 @@ class Parameters:
         raw: Whether the idea is the prompt, as it was typed.
         as_file: Whether the picture comes as a file, not as a photo that Telegram compresses.
         negative: What should not be seen, in the user's words, on one line.
+        describe: Whether a picture that the idea speaks of is only described, and not started from.
+        strength: Of ``STRENGTHS``, for a model that starts from a picture and knows one.
+        upscale: How many times as large each way the request's picture is to be, and nothing else; no model is asked.
     """
 
     model: str | None = None
@@ -105,6 +115,9 @@ class Parameters:
     raw: bool = False
     negative: str | None = None
     as_file: bool = False
+    describe: bool = False
+    strength: str | None = None
+    upscale: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,8 +175,9 @@ class Lineage:
 
     Attributes:
         parent_id: The job whose picture it goes back to.
-        origin: How: ``again``, ``vary``, ``rest``, ``edit``, ``ratio 16:9``, ``model org/name``, ``follow 17`` for a
-            follow-up and the message that asked for it. While such a job is under way, the same one is not made twice.
+        origin: How: ``again``, ``vary``, ``rest``, ``edit``, ``ratio 16:9``, ``model org/name``, ``strength subtle``,
+            ``upscale``, ``follow 17`` for a follow-up and the message that asked for it. While such a job is under way,
+            the same one is not made twice.
         prompt: What to paint, when it is known already.
         each: The parameters of each picture, where they don't follow from the request's.
         prompts: The prompt of each picture, where they differ; None for one that is not written yet.
@@ -267,6 +281,7 @@ class Recipe:
         provider: The HuggingFace provider that painted.
         seed: The seed that was sent, or the one that the provider told; None when the model takes none.
         over_picture: Whether the model started from a picture, not from the prompt alone.
+        strength: How far it was to go from that picture, 0 to 1; None where it can't be told.
     """
 
     model: str
@@ -279,6 +294,7 @@ class Recipe:
     steps: int | None = None
     guidance: float | None = None
     over_picture: bool = False
+    strength: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -327,7 +343,7 @@ class Job:
     estimate_s: float | None = None
     prompt: Prompt | None = None
     recipe: Recipe | None = None
-    handle: dict[str, Any] | None = None
+    handle: JsonObject | None = None
     image_key: str | None = None
     media_type: str | None = None
     reason: str | None = None
@@ -343,6 +359,11 @@ class Job:
     delivered_message_id: int | None = None
     file_id: str | None = None
     undelivered_reason: str | None = None
+
+    @property
+    def is_removed(self) -> bool:
+        """Whether its picture was made, and removed from the record later."""
+        return self.state is State.FINISHED and self.media_type is None  # Its original may be gone without that.
 
     @property
     def is_follow_up(self) -> bool:

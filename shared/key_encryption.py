@@ -70,7 +70,7 @@ class PublicKey:
         return MARK + base64.urlsafe_b64encode(SUITE.encrypt(plain.encode(), self._key, INFO)).decode()
 
 
-class KeyCipher:
+class KeyRing:
     """Encrypts for the first key and reads with all: a new key is put before the old ones."""
 
     def __init__(self, keys: Sequence[str]) -> None:
@@ -91,7 +91,7 @@ class KeyCipher:
         return self.public.encrypt(plain)
 
     def decrypt(self, sealed: str) -> str | None:
-        """Read with whichever key can; None where none can."""
+        """Read with the key that can; None where none can."""
         return next((plain for key in self._secrets if (plain := key.decrypt(sealed)) is not None), None)
 
     def renew(self, sealed: str) -> str | None:

@@ -14,6 +14,8 @@ MAX_TOP_K = 1_000
 LEAST_PROMPT_TOKENS, MAX_PROMPT_TOKENS = 10, 2_048
 LEAST_OUTPUT_TOKENS, MAX_OUTPUT_TOKENS = 16, 65_536
 
+RATIOS = ("1:1", "4:3", "3:4", "3:2", "2:3", "16:9", "9:16", "21:9")  # that are offered; a message may name others
+
 Name = Annotated[str, Field(min_length=1, max_length=192)]
 Side = Annotated[int, Field(ge=1, le=100)]
 
@@ -31,6 +33,7 @@ class Preferences(BaseModel):
         style: Name of a style.
         as_file: Whether pictures come as files, not as photos that Telegram compresses.
         rewriting: Whether Gemini makes a prompt of an idea; otherwise the idea is the prompt.
+        photos: Whether pictures that ideas speak of are started from; otherwise they are only described.
         language: One of ours, as gettext names it (``pt_BR``); None: the one that Telegram tells.
     """
 
@@ -47,6 +50,7 @@ class Preferences(BaseModel):
     style: Name | None = None
     as_file: bool = False
     rewriting: bool = True
+    photos: bool = True
     language: Name | None = None
 
     @classmethod
@@ -97,5 +101,6 @@ class Preferences(BaseModel):
             # Without words there is nothing to paint as it was typed: Gemini looks at the picture.
             raw=given.raw or (not self.rewriting and bool(request.idea)),
             as_file=given.as_file or self.as_file,
+            describe=given.describe or not self.photos,
         )
         return replace(request, parameters=filled, writing=self.writing())

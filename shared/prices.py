@@ -10,6 +10,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+from shared.catalogue import google_name
 from shared.jobs import Attempt, Request
 
 ANY = "*"
@@ -78,15 +79,25 @@ class Prices:
         return round(tokens_in * usd_in + tokens_out * usd_out)
 
     def of_painting(self, request: Request) -> int:
-        """What one picture of a request may cost, by the dearest provider of the wished model that is listed."""
-        model = request.parameters.model or self._image_model
+        """What one picture of a request may cost, by the dearest provider of the wished model that is listed.
+
+        Where it is to start from a picture, another model may be taken that can.
+        """
+        if request.parameters.upscale is not None:
+            return 0
+        model, unknown = request.parameters.model or self._image_model, self._of_unknown["picture"]
         of_model = [price for price in self._pictures if price.model == model]
-        dearest = max((price.usd for price in of_model), default=self._of_unknown["picture"])
-        return round(dearest * MICRO)
+        dearest = max((price.usd for price in of_model), default=unknown)
+        starts = request.picture is not None and not request.parameters.describe
+        return round(max(dearest, unknown if starts else 0.0) * MICRO)
+
+    def is_googles(self, request: Request) -> bool:
+        """Whether a Google key pays for the pictures of a request, not a HuggingFace token."""
+        return google_name(request.parameters.model or self._image_model or "") is not None
 
     def of_writing(self, request: Request) -> int:
         """What having the prompt of a request written may cost."""
-        if request.parameters.raw:
+        if request.parameters.raw or request.parameters.upscale is not None:
             return 0
         return self.of_tokens(request.writing.model or self._chat_model, *PROMPT_TOKENS)
 

@@ -14,7 +14,7 @@ from urllib.parse import quote
 BLOT = "[secret]"
 GOOGLE, HUGGINGFACE, OTHER = "google", "huggingface", "other"
 SHORTEST_IN_USE = 6  # characters; a shorter secret would blot out ordinary words
-MOST_IN_USE = 1_000  # secrets that are remembered
+MAX_IN_USE = 1_000  # secrets that are remembered
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +127,7 @@ class SecretsInUse:
                     self._known[secret] = _spellings(secret)
             if len(self._known) == before:
                 return
-            while len(self._known) > MOST_IN_USE:
+            while len(self._known) > MAX_IN_USE:
                 self._known.popitem(last=False)
             every = {one for spellings in self._known.values() for one in spellings}
             # A secret may be part of a longer one.

@@ -1,10 +1,16 @@
-"""Celery's Redis transport, for a queue that others can write to: what is no message is discarded, with a log line."""
+"""Celery's Redis transport, as our queue needs it.
+
+Others can write to the queue: what is no message is discarded, with a log line. And a server changes: as a replica,
+with its memory full or while it loads its data it refuses commands, for as long as that takes. The library ends a
+worker at such a refusal; here it connects anew.
+"""
 
 import logging
 from queue import Empty
 from typing import Any
 
 from kombu.transport import redis
+from redis.exceptions import ReadOnlyError, ResponseError
 
 log = logging.getLogger(__name__)
 
@@ -19,8 +25,17 @@ class Channel(redis.Channel):
             log.error("queue entry is no message, discarded", extra={"error": type(error).__name__})  # noqa: TRY400
             raise Empty from None
 
+    def _put(self, queue: str, message: Any, **options: Any) -> None:
+        try:
+            super()._put(queue, message, **options)  # type: ignore[no-untyped-call]
+        except ReadOnlyError:
+            # By now the address may be another server's: connections that are open lead to the one before.
+            self._disconnect_pools()  # type: ignore[no-untyped-call]
+            raise
+
 
 class Transport(redis.Transport):
     """To be named as Celery's ``broker_transport``."""
 
+    connection_errors = (*redis.Transport.connection_errors, ResponseError)
     Channel = Channel

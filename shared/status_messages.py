@@ -1,4 +1,4 @@
-"""The nouns of status messages: what they tell of, and which are to be removed from chats. Frozen values."""
+"""Status messages: the work that they are about, and which are to be deleted. Frozen values."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -6,7 +6,7 @@ from enum import StrEnum
 
 
 class Work(StrEnum):
-    """What a status message tells of."""
+    """What a status message is about."""
 
     JOB = "job"
     ERRAND = "errand"

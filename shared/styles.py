@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from shared.catalogue import Dialect
-from shared.names import meant_by
+from shared.fuzzy_match import find_by_name, find_nearest
 from shared.settings import SettingsError
 
 MAX_WORDS_LENGTH = 500  # characters; more would leave no room for the idea
@@ -57,9 +57,13 @@ class Styles:
         """A style by its whole name; None for one that isn't there (any more)."""
         return self._styles.get(name) if name else None
 
-    def meant_by(self, words: str) -> list[Style]:
+    def find_by_name(self, words: str) -> list[Style]:
         """The styles that a person may mean by a part of the name or title."""
-        return meant_by(words, self, lambda style: (style.name, style.title))
+        return find_by_name(words, self, lambda style: (style.name, style.title))
+
+    def find_nearest(self, words: str, limit: int) -> list[Style]:
+        """The styles that a person may have meant by words that fit none."""
+        return find_nearest(words, self, lambda style: (style.name, style.title), limit)
 
 
 @cache

@@ -10,7 +10,9 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
+DAMAGED = "\ufffd"  # stands for bytes that are no letter
 SAMPLE_BYTES = 20_000  # of a file, by which its encoding is told
+LEAST_SOUND = 3  # letters beyond ASCII in UTF-8 for each place that is damaged
 LEAST = 0.55  # of the letters beyond ASCII have to be likely ones
 _BOMS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
@@ -21,6 +23,7 @@ _BOMS = (
 )
 _WORD = re.compile(r"[^\W\d_]+")
 _SIGN_IN_WORD = re.compile(r"(?<=[^\W\d_])[^\x00-\x7f\w’‘'–—、，]+(?=[^\W\d_])")
+_ALONE = frozenset("àéèóòöå")  # words of one letter in French, Portuguese, Spanish, Italian and Swedish
 _WEST = frozenset("äöüßéèêëàâçñáíìîïóòôúùûãõåæøœ")
 _EAST = frozenset("ąćęłńóśźżáčďéěíňřšťúůýžäöüőűßâîășțşţđôĺŕľ")
 _USUAL_CYRILLIC, _CYRILLIC = frozenset("оеаинтсрвлкмдпуя"), frozenset("зыьбгчйхжшюцщэфъёіїєґў")
@@ -30,7 +33,7 @@ _SIGNS = frozenset("“”„‘’‚«»–—…°€£§©®™·•¿¡№�
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """What a file says.
+    """What a file says; ``DAMAGED`` stands in it where a few bytes of one in UTF-8 are none.
 
     Attributes:
         guessed: The encoding, where nothing in the file says it.
@@ -44,10 +47,10 @@ def read_text(content: bytes) -> Text | None:
     """Decode a file; None where it is no text, or nobody can tell how its letters are written."""
     for mark, encoding in _BOMS:
         if content.startswith(mark):
-            return _decoded(content, encoding)
+            return _decoded(content, encoding) or (_damaged(content) if mark == codecs.BOM_UTF8 else None)
     if unmarked := _utf_16_without_mark(content):
         return _decoded(content, unmarked)
-    return _decoded(content, "utf-8") or _guess(content)
+    return _decoded(content, "utf-8") or _damaged(content) or _guess(content)
 
 
 def may_be_text(content: bytes) -> bool:
@@ -62,6 +65,14 @@ def _decoded(content: bytes, encoding: str, *, guessed: bool = False) -> Text | 
     except UnicodeDecodeError:
         return None
     return Text(text.removeprefix("\ufeff"), encoding if guessed else None)
+
+
+def _damaged(content: bytes) -> Text | None:
+    """A file in UTF-8 but for a few bytes: its other letters beyond ASCII can't be anything else."""
+    text = content.decode("utf-8", "replace").removeprefix("\ufeff")
+    damaged = text.count(DAMAGED)
+    sound = sum(not letter.isascii() for letter in text) - damaged
+    return Text(text) if sound >= LEAST_SOUND * damaged else None
 
 
 def _utf_16_without_mark(content: bytes) -> str | None:
@@ -101,8 +112,10 @@ def _score(sample: bytes, encoding: str, judge: Callable[[str], float]) -> float
     return likely / max(letters + len(others), 1)
 
 
-def _latin(usual: frozenset[str]) -> Callable[[str], float]:
+def _latin(usual: frozenset[str], alone: frozenset[str] = frozenset()) -> Callable[[str], float]:
     def judge(word: str) -> float:
+        if len(word) == 1:
+            return float(word.lower() in alone)
         # Most letters of a word are those of English, also in languages with many others.
         plain = sum(letter.isascii() for letter in word)
         if plain < len(word) / 3 or not _is_cased(word):
@@ -153,8 +166,8 @@ def _japanese(word: str) -> float:
 
 # Of those that are as likely, the first one is it.
 _CANDIDATES: tuple[tuple[str, Callable[[str], float]], ...] = (
-    ("cp1252", _latin(_WEST)),
-    ("mac_roman", _latin(_WEST)),
+    ("cp1252", _latin(_WEST, _ALONE)),
+    ("mac_roman", _latin(_WEST, _ALONE)),
     ("cp1250", _latin(_EAST)),
     ("cp1251", _cyrillic),
     ("koi8_r", _cyrillic),

@@ -1,6 +1,6 @@
-"""News of jobs and errands: "something changed", between processes over Postgres and inside one process without it.
+"""Wake-ups ("this job changed") between processes over Postgres' NOTIFY, and inside one process without it.
 
-A wake-up is a hint. One that is lost costs a few seconds, never a picture: whoever waits also looks by itself.
+A wake-up is a hint. One that is lost costs a few seconds, never a picture: each waiting process also looks by itself.
 """
 
 import asyncio
@@ -10,38 +10,26 @@ from collections.abc import Callable
 
 import psycopg
 
-from shared.store.database import CHANNEL, ERRAND, Database
+from shared.store.database import CHANNEL, Database
+from shared.store.news import News
 
 log = logging.getLogger(__name__)
 
 MAX_PAUSE_S = 15.0
 
 
-async def listen(
-    database: Database, heard: Callable[[int], None], heard_of_errand: Callable[[int], None] | None = None
-) -> None:
-    """Call ``heard`` with a job's id, on this event loop, whenever that job changed. Runs until cancelled.
-
-    Args:
-        heard_of_errand: Is called with an errand's id in the same way; None: nobody cares.
-    """
-
-    def hear(news: str) -> None:
-        if not news.startswith(ERRAND):
-            heard(int(news))
-        elif heard_of_errand is not None:
-            heard_of_errand(int(news.removeprefix(ERRAND)))
-
+async def listen(database: Database, heard: Callable[[News], None]) -> None:
+    """Call ``heard`` on this event loop whenever a job or an errand changed. Runs until cancelled."""
     if database.is_sqlite:
-        await _listen_within(database, hear)
+        await _listen_within(database, heard)
     else:
-        await _listen_to_postgres(database, hear)
+        await _listen_to_postgres(database, heard)
 
 
-async def _listen_within(database: Database, hear: Callable[[str], None]) -> None:
+async def _listen_within(database: Database, hear: Callable[[News], None]) -> None:
     loop = asyncio.get_running_loop()
 
-    def pass_on(news: str) -> None:
+    def pass_on(news: News) -> None:
         if not loop.is_closed():
             loop.call_soon_threadsafe(hear, news)
 
@@ -52,7 +40,7 @@ async def _listen_within(database: Database, hear: Callable[[str], None]) -> Non
         database.on_change = None
 
 
-async def _listen_to_postgres(database: Database, hear: Callable[[str], None]) -> None:
+async def _listen_to_postgres(database: Database, hear: Callable[[News], None]) -> None:
     pause = 1.0
     while True:
         try:
@@ -63,7 +51,7 @@ async def _listen_to_postgres(database: Database, hear: Callable[[str], None]) -
                 await connection.execute(f"LISTEN {CHANNEL}")
                 pause = 1.0
                 async for news in connection.notifies():
-                    hear(news.payload)
+                    hear(News.from_text(news.payload))
         except psycopg.Error as error:
             log.warning("listening for wake-ups failed", extra={"error": type(error).__name__})
         await asyncio.sleep(pause * random.uniform(0.5, 1.0))

@@ -98,6 +98,14 @@ class ImageHosts:
         return any(address.host.endswith(name) if name.startswith(".") else address.host == name for name in self.hosts)
 
 
+def is_host(host: str) -> bool:
+    """Whether it is the name of a host, in any script, or an address of one, IPv6 without brackets."""
+    try:
+        return _is_ipv6(f"[{host}]") or _HOST.fullmatch(host.encode("idna").decode().lower()) is not None
+    except UnicodeError:
+        return False
+
+
 def _is_ipv6(host: str) -> bool:
     if not (host.startswith("[") and host.endswith("]")):
         return False

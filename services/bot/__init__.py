@@ -1,4 +1,4 @@
-"""Takes ideas in from Telegram and carries pictures home."""
+"""The Telegram front end: takes requests in and delivers their results."""
 
 import os
 

@@ -1,178 +1,191 @@
 """update → handler: who serves which update. Of several the first that lets it through has it."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Iterable
+from typing import TypeAlias
 
 from telegram import Message, Update, User
-from telegram.ext import BaseHandler, CallbackQueryHandler, ChatMemberHandler, CommandHandler, MessageHandler, filters
+from telegram.ext import (
+    BaseHandler,
+    CallbackQueryHandler,
+    ChatMemberHandler,
+    CommandHandler,
+    ContextTypes,
+    InlineQueryHandler,
+    MessageHandler,
+    TypeHandler,
+    filters,
+)
 
-from services.bot.access.links import Links
-from services.bot.access.members import LIST_PRESSES as LISTS
-from services.bot.access.members import PERSON_PRESSES as PERSONS
-from services.bot.access.members import Members
-from services.bot.access.requests import PRESSES as REQUESTS
-from services.bot.access.requests import Requests
 from services.bot.access.standing import is_from_manager, role_of_sender
-from services.bot.batches.handler import BatchCommand
-from services.bot.budgets.usage import UsageCommand
-from services.bot.chat.buttons import PATTERN, AnswerButtons, stopped_draft
-from services.bot.chat.describe import PATTERN as OF_A_DESCRIPTION
-from services.bot.chat.describe import Describe
-from services.bot.chat.handler import Chat, is_for_gemini
-from services.bot.edits import Edits
-from services.bot.help import start
+from services.bot.build import Handlers
 from services.bot.intake.application import DurableApplication
 from services.bot.intake.failures import failed
 from services.bot.intake.key_redaction import sealed_in
 from services.bot.intake.late_parts import came_too_late, is_late, may_go_on, say_that_it_may_go_on
-from services.bot.intake.service_messages import Migration, leave_alone
-from services.bot.owner.handler import OwnersOverview
-from services.bot.pictures.buttons import Buttons, edited_job
-from services.bot.pictures.follow_ups import FollowUps, is_follow_up
-from services.bot.pictures.imagine import Imagine, is_our_question
-from services.bot.queue.closed_chats import ClosedChats
-from services.bot.queue.queue import PRESSES as PRESSES_IN_QUEUE
-from services.bot.queue.queue import Queue
-from services.bot.settings.handler import FROM_LINK, Settings, question
-from services.bot.settings.keys import PRESSES, OwnKeys
-from services.bot.settings.menu import START
-from services.bot.settings.models import ModelsCommand
-from services.bot.settings.models_menu import START as LISTED
+from services.bot.intake.service_messages import leave_alone
+from services.bot.telegram import callback_data as data
+from services.bot.telegram import start_links
 from services.bot.telegram.commands import IMAGINE, command_of, is_captioned
+from services.bot.telegram.draft_stops import DraftStopHandler
 from services.bot.telegram.files import picture_in
+from services.bot.telegram.mentions import is_for_gemini
 from services.bot.telegram.open_questions import answers
 from shared.access import Role
 from shared.questions import Asked
-from shared.settings import GroupFollowUps
 
 NEW = filters.UpdateType.MESSAGE
+PRIVATE = filters.ChatType.PRIVATE
 WORDS = NEW & filters.TEXT & ~filters.COMMAND
-BEFORE, BESIDE = -2, 1  # groups of handlers that serve what others serve as well, before them or after
+HEARING, NOTING, BEFORE, USUAL, BESIDE = -4, -3, -2, 0, 1  # groups of handlers: one of each serves an update
+
+Is: TypeAlias = Callable[[Message, User], bool]
+Such: TypeAlias = Callable[[Is], filters.BaseFilter]
+Routes: TypeAlias = Iterable[BaseHandler[Update, ContextTypes.DEFAULT_TYPE, None]]
 
 
-@dataclass(frozen=True)
-class Handlers:
-    """All who serve updates."""
-
-    requests: Requests
-    links: Links
-    members: Members
-    own_keys: OwnKeys
-    closed_chats: ClosedChats
-    migration: Migration
-    settings: Settings
-    overview: OwnersOverview
-    usage: UsageCommand
-    models: ModelsCommand
-    batch: BatchCommand
-    chat: Chat
-    answer_buttons: AnswerButtons
-    describe: Describe
-    imagine: Imagine
-    queue: Queue
-    buttons: Buttons
-    help: start.Help
-    edits: Edits
-
-
-def add_handlers(
-    application: DurableApplication,
-    by: Handlers,
-    *,
-    bot_id: int,
-    group_follow_ups: GroupFollowUps,
-) -> None:
+def add_handlers(application: DurableApplication, by: Handlers) -> None:
     """Say to the application who serves what."""
 
-    def ourselves() -> User:
-        """Known once Telegram has told."""
-        us: User = application.bot.bot
-        return us
+    def such(is_so: Is) -> filters.BaseFilter:
+        # The bot knows itself once Telegram has told.
+        return _Such(lambda message: is_so(message, application.bot.bot))
 
-    def captioned(*names: str) -> filters.BaseFilter:
-        return NEW & filters.CAPTION & _Such(lambda message: is_captioned(message, names, ourselves()))
-
-    holds_key = _Such(lambda message: sealed_in(message) is not None)
-    to_exact_value = _Such(lambda message: question(message, bot_id) is not None)
-    to_question = _Such(lambda message: is_our_question(message, bot_id))
-    to_edit = _Such(lambda message: edited_job(message, bot_id) is not None)
-    to_picture = _Such(lambda message: is_follow_up(message, ourselves(), in_groups=group_follow_ups))
-    for_gemini = _Such(lambda message: is_for_gemini(message, ourselves()))
-    pictures = NEW & _Such(lambda message: picture_in(message) is not None)
-    of_managers = NEW & _Such(lambda _: is_from_manager())
-    # Other bots of a group may have these commands, too.
-    to_us = filters.ChatType.PRIVATE | _Such(lambda message: "@" in command_of(message))
-    of_owners = NEW & filters.ChatType.PRIVATE & _Such(lambda _: role_of_sender() is Role.OWNER)
-
-    for handler in (
-        # Before all others: no other handler gets to see a message with a key in it.
-        MessageHandler(holds_key, by.own_keys.receive),
-        MessageHandler(filters.UpdateType.EDITED_MESSAGE, by.edits.handle),
-        CommandHandler("start", by.own_keys.command, NEW & filters.Regex(r"^/start\S* keys$")),
-        CommandHandler("keys", by.own_keys.command, NEW),
-        CallbackQueryHandler(by.own_keys.press, PRESSES),
-        ChatMemberHandler(by.closed_chats.follow, ChatMemberHandler.MY_CHAT_MEMBER),
-        MessageHandler(filters.StatusUpdate.MIGRATE, by.migration.follow),
-        MessageHandler(filters.IS_AUTOMATIC_FORWARD, leave_alone),
-        CommandHandler("settings", by.settings.command, NEW),
-        CommandHandler("start", by.settings.link, NEW & filters.Regex(rf"^/start\S* {FROM_LINK}[a-z_]+-\d+$")),
-        CallbackQueryHandler(by.settings.press, f"^{START} "),
-        MessageHandler(WORDS & to_exact_value, by.settings.reply),
-        CallbackQueryHandler(by.requests.press, REQUESTS),
-        CallbackQueryHandler(by.members.turn, LISTS),
-        CallbackQueryHandler(by.members.person, PERSONS),
-        CommandHandler("users", by.members.users, of_managers & filters.ChatType.PRIVATE),
-        CommandHandler("invite", by.links.invite, of_managers & filters.ChatType.PRIVATE),
-        CommandHandler("ban", by.members.ban, of_managers & to_us),
-        CommandHandler("unban", by.members.unban, of_managers & to_us),
-        CommandHandler("role", by.members.role, of_managers & to_us),
-        CommandHandler("status", by.overview.command, of_owners),
-        CommandHandler("usage", by.usage.command, NEW),
-        CommandHandler("models", by.models.command, NEW),
-        CallbackQueryHandler(by.models.press, f"^{LISTED} "),
-        CommandHandler("batch", by.batch.command, NEW),
-        MessageHandler(filters.Document.ALL & captioned("batch"), by.batch.command),
-        CallbackQueryHandler(by.batch.press, "^batch "),
-        CommandHandler("new", by.chat.start_over, NEW),
-        CommandHandler("stop", by.answer_buttons.stop, NEW),
-        CallbackQueryHandler(by.answer_buttons.press, PATTERN),
-        _DraftStopHandler(by.answer_buttons.stop_draft),
-        CommandHandler("describe", by.describe.command, NEW),
-        MessageHandler(pictures & _Such(lambda message: answers(message, Asked.PICTURE)), by.describe.command),
-        MessageHandler(captioned("describe"), by.describe.command),
-        CallbackQueryHandler(by.describe.press, OF_A_DESCRIPTION),
-        CommandHandler("start", by.help.command, NEW & filters.Regex(start.LINKS)),
-        CommandHandler("start", by.queue.start, NEW),
-        CommandHandler("help", by.help.command, NEW),
-        CallbackQueryHandler(by.help.press, start.PRESSES),
-        CommandHandler(IMAGINE, by.imagine.command, NEW),
-        MessageHandler(captioned(*IMAGINE), by.imagine.command),
-        CommandHandler("queue", by.queue.queue, NEW),
-        CommandHandler("cancel", by.queue.cancel, NEW),
-        CallbackQueryHandler(by.queue.press, PRESSES_IN_QUEUE),
-        CallbackQueryHandler(by.buttons.press),
-        MessageHandler((WORDS | pictures) & to_question, by.imagine.reply),
-        MessageHandler(WORDS & to_edit, by.buttons.edited),
-        MessageHandler(NEW & filters.ChatType.PRIVATE & _Such(is_late), came_too_late),
-        # What nothing else takes.
-        MessageHandler(WORDS & to_picture, FollowUps(by.imagine, by.chat).reply),
-        MessageHandler(NEW & for_gemini, by.chat.ask),
-        MessageHandler(NEW & filters.ChatType.PRIVATE & ~filters.StatusUpdate.ALL, start.hint),
-    ):
-        application.add_handler(handler)
-    in_album = _Such(lambda message: message.media_group_id is not None and (message.caption or "").startswith("/"))
-    application.add_handler(MessageHandler(NEW & in_album, by.chat.leave_album), group=BEFORE)
-    first_part = filters.ChatType.GROUPS & _Such(lambda message: may_go_on(message, ourselves()))
-    application.add_handler(MessageHandler(NEW & first_part, say_that_it_may_go_on), group=BESIDE)
+    groups: dict[int, Routes] = {
+        HEARING: [TypeHandler(Update, by.closed_chats.hear)],
+        NOTING: [TypeHandler(Update, by.known.hear)],
+        BEFORE: _before(by, such),
+        USUAL: (
+            *_of_keys(by, such),
+            *_of_chats(by),
+            *_of_settings(by, such),
+            *_of_access(by, such),
+            *_of_batches(by, such),
+            *_of_answers(by, such),
+            *_of_pictures(by, such),
+            *_of_plain_words(by, such),
+        ),
+        BESIDE: _beside(such),
+    }
+    for group, routes in groups.items():
+        for handler in routes:
+            application.add_handler(handler, group)
     application.add_error_handler(failed)
 
 
-class _DraftStopHandler(BaseHandler[Update, Any, None]):
-    """Lets through presses of a draft's own stop button."""
+def _of_keys(by: Handlers, such: Such) -> Routes:
+    """First of all: no other handler gets to see a message with a key in it."""
+    yield MessageHandler(such(lambda message, _: sealed_in(message) is not None), by.own_keys.receive)
+    yield MessageHandler(filters.UpdateType.EDITED_MESSAGE, by.edits.handle)
+    yield CommandHandler("start", by.own_keys.command, NEW & filters.Regex(start_links.TO_KEYS))
+    yield CommandHandler("keys", by.own_keys.command, NEW)
+    yield CallbackQueryHandler(by.own_keys.press, data.OF_KEY)
+    yield CallbackQueryHandler(by.own_keys.decide, data.OF_FOUND_KEY)
+    yield CommandHandler("privacy", by.own_data.privacy, NEW)
+    yield CommandHandler("export", by.exports.command, NEW)
+    yield CommandHandler("deletemydata", by.own_data.delete, NEW)
+    yield CallbackQueryHandler(by.own_data.press, data.OF_OWN_DATA)
 
-    def check_update(self, update: object) -> bool:
-        return isinstance(update, Update) and stopped_draft(update) is not None
+
+def _of_chats(by: Handlers) -> Routes:
+    yield ChatMemberHandler(by.closed_chats.follow, ChatMemberHandler.MY_CHAT_MEMBER)
+    yield MessageHandler(filters.StatusUpdate.MIGRATE, by.migration.follow)
+    yield MessageHandler(filters.IS_AUTOMATIC_FORWARD, leave_alone)
+
+
+def _of_settings(by: Handlers, such: Such) -> Routes:
+    yield CommandHandler("settings", by.settings.command, NEW)
+    yield CommandHandler("start", by.settings.link, NEW & filters.Regex(start_links.TO_SETTINGS))
+    yield CallbackQueryHandler(by.settings.press, data.OF_SETTINGS)
+    yield MessageHandler(WORDS & such(by.settings.is_reply), by.settings.reply)
+    yield CommandHandler("models", by.models.command, NEW)
+    yield CallbackQueryHandler(by.models.press, data.OF_MODELS)
+
+
+def _of_access(by: Handlers, such: Such) -> Routes:
+    of_managers = NEW & such(lambda *_: is_from_manager())
+    of_owners = NEW & PRIVATE & such(lambda *_: role_of_sender() is Role.OWNER)
+    # Other bots of a group may have these commands, too.
+    to_us = PRIVATE | such(lambda message, _: "@" in command_of(message))
+    yield CallbackQueryHandler(by.requests.press, data.OF_REQUEST)
+    yield CallbackQueryHandler(by.members.turn, data.OF_USERS)
+    yield CallbackQueryHandler(by.members.person, data.OF_PERSON)
+    yield CommandHandler("users", by.members.users, of_managers & PRIVATE)
+    yield CommandHandler("invite", by.links.invite, of_managers & PRIVATE)
+    yield CommandHandler("ban", by.members.ban, of_managers & to_us)
+    yield CommandHandler("unban", by.members.unban, of_managers & to_us)
+    yield CommandHandler("role", by.members.role, of_managers & to_us)
+    yield CommandHandler("status", by.overview.command, of_owners)
+    yield CommandHandler("stats", by.stats.command, of_managers & PRIVATE)
+    yield CallbackQueryHandler(by.stats.press, data.OF_STATS)
+    yield CommandHandler("broadcast", by.broadcast.command, of_owners)
+    yield CallbackQueryHandler(by.broadcast.press, data.OF_BROADCAST)
+    yield CommandHandler("usage", by.usage.command, NEW)
+
+
+def _of_batches(by: Handlers, such: Such) -> Routes:
+    yield CommandHandler("batch", by.batch.command, NEW)
+    yield MessageHandler(filters.Document.ALL & _captioned(such, "batch"), by.batch.command)
+    yield CallbackQueryHandler(by.batch.press, data.OF_BATCH)
+
+
+def _of_answers(by: Handlers, such: Such) -> Routes:
+    picture_asked_for = such(lambda message, _: picture_in(message) is not None and answers(message, Asked.PICTURE))
+    yield CommandHandler("new", by.chat.start_over, NEW)
+    yield CommandHandler("stop", by.answer_buttons.stop, NEW)
+    yield CallbackQueryHandler(by.answer_buttons.press, data.OF_ANSWER)
+    yield DraftStopHandler(by.answer_buttons.stop_draft)
+    yield CommandHandler("describe", by.describe.command, NEW)
+    yield MessageHandler(NEW & picture_asked_for, by.describe.command)
+    yield MessageHandler(_captioned(such, "describe"), by.describe.command)
+    yield CallbackQueryHandler(by.describe.press, data.OF_DESCRIPTION)
+
+
+def _of_pictures(by: Handlers, such: Such) -> Routes:
+    picture = such(lambda message, _: picture_in(message) is not None)
+    yield CommandHandler("start", by.help.command, NEW & filters.Regex(start_links.TO_HELP))
+    yield CommandHandler("start", by.inline.start, NEW & PRIVATE & filters.Regex(start_links.TO_IDEA))
+    yield CommandHandler("start", by.queue.start, NEW)
+    yield CommandHandler("help", by.help.command, NEW)
+    yield CallbackQueryHandler(by.help.press, data.OF_HELP)
+    yield CallbackQueryHandler(by.imagine.press_example, data.OF_EXAMPLE)
+    yield CommandHandler(IMAGINE, by.imagine.command, NEW)
+    yield MessageHandler(_captioned(such, *IMAGINE), by.imagine.command)
+    yield CommandHandler("upscale", by.upscale.command, NEW)
+    yield MessageHandler(_captioned(such, "upscale"), by.upscale.command)
+    yield CommandHandler("queue", by.queue.queue, NEW)
+    yield CommandHandler("cancel", by.queue.cancel, NEW)
+    yield CallbackQueryHandler(by.queue.press, data.OF_QUEUE)
+    yield InlineQueryHandler(by.inline.answer)
+    yield CommandHandler("history", by.history.command, NEW)
+    yield CommandHandler("gallery", by.history.gallery, NEW)
+    yield CallbackQueryHandler(by.history.press, data.OF_HISTORY)
+    yield CallbackQueryHandler(by.rereading.press, data.OF_MESSAGE)
+    yield CallbackQueryHandler(by.buttons.press)
+    yield MessageHandler((WORDS | (NEW & picture)) & such(by.imagine.is_reply), by.imagine.reply)
+    yield MessageHandler(WORDS & such(by.buttons.is_edit), by.buttons.edited)
+
+
+def _of_plain_words(by: Handlers, such: Such) -> Routes:
+    """Last: what nothing else takes."""
+    yield MessageHandler(NEW & PRIVATE & such(lambda message, _: is_late(message)), came_too_late)
+    yield MessageHandler(WORDS & such(by.follow_ups.is_one), by.follow_ups.reply)
+    yield MessageHandler(NEW & such(is_for_gemini), by.chat.ask)
+    yield MessageHandler(NEW & PRIVATE & ~filters.StatusUpdate.ALL, by.help.hint)
+
+
+def _before(by: Handlers, such: Such) -> Routes:
+    """Also what others serve after it."""
+    in_album = such(lambda message, _: message.media_group_id is not None and (message.caption or "").startswith("/"))
+    yield MessageHandler(NEW & in_album, by.chat.leave_album)
+
+
+def _beside(such: Such) -> Routes:
+    """Also what others have served."""
+    yield MessageHandler(NEW & filters.ChatType.GROUPS & such(may_go_on), say_that_it_may_go_on)
+
+
+def _captioned(such: Such, *names: str) -> filters.BaseFilter:
+    return NEW & filters.CAPTION & such(lambda message, us: is_captioned(message, names, us))
 
 
 class _Such(filters.MessageFilter):

@@ -15,18 +15,18 @@ log = logging.getLogger(__name__)
 NAMES = {GEMINI: "GOOGLE_API_KEY", HUGGINGFACE: "HF_TOKEN"}
 
 
-def begin(settings: WorkerSettings) -> None:
-    """Look at the owner's keys once, in a thread that holds up nothing."""
-    threading.Thread(target=look, args=(settings,), name="look at keys", daemon=True).start()
+def begin(settings: WorkerSettings, stopped: threading.Event) -> None:
+    """Look at the owner's keys once, in a thread that holds up nothing; once ``stopped``, nothing is said of them."""
+    threading.Thread(target=look, args=(settings, stopped), name="look at keys", daemon=True).start()
 
 
-def look(settings: WorkerSettings) -> None:
+def look(settings: WorkerSettings, stopped: threading.Event) -> None:
     """Ask both services about the owner's keys, and log what is wrong, with what to do. Takes ten seconds at most."""
     checks = {
         GEMINI: partial(check_gemini, settings, as_prompt_writer),
         HUGGINGFACE: partial(check_huggingface, settings, as_painter),
     }
     for finding in run(checks):
-        if finding.verdict is Verdict.BAD:
+        if finding.verdict is Verdict.BAD and not stopped.is_set():
             fields = {"setting": NAMES[finding.check], "error": plain(finding.says), "cure": plain(finding.cure)}
-            log.warning("a key was not accepted at the start", extra=fields)
+            log.warning("a key could not be confirmed at the start", extra=fields)

@@ -15,7 +15,7 @@ from shared.settings import SettingsError
 
 SECONDS = 8.0  # for one call; a check has ten
 _NO_HEADERS: Mapping[str, str] = {}
-# What the libraries and the operating system say, whichever of them it is that says it.
+# What the libraries and the operating system say, by whichever library says it.
 _REASONS = (
     (re.compile(r"certificate", re.IGNORECASE), "its certificate is not trusted here"),
     (re.compile(r"proxy|tunnel", re.IGNORECASE), "the proxy doesn't let us through"),
@@ -84,7 +84,7 @@ def as_prompt_writer(url: str, headers: Mapping[str, str] = _NO_HEADERS, *, meth
 
 def as_painter(url: str, headers: Mapping[str, str] = _NO_HEADERS, *, method: str = "GET") -> HttpResponse:
     """Call HuggingFace."""
-    return _answered(lambda: HttpClient(connections=1).call(method, url, seconds=SECONDS, headers=headers))
+    return _answered(lambda: HttpClient(connections=1).call(method, url, timeout_s=SECONDS, headers=headers))
 
 
 def _answered(call: Callable[[], HttpResponse]) -> HttpResponse:

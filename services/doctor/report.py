@@ -11,7 +11,7 @@ from services.doctor.calls import Ask, as_bot, as_painter, as_prompt_writer
 from services.doctor.checks import Check, run
 from services.doctor.findings import Finding, as_json, bad, good, skipped, status
 from services.worker.gemini.client import DEFAULT_URL as GEMINI_URL
-from shared.secrets import Box, box_for
+from shared.key_cipher import KeyCipher, cipher_for
 from shared.settings import BotSettings, Complaint, Settings, WorkerSettings, load_what_can_be_read
 from shared.styles import Styles
 
@@ -134,8 +134,8 @@ def _networks(installation: Installation) -> Mapping[str, Check]:
         checks["Network to Telegram"] = partial(network.check_telegram, bot.telegram_api_url)
     if (worker := installation.worker) is not None:
         checks["Network to Gemini"] = partial(network.check_gemini, worker.gemini_base_url or GEMINI_URL)
-        urls = [worker.hf_hub_url, worker.hf_router_url]
-        checks["Network to HuggingFace"] = partial(network.check_huggingface, urls)
+        checks["Network to HuggingFace"] = partial(network.check_huggingface, worker.hf_hub_url, worker.hf_router_url)
+        checks["Network to pictures"] = partial(network.check_pictures, worker.hf_image_hosts)
     return checks
 
 
@@ -143,8 +143,8 @@ def check_files(installation: Installation) -> Sequence[Finding]:
     """Read the secret key and the owner's styles as a start does, but make nothing."""
     settings = installation.settings
     if not settings.embedded:
-        box_for(settings)
+        cipher_for(settings)
     elif settings.secret_key is not None:
-        Box(settings.secret_key.get_secret_value())
+        KeyCipher(settings.secret_key.get_secret_value())
     Styles(settings.styles_file)
     return [good("Secrets and styles", "can be read")]

@@ -16,10 +16,11 @@ from shared.settings import BotSettings, WorkerSettings
 from shared.store.keys import REFUSED
 
 TELEGRAM, GEMINI, HUGGINGFACE, CLOCK = "Telegram token", "Gemini key", "HuggingFace token", "Clock"
+ORGANIZATION = "HuggingFace bill"
 NETWORK = "see the lines on the network, and whether a firewall is in the way"
 LATER = "try again later"
 INFERENCE = "inference.serverless.write"  # HuggingFace's name for "Make calls to Inference Providers"
-MOST_SKEW_S = 60.0
+MAX_SKEW_S = 60.0
 
 
 def check_telegram(settings: BotSettings, ask: Ask) -> Sequence[Finding]:
@@ -52,14 +53,20 @@ def telegrams_refusal(answer: HttpResponse) -> Finding:
     return bad(TELEGRAM, f"Telegram answers {answer.status} ({_said(said)})", LATER)
 
 
-def about_bot(me: dict[str, Any]) -> Sequence[Finding]:
+def about_bot(me: dict[str, object]) -> Sequence[Finding]:
     """Name the bot, and say what it hears in groups."""
     hears = (
         "off, in groups the bot gets every message"
         if me.get("can_read_all_group_messages")
         else "on, in groups the bot gets commands, mentions and replies to it (@BotFather changes it with /setprivacy)"
     )
-    return [good(TELEGRAM, f"@{me.get('username')}"), good("Telegram privacy mode", hears)]
+    inline = (
+        "on, people find their pictures by the bot's name in any chat"
+        if me.get("supports_inline_queries")
+        else "off, people can't find their pictures from other chats (@BotFather turns it on with /setinline)"
+    )
+    named = good(TELEGRAM, f"@{me.get('username')}")
+    return [named, good("Telegram privacy mode", hears), good("Telegram inline mode", inline)]
 
 
 def about_webhook(answer: HttpResponse) -> Finding:
@@ -69,7 +76,7 @@ def about_webhook(answer: HttpResponse) -> Finding:
         return skipped(check, f"Telegram answers {answer.status}")
     url = str(answer.json["result"].get("url") or "")
     if not url:
-        return good(check, "none, updates come to whoever polls")
+        return good(check, "none, so the bot can poll for updates")
     host = urlsplit(url).hostname or "an unknown host"
     return bad(check, f"somebody has set one, at {host}", "stop that program, or give it a bot of its own")
 
@@ -106,11 +113,14 @@ def about_gemini(answer: HttpResponse) -> Finding:
 
 def check_huggingface(settings: WorkerSettings, ask: Ask) -> Sequence[Finding]:
     """Ask HuggingFace whose token it is, and what it may do."""
+    if settings.has_google_alone:
+        return [skipped(HUGGINGFACE, f"none, {settings.image_model} creates the pictures with the Gemini key")]
     if settings.hf_token is None:
         return [skipped(HUGGINGFACE, "none, people bring their own")]
     url, headers = huggingface_call(settings.hf_hub_url, settings.hf_token.get_secret_value())
     try:
-        return [about_huggingface(ask(url, headers))]
+        answer = ask(url, headers)
+        return [about_huggingface(answer), *about_organization(answer, settings.hf_bill_to)]
     except NotReached as error:
         return [bad(HUGGINGFACE, f"HuggingFace is not reached, {error}", NETWORK)]
 
@@ -136,7 +146,19 @@ def about_huggingface(answer: HttpResponse) -> Finding:
     return good(HUGGINGFACE, f"accepted, it belongs to {body.get('name')}")
 
 
-def may_infer(whoami: dict[str, Any]) -> bool | None:
+def about_organization(answer: HttpResponse, bill_to: str | None) -> Sequence[Finding]:
+    """Say whether the organization that shall pay is one of the token's account; nothing where none is named."""
+    orgs = _dict(answer.json).get("orgs")
+    if bill_to is None or not answer.ok or not isinstance(orgs, list):
+        return []
+    names = [str(_dict(one).get("name")) for one in orgs]
+    if bill_to not in names:
+        told = f"the token's account is no member of {bill_to}, which shall pay"
+        return [bad(ORGANIZATION, told, "correct G2D_HF_BILL_TO, or leave it out")]
+    return [good(ORGANIZATION, f"{bill_to} pays for what the token orders")]
+
+
+def may_infer(whoami: dict[str, object]) -> bool | None:
     """Whether a token may call Inference Providers; None where HuggingFace doesn't tell."""
     token = _dict(_dict(whoami.get("auth")).get("accessToken"))
     if token.get("role") != "fineGrained":
@@ -164,7 +186,7 @@ def check_clock(services: Iterable[tuple[str, Ask, str]]) -> Sequence[Finding]:
 def about_clock(name: str, theirs: datetime, ours: datetime) -> Finding:
     """Say how far the clocks are apart."""
     seconds = (ours - (theirs if theirs.tzinfo else theirs.replace(tzinfo=UTC))).total_seconds()
-    if abs(seconds) <= MOST_SKEW_S:
+    if abs(seconds) <= MAX_SKEW_S:
         return good(CLOCK, f"within a minute of {name}'s")
     way = "ahead of" if seconds > 0 else "behind"
     return bad(CLOCK, f"{abs(seconds):.0f} s {way} {name}'s", "let the system set it (timedatectl set-ntp true)")
@@ -178,7 +200,7 @@ def _quoted(text: object) -> str:
     return f" ({_said(text)})" if text else ""
 
 
-def _dict(value: object) -> dict[str, Any]:
+def _dict(value: object) -> dict[str, object]:
     return value if isinstance(value, dict) else {}
 
 

@@ -4,23 +4,23 @@ import shutil
 import uuid
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import redis
 
 from services.doctor.findings import LONGEST, Finding, bad, good, skipped
-from services.startup import NEWER, opened, trouble_in
+from services.startup import NEWER, PAST_POOLER, POOLER_REFUSES, opened, place_of, trouble_in
 from shared.errors import StoreAway
 from shared.images import SENT, Images
 from shared.migrations import Tables, state_of
 from shared.redaction import redact
 from shared.settings import Settings
+from shared.store.database import Database
 from shared.store.server import shares_connections
 
 DATABASE, REDIS, IMAGES, DISK = "Database", "Redis", "Image store", "Disk"
 POOLED = "a pooler stands before it that gives connections away between transactions"
 REFUSED = "a pooler stands before it that refuses the settings we open a connection with"
-DIRECTLY = "let DATABASE_URL lead to Postgres itself"
+DIRECTLY = PAST_POOLER
 PATIENCE_S = 4.0
 LEAST_FREE_BYTES = 1024**3
 SAMPLE = b"written by g2d doctor"
@@ -35,10 +35,27 @@ def check_database(settings: Settings) -> Sequence[Finding]:
         try:
             findings = [about_tables(state_of(database), at_start=settings.embedded)]
             if not database.is_sqlite and shares_connections(database):
-                findings.append(bad(DATABASE, POOLED, DIRECTLY))
+                findings.append(about_pooler(database))
         except StoreAway as error:
-            return [about_database_away(trouble_in(error, settings).sentence)]
+            return [about_database_away(trouble_in(error, place_of(settings)).sentence)]
     return findings
+
+
+def about_pooler(database: Database) -> Finding:
+    """Say whether what lasts longer than a transaction has a way past the pooler."""
+    direct = database.directly()
+    if direct is None:
+        return bad(DATABASE, POOLED, DIRECTLY)
+    with direct:
+        try:
+            is_lent, is_the_same = shares_connections(direct), state_of(direct) is state_of(database)
+        except StoreAway as error:
+            said = redact(str(error.__cause__ or error))[:LONGEST]
+            return bad(DATABASE, f"Postgres itself is not reached ({said})", "correct G2D_DATABASE_DIRECT_URL")
+    if is_lent or not is_the_same:
+        where = "a pooler as well" if is_lent else "another database"
+        return bad(DATABASE, f"G2D_DATABASE_DIRECT_URL leads to {where}", "let it lead to Postgres itself")
+    return good(DATABASE, "a pooler stands before it; what lasts longer than a transaction goes past it")
 
 
 def about_tables(state: Tables, *, at_start: bool) -> Finding:
@@ -54,7 +71,7 @@ def about_tables(state: Tables, *, at_start: bool) -> Finding:
 
 def about_database_away(sentence: str) -> Finding:
     """Say what it means that the database can't be used."""
-    if "unsupported startup parameter" in sentence:
+    if POOLER_REFUSES in sentence:
         return bad(DATABASE, REFUSED, DIRECTLY)
     return bad(DATABASE, sentence, "see that it runs, and correct DATABASE_URL")
 
@@ -67,7 +84,7 @@ def check_redis(settings: Settings) -> Sequence[Finding]:
         with redis.Redis.from_url(
             settings.redis_url, socket_connect_timeout=PATIENCE_S, socket_timeout=PATIENCE_S, decode_responses=True
         ) as server:
-            info: dict[str, Any] = server.info()
+            info: dict[str, object] = server.info()
             return about_redis(info, _snapshots(server))
     except (redis.RedisError, OSError, ValueError) as error:
         said = redact(str(error) or type(error).__name__)[:LONGEST]
@@ -82,8 +99,8 @@ def _snapshots(server: "redis.Redis") -> str | None:
         return None
 
 
-def about_redis(info: dict[str, Any], snapshots: str | None) -> list[Finding]:
-    """Judge what Redis tells of itself."""
+def about_redis(info: dict[str, object], snapshots: str | None) -> list[Finding]:
+    """Judge Redis's own report."""
     findings = []
     role, policy = info.get("role", "master"), info.get("maxmemory_policy", "noeviction")
     if role != "master":

@@ -10,23 +10,21 @@ import uuid
 from collections.abc import Callable, Collection
 from datetime import timedelta
 from functools import partial
-
-from celery import Celery
+from typing import TYPE_CHECKING
 
 from services.health import Sign, Signs
 from services.supervision import Threads
 from services.worker.build import Parts
-from services.worker.celery_worker import CeleryWorker
-from services.worker.engine.runner import register
-from services.worker.housekeeping import LOOK_S as CLEAN_UP_LOOK_S
-from services.worker.jobs.model_refresh import LOOK_S
 from shared.errors import StoreAway
-from shared.queue import Tickets
 from shared.settings import WorkerSettings
 from shared.store.database import Database
 from shared.store.process_locks import KEEP_S, DeadWorkers, ProcessLock
 from shared.store.process_locks import LOOK_S as DEATH_LOOK_S
-from shared.store.waits import Workers
+from shared.store.workers import Workers
+from shared.tickets import LocalTickets
+
+if TYPE_CHECKING:
+    from shared.celery_tickets import CeleryTickets
 
 log = logging.getLogger(__name__)
 
@@ -34,18 +32,25 @@ RENEWALS_A_LEASE = 4  # so that a few may fail before a living worker loses its 
 LATE = 2 / 3  # of a lease: an outage in which somebody's leases run out keeps all others from renewing for longer
 SWEEP_S = 3.0
 CONSUMER_LOOK_S = 5.0
-MOST_TICKETS = 500  # topped up in one sweep: each wakes an idle slot, which goes on as long as there is work
+MAX_TICKETS = 500  # topped up in one sweep
+CLEAN_UP_LOOK_S = 30.0
+REFRESH_LOOK_S = 60.0  # how often it is looked whether lists of models are due
 CHECK_S = 1.0  # between two looks for keys that nobody has checked
-RESEAL_S = 3600.0
+RENEW_ENCRYPTION_S = 3600.0
 STOP_S = 20.0  # for jobs under way to come to an end by themselves
 LAST_ROUND_S = 1.0  # for each round, which takes milliseconds unless it calls a service
 
 
 class Worker:
-    """One worker process: Celery's thread pool, the renewal of leases, and the sweep."""
+    """One worker process: the slots that serve tickets, the renewal of leases, and the sweep."""
 
     def __init__(
-        self, settings: WorkerSettings, database: Database, celery: Celery, *, signs: Signs | None = None
+        self,
+        settings: WorkerSettings,
+        database: Database,
+        tickets: "CeleryTickets | LocalTickets",
+        *,
+        signs: Signs | None = None,
     ) -> None:
         """Build everything; nothing connects yet."""
         signs = signs or Signs()
@@ -53,7 +58,7 @@ class Worker:
         self.name = f"{socket.gethostname()[:40]}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
         self._settings = settings
         self._database = database
-        self._tickets = Tickets(celery)
+        self._tickets = tickets
         self._parts = Parts(settings, database)
         # Renewals must not stand in line behind the very threads whose leases they renew.
         self._lifeline = database.apart()
@@ -64,10 +69,9 @@ class Worker:
         self._dead_workers = DeadWorkers(self._lifeline, self._lock)
         self._says_locked = False
         self._runner = self._parts.runner(self.name, self._tickets)
-        register(celery, self._runner)
-        self._consumer = CeleryWorker(
-            celery, self._tickets, signs.of("takes tickets"), name=self.name, slots=settings.slots
-        )
+        self._consumer = self._parts.taker(self._runner, tickets, signs.of("takes tickets"))
+        self._untaken = LocalTickets()  # those that the broker does not take: this process serves them itself
+        self._standby = None if settings.embedded else self._parts.standby(self._runner, self._untaken)
         self._stopping = threading.Event()
         self._rounds = Threads(self._make_rounds(signs))
 
@@ -86,10 +90,10 @@ class Worker:
             "sweep": again(self._sweep, SWEEP_S, signs.of("sweeps")),
             "look at consumer": again(self._consumer.look, CONSUMER_LOOK_S),
             "check keys": again(parts.checks.check_new, CHECK_S),
-            "reseal keys": again(parts.own_keys.reseal, RESEAL_S),
+            "renew encryption": again(parts.user_keys.renew_all, RENEW_ENCRYPTION_S),
             "clean up": again(parts.housekeeping.look, CLEAN_UP_LOOK_S, signs.of("cleans up")),
-            "survey image models": again(parts.image_models.survey_if_due, LOOK_S),
-            "survey chat models": again(parts.chat_models.survey_if_due, LOOK_S),
+            "refresh image models": again(parts.image_models.refresh_if_due, REFRESH_LOOK_S),
+            "refresh chat models": again(parts.chat_models.refresh_if_due, REFRESH_LOOK_S),
         }
 
     @property
@@ -100,23 +104,28 @@ class Worker:
     def start(self) -> None:
         """Begin to take tickets, in threads of its own."""
         if self._settings.embedded:
-            # Whoever held a lease in this folder's database is dead: only one process at a time may use it.
+            # Each holder of a lease in this folder's database is dead: only one process at a time may use it.
             self._turns.release(None)
             self._workers.gone(None)
         else:
             self._lock.keep()
         self._consumer.start()
+        if self._standby is not None:
+            self._standby.start()
         self._rounds.start()
         log.info("worker started", extra={"worker": self.name, "slots": self._settings.slots})
 
-    def stop(self, seconds: float = STOP_S) -> bool:
+    def stop(self, timeout_s: float = STOP_S) -> bool:
         """Take no more tickets, let jobs under way end, and give back those that don't within so many seconds.
 
         Returns:
             Whether all threads came to an end; otherwise a call to some service is still under way.
         """
+        ends_at = time.monotonic() + timeout_s
         self._runner.stop()
-        self._consumer.stop(seconds, embedded=self._settings.embedded)
+        self._consumer.stop(timeout_s)
+        if self._standby is not None:
+            self._standby.stop(max(ends_at - time.monotonic(), 0.0))
         self._stopping.set()
         # A round that is still under way must not tell that this worker is there after it said that it is gone.
         self._rounds.join(LAST_ROUND_S)
@@ -130,7 +139,7 @@ class Worker:
             self._lifeline.close()
         self._parts.decoder.close()
         log.info("worker stopped", extra={"worker": self.name, "released": released})
-        return not self._consumer.is_alive
+        return not (self._consumer.is_alive or (self._standby is not None and self._standby.is_alive))
 
     def look_after(self) -> None:
         """Start again those of its threads that have ended; to be called about every second."""
@@ -183,13 +192,22 @@ class Worker:
     def _sweep(self, dead: Collection[str] = ()) -> None:
         # A process that was stopped for a while, with its machine or by its load, must not take itself for dead.
         self._renew()
-        found = self._turns.sweep(most_due=MOST_TICKETS, dead=dead)
+        found = self._turns.sweep(most_due=MAX_TICKETS, dead=dead)
         if found is None:
             return
         if found.revived or found.lost:
             log.warning("work of dead workers found", extra={"revived": found.revived, "lost": found.lost})
         if found.late:
             log.warning("work ended at its deadline", extra={"late": found.late})
-        under_way = self._tickets.on_their_way() if found.due else None
-        if under_way is not None and found.due > under_way:
-            self._tickets.send(found.due - under_way)
+        if found.due:
+            self._send_missing(found.due)
+
+    def _send_missing(self, due: int) -> None:
+        """Send the tickets that are missing; what the broker does not take is served here, as it is in the record."""
+        under_way = self._tickets.on_their_way()
+        missing = due if under_way is None else due - under_way
+        if missing <= 0 or (under_way is not None and self._tickets.send(missing)):
+            return
+        missing -= self._untaken.on_their_way()
+        if missing > 0:
+            self._untaken.send(missing)

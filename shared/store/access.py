@@ -5,17 +5,17 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, String, and_, case, cast, delete, func, or_, select, update
+from sqlalchemy import ColumnElement, Connection, String, and_, case, cast, delete, func, or_, select, update
 
 from shared.access import MANAGERS, Known, Profile, Role
 from shared.errors import LastOwner, OwnerBySettings
 from shared.store import tables
-from shared.store.database import Database, retrying
-from shared.store.line import insert_new
+from shared.store.database import Database, insert_new, retrying
+from shared.store.types import TableRow
 
-ASKED_AGAIN_AFTER = timedelta(days=7)  # by somebody who was denied
+ASKED_AGAIN_AFTER = timedelta(days=7)  # after a refusal
 ASKING_LASTS = timedelta(hours=1)  # then they are asked again, if that reached nobody, or the process died over it
-MOST_ASKED = 20  # requests of which the owners are told in an hour; the others wait in /users
+MAX_ASKED = 20  # requests of which the owners are told in an hour; the others wait in /users
 LEAVE_AFTER = timedelta(days=1)  # a group for which nobody decides
 LEAVING_LASTS = timedelta(minutes=10)
 STRANGERS_KEPT = timedelta(days=30)
@@ -50,7 +50,7 @@ class Roles:
         return self.look([its_id]).get(its_id) or Known(Profile(its_id, str(its_id)))
 
     def note(self, profile: Profile) -> None:
-        """Keep what Telegram tells of somebody."""
+        """Keep a person's or group's profile from Telegram."""
         with self._database.writing() as connection:
             self._note(connection, profile)
 
@@ -84,7 +84,7 @@ class Roles:
         """Whether the settings say that somebody is an owner."""
         return its_id in self._owners
 
-    def page(self, search: str = "", *, first: int = 0, most: int = 10) -> tuple[list[Known], int]:
+    def page(self, search: str = "", *, first: int = 0, limit: int = 10) -> tuple[list[Known], int]:
         """A part of all whom the bot knows, owners first and then who waits, and how many there are.
 
         Args:
@@ -96,7 +96,7 @@ class Roles:
         order = (case((_access.role.in_(sorted(MANAGERS)), place), else_=len(ORDER)), waits, place, _access.id)
         with self._database.reading() as connection:
             count = connection.scalar(select(func.count()).select_from(tables.access).where(*wanted)) or 0
-            rows = connection.execute(select(tables.access).where(*wanted).order_by(*order).offset(first).limit(most))
+            rows = connection.execute(select(tables.access).where(*wanted).order_by(*order).offset(first).limit(limit))
             return [self._known(row) for row in rows], count
 
     @staticmethod
@@ -114,7 +114,7 @@ class Roles:
         """Give somebody a role; ``Role.STRANGER`` denies them. Twice is once.
 
         Args:
-            profile: Of somebody who may be new; what is known of them stays.
+            profile: Of a person who may be new; what is known of them stays.
             by: Who decided; None: on the command line, or by a link.
             only_waiting: Only if the owners were asked, and none has decided.
 
@@ -171,7 +171,7 @@ class Roles:
     # Refusing and asking
 
     def may_tell(self, its_id: int, *, again_after: timedelta | None) -> bool:
-        """Take it upon oneself to tell somebody that they may not use the bot; False: they were told.
+        """Claim the task to tell somebody that they may not use the bot; False: they were told.
 
         Args:
             again_after: When they may be told once more; None: never.
@@ -183,7 +183,7 @@ class Roles:
         return self._change(update(tables.access).where(self._is(its_id), untold).values(told_at=now))
 
     def may_ask(self, its_id: int) -> bool:
-        """Take it upon oneself to ask the owners about somebody; False: they were asked, or are asked too much."""
+        """Claim the task to ask the owners about somebody; False: they were asked, or are asked too much."""
         now = datetime.now(UTC)
         denied_before = now - ASKED_AGAIN_AFTER
         unasked = or_(
@@ -194,7 +194,7 @@ class Roles:
         recently = select(func.count()).select_from(tables.access)
         with self._database.writing() as connection:
             lately = recently.where(self._of_bot(), _access.asked_at > now - timedelta(hours=1))
-            if (connection.scalar(lately) or 0) >= MOST_ASKED:
+            if (connection.scalar(lately) or 0) >= MAX_ASKED:
                 return False
             return connection.execute(asking.values(asked_at=now, decided_at=None, decided_by=None)).rowcount == 1
 
@@ -216,7 +216,7 @@ class Roles:
 
     @retrying
     def due_to_leave(self) -> list[Known]:
-        """Take it upon oneself to leave these groups; what is not ``left`` comes again after some minutes."""
+        """Claim the task to leave these groups; what is not ``left`` comes again after some minutes."""
         now = datetime.now(UTC)
         due = select(_access.id).where(self._of_bot(), _access.leave_at <= now, _access.role == Role.STRANGER)
         with self._database.writing() as connection:
@@ -230,7 +230,7 @@ class Roles:
             return [self._known(row) for row in rows]
 
     def left(self, chat_id: int) -> None:
-        """Forget that a group was asked about: whoever adds the bot again asks again."""
+        """Forget that a group was asked about: adding the bot again asks again."""
         nothing = dict.fromkeys(("leave_at", "asked_at", "cards", "told_at"))
         self._change(update(tables.access).where(self._is(chat_id)).values(nothing))
 
@@ -247,7 +247,7 @@ class Roles:
 
     # Rows
 
-    def _known(self, row: Row[Any]) -> Known:
+    def _known(self, row: TableRow) -> Known:
         known = Known(
             Profile(row.id, row.name, row.username, row.language),
             Role(row.role),
@@ -268,7 +268,7 @@ class Roles:
         new = insert_new(self._database, tables.access).values(self._columns(profile))
         connection.execute(new.on_conflict_do_nothing())
 
-    def _columns(self, profile: Profile) -> dict[str, Any]:
+    def _columns(self, profile: Profile) -> dict[str, object]:
         return {
             "bot_id": self._bot_id,
             "id": profile.id,
@@ -279,7 +279,7 @@ class Roles:
             "noted_at": datetime.now(UTC),
         }
 
-    def _locked(self, connection: Connection, its_id: int) -> Row[Any]:
+    def _locked(self, connection: Connection, its_id: int) -> TableRow:
         return connection.execute(select(tables.access).where(self._is(its_id)).with_for_update()).one()
 
     def _change(self, statement: Any) -> bool:

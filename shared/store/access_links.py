@@ -5,7 +5,6 @@ import secrets
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from hashlib import sha256
-from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, and_, delete, insert, select, update
 
@@ -21,7 +20,7 @@ _links = tables.access_links.c
 
 
 class LinkKind(StrEnum):
-    """What a link makes of whoever opens it first, or among the first."""
+    """What a link makes of the first people who open it."""
 
     CLAIM = "claim"  # an owner, as long as there is none
     INVITE = "invite"  # a member
@@ -71,7 +70,7 @@ class AccessLinks:
             return self._roles.give(connection, profile, GIVES[kind], by=None)
 
     def _use_claim(self, connection: Connection, digest: str, before: Known) -> bool:
-        # Whoever comes second waits here, and then finds no row any more.
+        # The second one waits here, and then finds no row any more.
         rows = connection.scalars(select(_links.digest).where(self._valid(LinkKind.CLAIM)).with_for_update()).all()
         is_right = any(hmac.compare_digest(row, digest) for row in rows)
         if not is_right or before.role is Role.BLOCKED or self._roles.owned(connection):
@@ -88,7 +87,7 @@ class AccessLinks:
 
     def _add(self, connection: Connection, kind: LinkKind, *, uses: int, lasts: timedelta, by: int | None) -> str:
         code, now = secrets.token_urlsafe(CODE_BYTES), datetime.now(UTC)
-        values: dict[str, Any] = {
+        values: dict[str, object] = {
             "bot_id": self._bot_id,
             "digest": _digest(code),
             "kind": kind,

@@ -3,17 +3,17 @@
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from enum import Enum
-from typing import Any
 
-from sqlalchemy import Connection, Row, select, update
+from sqlalchemy import Connection, select, update
 
-from shared.errands import Errand, Kind
+from shared.errands import Errand, ErrandKind, ErrandQuestion, StoredFile
 from shared.jobs import Address, State
-from shared.shares import Shares
+from shared.queue_policy import QueuePolicy
 from shared.store import tables
 from shared.store.database import Database, retrying
-from shared.store.question_line import QuestionLine
+from shared.store.question_queue import QuestionQueue
 from shared.store.rows import read_errand
+from shared.store.types import TableRow
 
 MORE_MAY_COME = timedelta(seconds=1)  # Telegram sends an album's messages one right after the other
 CAPTION_MAY_COME = timedelta(seconds=3)  # without a word so far: what is wanted may stand under a later picture
@@ -36,13 +36,13 @@ class Albums:
     The errand waits while files of it are being fetched, and a moment longer for further messages.
     """
 
-    def __init__(self, database: Database, shares: Shares | None = None) -> None:
+    def __init__(self, database: Database, policy: QueuePolicy | None = None) -> None:
         """Gather albums in this database, on the owner's terms where they aren't the usual ones."""
         self._database = database
-        self._line = QuestionLine(database, shares)
+        self._queue = QuestionQueue(database, policy)
 
     @retrying
-    def join(self, errand_id: int, message_id: int, question: dict[str, Any]) -> Place:
+    def join(self, errand_id: int, message_id: int, question: ErrandQuestion) -> Place:
         """Let an album's errand wait for the file of one more message. The same message twice is one."""
         with self._database.writing() as connection:
             row = _locked(connection, errand_id)
@@ -59,7 +59,7 @@ class Albums:
             return Place.HERE
 
     @retrying
-    def bring(self, errand_id: int, message_id: int, attachments: Sequence[dict[str, Any]]) -> bool:
+    def bring(self, errand_id: int, message_id: int, attachments: Sequence[StoredFile]) -> bool:
         """Add the files of a message that has joined; none: there are none to be had.
 
         Args:
@@ -90,7 +90,7 @@ class Albums:
             ended = {"state": State.CANCELLED, "ended_at": now, "delivered_at": now} if _is_open(row) else {}
             connection.execute(update(tables.errands).where(errands.id == errand.id).values(stop_asked=True, **ended))
             if ended:
-                self._line.let_in_after(connection, row)
+                self._queue.let_in_after(connection, row)
             self._database.tell_of_errand(connection, errand.id)
 
     def find(self, bot_id: int, chat_id: int, album: str) -> Errand | None:
@@ -99,14 +99,14 @@ class Albums:
         wanted = select(tables.errands).where(
             errands.bot_id == bot_id,
             errands.chat_id == chat_id,
-            errands.kind == Kind.CHAT,
+            errands.kind == ErrandKind.CHAT,
             errands.request_key == Address(bot_id, chat_id, 0, album=album).request_key,
         )
         with self._database.reading() as connection:
             row = connection.execute(wanted).first()
         return read_errand(row) if row is not None else None
 
-    def _wait(self, connection: Connection, row: Row[Any], question: dict[str, Any]) -> None:
+    def _wait(self, connection: Connection, row: TableRow, question: ErrandQuestion) -> None:
         """Put the errand aside; where nothing of the album can be had there is nothing to answer, until more comes."""
         now = datetime.now(UTC)
         is_empty = not question["awaited"] and not question["attachments"]
@@ -127,19 +127,19 @@ class Albums:
             )
         )
         if is_empty or row.state == State.CANCELLED:
-            self._line.let_in_after(connection, row)
+            self._queue.let_in_after(connection, row)
 
 
-def pause_before(question: dict[str, Any]) -> timedelta:
+def pause_before(question: ErrandQuestion) -> timedelta:
     """How long an album's question waits for what may still come of it."""
     if question["awaited"]:
         return LONGEST
     return MORE_MAY_COME if question["text"] else CAPTION_MAY_COME
 
 
-def _locked(connection: Connection, errand_id: int) -> Row[Any]:
+def _locked(connection: Connection, errand_id: int) -> TableRow:
     return connection.execute(select(tables.errands).where(tables.errands.c.id == errand_id).with_for_update()).one()
 
 
-def _is_open(row: Row[Any]) -> bool:
+def _is_open(row: TableRow) -> bool:
     return not row.claims and not row.stop_asked and row.state in OPEN

@@ -1,6 +1,6 @@
-"""Whether somebody may ask for so much now: the one place where that is decided.
+"""Decides whether a person may order so much now, within all budgets.
 
-Whoever writes down pictures or questions asks here, in the same transaction and with the person's row in ``users``
+Writers of pictures and questions ask here, in the same transaction and with the person's row in ``users``
 locked: two requests of one person are counted one after the other.
 """
 
@@ -17,8 +17,8 @@ from shared.errands import SILENT
 from shared.errors import TrialOver
 from shared.jobs import Request, State
 from shared.prices import Prices
+from shared.queue_policy import QueuePolicy
 from shared.redaction import GOOGLE, HUGGINGFACE
-from shared.shares import Shares
 from shared.store import tables
 from shared.store.budgets import Asker, paid_by_owner, require_budget, require_tokens
 from shared.store.database import Database
@@ -32,22 +32,25 @@ class Cost:
     """What requests may cost, in millionths of a dollar.
 
     Attributes:
-        pictures: How many they are for.
+        pictures: How many they are for; those that are only made larger cost nobody anything.
         painting, writing: All of them, and their prompts.
+        googles: How many of them a Google key pays for; a HuggingFace token pays for the others.
     """
 
     pictures: int
     painting: int = 0
     writing: int = 0
+    googles: int = 0
 
     @classmethod
     def of(cls, requests: Iterable[Request], prices: Prices) -> Self:
         """Add up what requests may cost."""
         asked = list(requests)
         return cls(
-            sum(one.count for one in asked),
+            sum(one.count for one in asked if one.parameters.upscale is None),
             sum(prices.of_painting(one) * one.count for one in asked),
             sum(prices.of_writing(one) for one in asked),
+            sum(one.count for one in asked if one.parameters.upscale is None and prices.is_googles(one)),
         )
 
 
@@ -56,21 +59,33 @@ class Charge:
     """Whose keys are to pay for pictures.
 
     Attributes:
-        paints, writes: Whether the owner's key is to pay for that.
+        paints, writes: Whether the owner's HuggingFace token, or Google key, is to pay. With Gemini's image models the
+            one that writes paints as well.
     """
 
     paints: bool
     writes: bool
 
+    def pictures(self, cost: Cost) -> int:
+        """How many of the pictures are to be on the owner's keys."""
+        return (cost.pictures - cost.googles if self.paints else 0) + (cost.googles if self.writes else 0)
+
+    def pays(self, cost: Cost) -> bool:
+        """Whether any of the pictures is to be on the owner's keys."""
+        return self.pictures(cost) > 0
+
     def of(self, cost: Cost) -> int:
         """What it may cost the owner, in millionths of a dollar."""
-        return (cost.painting if self.paints else 0) + (cost.writing if self.writes else 0)
+        painting = cost.painting * self.pictures(cost) // max(cost.pictures, 1)
+        return painting + (cost.writing if self.writes else 0)
 
 
 OWNER_PAYS_ALL = Charge(paints=True, writes=True)
 
 
-def require_pictures(database: Database, connection: Connection, asker: Asker, shares: Shares, cost: Cost) -> Charge:
+def require_pictures(
+    database: Database, connection: Connection, asker: Asker, policy: QueuePolicy, cost: Cost
+) -> Charge:
     """Check that somebody may ask for so many pictures more.
 
     Raises:
@@ -78,12 +93,12 @@ def require_pictures(database: Database, connection: Connection, asker: Asker, s
         BudgetUsedUp: On the owner's key they, their group or everybody together may not have so many more.
     """
     since = _guest_since(connection, asker)
-    if since is not None and _pictures(connection, asker, since) + cost.pictures > shares.guest_pictures:
-        raise TrialOver(most=shares.guest_pictures)
-    return charge(database, connection, asker, shares, cost)
+    if since is not None and _pictures(connection, asker, since) + cost.pictures > policy.guest_pictures:
+        raise TrialOver(limit=policy.guest_pictures)
+    return charge(database, connection, asker, policy, cost)
 
 
-def charge(database: Database, connection: Connection, asker: Asker, shares: Shares, cost: Cost) -> Charge:
+def charge(database: Database, connection: Connection, asker: Asker, policy: QueuePolicy, cost: Cost) -> Charge:
     """Find out whose key is to pay for pictures; see to it that they fit what the owner's keys pay for.
 
     Raises:
@@ -91,14 +106,14 @@ def charge(database: Database, connection: Connection, asker: Asker, shares: Sha
     """
     owners = paid_by_owner(connection, asker.user_id)
     charged, now = Charge(HUGGINGFACE in owners, GOOGLE in owners), datetime.now(UTC)
-    if charged.paints:
-        require_budget(connection, asker, shares.budgets, cost.pictures, now)
+    if count := charged.pictures(cost):
+        require_budget(connection, asker, policy.budgets, count, now)
     if amount := charged.of(cost):
-        require_money(database, connection, shares.budgets, amount, now)
+        require_money(database, connection, policy.budgets, amount, now)
     return charged
 
 
-def require_question(database: Database, connection: Connection, asker: Asker, shares: Shares) -> None:
+def require_question(database: Database, connection: Connection, asker: Asker, policy: QueuePolicy) -> None:
     """Check that somebody may ask Gemini one question more.
 
     Raises:
@@ -106,21 +121,21 @@ def require_question(database: Database, connection: Connection, asker: Asker, s
         BudgetUsedUp: On the owner's key they have no tokens left, or nobody has money.
     """
     since = _guest_since(connection, asker)
-    if since is not None and _questions(connection, asker, since) >= shares.guest_pictures:
-        raise TrialOver(most=shares.guest_pictures)
+    if since is not None and _questions(connection, asker, since) >= policy.guest_pictures:
+        raise TrialOver(limit=policy.guest_pictures)
     if GOOGLE in paid_by_owner(connection, asker.user_id):
-        require_answer(database, connection, asker, shares)
+        require_answer(database, connection, asker, policy)
 
 
-def require_answer(database: Database, connection: Connection, asker: Asker, shares: Shares) -> None:
+def require_answer(database: Database, connection: Connection, asker: Asker, policy: QueuePolicy) -> None:
     """Check that Gemini may answer somebody on the owner's key: when they ask, and before it is called.
 
     Raises:
         BudgetUsedUp: They have no tokens left, or nobody has money.
     """
     now = datetime.now(UTC)
-    require_tokens(connection, asker, shares.budgets, now)
-    require_money(database, connection, shares.budgets, 0, now)
+    require_tokens(connection, asker, policy.budgets, now)
+    require_money(database, connection, policy.budgets, 0, now)
 
 
 def _guest_since(connection: Connection, asker: Asker) -> datetime | None:

@@ -1,4 +1,4 @@
-"""The record of batches: asked, started in small steps, paused, cancelled, and carried home."""
+"""The rows of batches: asked for, started in steps, paused, cancelled, delivered."""
 
 import itertools
 from collections import Counter
@@ -7,44 +7,62 @@ from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, Update, func, literal_column, select, update
+from sqlalchemy import ColumnElement, Connection, Update, func, literal_column, select, update
 
-from shared.batches import Batch, BatchState, Counts, Way
+from shared.batches import Batch, BatchState, Counts, DeliveryFormat, FailedPicture, Problem, place_of
 from shared.errors import BatchesFull, ImagineError
 from shared.jobs import ENDED, Address, Job, Request, Sender, Stage, State, Writing
-from shared.shares import Shares
+from shared.queue_policy import QueuePolicy
 from shared.status_messages import Work
 from shared.store import tables
 from shared.store.allowances import Charge, Cost, charge, require_pictures
 from shared.store.budgets import Asker, lock_group
-from shared.store.database import Database, retrying
+from shared.store.database import Database, insert_new, retrying
 from shared.store.deliveries import ANEW
 from shared.store.jobs import Jobs
-from shared.store.line import insert_new
 from shared.store.locks import in_order
-from shared.store.rows import read_job, read_parameters
+from shared.store.rows import columns_of, read_job, read_parameters
 from shared.store.status_messages import leave_to_remove, left_by
+from shared.store.types import TableRow, TableSelect
 
 CHUNK = 100  # pictures written down at a time: SQLite lets nobody else write meanwhile
 LEASE = timedelta(seconds=180)  # longer than the longest upload (services/bot/batch_delivery.py)
+FAILURES_TOLD = 10  # by name; all are counted
 ALBUM = 10  # Telegram's limit
 RECENT = timedelta(minutes=5)  # what a rate is told from: a pause, or an hour that was busier, is soon forgotten
 TELEGRAM = "telegram"
-UNDER_WAY = (BatchState.RUNNING, BatchState.PAUSED)
+NOT_ENDED = (BatchState.RUNNING, BatchState.PAUSED)
 
 # Written out, so that SQLite, too, takes the index of these few: to read another batch's state costs all its ideas.
 _IS_ASKED = tables.batches.c.state == literal_column(f"'{BatchState.ASKED}'")
 _COLUMNS = [column for column in tables.batches.c if column.name != "requests"]
 
 
+def _first_failed(connection: Connection, batch_id: int) -> tuple[FailedPicture, ...]:
+    """The first pictures of a batch that failed, once it is over."""
+    jobs, batches = tables.jobs.c, tables.batches.c
+    over = select(batches.id).where(batches.id == batch_id, batches.state.not_in(NOT_ENDED))
+    failed = select(tables.jobs).where(jobs.batch_id.in_(over), jobs.state == State.FAILED)
+    found = [read_job(row) for row in connection.execute(failed.order_by(jobs.id).limit(FAILURES_TOLD))]
+    if not found:
+        return ()
+    # Not all its ideas: there may be thousands. Batches of earlier versions know no lines.
+    lines = select(*(batches.requests[job.line or 0]["line"].as_integer() for job in found))
+    numbers = connection.execute(lines.where(batches.id == batch_id)).one()
+    return tuple(
+        FailedPicture(line or place_of(job)[0], job.request.idea, job.reason or ImagineError.reason)
+        for job, line in zip(found, numbers, strict=True)
+    )
+
+
 class Batches:
     """The rows of batches, one transaction a method."""
 
-    def __init__(self, database: Database, shares: Shares | None = None) -> None:
+    def __init__(self, database: Database, policy: QueuePolicy | None = None) -> None:
         """Keep batches in this database, on the owner's terms where they aren't the usual ones."""
         self._database = database
-        self._shares = shares or Shares()
-        self._jobs = Jobs(database, shares)
+        self._policy = policy or QueuePolicy()
+        self._jobs = Jobs(database, policy)
 
     # Taking in
 
@@ -56,30 +74,27 @@ class Batches:
         sender: Sender,
         source: str,
         request_key: str | None = None,
-        way: Way = Way.ALBUMS,
+        lines: Sequence[int] = (),
+        skipped: Sequence[Problem] = (),
+        delivery_format: DeliveryFormat = DeliveryFormat.ALBUMS,
     ) -> tuple[Batch, bool]:
-        """Write down what was asked for; nothing is painted before ``start``.
+        """Write down what was asked for, with the line of each; nothing is painted before ``start``.
 
         Returns:
             The batch, and whether it is new: the same message or file twice is one batch.
         """
         key = request_key or address.request_key
-        cost = Cost.of(requests, self._shares.prices)
+        cost = Cost.of(requests, self._policy.prices)
         values = {
+            **columns_of(address, sender),
             "source": source,
-            "bot_id": address.bot_id,
-            "chat_id": address.chat_id,
-            "message_id": address.message_id,
-            "topic_id": address.topic_id,
-            "private": address.private,
             "request_key": key,
-            "user_id": sender.id,
-            "language": sender.language,
-            "requests": [asdict(request) for request in requests],
+            "requests": _numbered(requests, lines),
+            "skipped": [[problem.line, problem.reason] for problem in skipped] or None,
             "pictures": cost.pictures,
             "picture_cost": cost.painting,
             "writing_cost": cost.writing,
-            "way": way,
+            "way": delivery_format,
             "state": BatchState.ASKED,
             "created_at": datetime.now(UTC),
         }
@@ -101,6 +116,12 @@ class Batches:
             row = connection.execute(select(*_COLUMNS).where(tables.batches.c.id == batch_id)).first()
             return _read(row) if row is not None else None
 
+    def skipped(self, batch_id: int) -> tuple[Problem, ...]:
+        """The lines of its file that were left out; what the reasons quoted of them is not kept."""
+        with self._database.reading() as connection:
+            kept = connection.scalar(select(tables.batches.c.skipped).where(tables.batches.c.id == batch_id))
+        return tuple(Problem(line, reason, {}) for line, reason in kept or ())
+
     def is_asked_at(self, address: Address) -> bool:
         """Whether this message asked for a batch."""
         batches = tables.batches.c
@@ -112,9 +133,9 @@ class Batches:
         with self._database.reading() as connection:
             return connection.scalar(wanted.limit(1)) is not None
 
-    def choose(self, batch_id: int, way: Way) -> bool:
+    def choose(self, batch_id: int, delivery_format: DeliveryFormat) -> bool:
         """Choose how the pictures come home; possible until the batch is started."""
-        return self._change(_of(batch_id, BatchState.ASKED).values(way=way))
+        return self._change(_of(batch_id, BatchState.ASKED).values(way=delivery_format))
 
     @retrying
     def start(self, batch_id: int) -> bool:
@@ -125,7 +146,7 @@ class Batches:
             TrialOver: Its person is a guest, who may not ask for so many.
             BudgetUsedUp: Its person, or the group, may not have so many on the owner's key.
         """
-        batches, most = tables.batches.c, self._shares.queued_in_batches
+        batches, most = tables.batches.c, self._policy.queued_in_batches
         with self._database.writing() as connection:
             asked = select(*_COLUMNS).where(batches.id == batch_id, batches.state == BatchState.ASKED)
             batch = connection.execute(asked.with_for_update()).first()
@@ -133,33 +154,39 @@ class Batches:
                 return False
             self._lock_asker(connection, batch)
             if batch.source == TELEGRAM and _waiting(connection, batch.user_id) + batch.pictures > most:
-                raise BatchesFull(most=most)
-            cost = Cost(batch.pictures, batch.picture_cost, batch.writing_cost)
-            charged = require_pictures(self._database, connection, _asker(batch), self._shares, cost)
+                raise BatchesFull(limit=most)
+            cost = _part(batch, batch.pictures, self._googles(connection, batch_id))
+            charged = require_pictures(self._database, connection, _asker(batch), self._policy, cost)
             running = {
                 "state": BatchState.RUNNING,
                 "started_at": datetime.now(UTC),
-                "owner_pays": charged.paints,
+                "owner_pays": charged.pays(cost),
                 "estimate": charged.of(cost),
                 "unwritten": batch.pictures,
             }
             return _changed(connection, _of(batch_id).values(**running))
 
-    def _lock_asker(self, connection: Connection, batch: Row[Any]) -> None:
+    def _googles(self, connection: Connection, batch_id: int) -> int:
+        """How many of a batch's pictures a Google key pays for."""
+        kept = connection.scalar(select(tables.batches.c.requests).where(tables.batches.c.id == batch_id)) or []
+        requests = (_request(one) for one in kept)
+        return sum(one.count for one in requests if self._policy.prices.is_googles(one))
+
+    def _lock_asker(self, connection: Connection, batch: TableRow) -> None:
         """Let this person, and their group, ask for nothing more until the transaction ends."""
-        lock_group(self._database, connection, self._shares.budgets, _asker(batch).group)
+        lock_group(self._database, connection, self._policy.budgets, _asker(batch).group)
         connection.execute(select(tables.users.c.id).where(tables.users.c.id == batch.user_id).with_for_update())
 
     def room(self, user_id: int) -> int:
         """How many more pictures this person's batches may have at present."""
         with self._database.reading() as connection:
-            return max(self._shares.queued_in_batches - _waiting(connection, user_id), 0)
+            return max(self._policy.queued_in_batches - _waiting(connection, user_id), 0)
 
     @retrying
     def fill(self, batch_id: int) -> int:
         """Write down the next pictures of a running batch as jobs; returns how many.
 
-        To be called until it returns 0. Whoever calls it after a kill goes on where that one stopped.
+        To be called until it returns 0. A call after a kill goes on where the one before stopped.
         """
         batches, jobs = tables.batches.c, tables.jobs.c
         with self._database.writing() as connection:
@@ -199,7 +226,7 @@ class Batches:
             return _put_away(connection, *theirs, batches.id.in_(newest))
 
     @retrying
-    def put_away_old(self, age: timedelta, *, most: int) -> int:
+    def put_away_old(self, age: timedelta, *, limit: int) -> int:
         """Put batches away that were asked for so long ago and not started; returns how many.
 
         Those from a terminal are asked and started in one go, and go on after a kill.
@@ -208,7 +235,7 @@ class Batches:
         asked_before = batches.created_at < datetime.now(UTC) - age
         old = (batches.source == TELEGRAM, _IS_ASKED, asked_before)
         with self._database.writing() as connection:
-            some = select(batches.id).where(*old).order_by(batches.user_id, batches.id).limit(most)
+            some = select(batches.id).where(*old).order_by(batches.user_id, batches.id).limit(limit)
             return _put_away(connection, *old, batches.id.in_(some))
 
     # Steering
@@ -238,7 +265,7 @@ class Batches:
         Their jobs are the caller's to cancel.
         """
         batches = tables.batches.c
-        states = batches.state.in_([str(state) for state in UNDER_WAY])
+        states = batches.state.in_([str(state) for state in NOT_ENDED])
         here = in_order(tables.batches, batches.bot_id == bot_id, batches.chat_id == chat_id, states)
         cancelled = {"state": BatchState.CANCELLED, "ended_at": datetime.now(UTC)}
         changed = update(tables.batches).where(batches.id.in_(here)).values(cancelled).returning(batches.id)
@@ -248,7 +275,7 @@ class Batches:
         """Paint no more; what is finished still comes home."""
         now = datetime.now(UTC)
         with self._database.writing() as connection:
-            states = (BatchState.ASKED, *UNDER_WAY)
+            states = (BatchState.ASKED, *NOT_ENDED)
             if not _changed(connection, _of(batch_id, *states).values(state=BatchState.CANCELLED, ended_at=now)):
                 return False
             self._jobs.cancel_batch(connection, batch_id)
@@ -263,7 +290,7 @@ class Batches:
             .scalar_subquery()
         )
         return self._change(
-            _of(batch_id, *UNDER_WAY)
+            _of(batch_id, *NOT_ENDED)
             .where(batches.pictures == ended)
             .values(state=BatchState.FINISHED, ended_at=datetime.now(UTC))
         )
@@ -306,13 +333,15 @@ class Batches:
             if not ids and batch.state != BatchState.CANCELLED:
                 return 0
             self._lock_asker(connection, batch)
-            cost = _part(batch, len(ids) + batch.unwritten)
-            charged = charge(self._database, connection, _asker(batch), self._shares, cost)
+            googles = self._googles(connection, batch_id)
+            cost = _part(batch, len(ids) + batch.unwritten, googles)
+            charged = charge(self._database, connection, _asker(batch), self._policy, cost)
+            owner_pays = charged.pays(cost)
             anew = update(tables.jobs).where(tables.jobs.c.id.in_(theirs))
-            estimate = charged.of(_part(batch, 1))
-            connection.execute(anew.values(**again, owner_pays=charged.paints, estimate=estimate))
-            whole = charged.of(_part(batch, batch.pictures))
-            running = {"state": BatchState.RUNNING, "owner_pays": charged.paints, "estimate": whole}
+            estimate = charged.of(cost) // cost.pictures if cost.pictures else 0
+            connection.execute(anew.values(**again, owner_pays=owner_pays, estimate=estimate))
+            whole = charged.of(_part(batch, batch.pictures, googles))
+            running = {"state": BatchState.RUNNING, "owner_pays": owner_pays, "estimate": whole}
             nothing = dict.fromkeys(("ended_at", "delivered_at", "delivery_lease_until"))
             connection.execute(_of(batch_id).values(**running, **nothing))
             self._jobs.resume_batches(connection, batch_id)
@@ -344,16 +373,17 @@ class Batches:
                     jobs.batch_id == batch_id, jobs.state == State.FINISHED, jobs.delivered_at.is_not(None)
                 )
             )
+            failures = _first_failed(connection, batch_id) if by_state[State.FAILED] else ()
         return Counts(
             made=by_state.total(),
             finished=by_state[State.FINISHED],
             failed=by_state[State.FAILED],
             cancelled=by_state[State.CANCELLED],
-            working=by_state[State.WORKING] + by_state[State.WAITING],
             home=home or 0,
             recent=recent,
             recent_since=recent_since,
             reasons=reasons,
+            failures=failures,
         )
 
     def show_status(self, batch_id: int, message_id: int, shown: str) -> None:
@@ -390,7 +420,7 @@ class Batches:
         """One person's batches in one chat that run or are paused, oldest first."""
         batches = tables.batches.c
         mine = (batches.user_id == user_id, batches.bot_id == bot_id, batches.chat_id == chat_id)
-        states = batches.state.in_([str(state) for state in UNDER_WAY])
+        states = batches.state.in_([str(state) for state in NOT_ENDED])
         with self._database.reading() as connection:
             rows = connection.execute(select(*_COLUMNS).where(*mine, states).order_by(batches.id))
             return [_read(row) for row in rows]
@@ -416,7 +446,7 @@ class Batches:
     def let_go(self, batch_id: int, *, retry_after_s: float = 0.0, well: bool = True) -> None:
         """Give the delivery back; ``well``: nothing stood in its way."""
         later = datetime.now(UTC) + timedelta(seconds=retry_after_s) if retry_after_s else None
-        values: dict[str, Any] = {"delivery_lease_until": None, "delivery_not_before": later}
+        values: dict[str, object] = {"delivery_lease_until": None, "delivery_not_before": later}
         self._change(_of(batch_id).values(**values, **({"delivery_tries": 0} if well else {})))
 
     def renew_home(self, batch_id: int) -> None:
@@ -436,7 +466,7 @@ class Batches:
             .values(delivery_lease_until=None)
         )
 
-    def to_send(self, batch_id: int, *, most: int = ALBUM) -> list[Job]:
+    def to_send(self, batch_id: int, *, limit: int = ALBUM) -> list[Job]:
         """Finished pictures that have not come home, in order."""
         jobs = tables.jobs.c
         with self._database.reading() as connection:
@@ -444,11 +474,11 @@ class Batches:
                 select(tables.jobs)
                 .where(jobs.batch_id == batch_id, jobs.state == State.FINISHED, jobs.delivered_at.is_(None))
                 .order_by(jobs.id)
-                .limit(most)
+                .limit(limit)
             )
             return [read_job(row) for row in rows]
 
-    def begin_sending(self, batch_id: int, job_ids: Sequence[int], witness: dict[str, Any] | None) -> None:
+    def begin_sending(self, batch_id: int, job_ids: Sequence[int], witness: dict[str, object] | None) -> None:
         """Note that Telegram may have these jobs' pictures from here on, until ``sent`` or ``not_sent``."""
         self._change(_of(batch_id).values(sending=list(job_ids), witness=witness))
 
@@ -518,25 +548,26 @@ def _put_away(connection: Connection, *conditions: ColumnElement[bool]) -> int:
     return connection.execute(update(tables.batches).where(tables.batches.c.id.in_(free)).values(values)).rowcount
 
 
-def _jobs_of(batch_id: int, *states: State) -> Select[Any]:
+def _jobs_of(batch_id: int, *states: State) -> TableSelect:
     """Lock the jobs of a batch that are in one of these states; their ids."""
     jobs = tables.jobs.c
     return in_order(tables.jobs, jobs.batch_id == batch_id, jobs.state.in_([str(state) for state in states]))
 
 
-def _part(batch: Row[Any], count: int) -> Cost:
-    """What so many pictures of a batch may cost."""
-    painting, writing = (one * count // batch.pictures for one in (batch.picture_cost, batch.writing_cost))
-    return Cost(count, painting, writing)
+def _part(batch: TableRow, count: int, googles: int) -> Cost:
+    """What so many pictures of a batch may cost, of all of whose pictures so many are Google's."""
+    of_all = (batch.picture_cost, batch.writing_cost, googles)
+    painting, writing, its_googles = (one * count // batch.pictures for one in of_all)
+    return Cost(count, painting, writing, its_googles)
 
 
-def _charged(batch: Row[Any]) -> Charge:
+def _charged(batch: TableRow) -> Charge:
     """Whose keys pay for a batch that was started."""
     painting = batch.picture_cost if batch.owner_pays else 0
-    return Charge(paints=batch.owner_pays, writes=batch.estimate > painting)
+    return Charge(paints=batch.owner_pays, writes=batch.estimate > painting or not batch.writing_cost)
 
 
-def _asker(batch: Row[Any]) -> Asker:
+def _asker(batch: TableRow) -> Asker:
     """Who asked for a batch."""
     group = None if batch.private else batch.chat_id
     return Asker(batch.bot_id, batch.user_id, group, is_terminal=batch.source != TELEGRAM)
@@ -545,7 +576,7 @@ def _asker(batch: Row[Any]) -> Asker:
 def _waiting(connection: Connection, user_id: int) -> int:
     """Pictures of a person's started batches of which something is still to come."""
     batches, jobs = tables.batches.c, tables.jobs.c
-    states = batches.state.in_([str(state) for state in UNDER_WAY])
+    states = batches.state.in_([str(state) for state in NOT_ENDED])
     theirs = select(batches.id).where(batches.user_id == user_id, batches.source == TELEGRAM, states)
     pictures = connection.scalar(select(func.sum(batches.pictures)).where(batches.id.in_(theirs))) or 0
     ended = jobs.state.in_([str(state) for state in sorted(ENDED)])
@@ -562,6 +593,12 @@ def _some(requests: Sequence[Request]) -> list[Request]:
     return [request for request, before in zip(requests, pictures, strict=False) if before < CHUNK]
 
 
+def _numbered(requests: Sequence[Request], lines: Sequence[int]) -> list[dict[str, object]]:
+    """Requests as the row has them, each with its line; counted where nobody knows the lines."""
+    places = lines or range(1, len(requests) + 1)
+    return [asdict(request) | {"line": line} for request, line in zip(requests, places, strict=True)]
+
+
 def _request(kept: dict[str, Any]) -> Request:
     return Request(
         kept["idea"],
@@ -571,7 +608,7 @@ def _request(kept: dict[str, Any]) -> Request:
     )
 
 
-def _read(row: Row[Any]) -> Batch:
+def _read(row: TableRow) -> Batch:
     key: str = row.request_key
     return Batch(
         id=row.id,
@@ -586,7 +623,7 @@ def _read(row: Row[Any]) -> Batch:
         ),
         sender=Sender(row.user_id, row.language),
         pictures=row.pictures,
-        way=Way(row.way),
+        delivery_format=DeliveryFormat(row.way),
         state=BatchState(row.state),
         created_at=row.created_at,
         started_at=row.started_at,
@@ -600,4 +637,5 @@ def _read(row: Row[Any]) -> Batch:
         undelivered_reason=row.undelivered_reason,
         sending=tuple(row.sending or ()),
         witness=row.witness,
+        skipped=len(row.skipped or ()),
     )

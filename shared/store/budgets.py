@@ -17,7 +17,7 @@ from shared.errors import BudgetUsedUp
 from shared.redaction import GOOGLE, HUGGINGFACE
 from shared.store import tables
 from shared.store.database import Database
-from shared.store.line import UNDER_WAY, state_is
+from shared.store.job_states import UNDER_WAY, state_is
 from shared.store.locks import AdvisoryLock
 
 SERVICES = frozenset({GOOGLE, HUGGINGFACE})
@@ -36,7 +36,7 @@ class Asker:
 
     Attributes:
         group: The group chat; None in private. A group that was let in answers for its members.
-        is_terminal: Whoever has a terminal on the machine is the owner.
+        is_terminal: A person with a terminal on the machine is the owner.
     """
 
     bot_id: int
@@ -94,11 +94,11 @@ def require_budget(connection: Connection, asker: Asker, budgets: Budgets, count
     if budgets.are_personal:
         used = used_by(connection, asker.user_id, now, longest=_longest(budgets))
         for period, most in limits:
-            _require(REASONS[period], period, now, used=used.in_period(period), count=count, most=most)
+            _require(REASONS[period], period, now, used=used.in_period(period), count=count, limit=most)
     most_in_group = budgets.pictures_in_group_a_day
     if asker.group is not None and most_in_group:
         in_group = used_in_group(connection, asker.group, now).in_period(Period.DAY)
-        _require("budget_group", Period.DAY, now, used=in_group, count=count, most=most_in_group)
+        _require("budget_group", Period.DAY, now, used=in_group, count=count, limit=most_in_group)
 
 
 def require_tokens(connection: Connection, asker: Asker, budgets: Budgets, now: datetime) -> None:
@@ -131,10 +131,10 @@ def _longest(budgets: Budgets) -> Period:
     return Period.MONTH if budgets.pictures_a_month else Period.DAY
 
 
-def _require(reason: str, period: Period, now: datetime, *, used: int, count: int, most: int) -> None:
-    if most and used + count > most:
-        left = max(most - used, 0)
-        raise BudgetUsedUp(reason, period.seconds_left(now), left=left, most=most, count=count)
+def _require(reason: str, period: Period, now: datetime, *, used: int, count: int, limit: int) -> None:
+    if limit and used + count > limit:
+        left = max(limit - used, 0)
+        raise BudgetUsedUp(reason, period.seconds_left(now), left=left, most=limit, count=count)
 
 
 def _is_limited(connection: Connection, asker: Asker, budgets: Budgets) -> bool:

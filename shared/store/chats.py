@@ -1,28 +1,30 @@
-"""What waits in one chat: ended where the chat is gone; what could not be delivered is found for who comes back."""
+"""Work of one chat: cancelled when the chat is gone; undelivered results are found when it opens again."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import groupby
 
-from sqlalchemy import Connection, exists, or_, select, update
+from sqlalchemy import Connection, Table, exists, or_, select, union, update
 
 from shared.errands import SILENT, Errand
 from shared.jobs import Job, State
-from shared.shares import Shares
+from shared.queue_policy import QueuePolicy
 from shared.status_messages import Work
 from shared.store import tables
-from shared.store.batches import UNDER_WAY, Batches
+from shared.store.batches import NOT_ENDED, Batches
 from shared.store.database import Database, retrying
 from shared.store.errands import UNBEGUN
+from shared.store.job_states import state_is
 from shared.store.jobs import Jobs, unpaid_in
-from shared.store.line import state_is
 from shared.store.locks import in_order
 from shared.store.rows import read_errand, read_job
 from shared.store.status_messages import leave_to_remove, left_by, messages_of
+from shared.store.types import TableSelect
 
 CHAT_GONE = "chat_gone"
 OFFERED_FOR = timedelta(days=30)
-MOST_OFFERED = 200  # pictures, and answers, of one person in one chat
+MAX_OFFERED = 200  # pictures, and answers, of one person in one chat
+MAX_LOOKED_AT = 30  # of somebody's newest requests, whether they are open
 ASKED_FOR_WORDS = (tables.errands.c.kind.not_in(sorted(SILENT)), tables.errands.c.state.in_(UNBEGUN))
 
 
@@ -41,9 +43,9 @@ class Ended:
 class Chats:
     """Jobs, batches and errands by chat."""
 
-    def __init__(self, database: Database, shares: Shares | None = None) -> None:
+    def __init__(self, database: Database, policy: QueuePolicy | None = None) -> None:
         self._database = database
-        self._jobs, self._batches = Jobs(database, shares), Batches(database, shares)
+        self._jobs, self._batches = Jobs(database, policy), Batches(database, policy)
 
     @retrying
     def end(self, bot_id: int, chat_id: int) -> Ended:
@@ -57,6 +59,25 @@ class Chats:
             batches = self._batches.cancel_in_chat(connection, bot_id, chat_id)
             jobs = self._jobs.cancel_unpaid(connection, bot_id, chat_id, reason=CHAT_GONE)
         return Ended(len(jobs), len(batches), errands)
+
+    def is_clear(self, bot_id: int, user_id: int, message_id: int) -> bool:
+        """Whether it is plain that an answer in somebody's private chat is to this message of theirs.
+
+        It is while they have one request open there at most. A message that is not theirs, such as a picture whose
+        button was pressed, is one of many.
+        """
+        updates = tables.updates.c
+        theirs = exists().where(updates.chat_id == user_id, updates.message_id == message_id, updates.bot_id == bot_id)
+        open_ones = union(*(_newest_open(table, bot_id, user_id) for table in (tables.jobs, tables.errands)))
+        batches = tables.batches.c
+        of_batches = select(batches.id).where(
+            batches.user_id == user_id, batches.bot_id == bot_id, batches.delivered_at.is_(None)
+        )
+        with self._database.reading() as connection:
+            if not connection.scalar(select(theirs)):
+                return False
+            count = len(connection.execute(open_ones).all())
+            return count + len(connection.execute(of_batches.limit(2)).all()) < 2
 
     def arriving(self, bot_id: int, chat_id: int, user_id: int) -> list[tuple[Job, ...]]:
         """One person's pictures and failures that are being delivered to a chat: by request, oldest first.
@@ -96,7 +117,7 @@ class Chats:
                     jobs.ended_at > datetime.now(UTC) - OFFERED_FOR,
                 )
                 .order_by(jobs.id.desc())
-                .limit(MOST_OFFERED)
+                .limit(MAX_OFFERED)
             )
             return _by_request(sorted((read_job(row) for row in rows), key=lambda job: job.id))
 
@@ -116,13 +137,13 @@ class Chats:
                     errands.ended_at > datetime.now(UTC) - OFFERED_FOR,
                 )
                 .order_by(errands.id.desc())
-                .limit(MOST_OFFERED)
+                .limit(MAX_OFFERED)
             )
             return sorted((read_errand(row) for row in rows), key=lambda errand: errand.id)
 
     def _anything_in(self, bot_id: int, chat_id: int) -> bool:
         batches, errands = tables.batches.c, tables.errands.c
-        states = batches.state.in_([str(state) for state in UNDER_WAY])
+        states = batches.state.in_([str(state) for state in NOT_ENDED])
         waiting = or_(
             exists().where(*unpaid_in(bot_id, chat_id)),
             exists().where(batches.bot_id == bot_id, batches.chat_id == chat_id, states),
@@ -130,6 +151,16 @@ class Chats:
         )
         with self._database.reading() as connection:
             return bool(connection.scalar(select(waiting)))
+
+
+def _newest_open(table: Table, bot_id: int, user_id: int) -> TableSelect:
+    """The keys of those among a person's newest requests in their private chat that have not arrived."""
+    newest = select(table).where(table.c.user_id == user_id).order_by(table.c.id.desc()).limit(MAX_LOOKED_AT)
+    one = newest.subquery()
+    alone = (one.c.batch_id.is_(None),) if "batch_id" in table.c else (one.c.kind.not_in(sorted(SILENT)),)
+    return select(one.c.request_key).where(
+        one.c.bot_id == bot_id, one.c.chat_id == user_id, one.c.delivered_at.is_(None), *alone
+    )
 
 
 def _end_errands(connection: Connection, bot_id: int, chat_id: int) -> int:

@@ -1,4 +1,4 @@
-"""How providers have been doing, where all workers see it."""
+"""The rows of the circuit breaker, shared by all workers."""
 
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -6,8 +6,7 @@ from datetime import datetime
 from sqlalchemy import select, update
 
 from shared.store import tables
-from shared.store.database import Database
-from shared.store.line import insert_new
+from shared.store.database import Database, insert_new
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,19 +1,18 @@
-"""What Gemini remembers: one conversation a chat, or a topic of it."""
+"""The rows of conversations with Gemini: one for each chat, or topic of it."""
 
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
-from sqlalchemy import Row, Select, func, select, update
+from sqlalchemy import func, or_, select, update
 
-from shared.errands import Conversation, Errand, Kind
+from shared.errands import Conversation, Errand, ErrandKind
 from shared.jobs import Address, State
 from shared.store import tables
-from shared.store.database import Database
-from shared.store.line import insert_new
+from shared.store.database import Database, insert_new
 from shared.store.rows import read_errand
+from shared.store.types import TableRow, TableSelect
 
 RECENT_TURNS = 100  # among which a message that somebody replies to is looked for
-MOST_TURNS = 400  # read at once; whatever is older than these has long been summarised
+MAX_TURNS = 400  # read at once; whatever is older than these has long been summarised
 
 
 class Conversations:
@@ -60,8 +59,8 @@ class Conversations:
                 .values(begins_after=newest.scalar_subquery(), summary=None, summarised_until=0)
             )
 
-    def turns(self, conversation: Conversation, *, before: int | None = None) -> list[Errand]:
-        """Return the answered turns that are neither forgotten nor in the summary, oldest first.
+    def exchanges(self, conversation: Conversation, *, before: int | None = None) -> list[Errand]:
+        """Return the answered exchanges that are neither forgotten nor in the summary, oldest first.
 
         Args:
             before: The errand that is to be answered; only what was asked before it counts.
@@ -71,49 +70,48 @@ class Conversations:
             select(tables.errands)
             .where(
                 errands.conversation_id == conversation.id,
-                errands.kind == Kind.CHAT,
+                errands.kind == ErrandKind.CHAT,
                 errands.state == State.FINISHED,
                 errands.id > max(conversation.begins_after, conversation.summarised_until),
-                errands.answer.is_not(None),
-                func.trim(errands.answer) != "",
+                or_(func.trim(errands.answer) != "", errands.result["drawing"].as_string().is_not(None)),
             )
             .order_by(errands.id.desc())
-            .limit(MOST_TURNS)
+            .limit(MAX_TURNS)
         )
         if before is not None:
             newest = newest.where(errands.id < before)
         with self._database.reading() as connection:
             return [read_errand(row) for row in connection.execute(newest)][::-1]
 
-    def shortly_before(self, address: Address, moment: datetime, *, within: timedelta, most: int) -> list[Errand]:
-        """Return the newest answered turns of this chat and topic that were not long before a moment."""
+    def shortly_before(self, address: Address, moment: datetime, *, within: timedelta, limit: int) -> list[Errand]:
+        """Return the newest answered exchanges of this chat and topic that were not long before a moment."""
         talk = self.find(address.bot_id, address.chat_id, address.topic_id)
         if talk is None:
             return []
         return [
-            turn
-            for turn in self.turns(talk)[-most:]
-            if turn.ended_at is not None and moment - within <= turn.ended_at <= moment
+            exchange
+            for exchange in self.exchanges(talk)[-limit:]
+            if exchange.ended_at is not None and moment - within <= exchange.ended_at <= moment
         ]
 
     def turn_shown_as(self, address: Address) -> Errand | None:
-        """Return the turn whose answer is, in whole or in part, the message at this address, if it is a recent one."""
+        """Return the exchange whose answer is, in whole or in part, the message at this address, if recent."""
         talk = self.find(address.bot_id, address.chat_id, address.topic_id)
         if talk is None:
             return None
         errands = tables.errands.c
         newest = (
             select(tables.errands)
-            .where(errands.conversation_id == talk.id, errands.kind == Kind.CHAT, errands.answer.is_not(None))
+            .where(errands.conversation_id == talk.id, errands.kind == ErrandKind.CHAT, errands.answer.is_not(None))
             .order_by(errands.id.desc())
             .limit(RECENT_TURNS)
         )
         with self._database.reading() as connection:
-            turns = [read_errand(row) for row in connection.execute(newest)]
-        return next((one for one in turns if address.message_id in (one.shown or {}).get("messages", ())), None)
+            exchanges = [read_errand(row) for row in connection.execute(newest)]
+        return next((one for one in exchanges if one.shown and address.message_id in one.shown["messages"]), None)
 
     def keep_summary(self, conversation: Conversation, summary: str, *, until: int) -> bool:
-        """Write down what the turns up to errand ``until`` came to; False when it was started over meanwhile."""
+        """Write down what the exchanges up to errand ``until`` came to; False when it was started over meanwhile."""
         conversations = tables.conversations.c
         with self._database.writing() as connection:
             kept = connection.execute(
@@ -128,14 +126,14 @@ class Conversations:
             return kept.rowcount == 1
 
 
-def _at(bot_id: int, chat_id: int, topic_id: int | None) -> Select[Any]:
+def _at(bot_id: int, chat_id: int, topic_id: int | None) -> TableSelect:
     conversations = tables.conversations.c
     return select(tables.conversations).where(
         conversations.bot_id == bot_id, conversations.chat_id == chat_id, conversations.topic_id == (topic_id or 0)
     )
 
 
-def _read(row: Row[Any]) -> Conversation:
+def _read(row: TableRow) -> Conversation:
     return Conversation(
         id=row.id, begins_after=row.begins_after, summary=row.summary, summarised_until=row.summarised_until
     )

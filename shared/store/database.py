@@ -10,21 +10,23 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any, ParamSpec, Self, TypeVar
 
 import psycopg
-from sqlalchemy import Connection, Engine, create_engine, event, func, select
-from sqlalchemy.exc import DBAPIError, DisconnectionError, OperationalError
+from sqlalchemy import Connection, Engine, Table, create_engine, event, func, make_url, select
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import DBAPIError, InvalidatePoolError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from shared.errors import LockConflict, StoreAway
 from shared.store.locks import AdvisoryLock
+from shared.store.news import News
 
 log = logging.getLogger(__name__)
 
 CHANNEL = "g2d_jobs"  # Postgres' name for our wake-ups
-ERRAND = "errand "  # news of an errand are its id after this word; those of a job are the id alone
 BUSY_TIMEOUT_MS = 30_000
 IDLE_S = 2.0  # after which a connection is asked whether it still is one
 CONNECTIONS = 16  # a process; statements take about a millisecond, so a few serve many threads
 CONFLICTS = {"40P01": "deadlock", "55P03": "lock timeout", "40001": "serialization failure"}  # by SQLSTATE
+READ_ONLY = "25006"  # SQLSTATE of a standby, as which a server comes back after a switch to another one
 CONFLICT_TRIES = 4
 CONFLICT_PAUSE_S = 0.05  # at most, before the second try; twice as long before each further one
 
@@ -35,20 +37,44 @@ T = TypeVar("T")
 class Database:
     """One engine, shared by all threads of a process."""
 
-    def __init__(self, url: str) -> None:
-        """Prepare the engine; nothing connects before the first transaction."""
+    def __init__(self, url: str, direct_url: str | None = None) -> None:
+        """Prepare the engine; nothing connects before the first transaction.
+
+        Args:
+            direct_url: Postgres itself, where ``url`` leads to a transaction pooler: what lasts longer than a
+                transaction goes there.
+        """
         self._url = url
+        self._direct_url = direct_url
+        self._is_lent = direct_url is not None
         self.is_sqlite = url.startswith("sqlite")
-        self.engine = _sqlite(url) if self.is_sqlite else _postgres(url)
-        # In Postgres each statement sees what is committed by then anyway: a transaction would only cost two more
-        # round trips.
-        self._reader = self.engine.execution_options(
-            **{"g2d_reads": True} if self.is_sqlite else {"isolation_level": "AUTOCOMMIT"}
-        )
-        self.on_change: Callable[[str], None] | None = None
+        self.engine, self._reader = self._engines()
+        self.on_change: Callable[[News], None] | None = None
         # SQLite takes one writer at a time, and its own waiting is a sleep that starves the unlucky: threads of
         # this process queue here instead.
         self._writer: AbstractContextManager[Any] = threading.Lock() if self.is_sqlite else nullcontext()
+
+    def _engines(self) -> tuple[Engine, Engine]:
+        engine = _sqlite(self._url) if self.is_sqlite else _postgres(self._url, lent=self._is_lent)
+        return engine, engine.execution_options(**self._reading_options())
+
+    @property
+    def counts_on_sessions(self) -> bool:
+        """Whether what is said to a session of Postgres is taken to last."""
+        return not (self.is_sqlite or self._is_lent)
+
+    def do_without_sessions(self) -> None:
+        """Say all anew in each transaction, as a pooler lends out sessions for one. To be called before any work."""
+        self.engine.dispose()
+        self._is_lent = True
+        self.engine, self._reader = self._engines()
+
+    def _reading_options(self) -> dict[str, object]:
+        if self.is_sqlite:
+            return {"g2d_reads": True}
+        # In Postgres each statement sees what is committed by then anyway: a transaction would only cost two more
+        # round trips. Settings of a lent session hold for a transaction alone.
+        return {} if self._is_lent else {"isolation_level": "AUTOCOMMIT"}
 
     @contextmanager
     def writing(self) -> Iterator[Connection]:
@@ -59,7 +85,7 @@ class Database:
             LockConflict: Another transaction stood in the way.
         """
         with self._writer, _translated(), self.engine.begin() as connection:
-            changed: list[str] = []
+            changed: list[News] = []
             connection.info["changed"] = changed
             yield connection
         if self.on_change is not None:
@@ -76,19 +102,23 @@ class Database:
         with _translated(), self._reader.connect() as connection:
             yield connection
 
-    def tell(self, connection: Connection, job_id: int) -> None:
-        """Wake whoever waits for news of this job, at the moment the transaction is committed."""
-        self._announce(connection, str(job_id))
+    def tell(self, connection: Connection, job_id: int, *, goes_on: bool = False) -> None:
+        """Wake who waits for news of this job, at the moment the transaction is committed.
 
-    def tell_of_errand(self, connection: Connection, errand_id: int) -> None:
-        """Wake whoever waits for news of this errand, at the moment the transaction is committed."""
-        self._announce(connection, f"{ERRAND}{errand_id}")
+        Args:
+            goes_on: It has certainly not ended: nobody looks for something to deliver.
+        """
+        self._announce(connection, News(job_id, may_be_delivered=not goes_on))
 
-    def _announce(self, connection: Connection, news: str) -> None:
+    def tell_of_errand(self, connection: Connection, errand_id: int, *, goes_on: bool = False) -> None:
+        """The same for an errand."""
+        self._announce(connection, News(errand_id, is_errand=True, may_be_delivered=not goes_on))
+
+    def _announce(self, connection: Connection, news: News) -> None:
         if self.is_sqlite:
             connection.info["changed"].append(news)
         else:
-            connection.execute(select(func.pg_notify(CHANNEL, news)))
+            connection.execute(select(func.pg_notify(CHANNEL, news.to_text())))
 
     def alone(self, connection: Connection, lock: AdvisoryLock) -> bool:
         """Take this lock until the transaction ends; False when another transaction of the installation has it."""
@@ -98,15 +128,25 @@ class Database:
 
     @property
     def conninfo(self) -> str:
-        """The address as Postgres' own library takes it, password included."""
-        return self.engine.url.set(drivername="postgresql").render_as_string(hide_password=False)
+        """The address as Postgres' own library takes it, password included; past a pooler, where there is a way."""
+        url = self.engine.url if self._direct_url is None else make_url(self._direct_url)
+        return url.set(drivername="postgresql").render_as_string(hide_password=False)
+
+    def directly(self) -> "Database | None":
+        """The same database past its pooler, over connections of its own; None where no way past one is known."""
+        return None if self._direct_url is None else Database(self._direct_url)
 
     def apart(self) -> "Database":
         """The same database over connections of its own, for what must not wait until busy threads give theirs back.
 
         SQLite has one writer anyway: there it is this very object.
         """
-        return self if self.is_sqlite else Database(self._url)
+        if self.is_sqlite:
+            return self
+        database = Database(self._url, self._direct_url)
+        if not self.counts_on_sessions and database.counts_on_sessions:
+            database.do_without_sessions()
+        return database
 
     def __enter__(self) -> Self:
         return self
@@ -126,9 +166,11 @@ def _translated() -> Iterator[None]:
     except PoolTimeout as error:
         raise StoreAway("no database connection became free") from error
     except DBAPIError as error:
-        conflict = CONFLICTS.get(getattr(error.orig, "sqlstate", None) or "")
-        if conflict is not None:
-            raise LockConflict(conflict) from error
+        code = getattr(error.orig, "sqlstate", None) or ""
+        if code in CONFLICTS:
+            raise LockConflict(CONFLICTS[code]) from error
+        if code == READ_ONLY:
+            raise StoreAway("the database takes no writes") from error
         if isinstance(error, OperationalError) or error.connection_invalidated:
             raise StoreAway(f"the database does not answer: {type(error.orig).__name__}") from error
         raise
@@ -153,19 +195,32 @@ def retrying(method: Callable[P, T]) -> Callable[P, T]:
     return tried
 
 
-def _postgres(url: str) -> Engine:
+_SETTINGS = {"statement_timeout": "30000", "lock_timeout": "10000", "timezone": "UTC"}
+_SET = "SELECT " + ", ".join(f"set_config('{name}', '{value}', true)" for name, value in _SETTINGS.items())
+
+
+def _connect_args(*, lent: bool) -> dict[str, object]:
+    patience: dict[str, object] = {"connect_timeout": 5, "keepalives_idle": 30}
+    if lent:
+        # A prepared statement stays with a session, which by then is somebody else's.
+        return patience | {"prepare_threshold": None}
+    return patience | {"options": " ".join(f"-c {name}={value}" for name, value in _SETTINGS.items())}
+
+
+def _postgres(url: str, *, lent: bool) -> Engine:
     engine = create_engine(
         url,
         pool_size=CONNECTIONS,
         max_overflow=CONNECTIONS,
         pool_recycle=1800,
         hide_parameters=True,  # A failing statement's error must not carry ideas and prompts into the log.
-        connect_args={
-            "connect_timeout": 5,
-            "keepalives_idle": 30,
-            "options": "-c statement_timeout=30000 -c lock_timeout=10000 -c timezone=UTC",
-        },
+        connect_args=_connect_args(lent=lent),
     )
+    if lent:
+
+        @event.listens_for(engine, "begin")
+        def set_up(connection: Connection) -> None:
+            connection.exec_driver_sql(_SET)
 
     @event.listens_for(engine, "checkin")
     def note_time(_: object, record: Any) -> None:
@@ -180,7 +235,8 @@ def _postgres(url: str) -> Engine:
             connection.execute("SELECT 1")
             connection.rollback()
         except psycopg.Error as error:
-            raise DisconnectionError from error
+            # The others may have died with it, also those that were used a moment ago.
+            raise InvalidatePoolError from error
 
     return engine
 
@@ -205,3 +261,8 @@ def _sqlite(url: str) -> Engine:
         connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
 
     return engine
+
+
+def insert_new(database: Database, table: Table) -> sqlite.Insert | postgresql.Insert:
+    """Build an INSERT that can say what happens on a conflict, in the database's own dialect."""
+    return sqlite.insert(table) if database.is_sqlite else postgresql.insert(table)

@@ -1,19 +1,19 @@
-"""What ended and has not reached its chat yet, jobs and errands alike: claimed, sent, and done with or tried again."""
+"""Delivery queue shared by jobs and errands: claim, send, acknowledge or retry."""
 
 from abc import ABC
 from collections.abc import Collection, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any, ClassVar
+from typing import ClassVar
 
-from sqlalchemy import ColumnElement, Row, Select, Table, Update, bindparam, or_, select, update
-from sqlalchemy.sql.dml import ReturningUpdate
+from sqlalchemy import ColumnElement, Table, Update, bindparam, or_, select, update
 
 from shared.jobs import State
 from shared.store.database import Database, retrying
-from shared.store.line import state_is
+from shared.store.job_states import state_is
 from shared.store.locks import in_order
+from shared.store.types import ClaimStatement, TableRow, TableSelect
 
-LEASE = timedelta(seconds=90)  # whoever delivers renews it while it lives
+LEASE = timedelta(seconds=90)  # a process that delivers renews it while it lives
 
 # Values of a row whose delivery begins anew.
 ANEW = {
@@ -25,7 +25,7 @@ ANEW = {
 }
 
 
-def due_for(table: Table, *conditions: ColumnElement[bool]) -> Select[Any]:
+def due_for(table: Table, *conditions: ColumnElement[bool]) -> TableSelect:
     """The ids of what ended and may be brought home now; takes ``bot`` and ``at``, the present."""
     columns = table.c
     return select(columns.id).where(
@@ -39,9 +39,9 @@ def due_for(table: Table, *conditions: ColumnElement[bool]) -> Select[Any]:
     )
 
 
-def claim_of(table: Table, due: Select[Any], **values: Any) -> ReturningUpdate[Any]:
+def claim_of(table: Table, due: TableSelect, **values: object) -> ClaimStatement:
     """The statement that claims the first ``most`` of what is due, and writes these values as well."""
-    first = due.limit(bindparam("most")).with_for_update(skip_locked=True)
+    first = due.limit(bindparam("rows")).with_for_update(skip_locked=True)
     return (
         update(table)
         .where(table.c.id.in_(first))
@@ -60,8 +60,8 @@ class Deliveries(ABC):
     """
 
     table: ClassVar[Table]
-    due: ClassVar[Select[Any]]
-    claiming: ClassVar[ReturningUpdate[Any]]
+    due: ClassVar[TableSelect]
+    claiming: ClassVar[ClaimStatement]
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -88,7 +88,7 @@ class Deliveries(ABC):
             connection.execute(update(self.table).where(self.table.c.id.in_(held)).values(delivery_lease_until=until))
 
     @retrying
-    def _claim(self, bot_id: int, most: int) -> Sequence[Row[Any]]:
+    def _claim(self, bot_id: int, limit: int) -> Sequence[TableRow]:
         now = datetime.now(UTC)
         terms = {"bot": bot_id, "at": now}
         # Every change of any row makes a bot look here, and mostly nothing has ended: then nothing is locked.
@@ -96,9 +96,9 @@ class Deliveries(ABC):
             if connection.execute(self.due.limit(1), terms).first() is None:
                 return []
         with self._database.writing() as connection:
-            return connection.execute(self.claiming, terms | {"most": most, "until": now + LEASE}).all()
+            return connection.execute(self.claiming, terms | {"rows": limit, "until": now + LEASE}).all()
 
-    def _again_in(self, row_id: int, seconds: float, tries: int | None, **values: Any) -> None:
+    def _again_in(self, row_id: int, seconds: float, tries: int | None, **values: object) -> None:
         later = datetime.now(UTC) + timedelta(seconds=seconds)
         given_back = self._of(row_id).values(delivery_lease_until=None, delivery_not_before=later, **values)
         if tries is not None:

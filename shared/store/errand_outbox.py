@@ -1,12 +1,11 @@
-"""The way home of answers."""
+"""Outbox of answers: ended errands that have not been delivered yet."""
 
 from collections.abc import Collection
 from datetime import UTC, datetime
-from typing import Any
 
 from sqlalchemy import select
 
-from shared.errands import Errand
+from shared.errands import Errand, ShownMessages
 from shared.status_messages import Work
 from shared.store import tables
 from shared.store.deliveries import ANEW, Deliveries, claim_of, due_for
@@ -21,9 +20,9 @@ class ErrandOutbox(Deliveries):
     due = due_for(tables.errands).order_by(tables.errands.c.id)
     claiming = claim_of(tables.errands, due)
 
-    def claim(self, bot_id: int, *, most: int) -> list[Errand]:
+    def claim(self, bot_id: int, *, limit: int) -> list[Errand]:
         """Take errands that have ended and are to be brought home now, oldest first."""
-        return sorted((read_errand(row) for row in self._claim(bot_id, most)), key=lambda errand: errand.id)
+        return sorted((read_errand(row) for row in self._claim(bot_id, limit)), key=lambda errand: errand.id)
 
     def not_sent(self, errand_id: int, *, retry_after_s: float, tries: int | None = None) -> None:
         """Telegram did not take all of it: try again later.
@@ -54,7 +53,7 @@ class ErrandOutbox(Deliveries):
             connection.execute(self._of(errand_id).values(ANEW | {"shown": shown}))
             return True
 
-    def delivered(self, errand_id: int, *, shown: Any = None, remove: Collection[int] = ()) -> None:
+    def delivered(self, errand_id: int, *, shown: ShownMessages | None = None, remove: Collection[int] = ()) -> None:
         """Its delivery has ended: it is in the chat, or was given up.
 
         A message that announced it, and whose number nobody wrote down, is to be removed from here on.
@@ -62,7 +61,7 @@ class ErrandOutbox(Deliveries):
         Args:
             remove: Messages that announced it and are still there.
         """
-        done: dict[str, Any] = {"delivered_at": datetime.now(UTC), "delivery_lease_until": None}
+        done: dict[str, object] = {"delivered_at": datetime.now(UTC), "delivery_lease_until": None}
         if shown is not None:
             done["shown"] = shown
         with self._database.writing() as connection:

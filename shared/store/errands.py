@@ -1,28 +1,40 @@
-"""The record of every errand: asked by the bot, run by the worker that holds its lease, brought home by the bot."""
+"""The rows of errands: submitted by the bot, run by the worker that holds the lease, delivered by the bot."""
 
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, case, select, update
+from sqlalchemy import Connection, bindparam, case, select, update
 
 from shared.budgets import Period
-from shared.errands import SILENT, UNPAID, Bill, Errand, Kind
-from shared.errors import BadCredentials
+from shared.errands import (
+    OWN_DATA,
+    QUESTIONS,
+    SILENT,
+    UNPAID,
+    Bill,
+    Errand,
+    ErrandKind,
+    ErrandQuestion,
+    ErrandResult,
+    ShownMessages,
+)
+from shared.errors import BadCredentials, ExportUnderWay
 from shared.jobs import ENDED, Address, Sender, State, Writing
+from shared.queue_policy import QueuePolicy
 from shared.redaction import GOOGLE, HUGGINGFACE
-from shared.shares import Shares
 from shared.store import tables
 from shared.store.alerts import REFUSED, note
 from shared.store.allowances import require_answer, require_question
 from shared.store.budgets import Asker
-from shared.store.database import Database, retrying
+from shared.store.database import Database, insert_new, retrying
+from shared.store.job_states import UNDER_WAY
 from shared.store.jobs import LostTurn
-from shared.store.line import UNDER_WAY, insert_new
-from shared.store.question_line import QuestionLine
-from shared.store.rows import read_errand
+from shared.store.question_queue import Place, QuestionQueue
+from shared.store.rows import columns_of, read_errand
 from shared.store.spending import book
+from shared.store.types import TableRow
 
+OWN_DATA_MAY_TAKE = timedelta(days=1)  # from the request: files of years may have to be deleted
 UNBEGUN = (State.HELD, State.QUEUED, State.WAITING)
 
 CARRY_ON = update(tables.errands).where(
@@ -38,82 +50,80 @@ _LEFT = (tables.errands.c.stop_asked, tables.errands.c.user_id, tables.errands.c
 class Errands:
     """The rows of errands, one transaction a method."""
 
-    def __init__(self, database: Database, shares: Shares | None = None) -> None:
+    def __init__(self, database: Database, policy: QueuePolicy | None = None) -> None:
         """Keep errands in this database, on the owner's terms where they aren't the usual ones."""
         self._database = database
-        self._shares = shares or Shares()
-        self._line = QuestionLine(database, shares)
+        self._policy = policy or QueuePolicy()
+        self._queue = QuestionQueue(database, policy)
 
     # Taking in
 
     @retrying
     def submit(
         self,
-        kind: Kind,
-        question: dict[str, Any],
+        kind: ErrandKind,
+        question: ErrandQuestion,
         *,
         address: Address,
         sender: Sender,
         writing: Writing | None = None,
         conversation_id: int | None = None,
         after: timedelta | None = None,
+        shown: ShownMessages | None = None,
     ) -> tuple[Errand, bool]:
         """Write down an errand. The same message, album or press twice is one errand of a kind.
 
         Args:
             after: How long nobody may begin it.
+            shown: Which messages hold its answer already; ``keep_shown`` tells of later ones.
 
         Returns:
             The errand, and whether it is new.
 
         Raises:
             QueueFull: This person, or the group, may not ask more questions now.
+            ExportUnderWay: It is an export, and one of this person's is under way.
         """
         now = datetime.now(UTC)
         row_of_it = insert_new(self._database, tables.errands).on_conflict_do_nothing().returning(tables.errands)
         with self._database.writing() as connection:
-            if conversation_id is not None:
-                # Turns of one conversation get their numbers one after the other: otherwise a later one could be
-                # begun before an earlier one is there.
-                connection.execute(
-                    select(tables.conversations.c.id)
-                    .where(tables.conversations.c.id == conversation_id)
-                    .with_for_update()
-                )
-            known = _known(connection, kind, address)
-            if known is not None:
+            _lock_conversation(connection, conversation_id)
+            if (known := _known(connection, kind, address)) is not None:
                 return known, False
-            group = None if address.private else address.chat_id
-            place = self._line.take_place(connection, sender, now, group=group, conversation_id=conversation_id)
-            if kind not in SILENT:
-                require_question(self._database, connection, Asker(address.bot_id, sender.id, group), self._shares)
-            row = connection.execute(
-                row_of_it,
-                {
-                    "kind": kind,
-                    "bot_id": address.bot_id,
-                    "chat_id": address.chat_id,
-                    "message_id": address.message_id,
-                    "topic_id": address.topic_id,
-                    "private": address.private,
-                    "request_key": address.request_key,
-                    "user_id": sender.id,
-                    "language": sender.language,
-                    "conversation_id": conversation_id,
-                    "question": question,
-                    "writing": asdict(writing) if writing else None,
-                    "state": place.state(waits=after is not None),
-                    "turn": place.turn,
-                    "not_before": now + after if after else None,
-                    "created_at": now,
-                },
-            ).first()
+            place = self._place(connection, kind, address, sender, conversation_id, question=question)
+            values = _columns(kind, question, address, sender, writing) | {
+                "conversation_id": conversation_id,
+                "state": place.state(waits=after is not None),
+                "turn": place.turn,
+                "not_before": now + after if after else None,
+            }
+            row = connection.execute(row_of_it, values | {"created_at": now, "shown": shown}).first()
             if row is not None:
                 return read_errand(row), True
-            known = _known(connection, kind, address)
-            if known is None:
+            if (known := _known(connection, kind, address)) is None:
                 raise RuntimeError("an errand that stood in the way is not there")
             return known, False
+
+    def _place(
+        self,
+        connection: Connection,
+        kind: ErrandKind,
+        address: Address,
+        sender: Sender,
+        conversation_id: int | None,
+        *,
+        question: ErrandQuestion,
+    ) -> Place:
+        now = datetime.now(UTC)
+        if kind not in QUESTIONS:
+            place = self._queue.beside(connection, sender, now)
+            if kind is ErrandKind.EXPORT and not question.get("goes_on"):
+                _require_no_export(connection, sender)
+            return place
+        asker = Asker(address.bot_id, sender.id, None if address.private else address.chat_id)
+        place = self._queue.take_place(connection, sender, now, group=asker.group, conversation_id=conversation_id)
+        require_question(self._database, connection, asker, self._policy)
+        return place
 
     def read(self, errand_id: int) -> Errand | None:
         """Read one errand."""
@@ -128,7 +138,7 @@ class Errands:
             errands.bot_id == address.bot_id,
             errands.chat_id == address.chat_id,
             errands.request_key == address.request_key,
-            errands.kind.in_([Kind.CHAT, Kind.DESCRIBE]),
+            errands.kind.in_(QUESTIONS),
         )
         with self._database.reading() as connection:
             row = connection.execute(wanted.order_by(errands.id).limit(1)).first()
@@ -170,7 +180,7 @@ class Errands:
                 return None
             self._database.tell_of_errand(connection, errand_id)
             if row.state == State.CANCELLED:
-                self._line.let_in_after(connection, row)
+                self._queue.let_in_after(connection, row)
             return read_errand(row)
 
     # Carrying on. The worker's steps; each raises LostTurn when the errand is no longer this worker's.
@@ -184,6 +194,10 @@ class Errands:
         with self._database.reading() as connection:
             asked = select(tables.errands.c.stop_asked).where(tables.errands.c.id == errand.id)
             return bool(connection.scalar(asked))
+
+    def note(self, errand: Errand, result: ErrandResult) -> None:
+        """Write down what came of it so far."""
+        self._carry_on(errand, result=result)
 
     def wait(self, errand: Errand, *, seconds: float, reason: str, failures: int) -> None:
         """Put the errand aside until so many seconds have passed; the worker's slot is free meanwhile."""
@@ -202,7 +216,7 @@ class Errands:
         errand: Errand,
         *,
         answer: str | None = None,
-        result: dict[str, Any] | None = None,
+        result: ErrandResult | None = None,
         chat_model: str | None = None,
         tokens_in: int | None = None,
         tokens_out: int | None = None,
@@ -241,15 +255,15 @@ class Errands:
         group = None if address.private else address.chat_id
         with self._database.reading() as connection:
             asker = Asker(address.bot_id, errand.sender.id, group)
-            require_answer(self._database, connection, asker, self._shares)
+            require_answer(self._database, connection, asker, self._policy)
 
-    def _end(self, errand: Errand, state: State, **values: Any) -> None:
+    def _end(self, errand: Errand, state: State, **values: object) -> None:
         now = datetime.now(UTC)
-        if errand.kind in SILENT:
+        if errand.kind in SILENT or errand.question.get("is_quiet"):
             values["delivered_at"] = now
         self._carry_on(errand, state=state, ended_at=now, worker=None, lease_until=None, **values)
 
-    def _carry_on(self, errand: Errand, **values: Any) -> Row[Any]:
+    def _carry_on(self, errand: Errand, **values: object) -> TableRow:
         with self._database.writing() as connection:
             row = connection.execute(
                 CARRY_ON.values(**values).returning(*_LEFT),
@@ -257,20 +271,20 @@ class Errands:
             ).first()
             if row is None:
                 raise LostTurn(f"errand {errand.id}")
-            self._database.tell_of_errand(connection, errand.id)
+            self._database.tell_of_errand(connection, errand.id, goes_on=values.get("state") not in ENDED)
             if values.get("state") in ENDED:
-                self._line.let_in_after(connection, row)
+                self._queue.let_in_after(connection, row)
             now = datetime.now(UTC)
             if values.get("reason") == BadCredentials.reason:
                 # Of a key of the person's own it would be another reason.
-                service = HUGGINGFACE if errand.kind is Kind.WITHDRAW else GOOGLE
+                service = HUGGINGFACE if errand.kind is ErrandKind.CANCEL_ORDER else GOOGLE
                 note(self._database, connection, REFUSED[service], Period.DAY, now)
-            book(self._database, connection, values.get("cost", 0), now)
+            book(self._database, connection, cost if isinstance(cost := values.get("cost"), int) else 0, now)
             return row
 
     # While it grows
 
-    def streaming(self, bot_id: int, *, most: int = 500) -> list[Errand]:
+    def streaming(self, bot_id: int, *, limit: int = 500) -> list[Errand]:
         """This bot's questions that are asked and not answered yet, oldest first."""
         errands = tables.errands.c
         with self._database.reading() as connection:
@@ -280,12 +294,20 @@ class Errands:
                     errands.bot_id == bot_id,
                     errands.delivered_at.is_(None),
                     errands.state.in_(list(UNDER_WAY)),
-                    errands.kind.in_([Kind.CHAT, Kind.DESCRIBE]),
+                    errands.kind.in_(QUESTIONS),
                 )
                 .order_by(errands.id)
-                .limit(most)
+                .limit(limit)
             )
             return [read_errand(row) for row in rows]
+
+    def exporting(self, bot_id: int) -> list[Errand]:
+        """This bot's exports that are being packed."""
+        errands = tables.errands.c
+        under_way = (errands.delivered_at.is_(None), errands.state.in_(list(UNDER_WAY)))
+        wanted = select(tables.errands).where(errands.bot_id == bot_id, *under_way, errands.kind == ErrandKind.EXPORT)
+        with self._database.reading() as connection:
+            return [read_errand(row) for row in connection.execute(wanted.order_by(errands.id).limit(500))]
 
     def asked_by(self, address: Address, user_id: int) -> list[Errand]:
         """A person's questions in a chat, or in a topic of it, that are not answered yet, oldest first."""
@@ -296,7 +318,7 @@ class Errands:
             and one.sender.id == user_id
         ]
 
-    def keep_shown(self, errand_id: int, shown: Any) -> bool:
+    def keep_shown(self, errand_id: int, shown: ShownMessages) -> bool:
         """Remember which messages hold the answer, and what they say; False when it was delivered meanwhile."""
         with self._database.writing() as connection:
             kept = connection.execute(
@@ -307,7 +329,7 @@ class Errands:
             return kept.rowcount == 1
 
 
-def _known(connection: Connection, kind: Kind, address: Address) -> Errand | None:
+def _known(connection: Connection, kind: ErrandKind, address: Address) -> Errand | None:
     """The errand of a kind that this message, album or press has asked for."""
     errands = tables.errands.c
     same = select(tables.errands).where(
@@ -318,3 +340,31 @@ def _known(connection: Connection, kind: Kind, address: Address) -> Errand | Non
     )
     row = connection.execute(same).first()
     return read_errand(row) if row else None
+
+
+def _require_no_export(connection: Connection, sender: Sender) -> None:
+    errands = tables.errands.c
+    theirs = (errands.user_id == sender.id, errands.kind == ErrandKind.EXPORT, errands.delivered_at.is_(None))
+    if connection.scalar(select(errands.id).where(*theirs).limit(1)) is not None:
+        raise ExportUnderWay
+
+
+def _lock_conversation(connection: Connection, conversation_id: int | None) -> None:
+    """Lock a conversation's row: its exchanges get their numbers in the order in which they may begin."""
+    if conversation_id is not None:
+        its_own = tables.conversations.c.id == conversation_id
+        connection.execute(select(tables.conversations.c.id).where(its_own).with_for_update())
+
+
+def _columns(
+    kind: ErrandKind, question: ErrandQuestion, address: Address, sender: Sender, writing: Writing | None
+) -> dict[str, object]:
+    """The columns that say what is asked, where and by whom."""
+    return {
+        "kind": kind,
+        **columns_of(address, sender),
+        "request_key": address.request_key,
+        "question": question,
+        "writing": asdict(writing) if writing else None,
+        "deadline": datetime.now(UTC) + OWN_DATA_MAY_TAKE if kind in OWN_DATA else None,
+    }

@@ -1,9 +1,9 @@
-"""The record of every job: taken in by the bot, carried on by the worker that holds its lease."""
+"""The rows of jobs: submitted by the bot, run by the worker that holds the lease."""
 
 import itertools
 import random
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
@@ -25,20 +25,24 @@ from sqlalchemy import (
 
 from shared.errors import ImagineError, QueueFull, StoreAway
 from shared.jobs import ENDED, Address, Attempt, Job, Lineage, Parameters, Prompt, Recipe, Request, Sender, Stage, State
-from shared.shares import Shares
+from shared.json_types import JsonObject
+from shared.queue_policy import QueuePolicy
 from shared.store import tables
 from shared.store.alerts import note_calls
 from shared.store.allowances import OWNER_PAYS_ALL, Charge, Cost, require_pictures
 from shared.store.budgets import Asker, lock_group
-from shared.store.database import Database, retrying
-from shared.store.line import IN_FLIGHT, UNDER_WAY, Line, insert_new, state_is
-from shared.store.rows import read_job
+from shared.store.database import Database, insert_new, retrying
+from shared.store.fair_queue import FairQueue, Places
+from shared.store.job_states import IN_FLIGHT, UNDER_WAY, state_is
+from shared.store.picture_terms import keep_terms
+from shared.store.rows import columns_of, read_job
 from shared.store.spending import book
 from shared.store.withdrawals import can_be_withdrawn, withdraw
 
-MOST_SEED = 2**63 - 1  # what a column of 64 bits holds
+MAX_SEED = 2**63 - 1  # what a column of 64 bits holds
 SEEDS = 2**32  # a seed is below this
-MOST_BEFORE = 1_000  # in the line: who stands behind more isn't told how many
+MAX_IN_ALBUM = 10  # pictures
+MAX_BEFORE = 1_000  # in the line: who stands behind more isn't told how many
 
 # Queued, or held outside batches: those come in as places become free, at their turns. Each part has its own index.
 IN_LINE = (state_is(State.QUEUED), and_(state_is(State.HELD), tables.jobs.c.batch_id.is_(None)))
@@ -49,7 +53,7 @@ T = TypeVar("T")
 
 
 class LostTurn(ImagineError):
-    """Another worker has the job now, or it was cancelled: whoever sees this puts it down without a word."""
+    """Another worker has the job now, or it was cancelled: the caller drops it silently."""
 
 
 def reached(connection: Connection, job_id: int, stage: Stage, now: datetime) -> None:
@@ -65,7 +69,7 @@ def _written(connection: Connection, job_id: int, now: datetime) -> bool | None:
     return None
 
 
-def _fitting(attempt: Attempt, job: Job) -> dict[str, Any]:
+def _fitting(attempt: Attempt, job: Job) -> dict[str, object]:
     """The attempt's row. Services wrote parts of it, which may be of any length."""
     columns, values = tables.attempts.c, asdict(attempt)
     fitting = {
@@ -81,7 +85,7 @@ def _fitting(attempt: Attempt, job: Job) -> dict[str, Any]:
     }
 
 
-def _prompt_columns(prompt: Prompt | None) -> dict[str, Any]:
+def _prompt_columns(prompt: Prompt | None) -> dict[str, object]:
     if prompt is None:
         return dict.fromkeys(("prompt", "negative_prompt", "title", "idea_language", "chat_model"))
     return {
@@ -100,20 +104,14 @@ def _for_number(parameters: Parameters, number: int) -> Parameters:
     return replace(parameters, seed=(parameters.seed + number) % SEEDS)
 
 
-def _columns(request: Request, address: Address, sender: Sender, lineage: Lineage | None) -> dict[str, Any]:
+def _columns(request: Request, address: Address, sender: Sender, lineage: Lineage | None) -> dict[str, object]:
     """What the jobs of a request have in common."""
     return {
-        "bot_id": address.bot_id,
-        "chat_id": address.chat_id,
-        "message_id": address.message_id,
-        "topic_id": address.topic_id,
-        "private": address.private,
+        **columns_of(address, sender),
         "request_key": address.request_key,
         "pictures": request.count,
         "parent_id": lineage.parent_id if lineage else None,
         "origin": lineage.origin if lineage else None,
-        "user_id": sender.id,
-        "language": sender.language,
         "idea": request.idea,
         "subject": request.subject or None,
         "writing": asdict(request.writing),
@@ -123,7 +121,7 @@ def _columns(request: Request, address: Address, sender: Sender, lineage: Lineag
     }
 
 
-def _numbered(request: Request, number: int, lineage: Lineage | None = None) -> dict[str, Any]:
+def _numbered(request: Request, number: int, lineage: Lineage | None = None) -> dict[str, object]:
     its_own = lineage.each[number] if lineage and lineage.each else _for_number(request.parameters, number)
     prompt = _prompt_columns(lineage.prompts[number]) if lineage and lineage.prompts else {}
     return {"number": number, "parameters": asdict(its_own), **prompt}
@@ -159,7 +157,7 @@ class Jobs:
     """The rows of jobs, one transaction a method."""
 
     def __init__(
-        self, database: Database, shares: Shares | None = None, *, pause: Callable[[float], None] = time.sleep
+        self, database: Database, policy: QueuePolicy | None = None, *, pause: Callable[[float], None] = time.sleep
     ) -> None:
         """Keep jobs in this database, on the owner's terms where they aren't the usual ones.
 
@@ -168,7 +166,7 @@ class Jobs:
         """
         self._database = database
         self._pause = pause
-        self._line = Line(database, shares)
+        self._queue = FairQueue(database, policy)
         # Given its values as parameters, a statement is put together once; with ``values()`` that takes longer than
         # running it.
         self._insert = insert_new(database, tables.jobs).on_conflict_do_nothing().returning(tables.jobs)
@@ -200,41 +198,60 @@ class Jobs:
             QueueFull: This person, or the group, may not ask for so many now.
         """
         now = datetime.now(UTC)
-        group = None if address.private else address.chat_id
-        shares = self._line.shares
+        group, policy = None if address.private else address.chat_id, self._queue.policy
         with self._database.writing() as connection:
-            lock_group(self._database, connection, shares.budgets, group)
+            lock_group(self._database, connection, policy.budgets, group)
             try:
-                places = self._line.find_places(connection, sender, request.count, now, group=group)
-                asker = Asker(address.bot_id, sender.id, group)
-                cost = Cost.of([request], shares.prices)
-                charged = require_pictures(self._database, connection, asker, shares, cost)
+                places = self._queue.find_places(connection, sender, request.count, now, group=group)
+                asker, cost = Asker(address.bot_id, sender.id, group), Cost.of([request], policy.prices)
+                charged = require_pictures(self._database, connection, asker, policy, cost)
             except QueueFull:
-                known = self._known(connection, address, lineage)
-                if known is None:
+                if (known := self._known(connection, address, lineage)) is None:
                     raise
                 return known, False
-            values = _columns(request, address, sender, lineage) | {"created_at": now, "owner_pays": charged.paints}
-            first: Job | None = None
-            for number in range(request.count):
-                its_own = _numbered(request, number, lineage) | places.columns(number)
-                its_own["estimate"] = self._estimate(request, number, charged)
-                if number == 0 and status_after is not None:
-                    its_own |= {"status_sending_since": now, "status_after": status_after}
-                row = connection.execute(self._insert, values | its_own).first()
-                if row is None and first is None:
-                    # Another press may stand in the way of the first picture alone: the others would go in unseen.
-                    known = self._known(connection, address, lineage)
-                    if known is None:
-                        raise RuntimeError("a request that stood in the way is not there")
-                    return known, False
-                if row is not None:
-                    reached(connection, row.id, Stage.QUEUED, now)
-                    first = first or read_job(row)
+            values = _columns(request, address, sender, lineage) | {"created_at": now, "owner_pays": charged.pays(cost)}
+            sending = {} if status_after is None else {"status_sending_since": now, "status_after": status_after}
+            numbered = self._numbered_rows(request, lineage, places, charged, sending)
+            first = self._insert_pictures(connection, values, numbered, now)
             if first is None:
-                raise ValueError("a request is for one picture or more")
-            self._line.take(connection, places)
+                if (known := self._known(connection, address, lineage)) is None:
+                    raise RuntimeError("a request that stood in the way is not there")
+                return known, False
+            self._queue.take(connection, places)
             return first, True
+
+    def _numbered_rows(
+        self,
+        request: Request,
+        lineage: Lineage | None,
+        places: Places,
+        charged: Charge,
+        of_first: Mapping[str, object],
+    ) -> list[dict[str, object]]:
+        """The columns that differ from picture to picture of a request."""
+        return [
+            _numbered(request, number, lineage)
+            | places.columns(number)
+            | {"estimate": self._estimate(request, number, charged), **({} if number else of_first)}
+            for number in range(request.count)
+        ]
+
+    def _insert_pictures(
+        self, connection: Connection, common: dict[str, object], numbered: Sequence[dict[str, object]], now: datetime
+    ) -> Job | None:
+        """Insert the pictures of a request; returns the first one's job, None where it is there already.
+
+        Another press may stand in the way of the first picture alone: the others would go in unseen.
+        """
+        first: Job | None = None
+        for its_own in numbered:
+            row = connection.execute(self._insert, common | its_own).first()
+            if row is not None:
+                reached(connection, row.id, Stage.QUEUED, now)
+                first = first or read_job(row)
+            elif first is None:
+                return None
+        return first
 
     def submit_batch(
         self,
@@ -253,8 +270,8 @@ class Jobs:
         state has become ``running``, with the first of these requests' place in the batch, from 0.
         """
         now = datetime.now(UTC)
-        places = self._line.find_places_for_batch(connection, sender, sum(one.count for one in requests), now)
-        rows: list[dict[str, Any]] = []
+        places = self._queue.find_places_for_batch(connection, sender, sum(one.count for one in requests), now)
+        rows: list[dict[str, object]] = []
         for part, request in enumerate(requests, first):
             of_part = replace(address, part=f"{batch_id}.{part}")
             of_batch = {"created_at": now, "batch_id": batch_id, "owner_pays": charged.paints}
@@ -274,14 +291,14 @@ class Jobs:
         ids = connection.scalars(written.where(tables.jobs.c.id > before))
         at = {"stage": Stage.QUEUED, "at": now}
         connection.execute(insert(tables.stages), [at | {"job_id": job_id} for job_id in ids])
-        self._line.take(connection, places)
+        self._queue.take(connection, places)
         return min(places.room, len(rows))
 
     def _estimate(self, request: Request, number: int, charged: Charge) -> int:
         """What a picture of a request may cost the owner; the first one has the prompt written."""
-        prices = self._line.shares.prices
+        prices = self._queue.policy.prices
         writing = prices.of_writing(request) if number == 0 else 0
-        return charged.of(Cost(1, prices.of_painting(request), writing))
+        return charged.of(Cost(1, prices.of_painting(request), writing, int(prices.is_googles(request))))
 
     @staticmethod
     def _known(connection: Connection, address: Address, lineage: Lineage | None) -> Job | None:
@@ -356,6 +373,27 @@ class Jobs:
             row = connection.execute(wanted).first()
             return read_job(row) if row else None
 
+    def album_of(self, job: Job) -> list[Job]:
+        """The pictures of its batch that were sent in one album with a job, in their order.
+
+        The messages of an album have numbers that follow each other, and another message comes below it.
+        """
+        if job.batch_id is None or job.delivered_message_id is None:
+            return [job]
+        jobs, number = tables.jobs.c, job.delivered_message_id
+        near = jobs.delivered_message_id.between(number - MAX_IN_ALBUM, number + MAX_IN_ALBUM)
+        beside = select(tables.jobs).where(jobs.batch_id == job.batch_id, near).order_by(jobs.delivered_message_id)
+        with self._database.reading() as connection:
+            found = [read_job(row) for row in connection.execute(beside)]
+        album = [one for one in found if one.id == job.id]
+        for one in (one for one in found if int(one.delivered_message_id or 0) > number):
+            if one.delivered_message_id == int(album[-1].delivered_message_id or 0) + 1:
+                album.append(one)
+        for one in (one for one in reversed(found) if int(one.delivered_message_id or 0) < number):
+            if one.delivered_message_id == int(album[0].delivered_message_id or 0) - 1:
+                album.insert(0, one)
+        return album or [job]
+
     def siblings(self, job: Job) -> list[Job]:
         """All pictures of a job's request, itself among them, in order."""
         jobs = tables.jobs.c
@@ -377,7 +415,7 @@ class Jobs:
     def keep_prompt(self, job: Job, prompt: Prompt, attempts: Iterable[Attempt] = ()) -> None:
         """Write down the prompt, so that it is never paid for again; painting comes next.
 
-        When the turn was lost meanwhile, a job that still has no prompt keeps this one for whoever has it now.
+        When the turn was lost meanwhile, a job that still has no prompt keeps this one for the worker that has it now.
         """
         try:
             self._carry_on(job, attempts, stage=Stage.PAINTING, failures=0, **_prompt_columns(prompt))
@@ -400,7 +438,7 @@ class Jobs:
         reason: str,
         failures: int,
         estimate_s: float | None = None,
-        handle: dict[str, Any] | None = None,
+        handle: JsonObject | None = None,
         attempts: Iterable[Attempt] = (),
     ) -> None:
         """Put the job aside until so many seconds have passed; the worker's slot is free meanwhile."""
@@ -433,7 +471,7 @@ class Jobs:
             image_model=recipe.model,
             provider=recipe.provider,
             # Providers tell seeds of up to 64 bits without a sign; the recipe keeps what doesn't fit the column.
-            seed=recipe.seed if -MOST_SEED <= (recipe.seed or 0) <= MOST_SEED else None,
+            seed=recipe.seed if -MAX_SEED <= (recipe.seed or 0) <= MAX_SEED else None,
             image_key=image_key,
             media_type=media_type,
             ended_at=datetime.now(UTC),
@@ -471,7 +509,7 @@ class Jobs:
     def cancel(self, job_ids: Iterable[int]) -> list[Job]:
         """End jobs without a picture, as far as they have not ended: they deliver nothing, and their turns are free.
 
-        Whoever works at one of them loses it at the next step, and what is ordered at a provider is withdrawn.
+        A worker that has one of them loses it at the next step, and what is ordered at a provider is withdrawn.
 
         Returns:
             The jobs that were cancelled, as they stood before.
@@ -519,13 +557,13 @@ class Jobs:
         )
         withdraw(self._database, connection, found)
         people = {job.sender.id for job in found}
-        self._line.let_in(connection, people)
-        self._line.forget(connection, people)
+        self._queue.let_in(connection, people)
+        self._queue.forget(connection, people)
         for job in found:
             self._database.tell(connection, job.id)
         return found
 
-    def withdraw(self, job: Job, handle: dict[str, Any]) -> bool:
+    def withdraw(self, job: Job, handle: JsonObject) -> bool:
         """Have an order withdrawn that was made while its job was being cancelled; False when the job was not."""
         with self._database.writing() as connection:
             state = connection.scalar(select(tables.jobs.c.state).where(tables.jobs.c.id == job.id))
@@ -535,20 +573,20 @@ class Jobs:
 
     def pause_batch(self, connection: Connection, batch_id: int) -> int:
         """Take a batch's queued pictures out of the line, once its state says so; returns how many."""
-        held = self._line.hold_batch(connection, batch_id)
+        held = self._queue.hold_batch(connection, batch_id)
         self.resume_batches(connection, batch_id)
         return held
 
     def resume_batches(self, connection: Connection, batch_id: int) -> int:
         """Let in what may stand in the line of the batches of this batch's person; returns how many pictures."""
         owner = connection.scalar(select(tables.batches.c.user_id).where(tables.batches.c.id == batch_id))
-        return 0 if owner is None else self._line.let_in(connection, [owner])
+        return 0 if owner is None else self._queue.let_in(connection, [owner])
 
-    def _carry_on(self, job: Job, attempts: Iterable[Attempt], *, stage: Stage, **values: Any) -> None:
+    def _carry_on(self, job: Job, attempts: Iterable[Attempt], *, stage: Stage, **values: object) -> None:
         now = datetime.now(UTC)
         made = list(attempts)
         notes = [_fitting(attempt, job) | {"at": now} for attempt in made]
-        cost = sum(note["cost"] for note in notes)
+        cost = sum(attempt.cost for attempt in made)
         its_own = {"its_id": job.id, "its_worker": job.worker, "its_claims": job.claims}
         tries = itertools.count()
 
@@ -556,14 +594,16 @@ class Jobs:
             if next(tries) and (done := _written(connection, job.id, now)) is not None:
                 return done
             if notes:
-                # A call that was made was made, whoever has the job by now.
+                # A call that was made counts, also where another worker has the job by now.
                 connection.execute(insert(tables.attempts), notes)
             went_on = connection.execute(CARRY_ON, its_own | {"stage": stage, **values}).rowcount == 1
             if went_on:
                 reached(connection, job.id, stage, now)
+                if values.get("state") is State.FINISHED:
+                    keep_terms(self._database, connection, job.id)
                 if values.get("state") in ENDED:
-                    self._line.let_in(connection, [job.sender.id])
-                self._database.tell(connection, job.id)
+                    self._queue.let_in(connection, [job.sender.id])
+                self._database.tell(connection, job.id, goes_on=values.get("state") not in ENDED)
             note_calls(self._database, connection, made, now)
             book(self._database, connection, cost, now)
             return went_on
@@ -612,7 +652,7 @@ class Jobs:
         """Take on the edit from what the status message says to this; False when another process did.
 
         Args:
-            has_ended: It tells of the delivery; else a job that has ended meanwhile keeps its status.
+            has_ended: It is about the delivery; else a job that has ended meanwhile keeps its status.
         """
         with self._database.writing() as connection:
             taken = connection.execute(
@@ -628,19 +668,19 @@ class Jobs:
             )
             return taken.rowcount == 1
 
-    def line(self, bot_id: int, *, most: int) -> list[tuple[int, Job]]:
-        """The first ``most`` jobs of the queue, of them this bot's with a status message: (position from 1, job)."""
-        first = (select(tables.jobs).where(part).order_by(*IN_ORDER).limit(most) for part in IN_LINE)
+    def line(self, bot_id: int, *, limit: int) -> list[tuple[int, Job]]:
+        """The first ``limit`` jobs of the queue, of them this bot's with a status message: (position from 1, job)."""
+        first = (select(tables.jobs).where(part).order_by(*IN_ORDER).limit(limit) for part in IN_LINE)
         with self._database.reading() as connection:
             found = [row for part in first for row in connection.execute(part)]
         found.sort(key=lambda row: (row.turn, row.id))
         return [
             (place, read_job(row))
-            for place, row in enumerate(found[:most], 1)
+            for place, row in enumerate(found[:limit], 1)
             if row.bot_id == bot_id and row.status_message_id is not None
         ]
 
-    def under_way(self, bot_id: int, *, most: int) -> list[Job]:
+    def under_way(self, bot_id: int, *, limit: int) -> list[Job]:
         """This bot's jobs that a worker has begun and that have a status message."""
         jobs = tables.jobs.c
         with self._database.reading() as connection:
@@ -651,14 +691,14 @@ class Jobs:
                     jobs.bot_id == bot_id,
                     jobs.status_message_id.is_not(None),
                 )
-                .limit(most)
+                .limit(limit)
             )
             return [read_job(row) for row in rows]
 
-    def position(self, job_id: int, *, most: int = MOST_BEFORE) -> int | None:
+    def position(self, job_id: int, *, limit: int = MAX_BEFORE) -> int | None:
         """Place in the line, from 1, those who are held behind it included; None when the job isn't in it.
 
-        It is ``most + 2`` for all who stand behind more than ``most`` others: a longer line is not counted.
+        It is ``most + 2`` for all who stand behind more than ``limit`` others: a longer line is not counted.
         """
         jobs = tables.jobs.c
         with self._database.reading() as connection:
@@ -666,11 +706,11 @@ class Jobs:
             if mine is None:
                 return None
             before = tuple_(jobs.turn, jobs.id) < tuple_(mine.turn, mine.id)
-            some = (select(jobs.id).where(part, before).limit(most + 1).subquery() for part in IN_LINE)
-            count = sum(connection.scalar(select(func.count()).select_from(found)) or 0 for found in some)
-            return min(count, most + 1) + 1
+            some = (select(jobs.id).where(part, before).limit(limit + 1).subquery() for part in IN_LINE)
+            counts = (select(func.count()).select_from(found).scalar_subquery() for found in some)
+            return min(sum(connection.execute(select(*counts)).one()), limit + 1) + 1
 
-    def chats_at_work(self, bot_id: int, *, most: int) -> list[tuple[int, int | None]]:
+    def chats_at_work(self, bot_id: int, *, limit: int) -> list[tuple[int, int | None]]:
         """The (chat, topic) pairs for which a picture is being made at this moment."""
         jobs = tables.jobs.c
         with self._database.reading() as connection:
@@ -678,6 +718,6 @@ class Jobs:
                 select(jobs.chat_id, jobs.topic_id)
                 .where(jobs.state == State.WORKING, jobs.bot_id == bot_id)
                 .distinct()
-                .limit(most)
+                .limit(limit)
             )
             return [(row.chat_id, row.topic_id) for row in rows]

@@ -2,17 +2,16 @@
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 from sqlalchemy import delete, or_, select, update
 
 from shared.store import tables
-from shared.store.database import Database
-from shared.store.line import insert_new
+from shared.store.database import Database, insert_new
 
 UNCHECKED, ACCEPTED, REFUSED = "unchecked", "accepted", "refused"
+UNREADABLE = "unreadable"  # encrypted for a secret that the installation no longer has
 CHECK_AGAIN = timedelta(seconds=30)  # times the number of tries
-MOST_CHECKS = 6
+MAX_CHECKS = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +49,7 @@ class Keys:
     ) -> None:
         """Keep a key in the place of an older one; it is unchecked. Twice is once."""
         told = {"bot_id": bot_id, "message_id": message_id, "language": language, "shown": UNCHECKED}
-        fresh: dict[str, Any] = {
+        fresh: dict[str, object] = {
             "sealed": sealed, "last_four": last_four, "state": UNCHECKED, "created_at": datetime.now(UTC),
             "checked_at": None, "checks": 0, "not_before": None, **told,
         }  # fmt: skip
@@ -70,7 +69,7 @@ class Keys:
     def claim_unchecked(self) -> Key | None:
         """Take a key to check; if nothing comes of it, it is taken again later, a bounded number of times."""
         now = datetime.now(UTC)
-        due = (_C.state == UNCHECKED, _C.checks < MOST_CHECKS, or_(_C.not_before.is_(None), _C.not_before <= now))
+        due = (_C.state == UNCHECKED, _C.checks < MAX_CHECKS, or_(_C.not_before.is_(None), _C.not_before <= now))
         with self._database.writing() as connection:
             row = connection.execute(
                 _KEYS.add_columns(_C.checks).where(*due).limit(1).with_for_update(skip_locked=True)
@@ -89,7 +88,7 @@ class Keys:
 
         A refused one is worth nothing, and is not kept.
         """
-        values: dict[str, Any] = {"state": state, "checked_at": datetime.now(UTC)}
+        values: dict[str, object] = {"state": state, "checked_at": datetime.now(UTC)}
         if state == REFUSED:
             values["sealed"] = ""
         with self._database.writing() as connection:
@@ -101,10 +100,15 @@ class Keys:
             return done.rowcount == 1
 
     def untold(self, bot_id: int) -> list[Key]:
-        """Keys whose message says something that is no longer so."""
+        """Keys whose check has ended, while their message says something else."""
         with self._database.reading() as connection:
             rows = connection.execute(
-                _KEYS.where(_C.bot_id == bot_id, _C.message_id.is_not(None), _C.shown != _C.state).limit(100)
+                _KEYS.where(
+                    _C.bot_id == bot_id,
+                    _C.message_id.is_not(None),
+                    _C.shown != _C.state,
+                    _C.state.in_((ACCEPTED, REFUSED)),
+                ).limit(100)
             )
             return [Key(*row) for row in rows]
 
@@ -122,7 +126,7 @@ class Keys:
         with self._database.reading() as connection:
             return [Key(*row) for row in connection.execute(_KEYS.where(_C.sealed != ""))]
 
-    def replace_seal(self, key: Key, sealed: str) -> None:
+    def replace_sealed(self, key: Key, sealed: str) -> None:
         """Keep the same key under another seal."""
         with self._database.writing() as connection:
             connection.execute(

@@ -9,14 +9,12 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cache
-from typing import Any
+from typing import Protocol
 
 from sqlalchemy import (
     BindParameter,
     ColumnElement,
     Connection,
-    Row,
-    Select,
     Table,
     Update,
     bindparam,
@@ -33,19 +31,26 @@ from shared.errors import OutOfTime, WorkerLost
 from shared.jobs import State
 from shared.store import tables
 from shared.store.database import Database
-from shared.store.line import state_is
+from shared.store.job_states import state_is
 from shared.store.locks import in_order
 from shared.store.process_locks import whose_lock_is_free
-from shared.store.types import Instant
+from shared.store.types import Instant, TableRow, TableSelect
 
 MAX_LOSSES = 3  # what took so many workers along is given up, with an explanation
 AT_ONCE = 200  # rows brought back in one sweep's statement
 
-Tell = Callable[[Database, Connection, int], None]
-Note = Callable[[Connection, Row[Any], datetime], None]
+
+class Tell(Protocol):
+    """Wakes who waits for news of a row."""
+
+    def __call__(self, database: Database, connection: Connection, row_id: int, /, *, goes_on: bool = False) -> None:
+        """Wake them when the transaction is committed; ``goes_on``: the row has certainly not ended."""
 
 
-def _nothing(connection: Connection, row: Row[Any], now: datetime) -> None:
+Note = Callable[[Connection, TableRow, datetime], None]
+
+
+def _nothing(connection: Connection, row: TableRow, now: datetime) -> None:
     """Write down nothing."""
 
 
@@ -54,7 +59,7 @@ class WorkTable:
     """A table whose rows are work.
 
     Attributes:
-        tell: Wakes whoever waits for news of a row.
+        tell: Wakes who waits for news of a row.
         claiming: Columns that a claim sets, beside those that all tables have.
         giving_up: Columns that are set where a sweep gives a row up; may take ``at``, the present.
         note: Writes down elsewhere that a row was claimed or given up.
@@ -62,8 +67,8 @@ class WorkTable:
 
     table: Table
     tell: Tell
-    claiming: Mapping[str, Any] = field(default_factory=dict)
-    giving_up: Mapping[str, Any] = field(default_factory=dict)
+    claiming: Mapping[str, object] = field(default_factory=dict)
+    giving_up: Mapping[str, object] = field(default_factory=dict)
     note: Note = _nothing
 
     def is_waiting(self) -> ColumnElement[bool]:
@@ -75,7 +80,7 @@ class WorkTable:
         return state_is(State.QUEUED, of=self.table)
 
 
-def first_in_line(work: WorkTable, may_begin: ColumnElement[bool], column: str = "id") -> Select[Any]:
+def first_in_line(work: WorkTable, may_begin: ColumnElement[bool], column: str = "id") -> TableSelect:
     """Select a column of the row that comes first in the fair order."""
     columns = work.table.c
     return select(columns[column]).where(may_begin).order_by(columns.turn, columns.id).limit(1)
@@ -85,7 +90,7 @@ def claiming(work: WorkTable) -> Update:
     """The statement that claims rows; takes ``holder``, ``lease``, ``at``, ``end`` and ``lowest``.
 
     A claim that passes over earlier turns takes on the ``lowest`` of all that are queued. Virtual time is the turn of
-    the last row claimed: were it to run ahead of them, whoever asks for the same next would stand behind all of them.
+    the last row claimed: were it to run ahead of them, the next request for the same would stand behind all of them.
     """
     columns = work.table.c
     lowest: BindParameter[float] = bindparam("lowest")
@@ -180,15 +185,15 @@ def take_back(
         )
         .returning(work.table)
     )
-    rows: Sequence[Row[Any]] = connection.execute(taken, {"at": now}).all()
+    rows: Sequence[TableRow] = connection.execute(taken, {"at": now}).all()
     for row in rows:
         if row.state == State.FAILED:
             work.note(connection, row, now)
-        work.tell(database, connection, row.id)
+        work.tell(database, connection, row.id, goes_on=row.state != State.FAILED)
     return Counter(row.reason if row.state == State.FAILED else row.state for row in rows)
 
 
-def count_due(connection: Connection, work: WorkTable, most: int) -> int:
-    """How many rows could be claimed; ``most`` for more."""
-    due = select(work.table.c.id).where(work.may_begin()).limit(most).subquery()
+def count_due(connection: Connection, work: WorkTable, limit: int) -> int:
+    """How many rows could be claimed; ``limit`` for more."""
+    due = select(work.table.c.id).where(work.may_begin()).limit(limit).subquery()
     return connection.scalar(select(func.count()).select_from(due)) or 0

@@ -8,9 +8,10 @@ no place in the order: nobody waits for them in a circle. ``docs/queue.md`` says
 """
 
 from enum import IntEnum
-from typing import Any
 
-from sqlalchemy import ColumnElement, Select, Table, select
+from sqlalchemy import ColumnElement, Table, select
+
+from shared.store.types import TableSelect
 
 
 class AdvisoryLock(IntEnum):
@@ -18,12 +19,12 @@ class AdvisoryLock(IntEnum):
 
     SWEEP = 7_362_001
     MIGRATION = 7_362_002  # Older versions use this number as well: two versions may migrate at the same time.
-    MONEY = 7_362_004  # Where little money is left, requests wait for one another.
+    MONEY = 7_362_005  # Where little money is left, requests wait for one another.
     GROUP_BUDGET = 7_362_003  # With a group's number: its members ask for pictures one after the other.
     PROCESS = 7_362_004  # With a number made of its name: held while the process lives.
 
 
-def in_order(table: Table, *conditions: ColumnElement[bool], skip_locked: bool = False) -> Select[Any]:
+def in_order(table: Table, *conditions: ColumnElement[bool], skip_locked: bool = False) -> TableSelect:
     """Select the ids of rows and lock them by id, for an UPDATE that would lock them in any order.
 
     Args:

@@ -1,14 +1,12 @@
-"""Which models the services name, where every process sees it."""
+"""The rows of the model lists that workers refresh."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 from sqlalchemy import delete, insert, select
 
 from shared.store import tables
-from shared.store.database import Database
-from shared.store.line import insert_new
+from shared.store.database import Database, insert_new
 
 IMAGE, CHAT = "image", "chat"
 _STAMP = ""  # the id of a row that is no model: it keeps the time when a service was asked last
@@ -23,8 +21,8 @@ class Models:
     def due(self, kind: str, every: timedelta) -> bool:
         """Whether it is time to ask the service again; of several processes that ask at once, one is told so."""
         models, now = tables.models.c, datetime.now(UTC)
-        claim = insert_new(self._database, tables.models).values(_stamp(kind, now))
-        claim = claim.on_conflict_do_update(
+        stamp = insert_new(self._database, tables.models).values(_stamp(kind, now))
+        claim = stamp.on_conflict_do_update(
             index_elements=[models.kind, models.id],
             set_={"seen_at": now},
             where=models.seen_at <= now - every,
@@ -32,11 +30,11 @@ class Models:
         with self._database.writing() as connection:
             return connection.execute(claim).first() is not None
 
-    def replace(self, kind: str, cards: Mapping[str, Mapping[str, Any]]) -> None:
+    def replace(self, kind: str, cards: Mapping[str, Mapping[str, object]]) -> None:
         """Keep these models alone, in their order.
 
         Args:
-            cards: Model's id → what the service tells of it, as JSON takes it.
+            cards: Model's id → the service's description of it, as JSON.
         """
         models, now = tables.models.c, datetime.now(UTC)
         stamp = insert_new(self._database, tables.models).values(_stamp(kind, now))
@@ -45,7 +43,7 @@ class Models:
             for place, (model_id, card) in enumerate(cards.items())
         ]
         with self._database.writing() as connection:
-            # The stamp first: whoever else writes a list waits at it.
+            # The stamp first: another writer of a list waits at it.
             connection.execute(
                 stamp.on_conflict_do_update(index_elements=[models.kind, models.id], set_={"seen_at": now})
             )
@@ -53,7 +51,7 @@ class Models:
             if rows:
                 connection.execute(insert(tables.models), rows)
 
-    def all(self, kind: str) -> dict[str, Any]:
+    def all(self, kind: str) -> dict[str, object]:
         """Model's id → its card, in their order; empty while no service was ever asked."""
         models = tables.models.c
         wanted = select(models.id, models.card).where(models.kind == kind, models.id != _STAMP).order_by(models.place)
@@ -61,5 +59,5 @@ class Models:
             return {row.id: row.card for row in connection.execute(wanted)}
 
 
-def _stamp(kind: str, now: datetime) -> dict[str, Any]:
+def _stamp(kind: str, now: datetime) -> dict[str, object]:
     return {"kind": kind, "id": _STAMP, "place": -1, "card": {}, "seen_at": now}

@@ -1,8 +1,7 @@
-"""The way home of pictures and apologies."""
+"""Outbox: finished and failed jobs that have not been delivered yet."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 from sqlalchemy import ColumnElement, Update, bindparam, case, exists, or_, select, update
 
@@ -11,7 +10,7 @@ from shared.status_messages import Work
 from shared.store import tables
 from shared.store.database import retrying
 from shared.store.deliveries import ANEW, Deliveries, claim_of, due_for
-from shared.store.line import state_is
+from shared.store.job_states import state_is
 from shared.store.locks import in_order
 from shared.store.rows import read_job
 from shared.store.status_messages import NOT_SENDING, leave_to_remove, left_by
@@ -47,7 +46,7 @@ class Outbox(Deliveries):
         sending_since=bindparam("at", type_=Instant),
     )
 
-    def claim(self, bot_id: int, *, most: int) -> list[Job]:
+    def claim(self, bot_id: int, *, limit: int) -> list[Job]:
         """Take requests whose pictures have all ended and that are to be delivered now, oldest first.
 
         A request stands here for its first picture's job; its leases and its status message are the request's.
@@ -55,10 +54,10 @@ class Outbox(Deliveries):
         From here on Telegram may have the photo; a job whose ``sending_before`` is set may have been sent by
         somebody who then fell silent.
         """
-        rows = self._claim(bot_id, most)
+        rows = self._claim(bot_id, limit)
         return [read_job(row) for row in sorted(rows, key=lambda row: (row.ended_at, row.id))]
 
-    def arriving(self, bot_id: int, *, most: int) -> list[Job]:
+    def arriving(self, bot_id: int, *, limit: int) -> list[Job]:
         """Requests with a status message that ended a while ago, and whose delivery has not ended yet."""
         being_delivered = (
             _jobs.number == 0,
@@ -71,7 +70,7 @@ class Outbox(Deliveries):
             or_(_jobs.pictures == 1, ~_siblings_under_way),
         )
         with self._database.reading() as connection:
-            rows = connection.execute(select(tables.jobs).where(*being_delivered).order_by(_jobs.ended_at).limit(most))
+            rows = connection.execute(select(tables.jobs).where(*being_delivered).order_by(_jobs.ended_at).limit(limit))
             return [read_job(row) for row in rows]
 
     def not_sent(self, job_id: int, *, retry_after_s: float, tries: int | None = None) -> None:
@@ -135,7 +134,7 @@ class Outbox(Deliveries):
         Args:
             removed: The number of a status message that is gone already.
         """
-        done: dict[str, Any] = {
+        done: dict[str, object] = {
             "delivered_at": datetime.now(UTC),
             "sending_since": None,
             "delivery_lease_until": None,

@@ -1,4 +1,4 @@
-"""How the installation stands, for its owner: what waits, what ended of late and how, who is alive, what rests."""
+"""Figures for ``/status``: queue, outcomes of late, live workers, open circuits."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -7,14 +7,14 @@ from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import Connection, case, func, select, union_all
 
-from shared.errands import Kind
+from shared.errands import ErrandKind
 from shared.jobs import ENDED, State
 from shared.store import tables
 from shared.store.database import Database
-from shared.store.line import ALONE, IN_FLIGHT, state_is
+from shared.store.job_states import ALONE, IN_FLIGHT, state_is
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
-QUOTAS = "gemini-"  # so begin the providers of rows that tell of a used-up quota of the day; a key's digest follows
+QUOTAS = "gemini-"  # so begin the providers of rows for used-up quotas of the day; a key's digest follows
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +90,9 @@ def _under_way(connection: Connection) -> dict[State, int]:
 
 def _questions(connection: Connection) -> int:
     errands = tables.errands.c
-    asked = select(func.count()).where(errands.kind.in_([Kind.CHAT, Kind.DESCRIBE]), errands.state.not_in(ENDED))
+    asked = select(func.count()).where(
+        errands.kind.in_([ErrandKind.CHAT, ErrandKind.DESCRIBE]), errands.state.not_in(ENDED)
+    )
     return connection.scalar(asked) or 0
 
 

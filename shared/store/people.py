@@ -9,8 +9,8 @@ from sqlalchemy import select, update
 from shared.jobs import Address, Sender
 from shared.preferences import Preferences
 from shared.store import tables
-from shared.store.database import Database
-from shared.store.line import NOTHING_YET, insert_new
+from shared.store.database import Database, insert_new
+from shared.store.fair_queue import NOTHING_YET
 
 
 def whose(address: Address, sender: Sender) -> int:
@@ -34,11 +34,11 @@ class People:
         """What counts for a message: the group's choices in a group, otherwise the person's own."""
         return self.preferences(whose(address, sender))
 
-    def choose(self, person_id: int, language: str, /, **changes: Any) -> Preferences:
+    def choose(self, person_id: int, language: str, /, **changes: object) -> Preferences:
         """Write down a choice, and leave the others as they are. Twice is once.
 
         Args:
-            language: As Telegram tells it, for somebody who is new.
+            language: As Telegram tells it, for a new person.
 
         Raises:
             ValueError: It is no choice, or out of range.

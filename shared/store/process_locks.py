@@ -2,7 +2,7 @@
 
 Postgres frees the lock when that connection ends, milliseconds after its process was killed; a lease would take half a
 minute to run out. A free lock is a hint all the same: connections are also cut under processes that live. What makes
-such an error harmless is the number of the claim, which fences off whoever lost a lease; what makes it rare is
+such an error harmless is the number of the claim, which fences off a worker that lost its lease; what makes it rare is
 ``DeadWorkers``. ``docs/reliability.md`` has the whole reasoning.
 """
 
@@ -19,7 +19,6 @@ from sqlalchemy import (
     BigInteger,
     ColumnElement,
     Integer,
-    Select,
     Text,
     and_,
     cast,
@@ -36,8 +35,9 @@ from shared.errors import StoreAway
 from shared.jobs import State
 from shared.store import tables
 from shared.store.database import Database, retrying
-from shared.store.line import state_is
+from shared.store.job_states import state_is
 from shared.store.locks import AdvisoryLock
+from shared.store.types import TableSelect
 
 log = logging.getLogger(__name__)
 
@@ -91,7 +91,7 @@ def _is_held(key: ColumnElement[int] | int) -> ColumnElement[bool]:
     )
 
 
-def whose_lock_is_free() -> Select[Any]:
+def whose_lock_is_free() -> TableSelect:
     """Select name and ``alive_until`` of workers that said that they hold a lock, and whose lock is free."""
     free = ~exists().select_from(_locks).where(_is_held(_workers.lock_key))
     return select(_workers.name, _workers.alive_until).where(_workers.lock_key.is_not(None), free)
@@ -191,7 +191,7 @@ class ProcessLock:
 
 
 class DeadWorkers:
-    """Finds workers that died: whoever said that it holds a lock, and whose lock is free in all looks for a while.
+    """Finds workers that died: those that said they hold a lock, and whose lock is free in all looks for a while.
 
     A worker that lives and loses its connection takes the lock again in ``KEEP_S``, or takes back what it said. One
     that shows another sign of life is looked at anew, and a looker that lost its own lock says nothing for a while.

@@ -7,8 +7,7 @@ from sqlalchemy import Connection, and_, delete, select
 
 from shared.questions import Asked, OpenQuestion, Place, Question
 from shared.store import tables
-from shared.store.database import Database
-from shared.store.line import insert_new
+from shared.store.database import Database, insert_new
 
 
 class Questions:
@@ -28,6 +27,12 @@ class Questions:
                 .values(row)
                 .on_conflict_do_update(index_elements=["bot_id", "chat_id", "topic_id"], set_=asked)
             )
+
+    def withdraw(self, place: Place, question: Question) -> None:
+        """Delete a question if it is the one that is open in this place."""
+        found = [one for one in self.open_in([place.chat_id]) if one.place == place and one.question == question]
+        with self._database.writing() as connection:
+            close(connection, self._bot_id, found)
 
     def open_in(self, chat_ids: Collection[int]) -> list[OpenQuestion]:
         """The questions in these private chats, of whatever age."""

@@ -1,11 +1,11 @@
-"""Turns rows into nouns."""
+"""Reads database rows into the frozen values of ``shared``, and writes addresses and senders into columns."""
 
 from collections.abc import Mapping
 from typing import Any
 
 from sqlalchemy import Row
 
-from shared.errands import Errand, Kind
+from shared.errands import Errand, ErrandKind, ShownMessages
 from shared.jobs import Address, Job, Parameters, Picture, Prompt, Recipe, Request, Sender, Stage, State, Writing
 
 KEYS = {"p": "press", "b": "part", "a": "album"}  # how ``Address.request_key`` begins
@@ -18,14 +18,7 @@ def read_job(row: Row[Any]) -> Job:
         address=_address(row),
         sender=Sender(id=row.user_id, language=row.language),
         number=row.number,
-        request=Request(
-            row.idea,
-            read_parameters(row.parameters),
-            row.pictures,
-            writing=Writing(**row.writing or {}),
-            picture=Picture(row.picture_key, row.picture_type) if row.picture_key else None,
-            subject=row.subject or "",
-        ),
+        request=_request(row),
         parent_id=row.parent_id,
         origin=row.origin,
         batch_id=row.batch_id,
@@ -64,7 +57,7 @@ def read_errand(row: Row[Any]) -> Errand:
     """Read a whole row of ``errands``."""
     return Errand(
         id=row.id,
-        kind=Kind(row.kind),
+        kind=ErrandKind(row.kind),
         address=_address(row),
         sender=Sender(id=row.user_id, language=row.language),
         question=row.question,
@@ -83,7 +76,7 @@ def read_errand(row: Row[Any]) -> Errand:
         tokens_in=row.tokens_in,
         tokens_out=row.tokens_out,
         worker=row.worker,
-        shown=row.shown,
+        shown=_shown(row.shown),
         status_sending_since=row.status_sending_since,
         status_after=row.status_after,
         started_at=row.started_at,
@@ -94,11 +87,27 @@ def read_errand(row: Row[Any]) -> Errand:
     )
 
 
+def _shown(kept: Mapping[str, Any] | None) -> ShownMessages | None:
+    """The messages of an answer; a row says ``said`` only once one of them says what it is to say in the end."""
+    return ShownMessages(messages=list(kept.get("messages", ())), said=kept.get("said", 0)) if kept else None
+
+
 def read_parameters(kept: Mapping[str, Any]) -> Parameters:
     """Read parameters back from their JSON; what an older version did not know is as if it was not typed."""
     values = dict(kept)
     ratio = values.pop("ratio", None)
     return Parameters(**values, ratio=(ratio[0], ratio[1]) if ratio else None)
+
+
+def _request(row: Row[Any]) -> Request:
+    return Request(
+        row.idea,
+        read_parameters(row.parameters),
+        row.pictures,
+        writing=Writing(**row.writing or {}),
+        picture=Picture(row.picture_key, row.picture_type) if row.picture_key else None,
+        subject=row.subject or "",
+    )
 
 
 def _address(row: Row[Any]) -> Address:
@@ -123,3 +132,16 @@ def _prompt(row: Row[Any]) -> Prompt | None:
         language=row.idea_language,
         model=row.chat_model,
     )
+
+
+def columns_of(address: Address, sender: Sender) -> dict[str, object]:
+    """The columns that say where, by whom and in which language something was asked for."""
+    return {
+        "bot_id": address.bot_id,
+        "chat_id": address.chat_id,
+        "message_id": address.message_id,
+        "topic_id": address.topic_id,
+        "private": address.private,
+        "user_id": sender.id,
+        "language": sender.language,
+    }

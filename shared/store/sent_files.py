@@ -9,8 +9,9 @@ from sqlalchemy import ColumnElement, Connection, cast, delete, exists, or_, sel
 from shared.errors import TooMuchSent
 from shared.jobs import Sender
 from shared.store import tables
-from shared.store.database import Database, retrying
-from shared.store.line import UNDER_WAY, insert_new, know
+from shared.store.database import Database, insert_new, retrying
+from shared.store.fair_queue import know
+from shared.store.job_states import UNDER_WAY
 
 MEGABYTE = 1024 * 1024
 DAY = timedelta(days=1)
@@ -42,7 +43,7 @@ class SentFiles:
             know(self._database, connection, sender, now)  # Of one person's files one at a time is counted.
             seconds = _until_room(_of_today(connection, sender.id, key, now), size, self._most * MEGABYTE, now)
             if seconds > 0:
-                raise TooMuchSent(seconds, most=self._most)
+                raise TooMuchSent(seconds, limit=self._most)
             connection.execute(
                 new.on_conflict_do_update(index_elements=["key"], set_=row | {"leased_until": None, "gone_at": None})
             )
@@ -65,23 +66,23 @@ class SentFiles:
 
     # Deleting
 
-    def claim_refused(self, *, most: int) -> list[str]:
+    def claim_refused(self, *, limit: int) -> list[str]:
         """Take on the deletion of files that were refused, for as long as the lease runs."""
-        return self._claim(_files.is_refused, most)
+        return self._claim(_files.is_refused, limit)
 
-    def claim_old(self, keep: timedelta, *, most: int) -> list[str]:
+    def claim_old(self, keep: timedelta, *, limit: int) -> list[str]:
         """Take on the deletion of the oldest files that were kept for so long, for as long as the lease runs."""
-        return self._claim(_files.kept_at < datetime.now(UTC) - keep, most)
+        return self._claim(_files.kept_at < datetime.now(UTC) - keep, limit)
 
     @retrying
-    def _claim(self, condition: ColumnElement[bool], most: int) -> list[str]:
+    def _claim(self, condition: ColumnElement[bool], limit: int) -> list[str]:
         now = datetime.now(UTC)
         free = or_(_files.leased_until.is_(None), _files.leased_until < now)
         wanted = (
             select(_files.key)
             .where(condition, _files.gone_at.is_(None), free, ~_needed_by_job(), ~_needed_by_errand())
             .order_by(_files.kept_at)
-            .limit(most)
+            .limit(limit)
             .with_for_update(skip_locked=True)
         )
         claimed = update(tables.sent_files).where(_files.key.in_(wanted)).values(leased_until=now + LEASE)
@@ -96,12 +97,12 @@ class SentFiles:
             connection.execute(update(tables.sent_files).where(_files.key.in_(theirs)).values(deleted))
 
     @retrying
-    def forget(self, *, most: int) -> int:
+    def forget(self, *, limit: int) -> int:
         """Delete rows of files that are gone and count no more; returns how many."""
         over = (
             select(_files.key)
             .where(_files.gone_at.is_not(None), _files.kept_at < datetime.now(UTC) - DAY)
-            .limit(most)
+            .limit(limit)
             .with_for_update(skip_locked=True)
         )
         with self._database.writing() as connection:
@@ -115,9 +116,9 @@ def _of_today(connection: Connection, user_id: int, but: str, now: datetime) -> 
     return [(kept_at, size) for kept_at, size in rows]
 
 
-def _until_room(sent: list[tuple[datetime, int]], size: int, most: int, now: datetime) -> float:
+def _until_room(sent: list[tuple[datetime, int]], size: int, limit: int, now: datetime) -> float:
     """Seconds until a file fits beside those that were sent within a day, oldest first; 0 where it fits now."""
-    too_much, seconds = sum(bytes_ for _, bytes_ in sent) + size - most, 0.0
+    too_much, seconds = sum(bytes_ for _, bytes_ in sent) + size - limit, 0.0
     for kept_at, bytes_ in sent:
         if too_much <= 0:
             break

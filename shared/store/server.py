@@ -14,6 +14,7 @@ def shares_connections(database: Database) -> bool:
         StoreAway: The database does not answer.
     """
     with database.reading() as first:
+        first.execution_options(isolation_level="AUTOCOMMIT")
         before = _server_process(first)
         # While this transaction holds a connection of the server, a pooler has to give the first one another.
         with database.writing() as second:

@@ -7,7 +7,6 @@ another. A row is the last that its transaction locks.
 import random
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy import Connection, case, func, select, text
 
@@ -15,8 +14,8 @@ from shared.batches import BatchState
 from shared.budgets import Budgets, Period
 from shared.errors import BudgetUsedUp
 from shared.store import tables
-from shared.store.database import Database
-from shared.store.line import UNDER_WAY, insert_new, state_is
+from shared.store.database import Database, insert_new
+from shared.store.job_states import UNDER_WAY, state_is
 from shared.store.locks import AdvisoryLock
 
 PARTS = 8  # rows of a day
@@ -53,7 +52,7 @@ def book(database: Database, connection: Connection, cost: int, now: datetime) -
         return
     part = 0 if database.is_sqlite else random.randrange(PARTS)
     new = insert_new(database, tables.spending).values(day=Period.DAY.began(now).date(), part=part, cost=cost)
-    more: dict[str, Any] = {"cost": _spending.cost + new.excluded.cost}
+    more: dict[str, object] = {"cost": _spending.cost + new.excluded.cost}
     connection.execute(new.on_conflict_do_update(index_elements=["day", "part"], set_=more))
 
 
@@ -99,8 +98,8 @@ def require_money(database: Database, connection: Connection, budgets: Budgets, 
             raise BudgetUsedUp(REASONS[period], period.seconds_left(now))
 
 
-def _left(spent: Spent, period: Period, most: int) -> int:
-    return most - spent.in_period(period) - spent.reserved
+def _left(spent: Spent, period: Period, limit: int) -> int:
+    return limit - spent.in_period(period) - spent.reserved
 
 
 class Spending:

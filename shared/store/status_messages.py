@@ -4,7 +4,7 @@ That one is being sent is committed before the call to Telegram, so that a messa
 known to be missing. A message that is to go stands in ``removals`` until Telegram has said that it is gone.
 """
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -12,7 +12,6 @@ from sqlalchemy import (
     Column,
     ColumnElement,
     Connection,
-    Row,
     Table,
     Update,
     delete,
@@ -24,11 +23,13 @@ from sqlalchemy import (
 )
 
 from shared.batches import BatchState
-from shared.jobs import ENDED, Job
+from shared.jobs import ENDED, Job, State
 from shared.status_messages import Removal, Work
 from shared.store import tables
 from shared.store.database import Database
+from shared.store.job_states import state_is
 from shared.store.rows import read_job
+from shared.store.types import TableRow
 
 TABLES = {Work.JOB: tables.jobs, Work.ERRAND: tables.errands, Work.BATCH: tables.batches}
 LEASE = timedelta(seconds=60)  # longer than one try takes, flood waits included
@@ -64,6 +65,20 @@ class StatusMessages:
             )
             return begun.rowcount == 1
 
+    def unsent(self, bot_id: int, *, limit: int) -> list[int]:
+        """Jobs under way that are told of in no message and were not asked for in a batch, the oldest first."""
+        jobs = tables.jobs.c
+        wanted = (
+            state_is(State.QUEUED, State.HELD, State.WORKING, State.WAITING),
+            jobs.bot_id == bot_id,
+            jobs.number == 0,
+            jobs.batch_id.is_(None),
+            jobs.status_message_id.is_(None),
+            jobs.status_sending_since.is_(None),
+        )
+        with self._database.reading() as connection:
+            return list(connection.scalars(select(jobs.id).where(*wanted).order_by(jobs.id).limit(limit)))
+
     def not_sent(self, work: Work, work_id: int) -> None:
         """Note that Telegram certainly did not take it."""
         table = TABLES[work]
@@ -92,7 +107,7 @@ class StatusMessages:
             if message_id in messages_of(row):
                 return row.delivered_at is None
             removals = tables.removals.c
-            # Whoever looked for its number needs to look no longer.
+            # A search for its number may end.
             connection.execute(
                 delete(tables.removals).where(
                     removals.work == work, removals.work_id == work_id, removals.message_id.is_(None)
@@ -102,13 +117,13 @@ class StatusMessages:
             return False
 
     def pressed(self, work: Work, work_id: int, message_id: int) -> bool:
-        """Learn from a press of its button that this message tells of it.
+        """Learn from a press of its button that this message is its status message.
 
-        A number that is missing is written down. A message that tells of nothing under way, or beside another one, is
+        A number that is missing is written down. A message about nothing under way, or beside another one, is
         to be removed; one that holds an answer is not.
 
         Returns:
-            Whether the message stands: it is the only one, and what it tells of has not been delivered yet.
+            Whether the message stands: it is the only one, and its result has not been delivered yet.
         """
         table = TABLES[work]
         with self._database.writing() as connection:
@@ -134,7 +149,7 @@ class StatusMessages:
             may_be_there: The one before was found nowhere; if it turns up, it is to be removed.
 
         Returns:
-            Whether to send it: False where the number is known by now, or what it tells of has ended.
+            Whether to send it: False where the number is known by now, or its work has ended.
         """
         table = TABLES[work]
         with self._database.writing() as connection:
@@ -156,7 +171,7 @@ class StatusMessages:
             connection.execute(update(table).where(table.c.id == work_id).values(again))
             return True
 
-    def missing(self, bot_id: int, *, before: datetime, most: int) -> list[Job]:
+    def missing(self, bot_id: int, *, before: datetime, limit: int) -> list[Job]:
         """Jobs under way whose status message was sent before this moment, and nobody knows its number."""
         jobs = tables.jobs.c
         with self._database.reading() as connection:
@@ -169,19 +184,28 @@ class StatusMessages:
                     jobs.delivered_at.is_(None),
                 )
                 .order_by(jobs.status_sending_since)
-                .limit(most)
+                .limit(limit)
             )
             return [read_job(row) for row in rows]
 
     def missing_in_reply_to(self, bot_id: int, chat_id: int, message_id: int) -> tuple[Work, int] | None:
         """What this message asked for, where the number of its status message is unknown."""
+        return self._missing_in(bot_id, chat_id, lambda table: table.c.message_id == message_id)
+
+    def missing_beside(self, bot_id: int, chat_id: int, message_id: int) -> tuple[Work, int] | None:
+        """What another message of a chat asked for, where the number of its status message is unknown."""
+        return self._missing_in(bot_id, chat_id, lambda table: table.c.message_id != message_id)
+
+    def _missing_in(
+        self, bot_id: int, chat_id: int, is_asked: Callable[[Table], ColumnElement[bool]]
+    ) -> tuple[Work, int] | None:
         removals = tables.removals.c
         with self._database.reading() as connection:
             for work, table in TABLES.items():
                 to_remove = exists().where(
                     removals.work == work, removals.work_id == table.c.id, removals.message_id.is_(None)
                 )
-                asked = (table.c.bot_id == bot_id, table.c.chat_id == chat_id, table.c.message_id == message_id)
+                asked = (table.c.bot_id == bot_id, table.c.chat_id == chat_id, is_asked(table))
                 missing = or_(table.c.status_sending_since.is_not(None), to_remove)
                 found = connection.scalar(select(table.c.id).where(*asked, missing).order_by(table.c.id).limit(1))
                 if found is not None:
@@ -202,21 +226,21 @@ class StatusMessages:
     # Removing
 
     def remove(self, work: Work, work_id: int, message_id: int) -> None:
-        """Have a message removed that tells of this, where its row is there."""
+        """Have a message about this removed, where its row is there."""
         table = TABLES[work]
         with self._database.writing() as connection:
             row = connection.execute(select(table).where(table.c.id == work_id)).first()
             if row is not None:
                 _remove(connection, work, row, message_id=message_id)
 
-    def claim_removals(self, bot_id: int, *, most: int) -> list[Removal]:
+    def claim_removals(self, bot_id: int, *, limit: int) -> list[Removal]:
         """Take messages that are to be removed now, those that waited longest first."""
         now, removals = datetime.now(UTC), tables.removals.c
         due = select(removals.id).where(removals.bot_id == bot_id, removals.not_before <= now)
         with self._database.reading() as connection:
             if connection.execute(due.limit(1)).first() is None:
                 return []
-        first = due.order_by(removals.not_before).limit(most).with_for_update(skip_locked=True)
+        first = due.order_by(removals.not_before).limit(limit).with_for_update(skip_locked=True)
         with self._database.writing() as connection:
             rows = connection.execute(
                 update(tables.removals)
@@ -255,7 +279,7 @@ def left_by(table: Table) -> list[Column[Any]]:
     return [table.c[name] for name in names]
 
 
-def leave_to_remove(connection: Connection, work: Work, row: Row[Any], message_ids: Collection[int] = ()) -> None:
+def leave_to_remove(connection: Connection, work: Work, row: TableRow, message_ids: Collection[int] = ()) -> None:
     """Have messages removed: to be called in the transaction after which nobody needs them.
 
     A status message that may be in the chat under an unknown number is removed with them.
@@ -269,13 +293,13 @@ def leave_to_remove(connection: Connection, work: Work, row: Row[Any], message_i
         _remove(connection, work, row, message_id=None)
 
 
-def messages_of(row: Row[Any]) -> set[int]:
+def messages_of(row: TableRow) -> set[int]:
     """Every message that a row, or a part of it, names."""
     named: set[Any] = {getattr(row, name, None) for name in ("status_message_id", "delivered_message_id")}
     return named - {None} | set((getattr(row, "shown", None) or {}).get("messages", ()))
 
 
-def _remove(connection: Connection, work: Work, row: Row[Any], *, message_id: int | None) -> None:
+def _remove(connection: Connection, work: Work, row: TableRow, *, message_id: int | None) -> None:
     now = datetime.now(UTC)
     missing = message_id is None
     connection.execute(
@@ -305,19 +329,19 @@ def _number(table: Table) -> ColumnElement[Any]:
 
 
 def _is_under_way(table: Table) -> ColumnElement[bool]:
-    """Whether there is something to tell of: a batch is summed up before it is started."""
+    """Whether there is something to show: a batch is summed up before it is started."""
     if table is tables.batches:
         return table.c.state == BatchState.ASKED
     return table.c.state.not_in([str(state) for state in sorted(ENDED)])
 
 
-def _standing(table: Table, message_id: int, shown: str) -> dict[str, Any]:
+def _standing(table: Table, message_id: int, shown: str) -> dict[str, object]:
     if table is tables.errands:
         return {"shown": {"messages": [message_id]}}
     return {"status_message_id": message_id, "status_shown": shown}
 
 
-def _read(row: Row[Any]) -> Removal:
+def _read(row: TableRow) -> Removal:
     return Removal(
         id=row.id,
         bot_id=row.bot_id,

@@ -17,7 +17,7 @@ from sqlalchemy import (
     text,
 )
 
-from shared.store.types import ErrorText, Instant, Json, String, Text
+from shared.store.types import ErrorText, Instant, Json, String, Terms, Text
 
 metadata = MetaData(
     naming_convention={
@@ -214,7 +214,16 @@ jobs = Table(
     ),
     # What became of the pictures of a day, among all that were ever made.
     Index("ix_jobs_ended", "ended_at", **_when("state IN ('finished', 'failed')")),
+    # Whose originals have been kept long enough.
+    Index("ix_jobs_original", "ended_at", **_when("image_key IS NOT NULL")),
     Index("ix_jobs_user", "user_id", "id"),
+    # A group's history; a person's goes by the index above.
+    Index(
+        "ix_jobs_kept_in_group",
+        "chat_id",
+        "id",
+        **_when("NOT private AND (image_key IS NOT NULL OR file_id IS NOT NULL)"),
+    ),
     Index("ix_jobs_status_sending", "status_sending_since", **_when("status_sending_since IS NOT NULL")),
     # Whether a file that somebody sent is still needed.
     Index("ix_jobs_picture", "picture_key", **_when("picture_key IS NOT NULL")),
@@ -253,6 +262,8 @@ attempts = Table(
     _count("tokens_in", "Read by Gemini", Integer),
     _count("tokens_out", "Written by Gemini, thoughts included", Integer),
     _count("cost", TO_OWNER),
+    Index("ix_attempts_at", "at"),
+    Index("ix_attempts_detail", "at", **_when("detail IS NOT NULL")),
     Index("ix_attempts_paid", "user_id", "at", "pictures", **_when("user_id IS NOT NULL")),
     Index("ix_attempts_paid_in_group", "group_id", "at", "pictures", **_when("group_id IS NOT NULL")),
 )
@@ -264,6 +275,49 @@ spending = Table(
     # Of several rows, so that nobody waits to add to one.
     Column("part", Integer, primary_key=True, autoincrement=False),
     Column("cost", BigInteger, nullable=False, comment="Millionths of a dollar"),
+)
+
+picture_terms = Table(
+    "picture_terms",
+    metadata,
+    Column("job_id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=False),
+    Column("terms", Terms, nullable=False, comment="Under which the picture is found; see shared/search_terms.py"),
+    # In SQLite it is a table of the same name, which triggers keep.
+    Index("picture_terms_index", "terms", postgresql_using="gin").ddl_if(dialect="postgresql"),
+)
+
+favourites = Table(
+    "favourites",
+    metadata,
+    Column("owner_id", BigInteger, primary_key=True, autoincrement=False, comment="A person; below 0 a group"),
+    Column("job_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("at", Instant, nullable=False),
+    Index("ix_favourites_job_id", "job_id"),
+)
+
+inline_ideas = Table(
+    "inline_ideas",
+    metadata,
+    Column("bot_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("user_id", BigInteger, primary_key=True, autoincrement=False, comment="Who typed it"),
+    Column("code", String(16), primary_key=True, comment="Stands for it in a link"),
+    Column("idea", Text, nullable=False),
+    Column("at", Instant, nullable=False),
+)
+
+history_views = Table(
+    "history_views",
+    metadata,
+    Column("id", Id, primary_key=True, autoincrement=True),
+    Column("bot_id", BigInteger, nullable=False),
+    Column("chat_id", BigInteger, nullable=False, comment="Where the message is that shows it"),
+    Column("user_id", BigInteger, nullable=False, comment="Who asked for it"),
+    Column("search", Text, nullable=False),
+    Column("favourites", Boolean, nullable=False),
+    Column("model", String(192)),
+    Column("here", Boolean, nullable=False, comment="Pictures of this chat alone"),
+    Column("at", Instant, nullable=False),
+    Index("ix_history_views_user_id", "user_id", "at"),
 )
 
 alerts = Table(
@@ -302,6 +356,7 @@ batches = Table(
     Column("user_id", BigInteger, nullable=False),
     Column("language", String(35), nullable=False),
     Column("requests", Json, nullable=False, comment="The lines that were read, each a request"),
+    Column("skipped", Json, comment="Lines that were left out: their numbers in the file, each with the reason"),
     Column("pictures", Integer, nullable=False),
     Column("way", String(16), nullable=False, comment="albums or zip"),
     Column("owner_pays", Boolean, nullable=False, server_default=text("true"), comment=OWNER_PAYS),
@@ -428,7 +483,7 @@ keys = Table(
     Column("service", String(16), primary_key=True, comment="google or huggingface"),
     Column("sealed", Text, nullable=False, comment="The key, encrypted with G2D_SECRET_KEY"),
     Column("last_four", String(4), nullable=False),
-    Column("state", String(16), nullable=False, comment="unchecked, accepted or refused"),
+    Column("state", String(16), nullable=False, comment="unchecked, accepted, refused or unreadable"),
     Column("created_at", Instant, nullable=False),
     Column("checked_at", Instant),
     Column("checks", Integer, nullable=False, server_default="0", comment="Times that a worker asked the service"),
@@ -535,4 +590,30 @@ sent_files = Table(
     Index("ix_sent_files_user_id_kept_at", "user_id", "kept_at"),
     Index("ix_sent_files_kept_at", "kept_at"),
     Index("ix_sent_files_refused", "key", **_when("is_refused AND gone_at IS NULL")),
+)
+
+broadcasts = Table(
+    "broadcasts",
+    metadata,
+    Column("id", Id, primary_key=True, autoincrement=True),
+    Column("bot_id", BigInteger, nullable=False),
+    Column("text", Text, nullable=False, comment="Telegram HTML"),
+    Column("state", String(16), nullable=False, comment="asked, running, stopped or finished"),
+    Column("asked_by", BigInteger, comment="NULL: on the command line"),
+    Column("people", Integer, nullable=False, comment="Who are to get it"),
+    Column("chat_id", BigInteger, comment="Of the message that tells how it goes"),
+    Column("message_id", BigInteger),
+    Column("created_at", Instant, nullable=False),
+    Column("started_at", Instant),
+    Column("ended_at", Instant),
+    Index("ix_broadcasts_bot_id", "bot_id", "state"),
+)
+
+broadcast_receivers = Table(
+    "broadcast_receivers",
+    metadata,
+    Column("broadcast_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("user_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("receipt", String(16), nullable=False, comment="waiting, sending, or what became of it"),
+    Column("since", Instant, comment="When a process began to send"),
 )

@@ -8,24 +8,22 @@ from collections import Counter
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, bindparam, case, select
-from sqlalchemy.sql.dml import ReturningUpdate
+from sqlalchemy import ColumnElement, Connection, bindparam, case, exists, or_, select
 
 from shared.errands import SILENT, Errand
 from shared.errors import OutOfTime, WorkerLost
 from shared.jobs import Job, Stage, State
-from shared.shares import Flow, Shares
+from shared.queue_policy import Flow, QueuePolicy
 from shared.store import leases, tables
 from shared.store.database import Database, retrying
+from shared.store.fair_queue import FairQueue
 from shared.store.jobs import reached
 from shared.store.leases import WorkTable, claiming, first_in_line
-from shared.store.line import Line
 from shared.store.locks import AdvisoryLock
-from shared.store.question_line import QuestionLine
+from shared.store.question_queue import QuestionQueue
 from shared.store.rows import read_errand, read_job
-from shared.store.types import Instant
+from shared.store.types import ClaimStatement, Instant, TableRow, TableSelect
 
 CLAIM_TRIES = 5  # each after another claim was faster; then the sweep's next ticket tries again
 ALL = frozenset(Flow)
@@ -33,7 +31,7 @@ ALL = frozenset(Flow)
 _jobs, _errands = tables.jobs.c, tables.errands.c
 
 
-def _note_stage(connection: Connection, row: Row[Any], now: datetime) -> None:
+def _note_stage(connection: Connection, row: TableRow, now: datetime) -> None:
     reached(connection, row.id, Stage(row.stage), now)
 
 
@@ -64,19 +62,19 @@ class Claim:
         first: The turn of the row that comes first.
         first_id: Its id.
         next: Claims the first row that no other transaction has locked: mostly those are being claimed.
-        named: Claims the row with the id ``first`` if it still may begin; waits for whoever has locked it. That may be
-            the bot, which notes something in the row: then the job's only ticket must not be spent in vain.
+        named: Claims the row with the id ``first`` if it still may begin; waits where it is locked. That may be by the
+            bot, which notes something in the row: then the job's only ticket must not be spent in vain.
     """
 
-    first: Select[Any]
-    first_id: Select[Any]
-    next: ReturningUpdate[Any]
-    named: ReturningUpdate[Any]
-    read: Callable[[Row[Any]], Job | Errand]
+    first: TableSelect
+    first_id: TableSelect
+    next: ClaimStatement
+    named: ClaimStatement
+    read: Callable[[TableRow], Job | Errand]
     work: WorkTable
 
 
-def _claim(work: WorkTable, read: Callable[[Row[Any]], Job | Errand], *conditions: ColumnElement[bool]) -> Claim:
+def _claim(work: WorkTable, read: Callable[[TableRow], Job | Errand], *conditions: ColumnElement[bool]) -> Claim:
     columns = work.table.c
     may_begin = work.may_begin()
     for condition in conditions:
@@ -105,6 +103,9 @@ LOOK = select(
     PICTURE.first.scalar_subquery(),
     PICTURE_ALONE.first.scalar_subquery(),
 )
+
+
+IS_DUE = select(or_(*(exists().where(work.may_begin()) for work in TABLES)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,13 +157,13 @@ class Turns:
     """The fair order and the leases, one transaction a step."""
 
     def __init__(
-        self, database: Database, *, lease: timedelta, deadline: timedelta, shares: Shares | None = None
+        self, database: Database, *, lease: timedelta, deadline: timedelta, policy: QueuePolicy | None = None
     ) -> None:
         """Set the terms: how long a silent worker keeps its work, and how long that may take from its first claim."""
         self._database = database
         self._lease = lease
         self._deadline = deadline
-        self._lines = (Line(database, shares), QuestionLine(database, shares))
+        self._lines = (FairQueue(database, policy), QuestionQueue(database, policy))
 
     @retrying
     def claim_next(self, worker: str, *, flows: Collection[Flow] = ALL) -> Job | Errand | None:
@@ -190,7 +191,7 @@ class Turns:
             *are_waiting, question, picture, alone = connection.execute(LOOK, {"at": now}).one()
         if not any(are_waiting):
             return Standing(question, picture, alone)
-        # In transactions of their own: whoever waits for a row must not hold others.
+        # In transactions of their own: a transaction that waits for a row must not hold others.
         for work, is_waiting in zip(TABLES, are_waiting, strict=True):
             if is_waiting:
                 with self._database.writing() as connection:
@@ -204,7 +205,7 @@ class Turns:
             first: int | None = connection.scalar(claim.first_id)
             return first
 
-    def _claim(self, worker: str, claim: Claim, statement: ReturningUpdate[Any], **terms: float) -> Row[Any] | None:
+    def _claim(self, worker: str, claim: Claim, statement: ClaimStatement, **terms: float) -> TableRow | None:
         with self._database.writing() as connection:
             # Not before: while this waited to write, somebody may have asked for the very row that it claims.
             now = datetime.now(UTC)
@@ -212,7 +213,7 @@ class Turns:
             row = connection.execute(statement, held | terms).first()
             if row is not None:
                 claim.work.note(connection, row, now)
-                claim.work.tell(self._database, connection, row.id)
+                claim.work.tell(self._database, connection, row.id, goes_on=True)
             return row
 
     def renew(self, worker: str, *, jobs: Collection[int] = (), errands: Collection[int] = ()) -> int:
@@ -232,6 +233,11 @@ class Turns:
     def _renew(self, work: WorkTable, *, worker: str | None = None, ids: Collection[int] = ()) -> int:
         with self._database.writing() as connection:
             return leases.renew(connection, work, datetime.now(UTC), self._lease, worker=worker, ids=ids)
+
+    def is_any_due(self) -> bool:
+        """Whether some work could be claimed now."""
+        with self._database.reading() as connection:
+            return bool(connection.scalar(IS_DUE))
 
     def release(self, worker: str | None) -> int:
         """Give back the work of a worker that stops; None: of all workers, when no other can be alive."""

@@ -2,11 +2,12 @@
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeAlias
 
 import sqlalchemy
-from sqlalchemy import JSON, DateTime, Dialect
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy import JSON, DateTime, Dialect, Row, Select
+from sqlalchemy.dialects.postgresql import JSONB, TSVECTOR
+from sqlalchemy.sql.dml import ReturningUpdate
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
 from shared.redaction import redact
@@ -78,6 +79,23 @@ class Json(TypeDecorator[Any]):
         return _storable_json(value)
 
 
+class Terms(TypeDecorator[list[str]]):
+    """Search terms: in Postgres a ``tsvector``, in SQLite a text that FTS5 indexes. Written alone, never read."""
+
+    impl = sqlalchemy.Text
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        """Choose TSVECTOR in Postgres."""
+        return dialect.type_descriptor(TSVECTOR() if dialect.name == "postgresql" else sqlalchemy.Text())
+
+    def process_bind_param(self, value: list[str] | None, dialect: Dialect) -> str | None:
+        """Hand over the terms, which are letters and digits alone."""
+        if value is None:
+            return None
+        return " ".join(f"'{term}'" for term in value) if dialect.name == "postgresql" else " ".join(value)
+
+
 def storable(text: str) -> str:
     """Leave out of a text what Postgres refuses: null characters go, a half of a surrogate pair becomes ``?``."""
     return text if text.isascii() and "\0" not in text else text.replace("\0", "").encode("utf-8", "replace").decode()
@@ -92,3 +110,9 @@ def _storable_json(value: Any) -> Any:
         case list() | tuple():
             return [_storable_json(one) for one in value]
     return value
+
+
+# Columns are known at run time alone: what reads a row (``rows.py``) gives them their types.
+TableRow: TypeAlias = Row[Any]
+TableSelect: TypeAlias = Select[Any]
+ClaimStatement: TypeAlias = ReturningUpdate[Any]

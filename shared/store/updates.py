@@ -4,14 +4,12 @@ import json
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
-from sqlalchemy import Connection, delete, func, select, update
+from sqlalchemy import ColumnElement, Connection, func, select, update
 
 from shared.questions import OpenQuestion
 from shared.store import tables
-from shared.store.database import Database
-from shared.store.line import insert_new
+from shared.store.database import Database, insert_new
 from shared.store.questions import close
 
 NEAR_ALBUM = 50  # message numbers: ten of the album itself; all private chats of a bot share one count
@@ -91,7 +89,7 @@ class Updates:
         closed = {row.update_id for row in known if row.joined_at is not None or row.handled_at is not None}
         return ({row.update_id for row in known} | {one.update_id for one in raw}) - closed
 
-    def _row(self, one: RawUpdate, now: datetime, heads: Collection[int]) -> dict[str, Any]:
+    def _row(self, one: RawUpdate, now: datetime, heads: Collection[int]) -> dict[str, object]:
         return {
             "bot_id": self._bot_id,
             "update_id": one.update_id,
@@ -104,7 +102,7 @@ class Updates:
             "part_of": one.part_of if one.part_of in heads else None,
         }
 
-    def unhandled(self, *, most: int, older_than: timedelta = timedelta(0)) -> list[int]:
+    def unhandled(self, *, limit: int, older_than: timedelta = timedelta(0)) -> list[int]:
         """Ids of what was taken in and not handled yet, oldest first."""
         updates = tables.updates.c
         with self._database.reading() as connection:
@@ -117,7 +115,7 @@ class Updates:
                     updates.received_at <= datetime.now(UTC) - older_than,
                 )
                 .order_by(updates.update_id)
-                .limit(most)
+                .limit(limit)
             )
             return list(found)
 
@@ -186,14 +184,14 @@ class Updates:
         )
         return [Part(row.update_id, row.body, row.received_at) for row in found]
 
-    def newest(self, most: int) -> list[RawUpdate]:
+    def newest(self, limit: int) -> list[RawUpdate]:
         """The updates that came last, oldest first."""
         updates = tables.updates.c
         wanted = (
             select(tables.updates)
             .where(updates.bot_id == self._bot_id, updates.readable)
             .order_by(updates.update_id.desc())
-            .limit(most)
+            .limit(limit)
         )
         with self._database.reading() as connection:
             rows = connection.execute(wanted).all()
@@ -218,26 +216,32 @@ class Updates:
 
     def words_before(self, update_id: int, *, chat_id: int, message_id: int) -> str | None:
         """The text or caption that a message had before this update edited it; None where that is not known."""
-        updates = tables.updates.c
-        before = (
-            select(updates.body)
-            .where(
-                updates.bot_id == self._bot_id,
-                updates.chat_id == chat_id,
-                updates.message_id == message_id,
-                updates.update_id < update_id,
-                updates.readable,
-            )
-            .order_by(updates.update_id.desc())
-            .limit(1)
-        )
-        with self._database.reading() as connection:
-            body = connection.scalar(before)
+        before = tables.updates.c.update_id < update_id
+        body = self._newest_body(before, chat_id=chat_id, message_id=message_id)
         if body is None:
             return None
         raw = json.loads(body)
         message = raw.get("edited_message") or raw.get("message") or {}
         return str(message.get("text") or message.get("caption") or "")
+
+    def message_at(self, *, chat_id: int, message_id: int) -> str | None:
+        """The newest update that brought this message, as JSON; None where none is known any more."""
+        return self._newest_body(chat_id=chat_id, message_id=message_id)
+
+    def _newest_body(self, *conditions: ColumnElement[bool], chat_id: int, message_id: int) -> str | None:
+        updates = tables.updates.c
+        of_it = (updates.bot_id == self._bot_id, updates.chat_id == chat_id, updates.message_id == message_id)
+        wanted = select(updates.body).where(*of_it, updates.readable, *conditions)
+        with self._database.reading() as connection:
+            body: str | None = connection.scalar(wanted.order_by(updates.update_id.desc()).limit(1))
+        return body
+
+    def forget_message(self, *, chat_id: int, message_id: int) -> None:
+        """Forget what a message said, such as a key that is not to be kept."""
+        updates = tables.updates.c
+        its_own = (updates.bot_id == self._bot_id, updates.chat_id == chat_id, updates.message_id == message_id)
+        with self._database.writing() as connection:
+            connection.execute(update(tables.updates).where(*its_own).values(body="{}", readable=False))
 
     def may_hint(self, *, chat_id: int, message_id: int) -> bool:
         """Whether nobody was told yet that editing this message changes nothing; from now on somebody was."""
@@ -250,7 +254,7 @@ class Updates:
         """Tick updates off."""
         self._change(update_ids, handled_at=datetime.now(UTC))
 
-    def _change(self, update_ids: Collection[int], **values: Any) -> None:
+    def _change(self, update_ids: Collection[int], **values: object) -> None:
         """Change rows, locked in the order of their ids."""
         updates = tables.updates.c
         mine = (updates.bot_id == self._bot_id, updates.update_id.in_(update_ids))
@@ -261,16 +265,3 @@ class Updates:
                 .where(updates.bot_id == self._bot_id, updates.update_id.in_(theirs))
                 .values(**values)
             )
-
-    def forget(self, *, older_than: timedelta) -> int:
-        """Delete what was handled so long ago that Telegram can't send it again."""
-        hints = tables.edit_hints.c
-        with self._database.writing() as connection:
-            old = (hints.bot_id == self._bot_id, hints.at < datetime.now(UTC) - older_than)
-            connection.execute(delete(tables.edit_hints).where(*old))
-            return connection.execute(
-                delete(tables.updates).where(
-                    tables.updates.c.bot_id == self._bot_id,
-                    tables.updates.c.handled_at < datetime.now(UTC) - older_than,
-                )
-            ).rowcount

@@ -8,8 +8,8 @@ from sqlalchemy import Connection
 
 from shared.budgets import Budgets, Period
 from shared.jobs import Request
+from shared.queue_policy import QueuePolicy
 from shared.redaction import GOOGLE, HUGGINGFACE
-from shared.shares import Shares
 from shared.store.allowances import Charge, Cost
 from shared.store.budgets import Asker, is_unlimited, paid_by_owner, tokens_of, used_by, used_in_group
 from shared.store.database import Database
@@ -67,18 +67,18 @@ class Usage:
 class UsageReader:
     """Reads the sums that budgets are held against; a moment later they may be others."""
 
-    def __init__(self, database: Database, shares: Shares) -> None:
+    def __init__(self, database: Database, policy: QueuePolicy) -> None:
         self._database = database
-        self._shares = shares
+        self._policy = policy
 
     @property
     def budgets(self) -> Budgets:
         """The owner's limits."""
-        return self._shares.budgets
+        return self._policy.budgets
 
     def read(self, asker: Asker) -> Usage:
         """What somebody has used, in a group also what the group has."""
-        now, budgets = datetime.now(UTC), self._shares.budgets
+        now, budgets = datetime.now(UTC), self._policy.budgets
         with self._database.reading() as connection:
             owners, spent = paid_by_owner(connection, asker.user_id), read_spent(connection, now)
             paints, writes = HUGGINGFACE in owners, GOOGLE in owners
@@ -90,7 +90,7 @@ class UsageReader:
 
     def cost_of(self, usage: Usage, requests: Iterable[Request]) -> int:
         """What requests may cost the owner, in millionths of a dollar."""
-        return usage.cost(Cost.of(requests, self._shares.prices))
+        return usage.cost(Cost.of(requests, self._policy.prices))
 
     def fits(self, usage: Usage, pictures: int, cost: int) -> bool:
         """Whether so many pictures more, at this cost, fit what is left at present."""

@@ -2,15 +2,15 @@
 
 from collections.abc import Iterable
 from datetime import UTC, datetime
-from typing import Any
 
 from sqlalchemy import Connection
 
-from shared.errands import Kind
+from shared.errands import ErrandKind
 from shared.jobs import Job, State
+from shared.json_types import JsonObject, inside
 from shared.store import tables
-from shared.store.database import Database
-from shared.store.line import insert_new, virtual_time
+from shared.store.database import Database, insert_new
+from shared.store.fair_queue import virtual_time
 
 
 def withdraw(database: Database, connection: Connection, jobs: Iterable[Job]) -> int:
@@ -27,14 +27,14 @@ def withdraw(database: Database, connection: Connection, jobs: Iterable[Job]) ->
     return len(rows)
 
 
-def can_be_withdrawn(handle: dict[str, Any]) -> bool:
+def can_be_withdrawn(handle: JsonObject) -> bool:
     """Whether the provider of an order told how to take it back; others paint, and want their money."""
-    return bool((handle.get("order") or {}).get("cancel_path"))
+    return bool(inside(handle, "order", "cancel_path"))
 
 
-def _errand(job: Job, handle: dict[str, Any]) -> dict[str, Any]:
+def _errand(job: Job, handle: JsonObject) -> dict[str, object]:
     return {
-        "kind": Kind.WITHDRAW,
+        "kind": ErrandKind.CANCEL_ORDER,
         "bot_id": job.address.bot_id,
         "chat_id": job.address.chat_id,
         "message_id": job.address.message_id,

@@ -1,4 +1,4 @@
-"""The one place where it is decided whether an update reaches the handlers at all: messages, presses, links, all kinds.
+"""Decides whether an update reaches the handlers at all. Every kind passes here: messages, presses, links, groups.
 
 It asks the record each time, so that a decision holds from the next update on, in every process.
 """
@@ -7,7 +7,7 @@ import asyncio
 import logging
 from datetime import timedelta
 
-from telegram import Bot, Message, Update
+from telegram import Bot, InlineQuery, InlineQueryResultsButton, Message, Update
 from telegram.error import TelegramError
 
 from services.bot.access.groups import Groups
@@ -15,17 +15,19 @@ from services.bot.access.links import Links
 from services.bot.access.origin import Origin, origin_of
 from services.bot.access.requests import Requests
 from services.bot.access.standing import set_role
-from services.bot.locales import say
+from services.bot.telegram import start_links
 from services.bot.telegram.addresses import address_of, answer
 from services.bot.telegram.callback_queries import acknowledge, leave_unanswered
 from services.bot.telegram.errors import words_of
-from shared.access import Known, Mode, Profile, Role, Verdict, verdict
+from services.bot.texts.locales import say
+from shared.access import Known, Mode, Role, Verdict, verdict
 from shared.store.access import ASKED_AGAIN_AFTER, Roles
 
 log = logging.getLogger(__name__)
 
 TOLD_AGAIN_AFTER = timedelta(days=1)
 DENIED_AGAIN_AFTER = ASKED_AGAIN_AFTER
+CACHE_S = 60  # so long Telegram itself answers a stranger who goes on typing
 
 
 class Gate:
@@ -39,7 +41,7 @@ class Gate:
         self._links = links
 
     async def admits(self, update: Update, bot: Bot) -> bool:
-        """Whether the handlers get an update; whoever is not let in is told here.
+        """Whether the handlers get an update; a sender who is not let in is told here.
 
         Raises:
             StoreAway: The record does not answer: nobody is let in unseen.
@@ -79,7 +81,7 @@ class Gate:
                 language = update.callback_query.from_user.language_code or "en"
                 await acknowledge(update.callback_query, say("access_press", language), alert=True)
         elif update.inline_query is not None and not is_blocked:
-            await _answer_with_nothing(update, bot)
+            await _answer_with_link(update.inline_query)
         elif update.message is None:
             return
         elif group is None:
@@ -103,22 +105,23 @@ class Gate:
         # Most of what somebody sends who is not let in costs no more than the look at their row.
         if is_told and not is_overlooked:
             return
-        if not is_told and not await asyncio.to_thread(self._may_tell, whom.profile, again_after):
-            return
+        # Of several messages at once each may be the one that asks, and the one that is answered.
+        await asyncio.to_thread(self._roles.note, whom.profile)
         asks = may_be_asked_about and await self._requests.begin(whom.profile)
-        if is_told and not asks:
-            return
-        text = say(_sentence(whom, asks=asks or whom.is_waiting), whom.profile.language, id=str(whom.id))
+        tells = asks if is_told else await asyncio.to_thread(self._roles.may_tell, whom.id, again_after=again_after)
+        if tells:
+            is_waiting = asks or (await asyncio.to_thread(self._roles.one, whom.id)).is_waiting
+            await self._say(_sentence(whom, asks=is_waiting), message, whom, bot)
+        if asks:
+            await self._requests.ask(bot, whom.profile, whom.profile)
+
+    @staticmethod
+    async def _say(sentence: str, message: Message, whom: Known, bot: Bot) -> None:
+        text = say(sentence, whom.profile.language, id=str(whom.id))
         try:
             await bot.send_message(text=text, **answer(address_of(message, bot.id)))
         except TelegramError as error:
             log.info("not told that the bot is private", extra={"chat_id": message.chat_id, "error": words_of(error)})
-        if asks:
-            await self._requests.ask(bot, whom.profile, whom.profile)
-
-    def _may_tell(self, profile: Profile, again_after: timedelta | None) -> bool:
-        self._roles.note(profile)
-        return self._roles.may_tell(profile.id, again_after=again_after)
 
 
 def _is_farewell(message: Message, bot: Bot) -> bool:
@@ -135,11 +138,11 @@ def _sentence(whom: Known, *, asks: bool) -> str:
     return "access_asked" if asks else "access_closed"
 
 
-async def _answer_with_nothing(update: Update, bot: Bot) -> None:
-    query = update.inline_query
-    if query is None:
-        return
+async def _answer_with_link(query: InlineQuery) -> None:
+    """Offer a stranger the way to the bot, where they can ask to be let in, and nothing else."""
+    label = say("inline_closed", query.from_user.language_code or "en")
+    button = InlineQueryResultsButton(label, start_parameter=start_links.ACCESS)
     try:
-        await bot.answer_inline_query(query.id, [], is_personal=True, cache_time=60)
+        await query.answer([], is_personal=True, cache_time=CACHE_S, button=button)
     except TelegramError as error:
         log.info("inline query not answered", extra={"error": words_of(error)})

@@ -1,4 +1,4 @@
-"""Groups to which the bot is added: by an owner or admin it may stay, otherwise the owners are asked, or it leaves."""
+"""The bot is added to a group: by an owner or admin it stays, otherwise the owners are asked, or it leaves."""
 
 import asyncio
 import logging
@@ -9,8 +9,8 @@ from telegram.constants import ChatType, ParseMode
 from telegram.error import TelegramError
 
 from services.bot.access.requests import Requests, leave
-from services.bot.locales import say
 from services.bot.telegram.errors import words_of
+from services.bot.texts.locales import say
 from services.health import Sign
 from shared.access import MANAGERS, Known, Mode, Profile, Role, Verdict, verdict
 from shared.errors import StoreAway
@@ -43,7 +43,7 @@ class Groups:
             return True
         if not _is_added(change):
             if group.is_waiting and not _is_in(change.new_chat_member):
-                await asyncio.to_thread(self._roles.left, group.id)  # Whoever adds the bot again asks again.
+                await asyncio.to_thread(self._roles.left, group.id)  # Adding the bot again asks again.
             return True
         self._heard(group.id)
         if by.role in MANAGERS:

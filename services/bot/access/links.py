@@ -6,19 +6,20 @@ import re
 from dataclasses import dataclass
 from datetime import timedelta
 
-from telegram import Bot, Message, Update
+from telegram import Bot, Message
 from telegram.constants import ChatType
 from telegram.error import TelegramError
-from telegram.ext import ContextTypes
 from telegram.helpers import create_deep_linked_url
 
 from services.bot.access.requests import Requests
 from services.bot.access.standing import role_of_sender
-from services.bot.locales import say
-from services.bot.telegram.addresses import address_of, answer, sender_of
+from services.bot.telegram.addresses import address_of, answer
 from services.bot.telegram.errors import words_of
+from services.bot.telegram.incoming import Incoming, for_message
+from services.bot.texts.locales import say
 from services.bot.texts.number_format import duration
-from shared.access import Profile, Role
+from shared.access import Mode, Profile, Role
+from shared.settings import BotSettings
 from shared.store.access_links import GIVES, AccessLinks, LinkKind
 
 log = logging.getLogger(__name__)
@@ -27,7 +28,7 @@ _LINK = re.compile(r"/start(?:@\w+)? (claim|invite)-([A-Za-z0-9_-]{16,57})")
 _WISH = re.compile(r"(?:(\d{1,4})(?:\s+|$))?(?:(\d{1,3})\s?([hdw]))?", re.ASCII)
 _UNITS = {"h": timedelta(hours=1), "d": timedelta(days=1), "w": timedelta(weeks=1)}
 USUAL_USES, USUAL_TIME = 1, timedelta(days=7)
-MOST_USES, LONGEST = 1_000, timedelta(days=366)
+MAX_USES, LONGEST = 1_000, timedelta(days=366)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +46,7 @@ def read_invitation(words: str) -> Invitation | None:
         return None
     uses = int(read[1]) if read[1] else USUAL_USES
     lasts = int(read[2]) * _UNITS[read[3]] if read[2] else USUAL_TIME
-    return Invitation(uses, lasts) if 0 < uses <= MOST_USES and timedelta() < lasts <= LONGEST else None
+    return Invitation(uses, lasts) if 0 < uses <= MAX_USES and timedelta() < lasts <= LONGEST else None
 
 
 def link_in(message: Message | None) -> tuple[LinkKind, str] | None:
@@ -86,21 +87,34 @@ class Links:
         await self._requests.settle(bot, before, GIVES[kind], by=None)
         return True
 
-    async def invite(self, update: Update, context: ContextTypes.DEFAULT_TYPE) -> None:
+    @for_message
+    async def invite(self, asked: Incoming) -> None:
         """Answer ``/invite 5 7d`` with a link."""
-        message = update.effective_message
-        if message is None:
-            return
-        sender = sender_of(message)
+        language = asked.language
         if role_of_sender() is not Role.OWNER:
-            text = say("access_not_allowed", sender.language)
-            await context.bot.send_message(text=text, **answer(address_of(message, context.bot.id)))
+            await asked.answer(say("access_not_allowed", language))
             return
-        wish = read_invitation(" ".join(context.args or []))
-        text = say("access_invite_usage", sender.language)
+        wish = read_invitation(" ".join(asked.arguments))
+        text = say("access_invite_usage", language)
         if wish is not None:
-            code = await asyncio.to_thread(self._links.invite, uses=wish.uses, lasts=wish.lasts, by=sender.id)
-            link = url_of(context.bot.username, LinkKind.INVITE, code)
-            how_long = duration(wish.lasts.total_seconds(), sender.language)
-            text = say("access_invite", sender.language, n=wish.uses, duration=how_long, link=link)
-        await context.bot.send_message(text=text, **answer(address_of(message, context.bot.id)))
+            code = await asyncio.to_thread(self._links.invite, uses=wish.uses, lasts=wish.lasts, by=asked.sender.id)
+            link = url_of(asked.bot.username, LinkKind.INVITE, code)
+            how_long = duration(wish.lasts.total_seconds(), language)
+            text = say("access_invite", language, n=wish.uses, duration=how_long, link=link)
+        await asked.answer(text)
+
+
+async def say_who_may_use_it(settings: BotSettings, claims: AccessLinks, username: str) -> None:
+    """Tell the owner what only the log can tell: that anybody is let in, or that nobody owns the bot yet.
+
+    Raises:
+        StoreAway: The database does not answer.
+    """
+    if not settings.is_for_real:
+        return
+    if settings.access is Mode.OPEN:
+        log.warning("anybody may use this bot, and its owner pays", extra={"G2D_ACCESS": str(Mode.OPEN)})
+    code = await asyncio.to_thread(claims.claim)
+    if code is not None:
+        link = url_of(username, LinkKind.CLAIM, code)
+        log.warning("nobody owns this bot yet: open the link in Telegram within ten minutes", extra={"link": link})

@@ -2,20 +2,21 @@
 
 import asyncio
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from telegram import InlineKeyboardButton, InlineKeyboardMarkup, Message, MessageEntity, MessageOriginUser, Update
-from telegram.constants import ChatType
+from telegram import Bot, InlineKeyboardButton, InlineKeyboardMarkup, Message, MessageEntity, MessageOriginUser, Update
 from telegram.ext import ContextTypes
 
 from services.bot.access.names import label_of, name_of_role, standing_of, title_of
 from services.bot.access.origin import profile_of, profile_of_chat
 from services.bot.access.requests import Requests
 from services.bot.access.standing import role_of_sender
-from services.bot.locales import say
-from services.bot.telegram.addresses import address_of, answer, sender_of
+from services.bot.telegram.callback_data import of_person, of_users, read_person, read_users
 from services.bot.telegram.callback_queries import acknowledge, rewrite
+from services.bot.telegram.incoming import Incoming, for_message
 from services.bot.texts.button_rows import in_rows
+from services.bot.texts.locales import say
 from services.bot.texts.paging import MARK, Part
 from shared.access import OF_GROUPS, Known, Profile, Role, may_change
 from shared.errors import LastOwner, OwnerBySettings
@@ -23,8 +24,6 @@ from shared.store.access import ORDER, Roles
 
 A_PAGE, A_ROW = 8, 2  # people, buttons
 MAX_SEARCH_BYTES = 40  # in a button's data, which has 64
-LIST_PRESSES = re.compile(r"^users @(\d{1,4}) (.*)$", re.ASCII | re.DOTALL)
-PERSON_PRESSES = re.compile(rf"^user (-?\d{{1,18}}) (show|{'|'.join(Role)})$", re.ASCII)
 _ID = re.compile(r"-?\d{1,18}", re.ASCII)
 
 
@@ -46,7 +45,7 @@ class Wish:
     rest: str
 
 
-def read_wish(message: Message, words: list[str], bot_id: int) -> Wish:
+def read_wish(message: Message, words: Sequence[str], bot_id: int) -> Wish:
     """Read ``/role @name admin``, or ``/role admin`` in reply. Pure."""
     mentioned = message.parse_entities([MessageEntity.TEXT_MENTION])
     for entity, text in mentioned.items():
@@ -70,7 +69,7 @@ def _replied_to(message: Message, bot_id: int) -> Profile | None:
 
 
 class Members:
-    """Shows whom the bot knows, and gives roles. The role of whoever asks counts, read before each update."""
+    """Shows whom the bot knows, and gives roles. The role of the sender counts, read before each update."""
 
     def __init__(self, roles: Roles, requests: Requests) -> None:
         self._roles = roles
@@ -78,33 +77,30 @@ class Members:
 
     # The list
 
-    async def users(self, update: Update, context: ContextTypes.DEFAULT_TYPE) -> None:
+    @for_message
+    async def users(self, asked: Incoming) -> None:
         """Answer ``/users`` and ``/users ada``."""
-        message = update.effective_message
-        if message is None:
-            return
-        text, keyboard = await self._page(0, " ".join(context.args or []), sender_of(message).language)
-        where = answer(address_of(message, context.bot.id))
-        await context.bot.send_message(text=text, reply_markup=keyboard, **where)
+        text, keyboard = await self._page(0, " ".join(asked.arguments), asked.language)
+        await asked.answer(text, keyboard)
 
     async def turn(self, update: Update, context: ContextTypes.DEFAULT_TYPE) -> None:
         """Turn a page."""
         query = update.callback_query
-        read = LIST_PRESSES.fullmatch(query.data or "") if query is not None else None
+        read = read_users(query.data) if query is not None else None
         if query is None or read is None or not await self._is_allowed(update):
             return
         await acknowledge(query)
-        text, keyboard = await self._page(int(read[1]), read[2], query.from_user.language_code or "en")
+        text, keyboard = await self._page(*read, query.from_user.language_code or "en")
         await rewrite(context.bot, query, text, keyboard)
 
     async def _page(self, number: int, search: str, language: str) -> tuple[str, InlineKeyboardMarkup]:
         search = search.encode()[:MAX_SEARCH_BYTES].decode(errors="ignore")
-        people, count = await asyncio.to_thread(self._roles.page, search, first=number * A_PAGE, most=A_PAGE)
+        people, count = await asyncio.to_thread(self._roles.page, search, first=number * A_PAGE, limit=A_PAGE)
         pages = max(1, -(-count // A_PAGE))
         if number >= pages:
             return await self._page(pages - 1, search, language)
-        rows = [[InlineKeyboardButton(label_of(one), callback_data=f"user {one.id} show")] for one in people]
-        turns = Part(people, number, pages).turns(lambda choice: f"users {choice} {search}")
+        rows = [[InlineKeyboardButton(label_of(one), callback_data=of_person(one.id))] for one in people]
+        turns = Part(people, number, pages).turns(lambda turn: of_users(turn, search))
         keyboard = InlineKeyboardMarkup([*rows, turns] if turns else rows)
         return say("access_users", language, n=count), keyboard
 
@@ -113,14 +109,15 @@ class Members:
     async def person(self, update: Update, context: ContextTypes.DEFAULT_TYPE) -> None:
         """Show somebody, or give them the role that the button names."""
         query = update.callback_query
-        read = PERSON_PRESSES.fullmatch(query.data or "") if query is not None else None
+        read = read_person(query.data) if query is not None else None
         if query is None or read is None or not await self._is_allowed(update):
             return
+        person_id, role = read
         language = query.from_user.language_code or "en"
-        known = await asyncio.to_thread(self._roles.one, int(read[1]))
-        if read[2] != "show":
+        known = await asyncio.to_thread(self._roles.one, person_id)
+        if role is not None:
             try:
-                await self._give(known, Role(read[2]), query.from_user.id, context)
+                await self._give(known, role, query.from_user.id, context.bot)
             except Unwanted as refusal:
                 await acknowledge(query, say(str(refusal), language), alert=True)
                 return
@@ -139,11 +136,11 @@ class Members:
         known, by = await asyncio.to_thread(self._roles.one, its_id), role_of_sender()
         possible = [one for one in ORDER if one is not known.role and may_change(by, known.role, one)]
         buttons = [
-            InlineKeyboardButton(name_of_role(one, language), callback_data=f"user {its_id} {one}")
+            InlineKeyboardButton(name_of_role(one, language), callback_data=of_person(its_id, one))
             for one in possible
             if not known.is_group or one in OF_GROUPS
         ]
-        back = [InlineKeyboardButton(say("button_access_back", language), callback_data=f"users {MARK}0 ")]
+        back = [InlineKeyboardButton(say("button_access_back", language), callback_data=of_users(f"{MARK}0"))]
         return self._describe(known, language), InlineKeyboardMarkup([*in_rows(buttons, A_ROW), back])
 
     @staticmethod
@@ -153,42 +150,38 @@ class Members:
 
     # Commands
 
-    async def ban(self, update: Update, context: ContextTypes.DEFAULT_TYPE) -> None:
+    @for_message
+    async def ban(self, asked: Incoming) -> None:
         """Answer ``/ban``: somebody may not use the bot any more."""
-        await self._command(update, context, "ban", Role.BLOCKED)
+        await self._command(asked, "ban", Role.BLOCKED)
 
-    async def unban(self, update: Update, context: ContextTypes.DEFAULT_TYPE) -> None:
-        """Answer ``/unban``: somebody who was blocked is let in."""
-        await self._command(update, context, "unban", Role.MEMBER)
+    @for_message
+    async def unban(self, asked: Incoming) -> None:
+        """Answer ``/unban``: a blocked person is let in."""
+        await self._command(asked, "unban", Role.MEMBER)
 
-    async def role(self, update: Update, context: ContextTypes.DEFAULT_TYPE) -> None:
+    @for_message
+    async def role(self, asked: Incoming) -> None:
         """Answer ``/role``: somebody gets a role, or is shown."""
-        await self._command(update, context, "role", None)
+        await self._command(asked, "role", None)
 
-    async def _command(
-        self, update: Update, context: ContextTypes.DEFAULT_TYPE, command: str, role: Role | None
-    ) -> None:
-        message = update.effective_message
-        if message is None:
-            return
-        sender, where = sender_of(message), answer(address_of(message, context.bot.id))
-        wish = read_wish(message, context.args or [], context.bot.id)
+    async def _command(self, asked: Incoming, command: str, role: Role | None) -> None:
+        wish = read_wish(asked.message, asked.arguments, asked.bot.id)
         known = await asyncio.to_thread(self._find, wish)
         if known is None:
             example = f"/{command} @name" + (" admin" if command == "role" else "")
-            await context.bot.send_message(text=say("access_whom", sender.language, example=example), **where)
+            await asked.answer(say("access_whom", asked.language, example=example))
             return
         role = role or _role_named(wish.rest)
         try:
             if role is not None and (command != "unban" or known.role is Role.BLOCKED):
-                await self._give(known, role, sender.id, context)
+                await self._give(known, role, asked.sender.id, asked.bot)
         except Unwanted as refusal:
-            await context.bot.send_message(text=say(str(refusal), sender.language), **where)
+            await asked.answer(say(str(refusal), asked.language))
             return
-        text, keyboard = await self._card(known.id, sender.language)
+        text, keyboard = await self._card(known.id, asked.language)
         # In a group the buttons would be everybody's to look at.
-        shown = keyboard if message.chat.type == ChatType.PRIVATE else None
-        await context.bot.send_message(text=text, reply_markup=shown, **where)
+        await asked.answer(text, keyboard if asked.address.private else None)
 
     def _find(self, wish: Wish) -> Known | None:
         if wish.profile is not None:
@@ -197,11 +190,11 @@ class Members:
             return self._roles.named(wish.named)
         return self._roles.one(int(wish.named)) if wish.named and int(wish.named) else None
 
-    async def _give(self, known: Known, role: Role, by: int, context: ContextTypes.DEFAULT_TYPE) -> None:
+    async def _give(self, known: Known, role: Role, by: int, bot: Bot) -> None:
         """Give a role, and tell them.
 
         Raises:
-            Unwanted: It can't be given, or not by whoever asks.
+            Unwanted: It can't be given, or not by the sender.
         """
         if not may_change(role_of_sender(), known.role, role) or (known.is_group and role not in OF_GROUPS):
             raise Unwanted("access_not_allowed")
@@ -210,7 +203,7 @@ class Members:
         except (LastOwner, OwnerBySettings) as error:
             raise Unwanted(error.reason) from error
         if before is not None:
-            await self._requests.settle(context.bot, before, role, by=by)
+            await self._requests.settle(bot, before, role, by=by)
 
 
 def _role_named(word: str) -> Role | None:

@@ -1,6 +1,6 @@
 """How people, groups and roles are called in messages. Pure."""
 
-from services.bot.locales import say
+from services.bot.texts.locales import say
 from shared.access import Known, Profile, Role
 
 ROLE_NAMES = {

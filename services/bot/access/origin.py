@@ -1,7 +1,7 @@
 """Who an update is from, and in which group, whatever its kind. Pure."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from telegram import Chat, Message, Update, User
 from telegram.constants import ChatType
@@ -18,7 +18,8 @@ class Origin:
     Attributes:
         who: A person, or the chat in whose name a message was written; ``NOBODY`` where Telegram does not tell.
         group: The group or channel; None in private, and where there is no chat.
-        is_addressed: Whether it is meant for the bot for sure; of other messages of a group nothing is kept.
+        is_addressed: Whether it is meant for the bot for sure; of other messages of a group, and of what is typed after
+            the bot's name, nothing is kept.
     """
 
     who: Profile
@@ -45,7 +46,8 @@ def origin_of(update: Update) -> Origin:
     elif user is not None:
         who = profile_of(user)
     group = profile_of_chat(chat, language) if chat is not None and chat.type != ChatType.PRIVATE else None
-    return Origin(who, group, group is None or message is None or _is_command(message))
+    is_addressed = group is None or message is None or _is_command(message)
+    return Origin(who, group, is_addressed and update.inline_query is None)
 
 
 def profile_of(user: User) -> Profile:
@@ -62,7 +64,7 @@ def _is_command(message: Message) -> bool:
     return (message.text or message.caption or "").startswith("/")
 
 
-def _of_unknown_kind(content: Any) -> Origin:
+def _of_unknown_kind(content: Mapping[str, object]) -> Origin:
     """An update of a kind that the library does not know: it may name a chat and a person."""
     for part in content.values():
         match part:

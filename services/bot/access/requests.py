@@ -1,8 +1,7 @@
-"""Asks the owners and admins about somebody who would like to be let in, and does what one of them decides."""
+"""Requests for access: asks the owners and admins, and carries out what one of them decides."""
 
 import asyncio
 import logging
-import re
 from collections.abc import Callable
 
 from telegram import Bot, InlineKeyboardButton, InlineKeyboardMarkup, Update
@@ -13,17 +12,17 @@ from telegram.ext import ContextTypes
 from services.bot.access.names import name_of_role, title_of
 from services.bot.access.origin import profile_of
 from services.bot.access.standing import role_of_sender
-from services.bot.locales import say
+from services.bot.telegram.callback_data import of_request, read_request
 from services.bot.telegram.callback_queries import acknowledge, rewrite
 from services.bot.telegram.errors import words_of
 from services.bot.texts.button_rows import in_rows
+from services.bot.texts.locales import say
 from shared.access import MANAGERS, Known, Profile, Role, may_change
 from shared.store.access import Roles
 from shared.store.people import People
 
 log = logging.getLogger(__name__)
 
-PRESSES = re.compile(r"^access (-?\d{1,18}) (member|guest|stranger|blocked)$", re.ASCII)
 A_ROW = 2  # buttons
 
 
@@ -46,7 +45,7 @@ class Requests:
     # Asking
 
     async def begin(self, whom: Profile) -> bool:
-        """Take it upon oneself to ask about somebody; False: they were asked about, or nobody can be asked now."""
+        """Claim the task to ask about somebody; False: they were asked about, or nobody can be asked now."""
         return await asyncio.to_thread(lambda: self._roles.has_owner() and self._roles.may_ask(whom.id))
 
     async def ask(self, bot: Bot, whom: Profile, by: Profile) -> None:
@@ -88,7 +87,7 @@ class Requests:
         if whom.id < 0:
             del labels[Role.GUEST]
         buttons = [
-            InlineKeyboardButton(label, callback_data=f"access {whom.id} {role}") for role, label in labels.items()
+            InlineKeyboardButton(label, callback_data=of_request(whom.id, role)) for role, label in labels.items()
         ]
         return InlineKeyboardMarkup(in_rows(buttons, A_ROW))
 
@@ -97,11 +96,11 @@ class Requests:
     async def press(self, update: Update, context: ContextTypes.DEFAULT_TYPE) -> None:
         """Decide as the button says, if nobody has."""
         query = update.callback_query
-        read = PRESSES.fullmatch(query.data or "") if query is not None else None
+        read = read_request(query.data) if query is not None else None
         if query is None or read is None:
             return
-        language, role = query.from_user.language_code or "en", Role(read[2])
-        whom = await asyncio.to_thread(self._roles.one, int(read[1]))
+        language, (person_id, role) = query.from_user.language_code or "en", read
+        whom = await asyncio.to_thread(self._roles.one, person_id)
         if not may_change(role_of_sender(), Role.STRANGER, role) or (whom.is_group and role is Role.GUEST):
             await acknowledge(query, say("access_not_allowed", language), alert=True)
             return
@@ -116,7 +115,7 @@ class Requests:
             await rewrite(context.bot, query, text, None)
 
     async def settle(self, bot: Bot, before: Known, role: Role, *, by: int | None) -> None:
-        """Tell whoever was decided upon, close the cards that asked, and leave a group that is not let in."""
+        """Tell the applicant what was decided, close the cards that asked, and leave a group that is not let in."""
         log.info("role given", extra={"id": before.id, "role": str(role), "by": by})
         if MANAGERS & {before.role, role}:
             self.managers_changed.set()

@@ -1,4 +1,4 @@
-"""The role of whoever an update is from, for the filters and handlers of that update.
+"""The role of an update's sender, for the filters and handlers of that update.
 
 The gate reads it from the record before any handler sees the update, and it holds for the task that handles it.
 """
@@ -16,7 +16,7 @@ def set_role(role: Role) -> None:
 
 
 def role_of_sender() -> Role:
-    """The role of whoever the update is from that this task handles."""
+    """The role of the sender of the update that this task handles."""
     return _role.get()
 
 

@@ -1,9 +1,10 @@
-"""started batch → jobs, albums or ZIPs, and a progress message that is true: whoever is there carries it on."""
+"""Runs started batches: creates their jobs in steps, sends albums or ZIPs, keeps the progress message current."""
 
 import asyncio
 import io
 import logging
 import zipfile
+from collections.abc import Sequence
 from functools import partial
 
 from telegram import Message
@@ -11,8 +12,8 @@ from telegram.error import TelegramError
 from telegram.ext import ExtBot
 
 from services.bot.batches.progress_message import ProgressMessage
-from services.bot.locales import say
-from services.bot.pictures.captions import write_caption
+from services.bot.pictures import keyboards
+from services.bot.pictures.captions import write_album, write_caption
 from services.bot.telegram.errors import (
     CHATS_OWN,
     MAX_UNKNOWN_TRIES,
@@ -26,16 +27,18 @@ from services.bot.telegram.errors import (
     words_of,
 )
 from services.bot.telegram.news import wait_for_news
-from services.bot.telegram.outbox_relay import record
-from services.bot.telegram.sending import UPLOAD_S, Sending, Upload
+from services.bot.telegram.outbox_relay import pause_for_store, record
+from services.bot.telegram.sending import UPLOAD_S, Sending, Upload, Words
+from services.bot.texts.locales import say
 from services.health import Sign
-from shared.batches import Batch, BatchState, Way, file_name, write_manifest
+from services.metrics.meters import meters
+from shared.batches import Batch, BatchState, DeliveryFormat, file_name, write_manifest
 from shared.errors import StoreAway
 from shared.images import Images
 from shared.jobs import Job
-from shared.queue import BackgroundTickets
 from shared.store.batches import ALBUM, Batches
 from shared.store.jobs import Jobs
+from shared.tickets import Tickets
 
 log = logging.getLogger(__name__)
 
@@ -43,6 +46,7 @@ LOOK_EVERY_S = 1.0
 MAX_PART_BYTES = 49 * 1000 * 1000  # Telegram takes files of up to 50 MB from a bot
 PICTURES_A_PART = 2_000  # a bound on what is looked up at once
 PART_UPLOAD_S = 150.0
+BUTTON_TRIES = 7  # to send the buttons of an album: a minute, about
 OVER = frozenset({BatchState.FINISHED, BatchState.CANCELLED})
 
 
@@ -56,7 +60,7 @@ class BatchDelivery:
         batches: Batches,
         jobs: Jobs,
         images: Images,
-        tickets: BackgroundTickets,
+        tickets: Tickets,
         progress: ProgressMessage,
         *,
         default_model: str,
@@ -130,7 +134,7 @@ class BatchDelivery:
     async def _bring_home(self, batch: Batch) -> None:
         is_over = batch.state in OVER
         waiting = await asyncio.to_thread(self._batches.to_send, batch.id)
-        if not is_over and not batch.sending and (batch.way is Way.ZIP or len(waiting) < ALBUM):
+        if not is_over and not batch.sending and (batch.delivery_format is DeliveryFormat.ZIP or len(waiting) < ALBUM):
             return
         if not await asyncio.to_thread(self._batches.claim_home, batch.id):
             return
@@ -140,18 +144,23 @@ class BatchDelivery:
         except TelegramError as error:
             await self._failed(batch, error)
         except StoreAway:
+            await record(
+                self._batches.let_go, batch.id, retry_after_s=pause_for_store(batch.delivery_tries + 1), well=False
+            )
             raise
         except Exception as error:
             if batch.delivery_tries + 1 < MAX_UNKNOWN_TRIES:
                 raise
             await self._give_up(batch, Refusal.UNKNOWN, type(error).__name__)
         else:
+            if batch.undelivered_reason is None:
+                meters().delivered("batch", "sent")
             await (self._close(batch) if is_over else asyncio.to_thread(self._batches.let_go, batch.id))
 
     async def _send(self, batch: Batch, *, is_over: bool) -> None:
         if batch.sending:
             await self._settle(batch)
-        if batch.way is not Way.ZIP:
+        if batch.delivery_format is not DeliveryFormat.ZIP:
             await self._send_albums(batch, is_over=is_over)
         elif is_over:
             await self._send_parts(batch)
@@ -195,9 +204,11 @@ class BatchDelivery:
         fields = _fields(batch) | {"tries": now.delivery_tries, "error": words_of(error)}
         match after(error, tries=max(now.delivery_tries, 1)):
             case Again(seconds):
+                meters().delivered("batch", "put off")
                 log.info("batch put off", extra=fields | {"seconds": round(seconds, 1)})
                 await self._put_off(batch, seconds)
             case Unsure(seconds):
+                meters().delivered("batch", "uncertain")
                 log.warning("batch uncertain", extra=fields | {"seconds": round(seconds, 1)})
                 await self._put_off(batch, seconds)
             case Refused(reason):
@@ -210,6 +221,7 @@ class BatchDelivery:
 
     async def _give_up(self, batch: Batch, reason: Refusal, words: str) -> None:
         """Paint no more of it, and say why."""
+        meters().delivered("batch", "given up")
         level = logging.WARNING if reason in CHATS_OWN else logging.ERROR
         log.log(level, "batch given up", extra=_fields(batch) | {"reason": str(reason), "error": words})
         await asyncio.to_thread(self._batches.give_up, batch.id, reason)
@@ -227,6 +239,7 @@ class BatchDelivery:
                     messages = await self._send_pictures(batch, pictures)
             sent = {job.id: message for (job, _), message in zip(pictures, messages, strict=True)}
             await record(self._batches.sent, batch.id, [_note(job, sent.get(job.id)) for job in jobs])
+            await self._send_numbers(batch, [job for job, _ in pictures])
             await asyncio.to_thread(self._batches.renew_home, batch.id)
 
     async def _picture(self, job: Job) -> bytes | None:
@@ -237,22 +250,46 @@ class BatchDelivery:
             return None
 
     async def _send_pictures(self, batch: Batch, pictures: list[tuple[Job, bytes]]) -> list[Message]:
+        jobs = [job for job, _ in pictures]
+        caption = write_album(jobs) if len(jobs) > 1 else write_caption(jobs[0], default_model=self._default_model)
         return await self._sending.pictures(
             batch.address,
             [Upload(data, file_name(job)) for job, data in pictures],
-            write_caption(pictures[0][0], default_model=self._default_model),
+            caption,
+            keyboards.picture(jobs[0]) if len(jobs) == 1 else None,
             as_files=any(job.request.parameters.as_file for job, _ in pictures),
             quiet=True,
         )
+
+    async def _send_numbers(self, batch: Batch, jobs: Sequence[Job]) -> None:
+        """Send the buttons of an album, which can't carry any, below it. A kill right before leaves it without."""
+        if len(jobs) < 2:
+            return
+        words = Words(say("batch_album", batch.sender.language))
+        for tries in range(1, BUTTON_TRIES + 1):
+            try:
+                await self._sending.text(batch.address, words, keyboards.album(jobs), quiet=True)
+            except TelegramError as error:
+                match after(error, tries=tries):
+                    case Again(seconds) | Unsure(seconds) if tries < BUTTON_TRIES and seconds <= UPLOAD_S:
+                        # Nothing says afterwards that they are missing, so they are waited for here.
+                        await asyncio.to_thread(self._batches.renew_home, batch.id)
+                        await asyncio.sleep(seconds)
+                    case _:
+                        log.warning("buttons refused below an album", extra=_fields(batch) | {"error": words_of(error)})
+                        return
+            else:
+                return
 
     async def _send_parts(self, batch: Batch) -> None:
         """Send ZIPs until every picture is in one that was sent; smaller ones where the server takes none so large."""
         most_bytes = MAX_PART_BYTES
         every = await asyncio.to_thread(self._batches.jobs, batch.id)
-        while jobs := await asyncio.to_thread(self._batches.to_send, batch.id, most=PICTURES_A_PART):
+        skipped = await asyncio.to_thread(self._batches.skipped, batch.id)
+        while jobs := await asyncio.to_thread(self._batches.to_send, batch.id, limit=PICTURES_A_PART):
             part = 1 + len({job.delivered_message_id for job in every if job.delivered_message_id is not None})
             file, packed = await asyncio.to_thread(
-                self._pack, f"batch-{batch.id}-{part}.zip", jobs, write_manifest(every), most_bytes
+                self._pack, f"batch-{batch.id}-{part}.zip", jobs, write_manifest(every, skipped), most_bytes
             )
             try:
                 async with self._progress.witnessing(batch, packed):

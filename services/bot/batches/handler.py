@@ -14,31 +14,32 @@ from services.bot.batches.progress import AGAIN, CANCEL, PAUSE, RESUME, RETRY, S
 from services.bot.batches.progress_message import ProgressMessage
 from services.bot.batches.reading import Readings
 from services.bot.budgets.refusals import refuse
-from services.bot.locales import say
-from services.bot.pictures import keyboards
 from services.bot.settings.preferences import Choices
-from services.bot.telegram.addresses import address_of, address_of_press, answer, sender_of
+from services.bot.telegram.addresses import address_of_press
 from services.bot.telegram.authorization import Authorization
+from services.bot.telegram.callback_data import read_record
 from services.bot.telegram.callback_queries import acknowledge, put_away
 from services.bot.telegram.contents import contents_of
+from services.bot.telegram.incoming import Incoming, for_message
 from services.bot.telegram.permissions import Action
 from services.bot.telegram.sending import Sending, Words
 from services.bot.telegram.status_messages import StatusMessage, StatusMessages
-from shared.batches import Batch, BatchState, Counts, Way
+from services.bot.texts.locales import say
+from shared.batches import Batch, BatchReading, BatchState, Counts, DeliveryFormat
 from shared.errors import BudgetUsedUp, FileOutOfReach, UserError
 from shared.jobs import Address, Request, Sender
 from shared.status_messages import Work
 from shared.store.batches import Batches
 from shared.store.budgets import Asker
+from shared.store.estimates import Estimates
 from shared.store.usage import UsageReader
-from shared.store.waits import Waits
 
 COMMAND = re.compile(r"^/batch(?:@\w+)?(?=\s|$)", re.IGNORECASE)
 SHOWN_ASKED = "asked"
-MOST_ASKED = 10  # batches of one person that are not started; whoever asks for another one wants that rather
+MAX_ASKED = 10  # batches of one person that are not started; a new one replaces the oldest
 PARAMETER = ("--", "—", "–")  # how one begins
 ACTIONS = {CANCEL: Action.CANCEL_BATCH} | dict.fromkeys(
-    (START, PAUSE, RESUME, RETRY, AGAIN, Way.ALBUMS, Way.ZIP), Action.STEER_BATCH
+    (START, PAUSE, RESUME, RETRY, AGAIN, DeliveryFormat.ALBUMS, DeliveryFormat.ZIP), Action.STEER_BATCH
 )
 
 
@@ -53,7 +54,7 @@ class BatchCommand:
         readings: Readings,
         choices: Choices,
         authorization: Authorization,
-        waits: Waits,
+        estimates: Estimates,
         sending: Sending,
         messages: StatusMessages,
         usage: UsageReader,
@@ -65,45 +66,59 @@ class BatchCommand:
         self._readings = readings
         self._choices = choices
         self._authorization = authorization
-        self._waits = waits
+        self._estimates = estimates
         self._sending = sending
         self._messages = messages
 
-    async def command(self, update: Update, context: ContextTypes.DEFAULT_TYPE) -> None:
+    @for_message
+    async def command(self, asked: Incoming) -> None:
         """Answer ``/batch`` with lines below it, as a file's caption, or in reply to either: sum up, and ask."""
-        message = update.effective_message
-        if message is None:
-            return
-        address, sender = address_of(message, context.bot.id), sender_of(message)
+        message, address, sender = asked.message, asked.address, asked.sender
         words = COMMAND.sub("", message.text or message.caption or "", count=1).strip()
-        brought = contents_of(message, context.bot.id)
+        brought = contents_of(message, asked.bot.id)
         file = next((one for one in (brought.file, brought.target.file) if one and not one.is_picture), None)
         if file is None and (brought.target.is_quoted or not brought.target.is_ours):
             words = with_pointed_lines(words, brought.target.words)
         try:
             reading = await self._readings.read(words, file)
         except (UserError, FileOutOfReach) as error:
-            await context.bot.send_message(text=say(error.reason, sender.language, **error.values), **answer(address))
+            await asked.answer(say(error.reason, sender.language, **error.values))
             return
         if not reading.requests:
-            text = progress_lines.fitting(problems(reading, sender.language))
-            await context.bot.send_message(text=text, **answer(address))
+            await asked.answer(progress_lines.fitting(problems(reading, sender.language)))
             return
-        chosen = await self._choices.in_force(address, sender, context.bot)
+        chosen = await self._choices.in_force(address, sender, asked.bot)
         requests = [chosen.defaults_for(request) for request in reading.requests]
         batch, _ = await asyncio.to_thread(
-            self._batches.ask, requests, address=address, sender=sender, source="telegram"
+            self._batches.ask,
+            requests,
+            address=address,
+            sender=sender,
+            source="telegram",
+            lines=reading.lines,
+            skipped=reading.problems,
         )
         if batch.status_message_id is not None or batch.state is not BatchState.ASKED:
             return  # The update came a second time.
-        put_away = await asyncio.to_thread(self._batches.put_away_oldest, sender.id, keep=MOST_ASKED)
-        seconds = await asyncio.to_thread(self._waits.batch_seconds, sender.id, batch.pictures)
-        room = await asyncio.to_thread(self._batches.room, sender.id)
-        costs = await asyncio.to_thread(self._costs, address, sender, requests)
-        text = summary(reading, seconds, room, sender.language, put_away=MOST_ASKED if put_away else None, costs=costs)
-        await self._ask(batch, text, context)
+        put_away = await asyncio.to_thread(self._batches.put_away_oldest, sender.id, keep=MAX_ASKED)
+        text = await self._summary(batch, reading, requests, put_away=bool(put_away), preview=file is not None)
+        await self._ask(batch, text, asked.bot.username)
         if put_away:
             self._delivery.changed()
+
+    async def _summary(
+        self, batch: Batch, reading: BatchReading, requests: Sequence[Request], *, put_away: bool, preview: bool
+    ) -> str:
+        address, sender = batch.address, batch.sender
+        return summary(
+            reading,
+            await asyncio.to_thread(self._estimates.batch_seconds, sender.id, batch.pictures),
+            await asyncio.to_thread(self._batches.room, sender.id),
+            sender.language,
+            put_away=MAX_ASKED if put_away else None,
+            costs=await asyncio.to_thread(self._costs, address, sender, requests),
+            preview=preview,
+        )
 
     def _costs(self, address: Address, sender: Sender, requests: Sequence[Request]) -> Costs:
         """What a batch would cost the owner, and whether that fits what is left. Blocks."""
@@ -112,11 +127,11 @@ class BatchCommand:
         fits = self._usage.fits(usage, sum(request.count for request in requests), cost)
         return Costs(cost, usage.pictures_left, fits=fits)
 
-    async def _ask(self, batch: Batch, text: str, context: ContextTypes.DEFAULT_TYPE) -> None:
+    async def _ask(self, batch: Batch, text: str, bot_username: str) -> None:
         """Send the summary with its buttons; where it may be in the chat already, look for it."""
 
         async def send() -> int:
-            buttons = keyboard(batch, Counts(), context.bot.username)
+            buttons = keyboard(batch, Counts(), bot_username)
             sent = await self._sending.text(batch.address, Words(text), buttons)
             return sent.message_id
 
@@ -134,7 +149,7 @@ class BatchCommand:
         if query is None:
             return
         language = query.from_user.language_code or "en"
-        wanted = keyboards.read(query.data)
+        wanted = read_record(query.data)
         batch = await asyncio.to_thread(self._batches.read, wanted[1]) if wanted else None
         message = query.message
         if wanted is None or wanted[2] not in ACTIONS or batch is None or message is None:
@@ -173,8 +188,8 @@ class BatchCommand:
                 self._batches.retry_failed(batch.id)
             case progress_lines.AGAIN:
                 self._batches.send_again(batch.id)
-            case Way.ALBUMS | Way.ZIP:
-                self._batches.choose(batch.id, Way(action))
+            case DeliveryFormat.ALBUMS | DeliveryFormat.ZIP:
+                self._batches.choose(batch.id, DeliveryFormat(action))
 
     async def _show(self, batch_id: int, context: ContextTypes.DEFAULT_TYPE) -> None:
         """Make the message say how things are now."""

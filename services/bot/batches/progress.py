@@ -1,25 +1,32 @@
-"""A batch's one message: what it is before it starts, how far it has come, what came of it."""
+"""Writes a batch's message: its summary before the start, its progress, its result. Pure."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from html import escape
 
 from telegram import InlineKeyboardButton, InlineKeyboardMarkup
 
-from services.bot.locales import say
-from services.bot.pictures import keyboards
+from services.bot.budgets.refusals import after_failure
+from services.bot.telegram.callback_data import BATCH, of_record
 from services.bot.telegram.refusals import explain
 from services.bot.texts.button_rows import in_rows
 from services.bot.texts.failure_summary import main_reason, write_reason
+from services.bot.texts.locales import say
 from services.bot.texts.number_format import duration, money, number, rounded
-from services.bot.texts.utf16 import units
-from shared.batches import Batch, BatchReading, BatchState, Counts, Way
+from services.bot.texts.utf16 import shorten, units
+from shared.batches import SHOWN, Batch, BatchReading, BatchState, Counts, DeliveryFormat
+from shared.errors import IdeaRefused, PictureRefused
+from shared.jobs import Request
 
-ACTION = "batch"
 START, CANCEL, PAUSE, RESUME, RETRY, AGAIN = "start", "cancel", "pause", "resume", "retry", "again"
 MAX_UNITS = 4_000  # of the 4096 that Telegram takes
-PROBLEMS_SHOWN, HINTS_SHOWN = 5, 3
+PROBLEMS_SHOWN, HINTS_SHOWN, IDEAS_SHOWN = 5, 3, 3
 BAR = 20  # characters
+FEW_LEFT = 100  # pictures; a limit that is farther away is not worth a word
+FAILURES_SHOWN = 5
+FIRST_WORDS = 40  # UTF-16 units of an idea that failed
 FEWEST = 3  # pictures whose ends tell a rate
+REFUSED = {IdeaRefused.reason, PictureRefused.reason}  # for what they are: another try is refused again
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,10 +52,12 @@ def summary(
     *,
     put_away: int | None = None,
     costs: Costs | None = None,
+    preview: bool = False,
 ) -> str:
     """What a batch would be, as Telegram HTML.
 
     Args:
+        preview: Whether to show how the first ideas were read, which nobody has seen in the chat.
         put_away: How many batches may wait for their start, where an older one was put away for this one.
         seconds: How long it may take, where that is known.
         room: How many pictures this person's batches may have before it.
@@ -56,16 +65,25 @@ def summary(
     ideas = say("batch_ideas", language, n=len(reading.requests))
     lines = [say("batch_summary", language, ideas=ideas, n=reading.pictures)]
     left = room - reading.pictures
-    lines.append(say("batch_leaves", language, n=left) if left >= 0 else say("batch_too_large_now", language, n=room))
+    if left < FEW_LEFT:
+        key, n = ("batch_leaves", left) if left >= 0 else ("batch_too_large_now", room)
+        lines.append(say(key, language, n=n))
     if seconds is not None:
         lines.append(say("batch_estimate", language, time=duration(rounded(seconds), language)))
     lines += _costs(costs or Costs(), language)
+    if preview:
+        lines += [say("batch_preview", language), *map(_shown, reading.requests[:IDEAS_SHOWN])]
     if put_away is not None:
         lines.append(say("batch_oldest_put_away", language, most=put_away))
     lines += [say(hint.reason, language, **hint.values) for hint in reading.hints[:HINTS_SHOWN]]
     if len(reading.hints) > HINTS_SHOWN:
         lines.append(say("batch_more_hints", language, n=len(reading.hints) - HINTS_SHOWN))
     return fitting([*lines, *problems(reading, language)])
+
+
+def _shown(request: Request) -> str:
+    idea = request.idea
+    return f"• {escape(idea if len(idea) <= SHOWN else f'{idea[: SHOWN - 1]}…')}"
 
 
 def _costs(costs: Costs, language: str) -> list[str]:
@@ -84,7 +102,7 @@ def problems(reading: BatchReading, language: str) -> list[str]:
     if not reading.problems:
         return []
     told = [
-        f"<b>{number(problem.line, language)}</b>: {say(problem.reason, language, **problem.values)}"
+        f"{_line(problem.line, language)}: {say(problem.reason, language, **problem.values)}"
         for problem in reading.problems[:PROBLEMS_SHOWN]
     ]
     return [say("batch_problems", language, n=len(reading.problems)), *told]
@@ -104,23 +122,59 @@ def progress(batch: Batch, counts: Counts, language: str, now: datetime | None =
     done = counts.finished + counts.failed
     filled = BAR * done // max(batch.pictures, 1)
     of_all = f"{number(done, language)}/{number(batch.pictures, language)}"
-    waiting = batch.pictures - done if batch.state is not BatchState.CANCELLED else 0
+    is_over = batch.state in {BatchState.FINISHED, BatchState.CANCELLED}
+    waiting = 0 if is_over else batch.pictures - done
+    ended = {"done": counts.finished, "failed": counts.failed}
     lines = [
         say(f"batch_{batch.state}" if batch.undelivered_reason is None else "batch_undelivered", language),
         f"<code>{'█' * filled}{'░' * (BAR - filled)}</code> {of_all}",
-        say("batch_counts", language, done=counts.finished, failed=counts.failed, waiting=waiting),
+        say("batch_counts_over", language, **ended, skipped=batch.skipped)
+        if is_over
+        else say("batch_counts", language, **ended, waiting=waiting),
     ]
+    if batch.state is BatchState.CANCELLED and not done and batch.undelivered_reason is None:
+        return say("batch_cancelled_empty", language)
     if counts.home:
-        lines.append(say("batch_home", language, n=counts.home))
+        way = "batch_in_zip" if batch.delivery_format is DeliveryFormat.ZIP else "batch_home"
+        lines.append(say(way, language, n=counts.home))
     rate = _rate(counts, now or datetime.now(UTC))
     if batch.state is BatchState.RUNNING and rate and waiting:
         a_minute, left = number(round(rate * 60, 1), language), duration(rounded(waiting / rate), language)
         lines.append(say("batch_rate", language, rate=a_minute, time=left))
     if batch.undelivered_reason is not None:
         lines.append(explain(batch.undelivered_reason, language))
-    if batch.state in {BatchState.FINISHED, BatchState.CANCELLED}:
-        lines += write_reason(counts.reasons, language)
-    return "\n".join(lines)
+    if is_over:
+        lines += _failures(counts, language)
+        lines += _advice(counts, language) if batch.state is BatchState.FINISHED else []
+    return fitting(lines)
+
+
+def _failures(counts: Counts, language: str) -> list[str]:
+    """Which pictures failed, and why."""
+    if not counts.reasons:
+        return []
+    main = main_reason(counts.reasons)
+    shown = counts.failures[:FAILURES_SHOWN]
+    lines = [*write_reason(counts.reasons, language)]
+    for one in shown:
+        words = escape(shorten(one.idea, FIRST_WORDS), quote=False)
+        why = "" if one.reason == main else f": {say(one.reason, language)}"
+        lines.append(f"{_line(one.line, language)} · {words}{why}")
+    if shown and counts.failed > len(shown):
+        lines.append(say("batch_more_failed", language, n=counts.failed - len(shown)))
+    return lines
+
+
+def _line(line: int, language: str) -> str:
+    """A line of the message or file: not to be mistaken for the number of a picture, by which albums and ZIPs go."""
+    return f"<b>{say('batch_line', language, line=line)}</b>"
+
+
+def _advice(counts: Counts, language: str) -> list[str]:
+    """What helps pictures that failed: those that were refused for their words, and the others."""
+    refused = counts.reasons.keys() & REFUSED
+    advice = [("batch_retry_advice", counts.reasons.keys() - REFUSED), ("batch_refused_advice", refused)]
+    return [say(key, language) for key, reasons in advice if reasons]
 
 
 def _rate(counts: Counts, now: datetime) -> float | None:
@@ -135,17 +189,19 @@ def keyboard(batch: Batch, counts: Counts, bot_username: str) -> InlineKeyboardM
     language = batch.sender.language
 
     def button(action: str, label: str) -> InlineKeyboardButton:
-        return InlineKeyboardButton(label, callback_data=keyboards.data(ACTION, batch.id, action))
+        return InlineKeyboardButton(label, callback_data=of_record(BATCH, batch.id, action))
 
-    mended = keyboards.after_failure(main_reason(counts.reasons), language, bot_username)
+    mended = after_failure(main_reason(counts.reasons), language, bot_username)
     stop = button(CANCEL, say("button_batch_cancel", language))
     if batch.undelivered_reason is not None:
         return InlineKeyboardMarkup([[button(AGAIN, say("button_batch_again", language))]])
     match batch.state:
         case BatchState.ASKED:
             ways = [
-                button(way, ("✓ " if way is batch.way else "") + say(f"button_batch_{way}", language))
-                for way in (Way.ALBUMS, Way.ZIP)
+                button(
+                    choice, ("✓ " if choice is batch.delivery_format else "") + say(f"button_batch_{choice}", language)
+                )
+                for choice in (DeliveryFormat.ALBUMS, DeliveryFormat.ZIP)
             ]
             return InlineKeyboardMarkup([[button(START, say("button_batch_start", language)), stop], *in_rows(ways, 2)])
         case BatchState.RUNNING:

@@ -1,8 +1,8 @@
-"""A batch's progress message as it stands in the chat: edited, not too often, and a witness of what was sent.
+"""Edits a batch's progress message, within the flood limit; the message also records which albums were sent.
 
 Telegram can't be asked whether it took an album. But it can be told to make a message say what it says already, and
 then answers that it is not modified. So an album is sent while the message certainly says one thing, and right after
-it the message is made to say another. Whoever takes up a delivery of which nobody knows how it ended tells the message
+it the message is made to say another. A process that takes up a delivery whose end is unknown tells the message
 to say the first once more: where that changes something, the album had been sent.
 """
 
@@ -11,8 +11,7 @@ import contextlib
 import logging
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import replace
-from typing import Any
+from dataclasses import asdict, dataclass, replace
 
 from telegram import InlineKeyboardMarkup
 from telegram.error import BadRequest, TelegramError
@@ -24,13 +23,20 @@ from services.bot.telegram.flood_limit import FloodLimit, Kind
 from services.bot.telegram.sending import Edit, Sending, Words
 from shared.batches import Batch, BatchState
 from shared.jobs import Job
+from shared.json_types import JsonObject
 from shared.store.batches import Batches
 
 log = logging.getLogger(__name__)
 
 PRIVATE_PAUSE_S, GROUP_PAUSE_S = 3.0, 5.0  # between two edits of one progress message
 
-Saying = dict[str, Any]
+
+@dataclass(frozen=True, slots=True)
+class Saying:
+    """What a progress message says, and its buttons as Telegram's JSON."""
+
+    text: str
+    markup: JsonObject | None
 
 
 class ProgressMessage:
@@ -54,10 +60,10 @@ class ProgressMessage:
         if not at_once and (too_soon or self._limit.room_in_s(batch.address.chat_id, Kind.EDIT)):
             return  # The next look comes soon.
         saying = await self._saying(batch)
-        if not at_once and saying["text"] == batch.status_shown:
+        if not at_once and saying.text == batch.status_shown:
             return
-        self._certain.pop(batch.id, None)  # Before the change: whoever takes it for a witness must not miss that.
-        if not await asyncio.to_thread(self._batches.change_status, batch, saying["text"]):
+        self._certain.pop(batch.id, None)  # Before the change, which a reader of the witness must not miss.
+        if not await asyncio.to_thread(self._batches.change_status, batch, saying.text):
             return
         self._next_edit_at[batch.id] = loop.time() + (PRIVATE_PAUSE_S if batch.address.private else GROUP_PAUSE_S)
         await self._try_to_say(batch, saying)
@@ -98,7 +104,9 @@ class ProgressMessage:
         if batch.id not in self._certain:
             await self._try_to_say(batch, await self._saying(batch))
         witness = self._certain.get(batch.id)
-        await asyncio.to_thread(self._batches.begin_sending, batch.id, job_ids, witness)
+        await asyncio.to_thread(
+            self._batches.begin_sending, batch.id, job_ids, asdict(witness) if witness is not None else None
+        )
         if self._certain.get(batch.id) is not witness:
             # A button was pressed meanwhile, and the message is about to say something else.
             await asyncio.to_thread(self._batches.begin_sending, batch.id, job_ids, None)
@@ -112,7 +120,7 @@ class ProgressMessage:
         self._certain.pop(batch.id, None)
         if batch.witness is None:
             return False
-        return await self._edit(batch, batch.witness) is Edit.CHANGED
+        return await self._edit(batch, Saying(**batch.witness)) is Edit.CHANGED
 
     async def _saying(self, batch: Batch, *, more: int = 0) -> Saying:
         counts = await asyncio.to_thread(self._batches.counts, batch.id)
@@ -120,7 +128,7 @@ class ProgressMessage:
             batch = replace(batch, state=BatchState.RUNNING)  # That all is done is said when all is there.
         text = progress(batch, replace(counts, home=counts.home + more), batch.sender.language)
         markup = keyboard(batch, counts, self._bot.username)
-        return {"text": text, "markup": markup and markup.to_dict()}
+        return Saying(text, markup.to_dict() if markup is not None else None)
 
     async def _try_to_say(self, batch: Batch, saying: Saying) -> None:
         try:
@@ -142,7 +150,7 @@ class ProgressMessage:
     async def _edit(self, batch: Batch, saying: Saying) -> Edit:
         if batch.status_message_id is None:
             return Edit.GONE
-        words, markup = Words(saying["text"]), _markup(saying)
+        words, markup = Words(saying.text), _markup(saying)
         try:
             return await self._sending.edit(batch.address.chat_id, batch.status_message_id, words, markup)
         except BadRequest as error:
@@ -150,9 +158,9 @@ class ProgressMessage:
             return Edit.REFUSED
 
     async def _say_anew(self, batch: Batch, saying: Saying) -> None:
-        sent = await self._sending.text(batch.address, Words(saying["text"]), _markup(saying), quiet=True)
-        await asyncio.to_thread(self._batches.show_status, batch.id, sent.message_id, saying["text"])
+        sent = await self._sending.text(batch.address, Words(saying.text), _markup(saying), quiet=True)
+        await asyncio.to_thread(self._batches.show_status, batch.id, sent.message_id, saying.text)
 
 
 def _markup(saying: Saying) -> InlineKeyboardMarkup | None:
-    return InlineKeyboardMarkup.de_json(saying["markup"]) if saying["markup"] else None
+    return InlineKeyboardMarkup.de_json(saying.markup) if saying.markup else None

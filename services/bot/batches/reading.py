@@ -1,4 +1,4 @@
-"""Reads batches for the handlers: in a child process, a file or two at a time, and in no thread of the database's."""
+"""Reads batch files for the handlers: in a child process, two at a time, in threads apart from the database's."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -19,18 +19,18 @@ WAIT_S = 45.0  # for files before this one; longer than one may take
 class Reader(Protocol):
     """What reads a text or file."""
 
-    def read(self, content: str | bytes, name: str | None, *, shared: str = "", most: int) -> BatchReading:
+    def read(self, content: str | bytes, name: str | None, *, shared: str = "", limit: int) -> BatchReading:
         """As ``BatchReader`` does."""
 
 
 class Readings:
     """Reads what was typed, or a file."""
 
-    def __init__(self, reader: Reader, files: Files, *, most: int, wait_s: float = WAIT_S) -> None:
+    def __init__(self, reader: Reader, files: Files, *, limit: int, wait_s: float = WAIT_S) -> None:
         """Read batches of at most so many pictures."""
         self._reader = reader
         self._files = files
-        self._most = most
+        self._most = limit
         self._wait_s = wait_s
         self._free = asyncio.Semaphore(FILES_AT_A_TIME)
         self._threads = ThreadPoolExecutor(FILES_AT_A_TIME, thread_name_prefix="batches")
@@ -53,7 +53,7 @@ class Readings:
             return await self._read(await self._files.read(file.file_id), file.name, shared=words)
 
     async def _read(self, content: str | bytes, name: str | None, shared: str = "") -> BatchReading:
-        act = partial(self._reader.read, content, name, shared=shared, most=self._most)
+        act = partial(self._reader.read, content, name, shared=shared, limit=self._most)
         return await asyncio.get_running_loop().run_in_executor(self._threads, act)
 
     @asynccontextmanager

@@ -1,4 +1,4 @@
-"""Tells owners, once a period, of money that runs out and of keys that are refused."""
+"""Alerts owners, once a period: budgets that run out, refused keys, no live worker, an old queue."""
 
 import asyncio
 import logging
@@ -8,14 +8,16 @@ from telegram import Bot
 from telegram.constants import ParseMode
 from telegram.error import TelegramError
 
-from services.bot.locales import say
 from services.bot.telegram.errors import words_of
-from services.bot.texts.number_format import money
+from services.bot.texts.locales import say
+from services.bot.texts.number_format import duration, money
 from shared.access import Known, Role
 from shared.budgets import Budgets
 from shared.errors import StoreAway
+from shared.jobs import State
 from shared.redaction import GOOGLE, HUGGINGFACE
-from shared.store.alerts import NO_CREDIT, REFUSED, Alert, Alerts
+from shared.store.alerts import NO_CREDIT, NO_WORKER, OLD_QUEUE, REFUSED, WAITING, Alert, Alerts
+from shared.store.depths import Depths
 from shared.store.spending import Spent
 
 log = logging.getLogger(__name__)
@@ -48,10 +50,14 @@ class OwnersAlerts:
     async def tell(self, bot: Bot) -> None:
         """Tell all owners of what they have not been told in this period."""
         spent = await asyncio.to_thread(self._alerts.look_at_money)
+        depths = await asyncio.to_thread(self._alerts.look_at_queue)
         for alert in await asyncio.to_thread(self._alerts.take_untold):
             log.warning("owners are told", extra={"alert": alert.kind})
             owners = [one for one in await asyncio.to_thread(self._managers) if one.role is Role.OWNER]
-            told = [await self._send(bot, owner, write_alert(alert, spent, self._budgets, owner)) for owner in owners]
+            told = [
+                await self._send(bot, owner, write_alert(alert, spent, depths, self._budgets, owner))
+                for owner in owners
+            ]
             if owners and not any(told):
                 await asyncio.to_thread(self._alerts.not_told, alert)
 
@@ -65,11 +71,16 @@ class OwnersAlerts:
         return True
 
 
-def write_alert(alert: Alert, spent: Spent, budgets: Budgets, owner: Known) -> str:
+def write_alert(alert: Alert, spent: Spent, depths: Depths, budgets: Budgets, owner: Known) -> str:
     """What happened and what to do, in an owner's language, as Telegram HTML."""
     language = owner.profile.language
     if alert.kind in SENTENCES:
         return say(SENTENCES[alert.kind], language)
+    if alert.kind == NO_WORKER:
+        return say("alert_no_worker", language, waiting=depths.count(*WAITING))
+    if alert.kind == OLD_QUEUE:
+        time = duration(depths.oldest_s(State.QUEUED), language)
+        return say("alert_old_queue", language, time=time, waiting=depths.count(*WAITING), workers=depths.workers)
     _, period, percent = alert.kind.split("_")
     is_of_day = period == "day"
     used, most = (spent.day, budgets.money_a_day) if is_of_day else (spent.month, budgets.money_a_month)

@@ -1,13 +1,43 @@
-"""Says why nothing more is taken in now, when it will be, and how somebody need not wait."""
+"""Writes refusals of a budget or a full queue: the reason, when it resets, and whether an own key would help."""
 
 from telegram import Bot, InlineKeyboardButton, InlineKeyboardMarkup
 from telegram.helpers import create_deep_linked_url
 
-from services.bot.locales import say
 from services.bot.telegram.addresses import answer
-from services.bot.texts.number_format import time_until
-from shared.errors import BudgetUsedUp, UserError
+from services.bot.telegram.start_links import KEYS
+from services.bot.texts.locales import say
+from services.bot.texts.number_format import duration
+from shared.errors import (
+    BadCredentials,
+    BudgetUsedUp,
+    GeminiDenied,
+    GeminiUnpaid,
+    KeyNeeded,
+    ModelGated,
+    NoCredit,
+    OwnKeyRefused,
+    OwnKeyUnpaid,
+    OwnKeyUnreadable,
+    QuotaExhausted,
+    UserError,
+)
 from shared.jobs import Address
+
+MENDED_BY_KEYS = {
+    kind.reason
+    for kind in (
+        KeyNeeded,
+        OwnKeyRefused,
+        OwnKeyUnreadable,
+        OwnKeyUnpaid,
+        GeminiUnpaid,
+        GeminiDenied,
+        QuotaExhausted,
+        BadCredentials,
+        NoCredit,
+        ModelGated,
+    )
+}
 
 
 def write_refusal(error: UserError, language: str) -> str:
@@ -15,7 +45,7 @@ def write_refusal(error: UserError, language: str) -> str:
     text = say(error.reason, language, **error.values)
     if not isinstance(error, BudgetUsedUp):
         return text
-    anew = say("budget_reset", language, time=time_until(error.seconds, language))
+    anew = say("budget_reset", language, time=duration(error.seconds, language))
     return "\n".join((text, f"{anew} {say('budget_keys', language)}"))
 
 
@@ -24,11 +54,16 @@ def way_out(error: UserError, language: str, username: str) -> InlineKeyboardMar
     return keys_button(language, username) if isinstance(error, BudgetUsedUp) else None
 
 
-def keys_button(language: str, username: str) -> InlineKeyboardMarkup:
+def after_failure(reason: str | None, language: str, username: str) -> InlineKeyboardMarkup | None:
+    """A button that leads to one's own keys, after a failure that these can mend."""
+    return keys_button(language, username, "button_keys") if reason in MENDED_BY_KEYS else None
+
+
+def keys_button(language: str, username: str, label: str = "button_own_keys") -> InlineKeyboardMarkup:
     """A button that leads to one's own keys."""
     # Keys are spoken of in private: a link leads there from any chat.
-    url = create_deep_linked_url(username, "keys")
-    return InlineKeyboardMarkup.from_button(InlineKeyboardButton(say("button_own_keys", language), url=url))
+    url = create_deep_linked_url(username, KEYS)
+    return InlineKeyboardMarkup.from_button(InlineKeyboardButton(say(label, language), url=url))
 
 
 async def refuse(error: UserError, address: Address, language: str, bot: Bot) -> None:

@@ -1,15 +1,12 @@
-"""``/usage``: what somebody has used of the owner's keys, what is left, and when it begins anew."""
+"""``/usage``: what a person has used of the owner's keys, what is left, and when it resets."""
 
 import asyncio
 
-from telegram import Update
-from telegram.ext import ContextTypes
-
 from services.bot.access.standing import is_from_manager
 from services.bot.budgets.refusals import keys_button
-from services.bot.locales import say
-from services.bot.telegram.addresses import address_of, answer, sender_of
-from services.bot.texts.number_format import money, time_until
+from services.bot.telegram.incoming import Incoming, for_message
+from services.bot.texts.locales import say
+from services.bot.texts.number_format import duration, money
 from shared.budgets import Budgets
 from shared.store.budgets import Asker
 from shared.store.spending import Spent
@@ -22,20 +19,18 @@ class UsageCommand:
     def __init__(self, usage: UsageReader) -> None:
         self._usage = usage
 
-    async def command(self, update: Update, context: ContextTypes.DEFAULT_TYPE) -> None:
+    @for_message
+    async def command(self, asked: Incoming) -> None:
         """Answer ``/usage``; owners and admins read in private what the whole bot has spent."""
-        message = update.effective_message
-        if message is None:
-            return
-        address, sender = address_of(message, context.bot.id), sender_of(message)
-        asker = Asker(address.bot_id, sender.id, None if address.private else address.chat_id)
+        address, language = asked.address, asked.language
+        asker = Asker(address.bot_id, asked.sender.id, None if address.private else address.chat_id)
         usage = await asyncio.to_thread(self._usage.read, asker)
-        lines = write_usage(usage, sender.language)
+        lines = write_usage(usage, language)
         if address.private and is_from_manager():
-            lines.append(write_spent(usage.spent, self._usage.budgets, sender.language))
+            lines.append(write_spent(usage.spent, self._usage.budgets, language))
         is_limited = bool(usage.pictures or usage.tokens)
-        buttons = keys_button(sender.language, context.bot.username) if is_limited else None
-        await context.bot.send_message(text="\n".join(lines), reply_markup=buttons, **answer(address))
+        buttons = keys_button(language, asked.bot.username) if is_limited else None
+        await asked.answer("\n".join(lines), buttons)
 
 
 def write_usage(usage: Usage, language: str) -> list[str]:
@@ -57,10 +52,10 @@ def write_spent(spent: Spent, budgets: Budgets, language: str) -> str:
 
 def _line(one: Budget, language: str) -> str:
     sentence = {"day": "usage_day", "month": "usage_month", "group": "usage_group", "tokens": "usage_tokens"}[one.name]
-    time = time_until(one.seconds, language)
+    time = duration(one.seconds, language)
     return say(sentence, language, used=one.used, most=one.most, left=one.left, time=time)
 
 
-def _of(used: int, most: int, language: str) -> str:
+def _of(used: int, limit: int, language: str) -> str:
     told = money(used, language)
-    return say("usage_of", language, used=told, most=money(most, language)) if most else told
+    return say("usage_of", language, used=told, most=money(limit, language)) if limit else told

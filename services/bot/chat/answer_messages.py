@@ -9,12 +9,12 @@ from shared.errands import Errand
 
 def messages_of(errand: Errand) -> list[int]:
     """Ids of the messages in which an answer stands, first to last."""
-    return list((errand.shown or {}).get("messages", ()))
+    return list(errand.shown["messages"]) if errand.shown else []
 
 
 def said_of(errand: Errand) -> int:
     """How many of these messages say what they are to say in the end."""
-    return int((errand.shown or {}).get("said", 0))
+    return errand.shown["said"] if errand.shown else 0
 
 
 def words_of(piece: Piece) -> Words:

@@ -1,29 +1,32 @@
-"""What can be done with an answer: stop it, or have it painted."""
+"""Buttons of answers: stop, draw this, and how many pictures."""
 
 import asyncio
-from dataclasses import dataclass, replace
+import re
+from dataclasses import replace
 
 from telegram import CallbackQuery, MaybeInaccessibleMessage, Update
 from telegram.ext import ContextTypes
 
-from services.bot.locales import is_said, say
-from services.bot.pictures import keyboards
-from services.bot.pictures.imagine import Imagine
-from services.bot.settings.preferences import Choices
-from services.bot.telegram.addresses import address_of, address_of_press, answer, sender_of, visible
+from services.bot.chat.drawings import Drawings
+from services.bot.telegram.addresses import address_of_press, visible
 from services.bot.telegram.authorization import Authorization
+from services.bot.telegram.callback_data import DRAW, DRAW_MANY, STOP, OfRecord, read_record
 from services.bot.telegram.callback_queries import acknowledge, put_away
+from services.bot.telegram.draft_stops import stopped_draft
+from services.bot.telegram.incoming import Incoming, for_message
 from services.bot.telegram.permissions import Action
 from services.bot.telegram.status_messages import StatusMessages
+from services.bot.texts.locales import is_said, say
 from services.bot.texts.markdown import pieces
-from shared.errands import Errand, Kind
+from shared.errands import Errand, ErrandKind, StoredDrawing, drawing_of
 from shared.ideas import MAX_IDEA_LENGTH, shorten
-from shared.jobs import ENDED, Request, Sender
+from shared.jobs import ENDED, Sender
 from shared.status_messages import Work
 from shared.store.errands import Errands
 
-PATTERN = rf"^({keyboards.STOP}|{keyboards.DRAW}) "
-OF = {keyboards.STOP: {Kind.CHAT, Kind.DESCRIBE}, keyboards.DRAW: {Kind.CHAT}}  # which errands have such a button
+# Which errands have such a button, and what it does.
+OF = {STOP: {ErrandKind.CHAT, ErrandKind.DESCRIBE}, DRAW: {ErrandKind.CHAT}, DRAW_MANY: {ErrandKind.CHAT}}
+DOES = {STOP: Action.STOP_ANSWER, DRAW: Action.DRAW_ANSWER, DRAW_MANY: Action.DRAW_MANY}
 
 
 class AnswerButtons:
@@ -32,14 +35,12 @@ class AnswerButtons:
     def __init__(
         self,
         errands: Errands,
-        choices: Choices,
-        imagine: Imagine,
+        drawings: Drawings,
         messages: StatusMessages,
         authorization: Authorization,
     ) -> None:
         self._errands = errands
-        self._choices = choices
-        self._imagine = imagine
+        self._drawings = drawings
         self._messages = messages
         self._authorization = authorization
 
@@ -48,20 +49,23 @@ class AnswerButtons:
         query = update.callback_query
         if query is None:
             return
-        wanted, message = keyboards.read(query.data), query.message
+        wanted, message = read_record(query.data), query.message
         sender = Sender(query.from_user.id, query.from_user.language_code or "en")
         errand = await asyncio.to_thread(self._errands.read, wanted[1]) if wanted else None
         if wanted is None or errand is None or errand.kind not in OF[wanted[0]] or message is None:
             await acknowledge(query, say("pressed_unknown", sender.language))
             await put_away(context.bot, query, keep_words=not _is_announcement(message))
             return
-        if wanted[0] == keyboards.STOP:
+        if wanted[0] == STOP:
             await self._messages.pressed(query, Work.ERRAND, errand.id, errand.address.chat_id)
-        action = Action.DRAW_ANSWER if wanted[0] == keyboards.DRAW else Action.STOP_ANSWER
+        action = DOES[wanted.action]
         if not await self._authorization.allows(action, sender.id, message.chat.id, errand):
-            await acknowledge(query, say("chat_pressed_not_yours", sender.language), alert=True)
+            key = "pressed_not_yours" if action is Action.DRAW_MANY else "chat_pressed_not_yours"
+            await acknowledge(query, say(key, sender.language), alert=True)
         elif action is Action.DRAW_ANSWER:
-            await self._draw(errand, message, sender, query, context)
+            await self._draw(errand, message, sender, query)
+        elif action is Action.DRAW_MANY:
+            await self._draw_many(errand, wanted, query, context)
         elif errand.state in ENDED:
             await acknowledge(query, say("chat_pressed_over", sender.language))
             if errand.delivered_at is not None:
@@ -70,17 +74,14 @@ class AnswerButtons:
             await acknowledge(query, say("chat_pressed_stop", sender.language))
             await asyncio.to_thread(self._errands.ask_to_stop, errand.id)
 
-    async def stop(self, update: Update, context: ContextTypes.DEFAULT_TYPE) -> None:
-        """Answer ``/stop``: end what is being written for whoever says so, here."""
-        message = update.effective_message
-        if message is None:
-            return
-        address, sender = address_of(message, context.bot.id), sender_of(message)
-        asked = await asyncio.to_thread(self._errands.asked_by, address, sender.id)
-        for errand in asked:
+    @for_message
+    async def stop(self, asked: Incoming) -> None:
+        """Answer ``/stop``: end what is being written here for the sender."""
+        errands = await asyncio.to_thread(self._errands.asked_by, asked.address, asked.sender.id)
+        for errand in errands:
             await asyncio.to_thread(self._errands.ask_to_stop, errand.id)
-        if not asked:
-            await context.bot.send_message(text=say("chat_nothing_to_stop", sender.language), **answer(address))
+        if not errands:
+            await asked.answer(say("chat_nothing_to_stop", asked.language))
 
     async def stop_draft(self, update: Update, _: ContextTypes.DEFAULT_TYPE) -> None:
         """End what is being written in a draft whose stop button was pressed."""
@@ -99,35 +100,28 @@ class AnswerButtons:
         message: MaybeInaccessibleMessage,
         sender: Sender,
         query: CallbackQuery,
-        context: ContextTypes.DEFAULT_TYPE,
     ) -> None:
-        """Have the answer painted, for the one who pressed."""
-        idea = as_idea(errand.answer or "")
-        if not idea:
+        """Have what the answer describes painted, for the one who pressed."""
+        drawing = drawing_of(errand, wished=False)
+        # Answers of earlier versions say nothing of a picture.
+        drawing = drawing or StoredDrawing(idea=as_idea(errand.answer or ""), wished=False)
+        if not drawing["idea"]:
             await acknowledge(query, say("pressed_unknown", sender.language))
             return
         await acknowledge(query, say("pressed", sender.language))
         address = replace(address_of_press(message, errand.address), press=query.id)
-        chosen = await self._choices.in_force(address, sender, context.bot)
-        request = chosen.defaults_for(Request(idea))
-        await self._imagine.order(request, address, sender, context)
+        await self._drawings.order(drawing, 1, address, sender)
 
-
-@dataclass(frozen=True, slots=True)
-class StoppedDraft:
-    """Which draft a person wants no more of."""
-
-    chat_id: int
-    draft_id: int
-
-
-def stopped_draft(update: Update) -> StoppedDraft | None:
-    """Read a press of a draft's own stop button, of which the library knows nothing yet."""
-    match update.api_kwargs.get("stopped_message_generation"):
-        case {"chat": {"id": int() as chat_id}, "draft_id": int() as draft_id}:
-            return StoppedDraft(chat_id, draft_id)
-        case _:
-            return None
+    async def _draw_many(
+        self, errand: Errand, wanted: OfRecord, query: CallbackQuery, context: ContextTypes.DEFAULT_TYPE
+    ) -> None:
+        """Have so many pictures painted as their person chose."""
+        if not re.fullmatch(r"[1-9]\d?", wanted.choice, re.ASCII) or drawing_of(errand, wished=True) is None:
+            await acknowledge(query, say("pressed_unknown", query.from_user.language_code or "en"))
+            return
+        await acknowledge(query)
+        await put_away(context.bot, query)
+        await self._drawings.order_answered(errand, int(wanted.choice))
 
 
 def _is_announcement(message: MaybeInaccessibleMessage | None) -> bool:

@@ -6,30 +6,38 @@ whatever is longer than a message, is sent anew, and written down message by mes
 
 import asyncio
 import logging
-from collections.abc import Collection
+from collections.abc import Awaitable, Callable, Collection
+from dataclasses import replace
 from html import unescape
 
 from telegram import InlineKeyboardMarkup
 from telegram.error import TelegramError
 from telegram.ext import ExtBot
 
+from services.bot.budgets.refusals import after_failure
 from services.bot.chat import answer_messages
 from services.bot.chat.answer_messages import messages_of, said_of
-from services.bot.chat.descriptions import under_description, write_description
+from services.bot.chat.descriptions import write_description
+from services.bot.chat.keyboards import under_answer, under_description
 from services.bot.chat.stream import AnswerStreams
-from services.bot.locales import say
-from services.bot.pictures import keyboards
 from services.bot.telegram.errors import Again, Refusal, Unsure, after, words_of
 from services.bot.telegram.outbox_relay import OutboxRelay, record
-from services.bot.telegram.refusals import MOST_TRIES_TO_SAY, write_refusal
+from services.bot.telegram.refusals import MAX_TRIES_TO_SAY, write_refusal
 from services.bot.telegram.sending import Sending
-from services.bot.texts.markdown import Piece, pieces
-from shared.errands import Errand, Kind
+from services.bot.texts.locales import say
+from services.bot.texts.markdown import MAX_UNITS, Piece, pieces
+from services.bot.texts.utf16 import units
+from shared.errands import Errand, ErrandKind, drawing_of
 from shared.jobs import State
 from shared.store.errand_outbox import ErrandOutbox
 from shared.store.errands import Errands
 
 log = logging.getLogger(__name__)
+
+Draw = Callable[[Errand], Awaitable[None]]
+Export = Callable[[Errand], Awaitable[Errand]]
+
+DELETED = ("pictures", "questions", "batches", "files", "keys")
 
 
 class Answers(OutboxRelay[Errand]):
@@ -40,9 +48,22 @@ class Answers(OutboxRelay[Errand]):
     what = "errand"
 
     def __init__(
-        self, bot: ExtBot[int], bot_id: int, outbox: ErrandOutbox, errands: Errands, streams: AnswerStreams
+        self,
+        bot: ExtBot[int],
+        bot_id: int,
+        outbox: ErrandOutbox,
+        errands: Errands,
+        streams: AnswerStreams,
+        *,
+        draw: Draw,
+        export: Export | None = None,
     ) -> None:
-        """Deliver for the bot with this id."""
+        """Deliver for the bot with this id.
+
+        Args:
+            draw: Orders the picture that an answer asks for; done twice it is one order.
+            export: Sends what an export has packed.
+        """
         super().__init__()
         self._bot = bot
         self._sending = Sending(bot)
@@ -50,9 +71,11 @@ class Answers(OutboxRelay[Errand]):
         self._outbox = outbox
         self._errands = errands
         self._streams = streams
+        self._draw = draw
+        self._export = export
 
-    def _claim(self, most: int) -> list[Errand]:
-        return self._outbox.claim(self._bot_id, most=most)
+    def _claim(self, limit: int) -> list[Errand]:
+        return self._outbox.claim(self._bot_id, limit=limit)
 
     def _renew(self, ids: Collection[int]) -> None:
         self._outbox.renew(ids)
@@ -71,6 +94,8 @@ class Answers(OutboxRelay[Errand]):
         await self._streams.let_end(errand.id)
         # Its message may have been written down since it was claimed.
         now = await asyncio.to_thread(self._errands.read, errand.id) or errand
+        if self._export is not None and _is_packed(now):
+            now = await self._export(now)
         await (self._say_all(now) if now.undelivered_reason is None else self._end(now))
 
     async def _say_all(self, errand: Errand) -> None:
@@ -88,6 +113,10 @@ class Answers(OutboxRelay[Errand]):
                 sent = await self._sending.text(errand.address, answer_messages.words_of(piece), keyboard)
                 messages[place : place + 1] = [sent.message_id]
             await record(self._errands.keep_shown, errand.id, {"messages": messages, "said": place + 1})
+        if drawing_of(errand, wished=True) is not None:
+            if not whole:
+                await self._remove_announcement(errand)
+            await self._draw(errand)
         await record(self._outbox.delivered, errand.id)
         self._streams.keep_distance(errand)
         log.info("answered", extra={"errand_id": errand.id, "state": str(errand.state), "messages": len(messages)})
@@ -98,7 +127,7 @@ class Answers(OutboxRelay[Errand]):
             await self._say_refusal(errand)
         except TelegramError as error:
             match after(error, tries=errand.delivery_tries):
-                case Again(seconds) | Unsure(seconds) if errand.delivery_tries < MOST_TRIES_TO_SAY:
+                case Again(seconds) | Unsure(seconds) if errand.delivery_tries < MAX_TRIES_TO_SAY:
                     await self._again(errand, seconds)
                     return
             log.info("refusal not said", extra=self._fields(errand) | {"error": words_of(error)})
@@ -128,33 +157,52 @@ class Answers(OutboxRelay[Errand]):
 
     def _keyboard(self, errand: Errand) -> InlineKeyboardMarkup | None:
         """What can be done with an answer, or about its failure."""
-        if errand.kind is Kind.DESCRIBE and errand.state is State.FINISHED:
+        if errand.kind is ErrandKind.DESCRIBE and errand.state is State.FINISHED:
             return under_description(errand)
-        if _can_draw(errand):
-            return keyboards.under_answer(errand)
+        if drawing_of(errand, wished=False) is not None:
+            return under_answer(errand)
         reason = errand.reason if errand.state is State.FAILED else None
-        return keyboards.after_failure(reason, errand.sender.language, self._bot.username)
+        return after_failure(reason, errand.sender.language, self._bot.username)
 
 
 def whole_answer(errand: Errand) -> list[Piece]:
     """All that is to be said about an errand that has ended: the answer as far as it came, and why no further."""
-    if errand.kind is Kind.DESCRIBE and errand.state is State.FINISHED:
+    if errand.kind is ErrandKind.DESCRIBE and errand.state is State.FINISHED:
         return [write_description(errand)]
+    if errand.kind is ErrandKind.FORGET and errand.state is State.FINISHED:
+        counts = errand.result["deleted"] if errand.result else {}
+        return [_sentence("forget_done", errand, **{name: counts.get(name, 0) for name in DELETED})]
+    if errand.kind is ErrandKind.EXPORT and errand.state is State.FINISHED:
+        return [_sentence(_of_export(errand), errand)]
     said = pieces(errand.answer or "")
     if errand.state is State.FAILED:
         return [*said, _sentence(errand.reason or "unexpected", errand)]
     if said:
-        return said
+        return _stopped(said, errand) if (errand.result or {}).get("end") == "stopped" else said
+    if drawing_of(errand, wished=True) is not None:
+        return []
     return [_sentence("chat_stopped" if errand.state is State.CANCELLED else "chat_empty", errand)]
 
 
-def _sentence(key: str, errand: Errand) -> Piece:
+def _is_packed(errand: Errand) -> bool:
+    return errand.kind is ErrandKind.EXPORT and errand.state is State.FINISHED and errand.undelivered_reason is None
+
+
+def _of_export(errand: Errand) -> str:
+    return "export_done" if (errand.result or {}).get("is_all") else "export_goes_on"
+
+
+def _sentence(key: str, errand: Errand, **values: int) -> Piece:
     """A sentence of ours; Markdown is what Gemini writes, so ours goes without looks."""
-    return Piece(unescape(say(key, errand.sender.language)))
+    return Piece(unescape(say(key, errand.sender.language, **values)))
 
 
-def _can_draw(errand: Errand) -> bool:
-    return bool((errand.answer or "").strip())
+def _stopped(said: list[Piece], errand: Errand) -> list[Piece]:
+    """An answer that ends where its person stopped it, and says so."""
+    *before, last = said
+    mark = _sentence("chat_stopped_here", errand)
+    text = f"{last.text}\n\n{mark.text}"
+    return [*before, replace(last, text=text)] if units(text) <= MAX_UNITS else [*said, mark]
 
 
 def _announcement_of(errand: Errand) -> list[int]:

@@ -2,36 +2,38 @@
 
 import asyncio
 import re
-from dataclasses import asdict, replace
+from dataclasses import replace
 from itertools import count
 
-from telegram import CallbackQuery, MaybeInaccessibleMessage, Message, Update
+from telegram import CallbackQuery, MaybeInaccessibleMessage, Update
 from telegram.ext import ContextTypes
 
 from services.bot.budgets.refusals import refuse
 from services.bot.chat.descriptions import prompts_of
 from services.bot.chat.stream import AnswerStreams
-from services.bot.locales import say
-from services.bot.pictures import keyboards
-from services.bot.pictures.imagine import Imagine
+from services.bot.orders import Order
+from services.bot.pictures.promise import Promise
+from services.bot.pictures.replies import picture_before
 from services.bot.settings.preferences import Choices
-from services.bot.telegram.addresses import address_of, address_of_press, answer, sender_of
+from services.bot.telegram.addresses import address_of_press
 from services.bot.telegram.authorization import Authorization
+from services.bot.telegram.callback_data import read_record
 from services.bot.telegram.callback_queries import acknowledge
 from services.bot.telegram.contents import contents_of
 from services.bot.telegram.files import Files, picture_in
+from services.bot.telegram.incoming import Incoming, for_message
 from services.bot.telegram.open_questions import OpenQuestions
 from services.bot.telegram.permissions import Action
-from shared.errands import Errand, Kind, PromptFor
+from services.bot.texts.locales import say
+from shared.errands import Errand, ErrandKind, ErrandQuestion, PromptFor
 from shared.errors import FileOutOfReach, QueueFull, UserError
 from shared.jobs import Address, Job, Parameters, Picture, Request, Sender, State
 from shared.media_types import Purpose
 from shared.questions import Asked, Question
-from shared.queue import BackgroundTickets
 from shared.store.errands import Errands
 from shared.store.jobs import Jobs
+from shared.tickets import Tickets
 
-PATTERN = rf"^{keyboards.LIKE} "
 OVER_IN_VAIN = frozenset({State.FAILED, State.CANCELLED})
 
 
@@ -44,9 +46,9 @@ class Describe:
         jobs: Jobs,
         choices: Choices,
         files: Files,
-        tickets: BackgroundTickets,
+        tickets: Tickets,
         streams: AnswerStreams,
-        imagine: Imagine,
+        promise: Promise,
         authorization: Authorization,
         questions: OpenQuestions,
     ) -> None:
@@ -56,60 +58,57 @@ class Describe:
         self._files = files
         self._tickets = tickets
         self._streams = streams
-        self._imagine = imagine
+        self._promise = promise
         self._authorization = authorization
         self._questions = questions
 
-    async def command(self, update: Update, context: ContextTypes.DEFAULT_TYPE) -> None:
+    @for_message
+    async def command(self, asked: Incoming) -> None:
         """Answer ``/describe`` as a picture's caption, or in reply to one: promise prompts for it."""
-        message = update.effective_message
-        if message is None:
-            return
-        address, sender = address_of(message, context.bot.id), sender_of(message)
+        address, sender = asked.address, asked.sender
         try:
-            picture = await self._picture(message, address, sender, context)
+            picture = await self._picture(asked)
         except (UserError, FileOutOfReach) as error:
-            await context.bot.send_message(text=say(error.reason, sender.language, **error.values), **answer(address))
+            await asked.answer(say(error.reason, sender.language, **error.values))
             return
         if picture is None:
             await self._questions.ask(address, Question(Asked.PICTURE))
-            await context.bot.send_message(text=say("describe_what", sender.language), **answer(address))
+            await asked.answer(say("describe_what", sender.language))
             return
-        chosen = await self._choices.in_force(address, sender, context.bot)
+        chosen = await self._choices.in_force(address, sender, asked.bot)
         try:
             _, is_new = await asyncio.to_thread(
                 self._errands.submit,
-                Kind.DESCRIBE,
-                {"picture": asdict(picture)},
+                ErrandKind.DESCRIBE,
+                ErrandQuestion(picture={"key": picture.key, "media_type": picture.media_type}),
                 address=address,
                 sender=sender,
                 writing=chosen.writing(),
             )
         except QueueFull as error:
-            await refuse(error, address, sender.language, context.bot)
+            await refuse(error, address, sender.language, asked.bot)
             return
         self._streams.changed()
         if is_new:
             self._tickets.send()
 
-    async def _picture(
-        self, message: Message, address: Address, sender: Sender, context: ContextTypes.DEFAULT_TYPE
-    ) -> Picture | None:
+    async def _picture(self, asked: Incoming) -> Picture | None:
         """What is to be described: of our own pictures the original, of others what Telegram has."""
-        ours = await self._imagine.picture_before(message, context)
-        if picture_in(message) is None and ours is not None and ours.image_key and ours.media_type:
+        ours = await picture_before(asked.message, asked.bot.id, self._jobs)
+        if picture_in(asked.message) is None and ours is not None and ours.image_key and ours.media_type:
             return Picture(ours.image_key, ours.media_type)
-        sent = contents_of(message, context.bot.id).picture
+        sent = contents_of(asked.message, asked.bot.id).picture
         if sent is None:
             return None
-        return Picture(await self._files.keep(sent, Purpose.PICTURE, address, sender), sent.media_type)
+        key = await self._files.keep(sent, Purpose.PICTURE, asked.address, asked.sender)
+        return Picture(key, sent.media_type)
 
     async def press(self, update: Update, context: ContextTypes.DEFAULT_TYPE) -> None:
         """Have the prompt painted whose button was pressed, for whom it was written."""
         query = update.callback_query
         if query is None:
             return
-        wanted, message = keyboards.read(query.data), query.message
+        wanted, message = read_record(query.data), query.message
         language = query.from_user.language_code or "en"
         errand = await asyncio.to_thread(self._errands.read, wanted[1]) if wanted else None
         prompt = _prompt(errand, wanted[2]) if wanted else None
@@ -140,7 +139,7 @@ class Describe:
         chosen = await self._choices.in_force(address, sender, context.bot)
         # The prompt is there already: nobody needs to write another.
         request = chosen.defaults_for(Request(prompt.prompt, Parameters(raw=True)))
-        await self._imagine.order(request, address, sender, context)
+        await self._promise.order(Order(request), address, sender)
 
     def _place(self, errand: Errand, prompt: PromptFor, here: Address) -> tuple[Address, Job | None]:
         """Where a prompt's picture is asked for, and its job if it was: once, unless it came to nothing."""

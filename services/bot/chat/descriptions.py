@@ -1,11 +1,10 @@
-"""Prompts for a picture → one message, with a button for each. Pure."""
+"""Prompts for a picture → one message. Pure."""
 
 from html import unescape
 
-from telegram import InlineKeyboardButton, InlineKeyboardMarkup, MessageEntity
+from telegram import MessageEntity
 
-from services.bot.locales import say
-from services.bot.pictures import keyboards
+from services.bot.texts.locales import say
 from services.bot.texts.markdown import Piece
 from services.bot.texts.utf16 import units
 from shared.errands import Errand, PromptFor
@@ -13,7 +12,7 @@ from shared.errands import Errand, PromptFor
 
 def prompts_of(errand: Errand) -> list[PromptFor]:
     """What an errand brought home; none where it didn't end well."""
-    return [PromptFor(**one) for one in (errand.result or {}).get("prompts", ())]
+    return [PromptFor(**one) for one in (errand.result.get("prompts", ()) if errand.result else ())]
 
 
 def write_description(errand: Errand) -> Piece:
@@ -29,16 +28,3 @@ def write_description(errand: Errand) -> Piece:
         entities.append(MessageEntity(MessageEntity.CODE, units(text), units(one.prompt)))
         text += one.prompt
     return Piece(text, tuple(entities))
-
-
-def under_description(errand: Errand) -> InlineKeyboardMarkup | None:
-    """A button for each prompt; they carry the errand's id and the prompt's number, from 1."""
-    rows = [
-        [
-            InlineKeyboardButton(
-                f"🎨 {number}. {one.title}", callback_data=keyboards.data(keyboards.LIKE, errand.id, str(number))
-            )
-        ]
-        for number, one in enumerate(prompts_of(errand), 1)
-    ]
-    return InlineKeyboardMarkup(rows) if rows else None

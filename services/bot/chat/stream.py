@@ -1,8 +1,8 @@
-"""An answer while it is being written: a draft in private chats, elsewhere a message that is edited.
+"""Streams answers while Gemini writes them: as a draft in private chats, elsewhere by editing a message.
 
 A draft is a preview that Telegram forgets after half a minute, and has a stop button of its own; nothing of it is
 written down. Where Telegram takes no drafts, and in groups, a message is sent with the promise and remembered in the
-record, so that whoever runs next goes on in it. All of this is better left out than late: the answer comes anyway.
+record, so that the next process goes on in it. All of this is better left out than late: the answer comes anyway.
 """
 
 import asyncio
@@ -17,18 +17,17 @@ from telegram.constants import ChatAction
 from telegram.error import BadRequest, InvalidToken, TelegramError
 from telegram.ext import ExtBot
 
-from services.bot.chat import answer_messages
+from services.bot.chat import answer_messages, keyboards
 from services.bot.chat.answer_messages import messages_of
-from services.bot.locales import say
-from services.bot.pictures import keyboards
 from services.bot.pictures.status import COALESCE_S, GROUP_PAUSE_S, PRIVATE_PAUSE_S
 from services.bot.telegram import flood_limit
 from services.bot.telegram.errors import ChatGone, Refused, after, words_of
 from services.bot.telegram.news import wait_for_news
 from services.bot.telegram.sending import Sending
 from services.bot.telegram.status_messages import StatusMessage, StatusMessages
+from services.bot.texts.locales import say
 from services.bot.texts.markdown import Piece, pieces
-from shared.errands import Errand, Kind
+from shared.errands import Errand, ErrandKind
 from shared.errors import StoreAway
 from shared.status_messages import Work
 from shared.store.errands import Errands
@@ -38,9 +37,9 @@ log = logging.getLogger(__name__)
 LOOK_EVERY_S = 2.0  # a wake-up may get lost
 AT_ONCE = 10
 ACTION_EVERY_S = 4.5  # a chat action lasts five seconds
-MOST_ACTIONS = 20
+MAX_ACTIONS = 20
 DRAFT_AGAIN_S = 20.0  # a draft in which nothing happens goes after thirty
-NO_MORE = (sys.maxsize, math.inf)  # whoever deleted a message doesn't want to see it grow
+NO_MORE = (sys.maxsize, math.inf)  # a deleted message is not to grow
 SHOWN = ""  # what a message says in which an answer grows is not written down
 # Of Bot API 10.3; servers that are older leave these fields alone.
 STOPPABLE = {"can_stop": True, "keep_on_stop": True}
@@ -104,7 +103,7 @@ class AnswerStreams:
         while True:
             try:
                 errands = await asyncio.to_thread(self._errands.streaming, self._bot_id)
-                silent = [one for one in errands if messages_of(one) and not one.answer][:MOST_ACTIONS]
+                silent = [one for one in errands if messages_of(one) and not one.answer][:MAX_ACTIONS]
                 chats = {(errand.address.chat_id, errand.address.topic_id) for errand in silent}
                 await asyncio.gather(*(self._type(chat_id, topic_id) for chat_id, topic_id in chats))
             except StoreAway as error:
@@ -148,7 +147,7 @@ class AnswerStreams:
             asyncio.get_running_loop().call_later(wait, self._news.set)
 
     def _is_drafted(self, errand: Errand) -> bool:
-        talks = errand.kind is Kind.CHAT and errand.address.private
+        talks = errand.kind is ErrandKind.CHAT and errand.address.private
         return self._drafts_work and talks and not messages_of(errand)
 
     def _one_draft_a_topic(self, errands: list[Errand]) -> list[Errand]:
@@ -223,7 +222,7 @@ class AnswerStreams:
         Raises:
             TelegramError: Telegram will not take it.
         """
-        key = "chat_thinking" if errand.kind is Kind.CHAT else "describing"
+        key = "chat_thinking" if errand.kind is ErrandKind.CHAT else "describing"
         said = piece if piece.text else Piece(unescape(say(key, errand.sender.language)))
         keyboard = keyboards.while_answering(errand)
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
@@ -19,40 +19,74 @@ from telegram import (
 )
 from telegram.error import BadRequest, NetworkError, RetryAfter, TelegramError
 
-from services.bot.locales import DEFAULT, languages, say
+from services.bot.texts.locales import DEFAULT, languages, say
 from services.retrying import jittered, pause_s
 from shared.access import Known, Role
 
 log = logging.getLogger(__name__)
 
 DAY_S = 86_400.0
-MOST_TRIES = 20  # for one menu in a day: a quarter of an hour where Telegram names no wait
+MAX_TRIES = 20  # for one menu in a day: a quarter of an hour where Telegram names no wait
 
 IN_PRIVATE = (
     "imagine",
     "describe",
+    "upscale",
     "batch",
     "new",
     "stop",
     "queue",
     "cancel",
+    "history",
+    "gallery",
     "settings",
     "models",
     "keys",
     "usage",
+    "privacy",
+    "export",
+    "deletemydata",
     "help",
     "start",
 )
-IN_GROUPS = ("imagine", "describe", "new", "stop", "queue", "cancel", "models", "usage", "help")
-FOR_ADMINS = ("imagine", "describe", "batch", "new", "stop", "queue", "cancel", "settings", "models", "usage", "help")
+IN_GROUPS = (
+    "imagine",
+    "describe",
+    "upscale",
+    "new",
+    "stop",
+    "queue",
+    "cancel",
+    "history",
+    "models",
+    "usage",
+    "privacy",
+    "help",
+)
+FOR_ADMINS = (
+    "imagine",
+    "describe",
+    "upscale",
+    "batch",
+    "new",
+    "stop",
+    "queue",
+    "cancel",
+    "history",
+    "settings",
+    "models",
+    "usage",
+    "privacy",
+    "help",
+)
 MENUS: tuple[tuple[BotCommandScope, tuple[str, ...]], ...] = (
     (BotCommandScopeAllPrivateChats(), IN_PRIVATE),
     (BotCommandScopeAllGroupChats(), IN_GROUPS),
     (BotCommandScopeAllChatAdministrators(), FOR_ADMINS),
 )
 FOR_MANAGERS: Mapping[Role, tuple[str, ...]] = {
-    Role.OWNER: (*IN_PRIVATE, "status", "users", "invite", "role", "ban", "unban"),
-    Role.ADMIN: (*IN_PRIVATE, "users", "role", "ban", "unban"),
+    Role.OWNER: (*IN_PRIVATE, "status", "stats", "broadcast", "users", "invite", "role", "ban", "unban"),
+    Role.ADMIN: (*IN_PRIVATE, "stats", "users", "role", "ban", "unban"),
 }
 COMMANDS = tuple(dict.fromkeys((*FOR_MANAGERS[Role.OWNER], *IN_GROUPS, *FOR_ADMINS)))
 
@@ -92,18 +126,18 @@ def menus_for(managers: Sequence[Known]) -> list[Menu]:
     return [
         Menu(scope, commands, code, language)
         for scope, commands in (*MENUS, *theirs)
-        for code, language in _codes().items()
+        for code, language in codes().items()
     ]
 
 
-def _codes() -> dict[str | None, str]:
-    # Telegram knows a language by two letters; none stands for all that have no menu of their own.
+def codes() -> dict[str | None, str]:
+    """Our languages by Telegram's codes of two letters; None stands for all others."""
     return {None: DEFAULT, **{name[:2]: name for name in languages() if name != DEFAULT}}
 
 
 async def _remove(bot: Bot, person_id: int) -> None:
     """Take somebody's own menu away, who manages the bot no more."""
-    for code in _codes():
+    for code in codes():
         try:
             await bot.delete_my_commands(BotCommandScopeChat(person_id), code)
         except TelegramError as error:
@@ -112,19 +146,27 @@ async def _remove(bot: Bot, person_id: int) -> None:
 
 
 async def _set_patiently(bot: Bot, menu: Menu) -> None:
-    """Set a menu where Telegram doesn't show it yet; what time can mend is tried again."""
+    """Set a menu where Telegram doesn't show it yet."""
     wanted = tuple(BotCommand(command, say(f"command_{command}", menu.language)) for command in menu.commands)
-    fields = {"scope": str(menu.scope.type), "language": menu.language}
+
+    async def set_it() -> None:
+        if await bot.get_my_commands(menu.scope, menu.code) != wanted:
+            await bot.set_my_commands(wanted, menu.scope, menu.code)
+
+    await until_taken(set_it, "command menu", {"scope": str(menu.scope.type), "language": menu.language})
+
+
+async def until_taken(set_it: Callable[[], Awaitable[None]], what: str, fields: dict[str, object]) -> None:
+    """Make an optional call to Telegram; temporary failures are repeated, others are logged with ``what``."""
     for failures in count(1):
         try:
-            if await bot.get_my_commands(menu.scope, menu.code) != wanted:
-                await bot.set_my_commands(wanted, menu.scope, menu.code)
+            await set_it()
         except TelegramError as error:
-            fields |= {"error": type(error).__name__}
-            if not is_transient(error) or failures == MOST_TRIES:
-                log.warning("command menu not set", extra=fields)
+            reported = {**fields, "error": type(error).__name__}
+            if not is_transient(error) or failures == MAX_TRIES:
+                log.warning("%s not set", what, extra=reported)
                 return
-            log.info("command menu not set yet", extra=fields)
+            log.info("%s not set yet", what, extra=reported)
             await asyncio.sleep(jittered(max(pause_s(failures), wait_of(error))))
         else:
             return

@@ -8,10 +8,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import Enum
-from typing import Any
+from typing import TypeGuard
 
-from services.bot.intake.split_texts import MOST_PARTS, Text, goes_on, text_of
+from services.bot.intake.split_texts import MAX_PARTS, Text, goes_on, text_of
 from services.bot.telegram.open_questions import MARK
+from shared.json_types import JsonObject, JsonValue, inside, whole_number
 from shared.questions import OPEN_FOR, Asked, OpenQuestion, Place
 from shared.store.questions import Questions
 from shared.store.updates import Updates
@@ -19,8 +20,6 @@ from shared.store.updates import Updates
 WRITERS = 1_000  # whose last long text is known
 LOOKED_BACK = 200  # updates, after a start
 LATE = "late_part"  # the field of a message that goes on with a text, and comes when that one is being handled
-
-Json = dict[str, Any]
 
 
 @dataclass(slots=True)
@@ -61,7 +60,7 @@ class Annotator:
         self._updates = updates
         self._last: OrderedDict[tuple[int, int, int], _Last] | None = None
 
-    async def annotate(self, updates: Any) -> Notes:
+    async def annotate(self, updates: JsonValue) -> Notes:
         """Add marks to the messages in these updates, as Telegram sent them.
 
         Raises:
@@ -74,9 +73,9 @@ class Annotator:
             await self._mark_part(one, notes)
         return notes
 
-    async def _mark_answers(self, updates: Sequence[Json], notes: Notes) -> None:
+    async def _mark_answers(self, updates: Sequence[JsonObject], notes: Notes) -> None:
         messages = [message for one in updates if (message := private_message(one)) is not None]
-        chats = {message["chat"]["id"] for message in messages}
+        chats = {place_of(message).chat_id for message in messages}
         found = await asyncio.to_thread(self._questions.open_in, chats) if chats else []
         questions = {one.place: one for one in found}
         for message in messages:
@@ -90,26 +89,27 @@ class Annotator:
                 message[MARK] = {"kind": question.question.kind, "about": dict(question.question.about)}
             notes.ended.append(questions.pop(question.place))
 
-    async def _mark_part(self, update: Json, notes: Notes) -> None:
+    async def _mark_part(self, update: JsonObject, notes: Notes) -> None:
         if self._last is None:
             self._last = OrderedDict()
             for raw in await asyncio.to_thread(self._updates.newest, LOOKED_BACK):
                 self._note(raw.update_id, json.loads(raw.body), raw.part_of)
-        head = self._note(update["update_id"], update)
-        if head is None:
+        update_id, message = whole_number(update["update_id"]), update.get("message")
+        head = self._note(update_id, update)
+        if head is None or not isinstance(message, dict):
             return
         if await asyncio.to_thread(self._updates.is_joined, head):
-            update["message"][LATE] = True
+            message[LATE] = True
         else:
-            notes.part_of[update["update_id"]] = head
+            notes.part_of[update_id] = head
 
-    def _note(self, update_id: int, update: Json, known_head: int | None = None) -> int | None:
+    def _note(self, update_id: int, update: JsonObject, known_head: int | None = None) -> int | None:
         """Take note of an update's text; returns the update whose text it goes on with, if there is one."""
         text = text_of(update)
         if text is None or self._last is None:
             return None
         last = self._last.get(text.writer)
-        is_part = last is not None and last.number < MOST_PARTS and goes_on(last.text, text)
+        is_part = last is not None and last.number < MAX_PARTS and goes_on(last.text, text)
         if last is not None and (is_part or known_head == last.update_id):
             head, number = last.update_id, last.number + 1
         else:
@@ -121,7 +121,7 @@ class Annotator:
         return head if head != update_id else None
 
 
-def is_sound(update: Any) -> bool:
+def is_sound(update: object) -> TypeGuard[JsonObject]:
     """Whether what is read here of an update has the shape that Telegram describes."""
     match update:
         case {"update_id": int(), **rest}:
@@ -132,39 +132,40 @@ def is_sound(update: Any) -> bool:
             return False
 
 
-def private_message(update: Json) -> Json | None:
+def private_message(update: JsonObject) -> JsonObject | None:
     """The message of a person in a private chat, new or edited; None where there is none."""
-    match update.get("message") or update.get("edited_message"):
-        case {"chat": {"type": "private", "id": int()}, "from": {"id": int()}, "date": int()} as message:
-            return message
+    message = update.get("message") or update.get("edited_message")
+    match message:
+        case {"chat": {"type": "private", "id": int()}, "from": {"id": int()}, "date": int()}:
+            return message if isinstance(message, dict) else None
         case _:
             return None
 
 
-def place_of(message: Json) -> Place:
+def place_of(message: JsonObject) -> Place:
     """The chat, or the topic of it, where a message stands."""
     topic_id = message.get("message_thread_id") if message.get("is_topic_message") else None
-    return Place(message["chat"]["id"], topic_id or 0)
+    return Place(whole_number(inside(message, "chat", "id")), whole_number(topic_id))
 
 
-def meaning_of(message: Json, open_question: OpenQuestion, *, now: datetime) -> Meaning:
+def meaning_of(message: JsonObject, open_question: OpenQuestion, *, now: datetime) -> Meaning:
     """Decide what a message in a private chat is to the question that is open there. Pure."""
     words = str(message.get("text") or message.get("caption") or "")
     # The message may have waited for the bot, and Telegram's clock may differ from ours: the earlier moment counts.
-    written_at = min(datetime.fromtimestamp(message["date"], UTC), now)
+    written_at = min(datetime.fromtimestamp(whole_number(message["date"]), UTC), now)
     if words.startswith("/") or written_at - open_question.asked_at > OPEN_FOR:
         return Meaning.END
     if "edit_date" in message:
         return Meaning.NOTHING
-    replied = message.get("reply_to_message") or {}
-    if replied and "forum_topic_created" not in replied:
+    replied = message.get("reply_to_message")
+    if replied and inside(replied, "forum_topic_created") is None:
         # What replies to the bot is read as a reply. What replies to somebody's words is talk.
-        is_to_bot = (replied.get("from") or {}).get("is_bot")
+        is_to_bot = inside(replied, "from", "is_bot")
         return Meaning.END if is_to_bot else Meaning.NOTHING
     return Meaning.ANSWER if _fits(message, open_question.question.kind) else Meaning.NOTHING
 
 
-def _fits(message: Json, kind: Asked) -> bool:
+def _fits(message: JsonObject, kind: Asked) -> bool:
     """Whether a message can be an answer of this kind."""
     if message.keys() & {"external_reply", "reply_to_story", "media_group_id"}:
         return False
@@ -176,12 +177,13 @@ def _fits(message: Json, kind: Asked) -> bool:
             return is_picture
         case Asked.KEY:
             # Keys have no spaces: what has is talk about them.
-            return text is not None and len(text.split()) == 1 and "forward_origin" not in message
+            return isinstance(text, str) and len(text.split()) == 1 and "forward_origin" not in message
         case Asked.PROMPT | Asked.VALUE:
             return text is not None
 
 
-def _is_picture(message: Json) -> bool:
-    file = message.get("document") or {}
-    told = [str(file.get("mime_type") or ""), mimetypes.guess_type(str(file.get("file_name") or ""))[0] or ""]
+def _is_picture(message: JsonObject) -> bool:
+    file = message.get("document")
+    name = str(inside(file, "file_name") or "")
+    told = [str(inside(file, "mime_type") or ""), mimetypes.guess_type(name)[0] or ""]
     return "photo" in message or any(media_type.startswith("image/") for media_type in told)

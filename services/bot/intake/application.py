@@ -19,6 +19,7 @@ from services.bot.intake.languages import in_language
 from services.bot.intake.poller import parse
 from services.bot.telegram.repeats import handling
 from services.health import Sign
+from services.logs import about
 from shared.errors import StoreAway
 from shared.store.people import People
 from shared.store.updates import Updates
@@ -30,8 +31,7 @@ TICK_OFF_EVERY_S = 0.2
 LONG_ENOUGH = timedelta(seconds=60)  # an update that is older and on its way nowhere got lost
 MAX_STARTS = 2  # of an update that an earlier process left
 APART_S = 10.0  # so long one that may have ended a process keeps others that may have waiting
-KEEP_FOR = timedelta(days=7)  # Telegram keeps updates for 24 hours; more helps to explain what happened
-MOST_AT_ONCE = 10_000
+MAX_AT_ONCE = 10_000
 
 
 class Gate(Protocol):
@@ -90,7 +90,7 @@ class DurableApplication(_Application):
         self._in_hand.add(number)
         try:
             async with self._apart(number):
-                with handling():
+                with handling(), about(update_id=number):
                     await self._try(update)
                 self._settle(update)
         finally:
@@ -100,6 +100,10 @@ class DurableApplication(_Application):
     async def handle_as_new(self, update: Update) -> None:
         """Let the handlers of new messages have what a handler made of an update that is in hand."""
         await super().process_update(update)
+
+    async def handle_again(self, update: Update) -> None:
+        """Let the handlers have a message once more that came earlier, as somebody let in has asked for."""
+        await super().process_update(await self._in_chosen_language(update))
 
     async def _try(self, update: Update) -> None:
         """Let the handlers have an update, all parts of it together, if its sender is let in."""
@@ -171,7 +175,7 @@ class DurableApplication(_Application):
         Raises:
             StoreAway: The record does not answer.
         """
-        unhandled = await asyncio.to_thread(self._updates.unhandled, most=MOST_AT_ONCE, older_than=older_than)
+        unhandled = await asyncio.to_thread(self._updates.unhandled, limit=MAX_AT_ONCE, older_than=older_than)
         missing = [number for number in unhandled if not self._has(number)]
         for raw in await asyncio.to_thread(self._updates.read, missing):
             update = parse(raw.update_id, json.loads(raw.body), self.bot)
@@ -224,6 +228,24 @@ class DurableApplication(_Application):
             self._survived += survived
             raise
 
+    async def keep_ticking_off(self) -> None:
+        """Tick handled updates off, many at a time. Runs until cancelled."""
+        while True:
+            await asyncio.sleep(TICK_OFF_EVERY_S)
+            try:
+                await self.tick_off()
+            except StoreAway as error:
+                log.warning("updates not ticked off", extra={"error": str(error)})
+
+    async def keep_feeding(self) -> None:
+        """Bring back what got lost on its way to the handlers. Runs until cancelled."""
+        while True:
+            await asyncio.sleep(AGAIN_EVERY_S)
+            try:
+                await self.feed_unhandled(older_than=LONG_ENOUGH)
+            except StoreAway as error:
+                log.warning("unhandled updates not looked for", extra={"error": str(error)})
+
 
 @asynccontextmanager
 async def _held(lock: asyncio.Lock, seconds: float) -> AsyncIterator[None]:
@@ -238,24 +260,3 @@ async def _held(lock: asyncio.Lock, seconds: float) -> AsyncIterator[None]:
         yield
     finally:
         lock.release()
-
-
-async def keep_ticking_off(application: DurableApplication) -> None:
-    """Tick handled updates off, many at a time. Runs until cancelled."""
-    while True:
-        await asyncio.sleep(TICK_OFF_EVERY_S)
-        try:
-            await application.tick_off()
-        except StoreAway as error:
-            log.warning("updates not ticked off", extra={"error": str(error)})
-
-
-async def keep_feeding(application: DurableApplication, updates: Updates) -> None:
-    """Bring back what got lost on its way to the handlers, and forget what is long done. Runs until cancelled."""
-    while True:
-        await asyncio.sleep(AGAIN_EVERY_S)
-        try:
-            await application.feed_unhandled(older_than=LONG_ENOUGH)
-            await asyncio.to_thread(updates.forget, older_than=KEEP_FOR)
-        except StoreAway as error:
-            log.warning("unhandled updates not looked for", extra={"error": str(error)})

@@ -8,7 +8,7 @@ import asyncio
 import sys
 from collections.abc import Awaitable, Coroutine, Iterator
 from contextlib import contextmanager
-from typing import Any, cast
+from typing import cast
 
 from telegram import Update
 from telegram.ext import BaseUpdateProcessor
@@ -48,9 +48,9 @@ class Dispatcher(BaseUpdateProcessor):
         for turn in self._lines.clear():
             _tell(turn, may_begin=False)
 
-    async def do_process_update(self, update: object, coroutine: Awaitable[Any]) -> None:
+    async def do_process_update(self, update: object, coroutine: Awaitable[object]) -> None:
         """Handle an update when its turn has come; one that is here already, or comes too late, is dropped."""
-        handling = cast("Coroutine[Any, Any, None]", coroutine)
+        handling = cast("Coroutine[object, object, None]", coroutine)
         try:
             if not isinstance(update, Update):
                 await handling
@@ -59,7 +59,7 @@ class Dispatcher(BaseUpdateProcessor):
         finally:
             handling.close()  # It may not have been begun.
 
-    async def _handle(self, update: Update, handling: Coroutine[Any, Any, None]) -> None:
+    async def _handle(self, update: Update, handling: Coroutine[object, object, None]) -> None:
         if update.callback_query is not None:
             self._answers.watch(update.callback_query)
         origin = origin_of(update)

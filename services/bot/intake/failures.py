@@ -9,9 +9,9 @@ from telegram import Bot, Update
 from telegram.error import BadRequest, Conflict, InvalidToken, NetworkError, RetryAfter, TelegramError, TimedOut
 from telegram.ext import ContextTypes
 
-from services.bot.locales import say
 from services.bot.telegram.addresses import address_of, answer, sender_of
 from services.bot.telegram.errors import NotConnected, seconds_to_wait, words_of
+from services.bot.texts.locales import say
 from shared.errors import StoreAway, TransientError
 
 if TYPE_CHECKING:
@@ -27,18 +27,18 @@ MAX_TRIES = 20
 MAX_TRIES_UNSURE = 4  # each try may show the answer once more
 
 
-def pause_s(error: BaseException | None, *, tries: int, chance: Callable[[], float] = random.random) -> float | None:
+def pause_s(error: BaseException | None, *, tries: int, rng: Callable[[], float] = random.random) -> float | None:
     """Seconds until an update is handled again whose handler failed; None: it is not. Pure.
 
     Args:
         tries: So far, this one included.
-        chance: Gives 0 to 1: spreads out the updates that failed together.
+        rng: Gives 0 to 1: spreads out the updates that failed together.
     """
     if not _may_pass(error) or tries >= _most_tries(error):
         return None
     if isinstance(error, RetryAfter):
-        return seconds_to_wait(error) + chance()
-    return min(FIRST_PAUSE_S * 2.0 ** min(tries - 1, 16), LONGEST_PAUSE_S) * (0.5 + chance())
+        return seconds_to_wait(error) + rng()
+    return min(FIRST_PAUSE_S * 2.0 ** min(tries - 1, 16), LONGEST_PAUSE_S) * (0.5 + rng())
 
 
 def _may_pass(error: BaseException | None) -> bool:

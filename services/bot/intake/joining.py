@@ -1,4 +1,4 @@
-"""Puts a text that a client has cut together again, before it is handled."""
+"""Joins the parts of a text that a Telegram client has split, before it is handled."""
 
 import asyncio
 import json

@@ -1,16 +1,16 @@
 """Seals whatever looks like a key in an update, before the update is written down or handled. Pure but for the seal."""
 
 from collections.abc import Iterator
-from typing import Any
 
 from telegram import Message, TelegramObject
 
-from services.bot.locales import languages, say
 from services.bot.telegram.open_questions import question_in
+from services.bot.texts.locales import languages, say
 from services.bot.texts.utf16 import units
+from shared.json_types import JsonObject, JsonValue, inside, whole_number
+from shared.key_cipher import SERVICES, KeyCipher, SealedKey, read_sealed
 from shared.questions import Asked
 from shared.redaction import GOOGLE, keys_in
-from shared.secrets import SERVICES, Box, SealedKey, read_sealed
 
 QUESTIONS = {GOOGLE: "ask_key_google", "huggingface": "ask_key_huggingface"}
 KINDS = ("message", "edited_message", "business_message", "edited_business_message", "channel_post")
@@ -18,18 +18,17 @@ KINDS = ("message", "edited_message", "business_message", "edited_business_messa
 NOT_WORDS = ("_id", "id")
 
 
-def asked_for(message: dict[str, Any], bot_id: int) -> str | None:
+def asked_for(message: JsonObject, bot_id: int) -> str | None:
     """The service for whose key this message answers our question, as Telegram wrote it down."""
     question = question_in(message)
     if question is not None and question.kind is Asked.KEY:
         return str(question.about["service"])
-    asked = message.get("reply_to_message") or {}
-    if (asked.get("from") or {}).get("id") != bot_id:
+    if inside(message, "reply_to_message", "from", "id") != bot_id:
         return None
-    return question_about(asked.get("text"))
+    return question_about(inside(message, "reply_to_message", "text"))
 
 
-def question_about(text: str | None) -> str | None:
+def question_about(text: JsonValue) -> str | None:
     """The service whose key a message asks for; its words tell, so nothing is remembered."""
     return next((one for one in SERVICES if text in {say(QUESTIONS[one], each) for each in languages()}), None)
 
@@ -58,39 +57,49 @@ def _texts(value: object) -> Iterator[str]:
                 yield from _texts(one)
 
 
-def seal_update(update: dict[str, Any], box: Box, bot_id: int) -> dict[str, Any]:
+def redact_update(update: JsonObject, cipher: KeyCipher, bot_id: int) -> JsonObject:
     """The update with sealed keys in the place of plain ones; the formatting of a text that changed goes."""
-    sealed = {name: _seal_answer(body, box, bot_id) if name in KINDS else body for name, body in update.items()}
-    hidden: dict[str, Any] = _hide(sealed, box)
-    return hidden
+    sealed = {
+        name: _encrypt_answer(body, cipher, bot_id) if name in KINDS and isinstance(body, dict) else body
+        for name, body in update.items()
+    }
+    return _redact_fields(sealed, cipher)
 
 
-def _seal_answer(message: dict[str, Any], box: Box, bot_id: int) -> dict[str, Any]:
+def _encrypt_answer(message: JsonObject, cipher: KeyCipher, bot_id: int) -> JsonObject:
     """An answer to our question is a key whatever it looks like."""
     if asked_for(message, bot_id) is None:
         return message
-    words = {name: str(box.seal(message[name])) for name in ("text", "caption") if name in message}
+    words = {name: str(cipher.encrypt(str(message[name]))) for name in ("text", "caption") if name in message}
     without = {name: value for name, value in message.items() if name not in {"entities", "caption_entities", "quote"}}
     return without | words
 
 
-def _hide(value: Any, box: Box, name: str = "") -> Any:
+def _redact(value: JsonValue, cipher: KeyCipher, name: str = "") -> JsonValue:
     match value:
         case str():
-            return value if name.endswith(NOT_WORDS) else box.hide(value)
+            return value if name.endswith(NOT_WORDS) else cipher.redact(value)
         case list():
-            return [_hide(one, box, name) for one in value]
+            return [_redact(one, cipher, name) for one in value]
         case dict():
-            return _hide_fields(value, box)
+            return _redact_fields(value, cipher)
     return value
 
 
-def _hide_fields(fields: dict[str, Any], box: Box) -> dict[str, Any]:
-    found = {name: _hide(value, box, name) for name, value in fields.items()}
+def _redact_fields(fields: JsonObject, cipher: KeyCipher) -> JsonObject:
+    found = {name: _redact(value, cipher, name) for name, value in fields.items()}
     for words, marks in (("text", "entities"), ("caption", "caption_entities")):
         text = fields.get(words)
         if isinstance(text, str) and marks in found and (key := next(keys_in(text), None)):
             # What is marked behind the key has moved; a command stands before it.
             start = units(text[: key.start])
-            found[marks] = [one for one in found[marks] if one["offset"] + one["length"] <= start]
+            found[marks] = [one for one in _list(found[marks]) if _end_of(one) <= start]
     return found
+
+
+def _list(value: JsonValue) -> list[JsonValue]:
+    return value if isinstance(value, list) else []
+
+
+def _end_of(entity: JsonValue) -> int:
+    return whole_number(inside(entity, "offset")) + whole_number(inside(entity, "length"))

@@ -2,7 +2,7 @@
 
 from telegram import Bot, Update, User
 
-from services.bot.locales import languages
+from services.bot.texts.locales import languages
 
 _TOLD = "told_language_code"  # beside the chosen one, what Telegram said
 

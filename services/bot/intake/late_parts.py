@@ -1,14 +1,14 @@
-"""What is said where a text that a client has cut could not be put together again."""
+"""Handles parts of a split text that came too late to be joined."""
 
 from telegram import Message, Update, User
 from telegram.ext import ContextTypes
 
-from services.bot.chat.handler import is_for_gemini
 from services.bot.intake.annotations import LATE
 from services.bot.intake.split_texts import is_full
-from services.bot.locales import say
 from services.bot.telegram.addresses import address_of, answer, sender_of
 from services.bot.telegram.commands import command_of, is_for
+from services.bot.telegram.mentions import is_for_gemini
+from services.bot.texts.locales import say
 
 
 def is_late(message: Message) -> bool:

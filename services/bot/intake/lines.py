@@ -1,4 +1,4 @@
-"""Decides whose update is handled next: few at a time of a person and of a chat, and all people in turn. Pure."""
+"""Fair queue of updates: a few at a time per person and per chat, all people in turn. Pure."""
 
 from collections import Counter, deque
 from collections.abc import Hashable

@@ -1,8 +1,8 @@
 """Decides what follows a failed call of the poller. Pure: failure and history in, pause, log line and remedy out."""
 
 import logging
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 from services.retrying import pause_s
 
@@ -62,7 +62,7 @@ class Next:
     wait_s: float
     level: int
     event: str
-    fields: dict[str, Any] = field(default_factory=dict)
+    fields: Mapping[str, object] = field(default_factory=dict)
     delete_webhook: bool = False
     token_is_wrong: bool = False
 
@@ -72,13 +72,16 @@ def kind_of(failure: Failure) -> object:
     return failure.status if isinstance(failure, Refused) else type(failure)
 
 
-def after(failure: Failure, *, failures: int, lasting_s: float, address: str) -> Next:
+def after(
+    failure: Failure, *, failures: int, lasting_s: float, address: str, certain_after_s: float = CERTAIN_AFTER_S
+) -> Next:
     """Choose pause, log line and remedy.
 
     Args:
         failures: In a row, this one included.
         lasting_s: For how long there have been failures of this kind and no others.
         address: Of the Bot API server, for the log.
+        certain_after_s: So long a refusal lasts that is no mistake.
     """
     wait = pause_s(failures)
     match failure:
@@ -91,7 +94,7 @@ def after(failure: Failure, *, failures: int, lasting_s: float, address: str) ->
             fields = {"address": address, "found": found}
             return Next(wait, logging.WARNING, "the answer is not the Bot API's, trying again", fields)
         case Refused():
-            return _after_refusal(failure, wait, certain=lasting_s >= CERTAIN_AFTER_S, address=address)
+            return _after_refusal(failure, wait, certain=lasting_s >= certain_after_s, address=address)
 
 
 def _after_refusal(failure: Refused, wait: float, *, certain: bool, address: str) -> Next:

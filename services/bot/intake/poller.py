@@ -9,33 +9,62 @@ import asyncio
 import json
 import logging
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any
+from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from telegram import Bot, Update
 from telegram.error import TelegramError
 
 from services.bot.intake.annotations import Annotator, Notes
-from services.bot.intake.key_redaction import seal_update
-from services.bot.intake.poll_failures import Failure, Next, Nonsense, NotKept, Unreachable, after, kind_of
+from services.bot.intake.key_redaction import redact_update
+from services.bot.intake.outage_notice import OutageNotice
+from services.bot.intake.poll_failures import (
+    CERTAIN_AFTER_S,
+    Failure,
+    Next,
+    Nonsense,
+    NotKept,
+    Unreachable,
+    after,
+    kind_of,
+)
 from services.bot.intake.raw_api import CallFailed, RawApi
 from services.health import Sign
 from services.retrying import Outage, jittered
 from shared.errors import StoreAway
-from shared.secrets import Box
+from shared.json_types import JsonObject, JsonValue, inside, whole_number
+from shared.key_cipher import KeyCipher
 from shared.settings import SettingsError
 from shared.store.updates import RawUpdate, Updates
 
 log = logging.getLogger(__name__)
 
-POLL_S = 30  # Telegram waits for so long for an update before it answers that there is none; at most 50
-LEAST_POLL_S = 1.0  # between two requests that bring nothing, should a server not wait at all
-BREATH_S = 30.0  # between two signs of life in a long pause
-GOODBYE_S = 2.0
 MOST = 2**63 - 1
 NUMBERS = {"date", "message_id", "message_thread_id"}  # keys of whole numbers
 NUMBERED = {"chat", "from", "sender_chat"}  # keys of what has a whole number as its id
 UNKNOWN_BOT = "Telegram doesn't know this TELEGRAM_BOT_TOKEN: ask @BotFather for a new one."
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How the poller spends its time; in seconds.
+
+    Attributes:
+        poll_s: Telegram waits for so long for an update before it answers that there is none; at most 50.
+        least_poll_s: Between two requests that bring nothing, should a server not wait at all.
+        breath_s: Between two signs of life in a long pause.
+        goodbye_s: For the last request.
+        certain_after_s: So long a refusal lasts that is no mistake of Telegram's.
+    """
+
+    poll_s: int = 30
+    least_poll_s: float = 1.0
+    breath_s: float = 30.0
+    goodbye_s: float = 2.0
+    certain_after_s: float = CERTAIN_AFTER_S
+
+
+USUAL = Pace()
 
 
 class Poller:
@@ -45,23 +74,27 @@ class Poller:
         self,
         api: RawApi,
         updates: Updates,
-        box: Box,
+        cipher: KeyCipher,
         annotator: Annotator,
         *,
         bot: Bot,
         kinds: Sequence[str],
         hand_over: Callable[[Update], None],
         sign: Sign,
+        notice: OutageNotice,
+        pace: Pace = USUAL,
     ) -> None:
         """Ask for updates of these ``kinds``, keep them in ``updates``, and call ``hand_over`` with each new one."""
         self._api = api
         self._annotator = annotator
         self._updates = updates
-        self._box = box
+        self._cipher = cipher
         self._bot = bot
         self._kinds = list(kinds)
         self._hand_over = hand_over
         self._sign = sign
+        self._notice = notice
+        self._pace = pace
         self._outage = Outage(log, "Telegram answers again")
         self._offset = 0
 
@@ -110,7 +143,7 @@ class Poller:
         """Confirm what was handed over last, so that Telegram does not send it again, and close the connection."""
         try:
             if self._offset:
-                async with asyncio.timeout(GOODBYE_S):
+                async with asyncio.timeout(self._pace.goodbye_s):
                     await self._api.call("getUpdates", offset=self._offset, timeout=0, limit=1)
         except (CallFailed, TimeoutError):
             log.info("last updates not confirmed: they will come again, and are known then")
@@ -118,20 +151,27 @@ class Poller:
             await self._api.close()
 
     async def _poll(self) -> None:
-        begun = asyncio.get_running_loop().time()
+        begun, poll_s = asyncio.get_running_loop().time(), self._pace.poll_s
         fetched = await self._api.call(
-            "getUpdates", takes_s=POLL_S, offset=self._offset, timeout=POLL_S, allowed_updates=self._kinds
+            "getUpdates", takes_s=poll_s, offset=self._offset, timeout=poll_s, allowed_updates=self._kinds
         )
-        notes = await self._annotate(fetched)
-        bodies = redacted(fetched, self._box, self._bot.id)
-        new = await self._commit(bodies, notes)
+        try:
+            notes = await self._annotate(fetched)
+            bodies = redacted(fetched, self._cipher, self._bot.id)
+            new = await self._commit(bodies, notes)
+        except StoreAway:
+            left = redacted(fetched, self._cipher, self._bot.id)
+            await self._notice.tell(parse(number, body, self._bot) for number, body in left.items())
+            raise
+        if bodies:
+            self._notice.over()
         for update in new:
             self._hand_over(update)
         self._offset = max(bodies, default=self._offset - 1) + 1  # The next request confirms all below.
         if not bodies:
-            await asyncio.sleep(begun + LEAST_POLL_S - asyncio.get_running_loop().time())
+            await asyncio.sleep(begun + self._pace.least_poll_s - asyncio.get_running_loop().time())
 
-    async def _annotate(self, fetched: Any) -> Notes:
+    async def _annotate(self, fetched: JsonValue) -> Notes:
         try:
             return await self._annotator.annotate(fetched)
         except StoreAway:
@@ -140,7 +180,7 @@ class Poller:
             log.error("updates not annotated", extra={"error": type(error).__name__})  # noqa: TRY400 - no words
             return Notes()
 
-    async def _commit(self, bodies: dict[int, dict[str, Any] | None], notes: Notes) -> list[Update]:
+    async def _commit(self, bodies: dict[int, JsonObject | None], notes: Notes) -> list[Update]:
         """Write updates down; returns those that have to be handled now.
 
         Raises:
@@ -153,7 +193,13 @@ class Poller:
 
     def _decide(self, failure: Failure) -> Next:
         lasting_s = self._outage.failed(kind_of(failure))
-        decided = after(failure, failures=self._outage.failures, lasting_s=lasting_s, address=self._api.address)
+        decided = after(
+            failure,
+            failures=self._outage.failures,
+            lasting_s=lasting_s,
+            address=self._api.address,
+            certain_after_s=self._pace.certain_after_s,
+        )
         self._outage.say(decided.level, decided.event, **decided.fields)
         return decided
 
@@ -166,7 +212,7 @@ class Poller:
         try:
             info = await self._api.call("getWebhookInfo")
             if not (isinstance(info, dict) and info.get("url")):
-                return  # Whoever set it has deleted it.
+                return  # Its program has deleted it.
             await self._api.call("deleteWebhook")
         except CallFailed as error:
             log.warning("webhook not deleted yet", extra={"error": str(error.failure)})
@@ -179,11 +225,11 @@ class Poller:
         left = jittered(seconds)
         while left > 0:
             self._sign.tried()
-            await asyncio.sleep(min(left, BREATH_S))
-            left -= BREATH_S
+            await asyncio.sleep(min(left, self._pace.breath_s))
+            left -= self._pace.breath_s
 
 
-def redacted(fetched: Any, box: Box, bot_id: int) -> dict[int, dict[str, Any] | None]:
+def redacted(fetched: JsonValue, cipher: KeyCipher, bot_id: int) -> dict[int, JsonObject | None]:
     """The updates of an answer by their numbers, with people's keys sealed: from here on they are written down.
 
     An update of a shape that can't be redacted is None: it must not keep the others away, and may hold a key.
@@ -191,36 +237,39 @@ def redacted(fetched: Any, box: Box, bot_id: int) -> dict[int, dict[str, Any] | 
     Raises:
         CallFailed: The answer is no list of updates.
     """
-    try:
-        numbered = {int(one["update_id"]): dict(one) for one in fetched if has_storable_numbers(one["update_id"])}
-    except (TypeError, KeyError, ValueError) as error:
-        raise CallFailed(Nonsense("no list of updates")) from error
-    return {number: _redacted(number, body, box, bot_id) for number, body in numbered.items()}
+    numbered: dict[int, JsonObject] = {}
+    for one in fetched if isinstance(fetched, list) else [fetched]:
+        number = inside(one, "update_id")
+        if not isinstance(one, dict) or not isinstance(number, int):
+            raise CallFailed(Nonsense("no list of updates"))
+        if has_storable_numbers(number):
+            numbered[number] = dict(one)
+    return {number: _redacted(number, body, cipher, bot_id) for number, body in numbered.items()}
 
 
-def _redacted(number: int, body: dict[str, Any], box: Box, bot_id: int) -> dict[str, Any] | None:
+def _redacted(number: int, body: JsonObject, cipher: KeyCipher, bot_id: int) -> JsonObject | None:
     try:
-        return seal_update(body, box, bot_id)
+        return redact_update(body, cipher, bot_id)
     except Exception as error:  # noqa: BLE001 - whatever is wrong with it, the others go on
         fields = {"update_id": number, "error": type(error).__name__}
         log.error("update can't be redacted, its content is dropped", extra=fields)  # noqa: TRY400 - it may hold a key
         return None
 
 
-def raw_update(number: int, body: dict[str, Any] | None, notes: Notes, *, readable: bool) -> RawUpdate:
+def raw_update(number: int, body: JsonObject | None, notes: Notes, *, readable: bool) -> RawUpdate:
     """An update as it is written down."""
-    message = (body or {}).get("message") or (body or {}).get("edited_message") or {}
+    message = (inside(body, "message") or inside(body, "edited_message")) if readable else None
     return RawUpdate(
         number,
         json.dumps(body),
         readable,
-        chat_id=message["chat"]["id"] if readable and message else None,
-        message_id=message["message_id"] if readable and message else None,
+        chat_id=whole_number(inside(message, "chat", "id")) if message else None,
+        message_id=whole_number(inside(message, "message_id")) if message else None,
         part_of=notes.part_of.get(number) if readable else None,
     )
 
 
-def parse(number: int, body: dict[str, Any] | None, bot: Bot) -> Update | None:
+def parse(number: int, body: JsonObject | None, bot: Bot) -> Update | None:
     """Read an update as Telegram sent it; None where the library can't."""
     if body is None:
         return None

@@ -2,13 +2,13 @@
 
 import json
 from http import HTTPStatus
-from typing import Any
 from urllib.parse import urlsplit
 
 from telegram.error import TelegramError, TimedOut
 
 from services.bot.intake.poll_failures import Failure, Nonsense, Refused, Unreachable
 from services.bot.telegram.transport import Transport
+from shared.json_types import JsonValue, inside
 
 ANSWER_S = 15.0  # beyond the time that a call is meant to take
 LONGEST_DESCRIPTION = 200  # characters
@@ -25,9 +25,10 @@ class CallFailed(Exception):
 class RawApi:
     """One bot's methods at one address. A call ends within its own time and 15 s more, however slow the network."""
 
-    def __init__(self, api_url: str, token: str, transport: Transport) -> None:
+    def __init__(self, api_url: str, token: str, transport: Transport, *, answer_s: float = ANSWER_S) -> None:
         self._url = f"{api_url}/bot{token}"
         self._transport = transport
+        self._answer_s = answer_s
         self.address = _without_user(api_url)
 
     async def open(self) -> None:
@@ -38,7 +39,7 @@ class RawApi:
         """Close the connection."""
         await self._transport.shutdown()
 
-    async def call(self, method: str, *, takes_s: float = 0.0, **parameters: Any) -> Any:
+    async def call(self, method: str, *, takes_s: float = 0.0, **parameters: object) -> JsonValue:
         """Call a method; returns its result.
 
         Args:
@@ -48,7 +49,7 @@ class RawApi:
             CallFailed: There is no result; says why.
         """
         fields = {name: value if isinstance(value, str) else json.dumps(value) for name, value in parameters.items()}
-        within_s = takes_s + ANSWER_S
+        within_s = takes_s + self._answer_s
         try:
             status, body = await self._transport.ask(f"{self._url}/{method}", fields, within_s=within_s)
         except TimedOut:
@@ -58,7 +59,7 @@ class RawApi:
         return result_of(status, body)
 
 
-def result_of(status: int, body: bytes) -> Any:
+def result_of(status: int, body: bytes) -> JsonValue:
     """Read an answer. Pure.
 
     Raises:
@@ -68,28 +69,28 @@ def result_of(status: int, body: bytes) -> Any:
         answer = _read(body)
     except (ValueError, RecursionError):
         answer = None
-    well_formed = isinstance(answer, dict) and isinstance(answer.get("ok"), bool)
-    if well_formed and answer["ok"] and status == HTTPStatus.OK and "result" in answer:
-        return answer["result"]
-    if well_formed and not answer["ok"]:
-        raise CallFailed(_refusal(status, answer))
+    match answer:
+        case {"ok": True, "result": result} if status == HTTPStatus.OK:
+            return result
+        case {"ok": False}:
+            raise CallFailed(_refusal(status, answer))
     if status == HTTPStatus.OK:
         raise CallFailed(Nonsense(_looks_like(body)))
     raise CallFailed(Refused(status, _looks_like(body)))
 
 
-def _read(body: bytes) -> Any:
+def _read(body: bytes) -> JsonValue:
     """The JSON of an answer. Half a surrogate pair, which JSON can spell and no text can hold, becomes ``?``."""
-    return json.loads(json.dumps(json.loads(body), ensure_ascii=False).encode(errors="replace"))
+    answer: JsonValue = json.loads(json.dumps(json.loads(body), ensure_ascii=False).encode(errors="replace"))
+    return answer
 
 
-def _refusal(status: int, answer: dict[str, Any]) -> Refused:
-    code, parameters = answer.get("error_code"), answer.get("parameters")
-    wait = parameters.get("retry_after") if isinstance(parameters, dict) else None
+def _refusal(status: int, answer: JsonValue) -> Refused:
+    code, wait = inside(answer, "error_code"), inside(answer, "parameters", "retry_after")
     return Refused(
         # A proxy may have answered 200 in Telegram's name.
         code if status == HTTPStatus.OK and isinstance(code, int) else status,
-        str(answer.get("description", ""))[:LONGEST_DESCRIPTION],
+        str(inside(answer, "description") or "")[:LONGEST_DESCRIPTION],
         float(wait) if isinstance(wait, int | float) and wait > 0 else None,
     )
 

@@ -1,17 +1,17 @@
-"""What Telegram itself says in a group: that it has another id by now, or what a channel has posted."""
+"""Service messages: a group's migration to a supergroup, and automatic forwards of channel posts."""
 
 import asyncio
 
 from telegram import Update
 from telegram.ext import ContextTypes
 
-from shared.store.moves import Moves
+from shared.store.chat_migration import ChatMigration
 
 
-class Migration:
+class ChatMigrationHandler:
     """Takes along what belongs to the group."""
 
-    def __init__(self, moves: Moves) -> None:
+    def __init__(self, moves: ChatMigration) -> None:
         self._moves = moves
 
     async def follow(self, update: Update, context: ContextTypes.DEFAULT_TYPE) -> None:  # noqa: ARG002

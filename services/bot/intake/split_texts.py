@@ -9,17 +9,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from statistics import median
-from typing import Any
 
 from services.bot.texts.utf16 import units
+from shared.json_types import JsonObject, inside, whole_number
 
 LIMIT_UNITS = 4_096
 HALF_UNITS = LIMIT_UNITS // 2  # whatever is shorter was not cut
 NEAR_UNITS = 300  # before the limit: where a client looks for a line's end
 WITHIN_S = 3  # between two parts, by Telegram's clock, which counts seconds
-MOST_PARTS = 20
-
-Json = dict[str, Any]
+MAX_PARTS = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,21 +39,22 @@ class Text:
         return self.chat_id, self.topic_id, self.sender_id
 
 
-def text_of(update: Json) -> Text | None:
+def text_of(update: JsonObject) -> Text | None:
     """The new text message in an update; None where there is none."""
-    message: Json = update.get("message") or {}
+    message = update.get("message")
     match message:
         case {"text": str() as words, "chat": {"id": int() as chat_id}, "message_id": int() as number}:
-            sender = message.get("sender_chat") or message.get("from") or {}
+            sender_id = inside(message, "sender_chat", "id") or inside(message, "from", "id")
+            replied_id = inside(message, "reply_to_message", "message_id")
             return Text(
                 words,
                 chat_id,
-                message.get("message_thread_id") or 0,
-                sender.get("id") or 0,
+                whole_number(inside(message, "message_thread_id")),
+                whole_number(sender_id),
                 number,
-                message.get("date") or 0,
-                (message.get("reply_to_message") or {}).get("message_id"),
-                is_forwarded="forward_origin" in message or "via_bot" in message,
+                whole_number(inside(message, "date")),
+                replied_id if isinstance(replied_id, int) else None,
+                is_forwarded=bool(inside(message, "forward_origin") or inside(message, "via_bot")),
             )
         case _:
             return None

@@ -18,7 +18,7 @@ PATIENCE_S = 5.0  # for a process before this one that is just ending
 
 
 class Claims(Protocol):
-    """What is claimed for a while by whoever delivers it."""
+    """What the process that delivers it claims for a while."""
 
     def release_all(self, bot_id: int) -> None:
         """Free all that is claimed. Blocks."""
@@ -51,7 +51,7 @@ class TakeOver:
         return True
 
     async def keep_lock(self) -> None:
-        """Hold the lock, for whoever comes next. Runs until cancelled."""
+        """Hold the lock, which the next process waits for. Runs until cancelled."""
         while True:
             await asyncio.to_thread(self._lock.keep)
             await asyncio.sleep(KEEP_S)

@@ -1,21 +1,21 @@
-"""Says in one message how the installation stands. Pure."""
+"""Writes the message of ``/status``. Pure."""
 
-from services.bot.locales import say
+from services.bot.texts.locales import say
 from services.bot.texts.number_format import duration
 from shared.jobs import State
 from shared.store.overview import Overview
 
-MOST_LINES = 10  # of a list: one message holds them all
+MAX_LINES = 10  # of a list: one message holds them all
 
 
-def tell(overview: Overview, language: str) -> str:
+def tell(overview: Overview, language: str, *, broker_answers: bool = True) -> str:
     """All that is known, in Telegram HTML."""
     return "\n\n".join(
         "\n".join(lines)
         for lines in (
             _pictures(overview, language),
             [say("overview_questions", language, n=overview.questions)],
-            _workers(overview, language),
+            [*_workers(overview, language), *([] if broker_answers else [say("overview_no_broker", language)])],
             _resting(overview, language),
         )
         if lines
@@ -40,7 +40,7 @@ def _pictures(overview: Overview, language: str) -> list[str]:
         say("overview_day", language, finished=overview.finished.day, failed=day),
         *(
             say("overview_reason", language, reason=reason, hour=one.hour, day=one.day)
-            for reason, one in failed[:MOST_LINES]
+            for reason, one in failed[:MAX_LINES]
         ),
     ]
 
@@ -60,10 +60,10 @@ def _resting(overview: Overview, language: str) -> list[str]:
             provider=one.provider,
             duration=duration(one.seconds, language),
         )
-        for one in overview.resting[:MOST_LINES]
+        for one in overview.resting[:MAX_LINES]
     ]
     used_up = [
         say("overview_used_up", language, model=one.model, n=one.keys, duration=duration(one.seconds, language))
-        for one in overview.used_up[:MOST_LINES]
+        for one in overview.used_up[:MAX_LINES]
     ]
     return [*lines, *used_up] or [say("overview_nothing_rests", language)]

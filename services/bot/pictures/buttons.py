@@ -1,8 +1,8 @@
-"""The buttons under a picture: answered at once, for whom they are meant alone, and never twice."""
+"""Handles the buttons under pictures: checks who may press, answers at once, and places each order once."""
 
 import asyncio
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 
 from telegram import (
@@ -12,36 +12,44 @@ from telegram import (
     MaybeInaccessibleMessage,
     Message,
     Update,
+    User,
 )
 from telegram.error import BadRequest
 from telegram.ext import ContextTypes
 
-from services.bot.locales import languages, say
-from services.bot.pictures import keyboards
-from services.bot.pictures.captions import shorten, write_caption, write_choice
-from services.bot.pictures.imagine import Imagine
-from services.bot.queue.queue import Queue
-from services.bot.telegram.addresses import address_of, address_of_press, answer, sender_of, visible
+from services.bot import orders
+from services.bot.orders import Order, Orders
+from services.bot.pictures import keyboards, rereading
+from services.bot.pictures.captions import label_in_batch, write_caption, write_choice
+from services.bot.pictures.imagine import tell_hints
+from services.bot.pictures.lineage import idea_before
+from services.bot.pictures.promise import Promise
+from services.bot.pictures.replies import picture_name
+from services.bot.telegram import callback_data as data
+from services.bot.telegram.addresses import address_of_press, answer, visible
 from services.bot.telegram.authorization import Authorization
-from services.bot.telegram.callback_queries import acknowledge, is_shown, put_away, rewrite
+from services.bot.telegram.callback_queries import acknowledge, is_shown, put_away, rewrite, whole_data
 from services.bot.telegram.errors import Refusal, refusal_of
 from services.bot.telegram.file_answers import answer_with_file
+from services.bot.telegram.incoming import Incoming, for_message
 from services.bot.telegram.open_questions import OpenQuestions, answered, answers
 from services.bot.telegram.permissions import Action
 from services.bot.telegram.sending import Upload
 from services.bot.telegram.status_messages import StatusMessages
-from services.bot.texts.utf16 import units
+from services.bot.texts.locales import languages, say
+from services.bot.texts.utf16 import shorten, units
 from shared.catalogue import Catalogue
-from shared.errors import UserError
-from shared.ideas import read_idea
+from shared.errors import UnclearChoice, UserError
+from shared.ideas import Reading, read_request
 from shared.images import Images
-from shared.jobs import VARIATION, Address, Job, Lineage, Parameters, Prompt, Request, State
+from shared.jobs import STRENGTHS, Address, Job, State
+from shared.preferences import RATIOS
 from shared.questions import Asked, Question
 from shared.status_messages import Work
 from shared.store.jobs import Jobs
+from shared.styles import Styles
 
 MAX_PROMPT_SHOWN = 3_000  # UTF-16 units, in a message that may have 4096
-VARIATIONS = 4  # at a press, as people know it from Midjourney
 MENTION = "\u200b"  # what a mention says where only its effect is wanted
 
 
@@ -50,7 +58,7 @@ class Press:
     """A button that was pressed, under which message, and for which picture.
 
     Attributes:
-        stands: Of a status message: whether what it tells of has not been delivered yet.
+        stands: Of a status message: whether its result has not been delivered yet.
     """
 
     query: CallbackQuery
@@ -80,7 +88,7 @@ class Press:
 Act = Callable[[Press], Awaitable[None]]
 
 
-class Buttons:
+class ButtonsHandler:
     """Does what buttons say."""
 
     def __init__(  # noqa: PLR0917
@@ -88,8 +96,9 @@ class Buttons:
         jobs: Jobs,
         images: Images,
         catalogue: Catalogue,
-        imagine: Imagine,
-        queue: Queue,
+        styles: Styles,
+        placing: Orders,
+        promise: Promise,
         messages: StatusMessages,
         authorization: Authorization,
         questions: OpenQuestions,
@@ -97,26 +106,29 @@ class Buttons:
         self._jobs = jobs
         self._images = images
         self._catalogue = catalogue
-        self._imagine = imagine
-        self._queue = queue
+        self._styles = styles
+        self._orders = placing
+        self._promise = promise
         self._messages = messages
         self._authorization = authorization
         self._questions = questions
         self._in_hand: set[tuple[int, str | None]] = set()  # who pressed what
         self._actions: dict[str, tuple[Action, Act]] = {
-            keyboards.AGAIN: (Action.PAINT_AGAIN, self._again),
-            keyboards.VARY: (Action.PAINT_AGAIN, self._vary),
-            keyboards.REST: (Action.PAINT_AGAIN, self._rest),
-            keyboards.RATIO: (Action.PAINT_AGAIN, self._ratio),
-            keyboards.MODEL: (Action.PAINT_AGAIN, self._model),
-            keyboards.EDIT: (Action.EDIT_PROMPT, self._once(self._ask_for_words)),
-            keyboards.PROMPT: (Action.READ_PROMPT, self._once(_send_prompt)),
-            keyboards.FILE: (Action.GET_FILE, self._once(self._send_file)),
-            keyboards.DELETE: (Action.DELETE, self._delete),
-            keyboards.MORE: (Action.TURN_BUTTONS, self._more),
-            keyboards.PICK: (Action.TURN_BUTTONS, self._pick),
-            keyboards.BACK: (Action.TURN_BUTTONS, self._back),
-            keyboards.CANCEL: (Action.CANCEL, self._cancel),
+            data.AGAIN: (Action.PAINT_AGAIN, self._again),
+            data.VARY: (Action.PAINT_AGAIN, self._vary),
+            data.REST: (Action.PAINT_AGAIN, self._rest),
+            data.RATIO: (Action.PAINT_AGAIN, self._ratio),
+            data.MODEL: (Action.PAINT_AGAIN, self._model),
+            data.UPSCALE: (Action.PAINT_AGAIN, self._upscale),
+            data.STRENGTH: (Action.PAINT_AGAIN, self._strength),
+            data.EDIT: (Action.EDIT_PROMPT, self._once(self._ask_for_words)),
+            data.PROMPT: (Action.READ_PROMPT, self._once(_send_prompt)),
+            data.FILE: (Action.GET_FILE, self._once(self._send_file)),
+            data.DELETE: (Action.DELETE, self._delete),
+            data.MORE: (Action.TURN_BUTTONS, self._more),
+            data.PICK: (Action.TURN_BUTTONS, self._pick),
+            data.BACK: (Action.TURN_BUTTONS, self._back),
+            data.CANCEL: (Action.CANCEL, self._cancel),
         }
 
     async def press(self, update: Update, context: ContextTypes.DEFAULT_TYPE) -> None:
@@ -125,15 +137,15 @@ class Buttons:
         if query is None:
             return
         language = query.from_user.language_code or "en"
-        wanted = keyboards.read(query.data)
+        wanted = data.read_record(query.data)
         job = await asyncio.to_thread(self._jobs.read, wanted[1]) if wanted else None
-        if wanted is None or wanted[0] not in self._actions or job is None or query.message is None:
+        if wanted is None or wanted[0] not in self._actions or job is None or query.message is None or job.is_removed:
             await acknowledge(query, say("pressed_unknown", language))
             await put_away(context.bot, query)
             return
         word, _, choice = wanted
         action, act = self._actions[word]
-        stands = word != keyboards.CANCEL or await self._messages.pressed(query, Work.JOB, job.id, job.address.chat_id)
+        stands = word != data.CANCEL or await self._messages.pressed(query, Work.JOB, job.id, job.address.chat_id)
         if not await self._authorization.allows(action, query.from_user.id, query.message.chat.id, job):
             await acknowledge(query, say("pressed_not_yours", language), alert=True)
             if not await self._authorization.is_here(query.message.chat.id, job):
@@ -158,91 +170,100 @@ class Buttons:
         return served
 
     async def _again(self, press: Press) -> None:
-        await self._make(press, "again", replace(press.job.request.parameters, seed=None))
+        await self._order(press, orders.again(press.job, self._catalogue))
 
     async def _vary(self, press: Press) -> None:
-        # Gemini is asked to rewrite also what it was told to leave alone before.
-        parameters = replace(press.job.request.parameters, seed=None, raw=False)
-        await self._order(press, parameters, Lineage(press.job.id, VARIATION), count=VARIATIONS)
+        await self._order(press, orders.variations(press.job))
 
     async def _rest(self, press: Press) -> None:
         siblings = await asyncio.to_thread(self._jobs.siblings, press.job)
-        missing = [one for one in siblings if one.state is State.FAILED]
-        if not missing:
+        await self._order_missing(press, siblings, orders.missing(press.job, siblings))
+
+    async def _order_missing(self, press: Press, siblings: Sequence[Job], order: Order | None) -> None:
+        """Order what failed. Under words that only say so, that goes once: the buttons then have done their work."""
+        nothing_came = all(one.state is State.FAILED for one in siblings)
+        if order is None or (nothing_came and not is_shown(press.query, whole_data)):
             await acknowledge(press.query)
             return
-        # One may have failed before its prompt was written; the others then have theirs.
-        usual = next((one.prompt for one in siblings if one.prompt is not None), None)
-        lineage = Lineage(
-            press.job.id,
-            "rest",
-            each=tuple(one.request.parameters for one in missing),
-            prompts=tuple(one.prompt or usual for one in missing),
-        )
-        await self._order(press, missing[0].request.parameters, lineage, count=len(missing))
+        await self._order(press, order)
+        if nothing_came:
+            await put_away(press.context.bot, press.query, keep_words=True)
 
     async def _ratio(self, press: Press) -> None:
-        if press.choice not in keyboards.RATIOS:
+        if press.choice not in RATIOS:
             await acknowledge(press.query)
             await self._turn(press, keyboards.ratios(press.job))
             return
         width, _, height = press.choice.partition(":")
-        parameters = replace(press.job.request.parameters, ratio=(int(width), int(height)))
-        await self._make(press, f"ratio {press.choice}", parameters)
+        await self._order(press, orders.in_ratio(press.job, (int(width), int(height)), self._catalogue))
         await self._turn_back(press)
 
+    async def _upscale(self, press: Press) -> None:
+        order = orders.upscaled(press.job)
+        if order is None:
+            await acknowledge(press.query, say("pressed_no_file", press.language), alert=True)
+            return
+        await self._order(press, order)
+        await self._turn_back(press)
+
+    async def _strength(self, press: Press) -> None:
+        if press.choice not in STRENGTHS:
+            await acknowledge(press.query)
+            return
+        await self._order(press, orders.in_strength(press.job, press.choice))
+
     async def _model(self, press: Press) -> None:
-        model = next((one.id for one in self._catalogue if keyboards.code_of(one.id) == press.choice), None)
+        model = next((one.id for one in self._catalogue if data.code_of(one.id) == press.choice), None)
         if model is None:
             await acknowledge(press.query)
             await self._turn(press, keyboards.models(press.job, self._catalogue))
             return
-        # Steps and guidance mean something else to another model.
-        parameters = replace(press.job.request.parameters, model=model, steps=None, guidance=None)
-        await self._make(press, f"model {model}", parameters)
+        if press.job.state is State.FAILED:
+            siblings = await asyncio.to_thread(self._jobs.siblings, press.job)
+            await self._order_missing(
+                press, siblings, orders.missing_on_model(press.job, siblings, model, self._catalogue)
+            )
+            return
+        await self._order(press, orders.on_model(press.job, model, self._catalogue))
         await self._turn_back(press)
 
-    async def _make(self, press: Press, origin: str, parameters: Parameters) -> None:
-        """Have a picture made from this one's prompt."""
-        job = press.job
-        old, new = (self._catalogue.wished(one.model) for one in (job.request.parameters, parameters))
-        # For a model of the other dialect the prompt is written anew, from the idea.
-        prompt = job.prompt if old.dialect == new.dialect or parameters.raw else None
-        await self._order(press, parameters, Lineage(job.id, origin, prompt))
-
-    async def _order(self, press: Press, parameters: Parameters, lineage: Lineage, *, count: int = 1) -> None:
+    async def _order(self, press: Press, order: Order) -> None:
         await acknowledge(press.query, say("pressed", press.language))
-        await self._imagine.order(
-            replace(press.job.request, parameters=parameters, count=count),
-            replace(press.address, press=press.query.id),
-            press.job.sender,
-            press.context,
-            lineage,
-        )
+        await self._promise.order(order, replace(press.address, press=press.query.id), press.job.sender)
 
     async def _cancel(self, press: Press) -> None:
         siblings = await asyncio.to_thread(self._jobs.siblings, press.job)
-        ended = await asyncio.to_thread(self._queue.end, siblings)
+        ended = await asyncio.to_thread(self._orders.cancel, siblings)
         if press.stands and press.job.state is State.FINISHED:
             await acknowledge(press.query, say("pressed_sending", press.language))
             return
         await acknowledge(press.query, say("request_cancelled" if ended else "pressed_over", press.language))
 
     async def _send_file(self, press: Press) -> None:
-        key = press.job.image_key
-        if key is None:
-            await acknowledge(press.query, say("pressed_no_file", press.language), alert=True)
+        data_of_it = await asyncio.to_thread(self._original, press.job)
+        if data_of_it is None:
+            is_over = press.job.state is State.FINISHED
+            await acknowledge(
+                press.query, say("pressed_file_over" if is_over else "pressed_no_file", press.language), alert=True
+            )
             return
         await acknowledge(press.query)
-        file = Upload(await asyncio.to_thread(self._images.get, key), key.rpartition("/")[2])
+        file = Upload(data_of_it, picture_name(press.job))
         await answer_with_file(press.context.bot, press.address, file, press.language)
+
+    def _original(self, job: Job) -> bytes | None:
+        """None where the store has none, or has it no more."""
+        try:
+            return self._images.get(job.image_key) if job.image_key else None
+        except FileNotFoundError:
+            return None
 
     async def _more(self, press: Press) -> None:
         await acknowledge(press.query)
         await self._turn(press, keyboards.more(press.job))
 
     async def _delete(self, press: Press) -> None:
-        if press.choice == keyboards.FOR_GOOD or visible(press.message) is None:
+        if press.choice == data.FOR_GOOD or visible(press.message) is None:
             await _delete(press)
             return
         await acknowledge(press.query)
@@ -254,6 +275,10 @@ class Buttons:
 
     async def _back(self, press: Press) -> None:
         await acknowledge(press.query)
+        if press.job.batch_id is not None and not press.is_under_picture:
+            album = await asyncio.to_thread(self._jobs.album_of, press.job)
+            await self._turn(press, keyboards.album(album), say("batch_album", press.language))
+            return
         if press.is_under_picture or press.job.request.count == 1:
             await self._turn(press, self._of_one(press))
             return
@@ -267,7 +292,8 @@ class Buttons:
 
     @staticmethod
     def _of_one(press: Press) -> InlineKeyboardMarkup:
-        return keyboards.picture(press.job, of_several=press.job.request.count > 1 and not press.is_under_picture)
+        is_one_of_several = press.job.request.count > 1 or press.job.batch_id is not None
+        return keyboards.picture(press.job, of_several=is_one_of_several and not press.is_under_picture)
 
     async def _turn(self, press: Press, keyboard: InlineKeyboardMarkup, words: str | None = None) -> None:
         """Show other buttons; a message that isn't the picture itself says what they are for.
@@ -277,10 +303,11 @@ class Buttons:
         """
         message, bot = press.message, press.context.bot
         if not press.is_under_picture:
-            said, where = words or self._words_of(press.job), answer(press.address)
-            await rewrite(bot, press.query, said, keyboard, thing=keyboards.job_of, where=where)
+            said = await asyncio.to_thread(self._words_of, press.job) if words is None else words
+            where = answer(press.address)
+            await rewrite(bot, press.query, said, keyboard, thing=data.record_in, where=where)
             return
-        if not is_shown(press.query, keyboards.job_of):
+        if not is_shown(press.query, data.record_in):
             return
         try:
             await bot.edit_message_reply_markup(message.chat.id, message.message_id, reply_markup=keyboard)
@@ -289,7 +316,10 @@ class Buttons:
             return
 
     def _words_of(self, job: Job) -> str:
-        caption = write_caption(job, default_model=self._catalogue.default)
+        before = idea_before(job, self._jobs)
+        caption = write_caption(job, default_model=self._catalogue.default, before=before)
+        if job.batch_id is not None:
+            return f"{label_in_batch(job)}. {caption}"
         return f"{job.number + 1}. {caption}" if job.request.count > 1 else caption
 
     async def _ask_for_words(self, press: Press) -> None:
@@ -304,30 +334,53 @@ class Buttons:
             text=mention + text, reply_markup=ForceReply(selective=True), **answer(press.address)
         )
 
-    async def edited(self, update: Update, context: ContextTypes.DEFAULT_TYPE) -> None:
+    @staticmethod
+    def is_edit(message: Message, us: User) -> bool:
+        """Whether a message answers our question for an edited prompt."""
+        return edited_job(message, us.id) is not None
+
+    @for_message
+    async def edited(self, asked: Incoming) -> None:
         """Paint exactly the words with which somebody answered our question for an edited prompt."""
-        message = update.effective_message
-        job_id = edited_job(message, context.bot.id) if message else None
+        message, address, sender = asked.message, asked.address, asked.sender
+        job_id = edited_job(message, asked.bot.id)
         job = await asyncio.to_thread(self._jobs.read, job_id) if job_id is not None else None
-        if message is None or job is None:
+        if job is None:
             return
-        address, sender = address_of(message, context.bot.id), sender_of(message)
         if not await self._authorization.allows(Action.EDIT_PROMPT, sender.id, message.chat_id, job):
-            await context.bot.send_message(text=say("pressed_not_yours", sender.language), **answer(address))
+            await asked.answer(say("pressed_not_yours", sender.language))
             return
         try:
-            words = read_idea(message.text or "")
+            read = self._read(message.text or "", job)
+        except UnclearChoice as error:
+            await self._questions.ask_again(message, address)
+            await rereading.ask_which(error, address, sender, asked.bot)
+            return
         except UserError as error:
             await self._questions.ask_again(message, address)
-            await context.bot.send_message(text=say(error.reason, sender.language, **error.values), **answer(address))
+            await asked.answer(say(error.reason, sender.language, **error.values))
             return
-        request = Request(words, replace(job.request.parameters, raw=True, seed=None), writing=job.request.writing)
-        lineage = Lineage(job.id, f"edit {message.message_id}", Prompt(words, language=sender.language))
-        await self._imagine.order(request, address, sender, context, lineage)
+        count = rereading.agreed(read.request.count)
+        if count is None:
+            await rereading.ask_how_many(read, address, sender, asked.bot)
+            return
+        request = replace(read.request, count=count)
+        order = orders.edited(job, request, message_id=message.message_id, language=sender.language)
+        if await self._promise.order(order, address, sender):
+            await tell_hints(read.hints, asked)
+
+    def _read(self, words: str, job: Job) -> Reading:
+        return read_request(
+            words,
+            self._catalogue,
+            self._styles,
+            usual_model=job.request.parameters.model,
+            chosen=rereading.options_chosen(),
+        )
 
 
 def edited_job(message: Message, bot_id: int) -> int | None:
-    """The job whose prompt a message edits: it was marked so, or the words tell of the question that it replies to."""
+    """The job whose prompt a message edits: it was marked so, or the words name the question that it replies to."""
     if answers(message, Asked.PROMPT) and (marked := answered(message)) is not None:
         return int(marked.about["job"])
     asked = message.reply_to_message
@@ -347,17 +400,25 @@ async def _send_prompt(press: Press) -> None:
     await acknowledge(press.query)
     bot, prompt = press.context.bot, press.job.prompt.text if press.job.prompt else press.job.request.idea
     if units(prompt) <= MAX_PROMPT_SHOWN:
-        text = say("whole_prompt", press.language, number=str(press.job.id), prompt=prompt)
+        text = say("whole_prompt", press.language, prompt=prompt)
         await bot.send_message(text=text, **answer(press.address))
     else:
-        file = Upload(prompt.encode(), f"{press.job.id}.txt")
+        file = Upload(prompt.encode(), f"prompt-{press.job.id}.txt")
         await answer_with_file(bot, press.address, file, press.language)
 
 
+def _message_to_delete(press: Press) -> int | None:
+    """The number of the message with the picture: the one of the press, or the one that the picture came with."""
+    is_here = press.message.chat.id == press.job.address.chat_id
+    if is_shown(press.query, data.record_in) and (press.is_under_picture or not is_here):
+        return press.message.message_id
+    if is_here and press.job.delivered_message_id is not None:
+        return press.job.delivered_message_id
+    return press.message.message_id if is_shown(press.query, data.record_in) else None
+
+
 async def _delete(press: Press) -> None:
-    message_id = press.job.delivered_message_id
-    if message_id is None and is_shown(press.query, keyboards.job_of):
-        message_id = press.message.message_id
+    message_id = _message_to_delete(press)
     if message_id is None:
         await acknowledge(press.query, say("pressed_not_deleted", press.language))
         return

@@ -8,14 +8,18 @@ from telegram import Message
 from telegram.error import TelegramError
 from telegram.ext import ExtBot
 
-from services.bot.locales import say
 from services.bot.pictures import keyboards
 from services.bot.pictures.captions import write_caption, write_choice
+from services.bot.pictures.lineage import idea_before
+from services.bot.pictures.replies import picture_name
 from services.bot.pictures.status import describe_delivery, sentence
 from services.bot.telegram.errors import Again, ChatGone, Refusal, Refused, Unsure, after, words_of
 from services.bot.telegram.outbox_relay import OutboxRelay, record
-from services.bot.telegram.refusals import MOST_TRIES_TO_SAY, write_refusal
+from services.bot.telegram.refusals import MAX_TRIES_TO_SAY, write_refusal
 from services.bot.telegram.sending import UPLOAD_S, Edit, Sending, Upload, Words
+from services.bot.texts.locales import say
+from shared.catalogue import Catalogue
+from shared.errors import ImagineError
 from shared.images import Images
 from shared.jobs import Job, State
 from shared.store.jobs import Jobs
@@ -35,9 +39,9 @@ class Delivery(OutboxRelay[Job]):
     what = "job"
 
     def __init__(
-        self, bot: ExtBot[int], bot_id: int, outbox: Outbox, jobs: Jobs, images: Images, *, default_model: str
+        self, bot: ExtBot[int], bot_id: int, outbox: Outbox, jobs: Jobs, images: Images, *, catalogue: Catalogue
     ) -> None:
-        """Deliver for the bot with this id; ``default_model`` paints what names no model."""
+        """Deliver for the bot with this id."""
         super().__init__()
         self._bot = bot
         self._sending = Sending(bot)
@@ -45,10 +49,10 @@ class Delivery(OutboxRelay[Job]):
         self._outbox = outbox
         self._jobs = jobs
         self._images = images
-        self._default_model = default_model
+        self._catalogue = catalogue
 
-    def _claim(self, most: int) -> list[Job]:
-        return self._outbox.claim(self._bot_id, most=most)
+    def _claim(self, limit: int) -> list[Job]:
+        return self._outbox.claim(self._bot_id, limit=limit)
 
     def _renew(self, ids: Collection[int]) -> None:
         self._outbox.renew(ids)
@@ -119,10 +123,11 @@ class Delivery(OutboxRelay[Job]):
         kept = [(one, upload) for one in finished if (upload := await self._picture_of(one)) is not None]
         if not kept:
             return {}
+        before = await asyncio.to_thread(idea_before, kept[0][0], self._jobs)
         messages = await self._sending.pictures(
             job.address,
             [upload for _, upload in kept],
-            write_caption(kept[0][0], default_model=self._default_model),
+            write_caption(kept[0][0], default_model=self._catalogue.default, before=before),
             keyboards.picture(job) if job.request.count == 1 else None,
             as_files=job.request.parameters.as_file,
         )
@@ -137,7 +142,7 @@ class Delivery(OutboxRelay[Job]):
         except FileNotFoundError:
             log.error("picture is gone from the image store", extra={"job_id": job.id, "key": key})  # noqa: TRY400
             return None
-        return Upload(data, key.rpartition("/")[2])
+        return Upload(data, picture_name(job))
 
     async def _send_choice(self, job: Job, siblings: Sequence[Job]) -> None:
         words, keyboard = Words(write_choice(siblings)), keyboards.several(siblings, self._bot.username)
@@ -149,10 +154,9 @@ class Delivery(OutboxRelay[Job]):
             log.warning("buttons refused below pictures", extra=self._fields(job) | {"error": words_of(error)})
 
     async def _apologise(self, job: Job, jobs: Sequence[Job]) -> Arrived:
-        language = job.sender.language
-        reason = next((one.reason for one in jobs if one.reason), "unexpected")
-        keyboard = keyboards.after_failure(reason, language, self._bot.username)
-        message = await self._sending.text(job.address, Words(say(reason, language)), keyboard)
+        reason = next((one.reason for one in jobs if one.reason), ImagineError.reason)
+        keyboard = keyboards.failed(jobs, self._catalogue, self._bot.username)
+        message = await self._sending.text(job.address, Words(say(reason, job.sender.language)), keyboard)
         return {one.id: (message.message_id, None) for one in jobs}
 
     async def _end(self, job: Job) -> None:
@@ -162,7 +166,7 @@ class Delivery(OutboxRelay[Job]):
                 await self._sending.text(job.address, Words(words))
             except TelegramError as error:
                 match after(error, tries=job.delivery_tries):
-                    case Again(seconds) | Unsure(seconds) if job.delivery_tries < MOST_TRIES_TO_SAY:
+                    case Again(seconds) | Unsure(seconds) if job.delivery_tries < MAX_TRIES_TO_SAY:
                         await self._again(job, seconds)
                         return
                 log.info("refusal not said", extra=self._fields(job) | {"error": words_of(error)})

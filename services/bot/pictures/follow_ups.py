@@ -1,34 +1,49 @@
-"""Plain words in reply to a picture: another one, in which what they say is different."""
+"""Follow-ups: plain text in reply to a picture orders a changed one."""
 
-from telegram import Message, Update, User
+from collections.abc import Awaitable, Callable
+
+from telegram import Message, User
 from telegram.constants import ChatType
-from telegram.ext import ContextTypes
 
-from services.bot.chat.handler import Chat, mentions, words_of
 from services.bot.pictures.imagine import Imagine, Material
-from services.bot.pictures.replies import is_to_picture
+from services.bot.pictures.replies import is_to_picture, picture_before
 from services.bot.telegram.files import picture_in
+from services.bot.telegram.incoming import Incoming, for_message
+from services.bot.telegram.mentions import mentions, words_of
 from shared.settings import GroupFollowUps
+from shared.store.jobs import Jobs
+
+Talk = Callable[[Incoming], Awaitable[None]]
 
 
 class FollowUps:
     """Takes follow-ups in, anybody's in the chat."""
 
-    def __init__(self, imagine: Imagine, chat: Chat) -> None:
-        self._imagine = imagine
-        self._chat = chat
+    def __init__(self, jobs: Jobs, imagine: Imagine, talk: Talk, *, in_groups: GroupFollowUps) -> None:
+        """Take follow-ups in.
 
-    async def reply(self, update: Update, context: ContextTypes.DEFAULT_TYPE) -> None:
+        Args:
+            talk: Has what is no follow-up answered.
+            in_groups: ``reply`` where the owner wants every reply in a group to be an order.
+        """
+        self._jobs = jobs
+        self._imagine = imagine
+        self._talk = talk
+        self._in_groups = in_groups
+
+    def is_one(self, message: Message, us: User) -> bool:
+        """Whether words ask for a picture of ours once more, with a change."""
+        return is_follow_up(message, us, in_groups=self._in_groups)
+
+    @for_message
+    async def reply(self, asked: Incoming) -> None:
         """Have the picture painted with the change; words to one that the record doesn't know are talk."""
-        message = update.effective_message
-        if message is None:
-            return
-        before = await self._imagine.picture_before(message, context)
+        before = await picture_before(asked.message, asked.bot.id, self._jobs)
         if before is None:
-            await self._chat.ask(update, context)
+            await self._talk(asked)
         else:
-            words = words_of(message, context.bot.bot)
-            await self._imagine.take_in(words, message, context, Material(before, picture_in(message)))
+            words = words_of(asked.message, asked.bot.bot)
+            await self._imagine.take_in(words, asked, Material(before, picture_in(asked.message)))
 
 
 def is_follow_up(message: Message, bot: User, *, in_groups: GroupFollowUps) -> bool:

@@ -1,13 +1,32 @@
-"""A reply to one of our pictures: which one it is, and what stays as it was asked for there."""
+"""Replies to our pictures: finds the picture's job, and takes over its parameters."""
 
+import asyncio
 import mimetypes
 import re
 from dataclasses import replace
+from pathlib import PurePath
 
 from telegram import Message
 
-from shared.jobs import Job, Parameters, Request
+from shared.batches import slug
+from shared.images import SUFFIXES
+from shared.jobs import Job, Parameters, Request, State
 from shared.store.jobs import Jobs
+
+# ``a-red-fox-25.jpg``; of earlier versions ``25.jpg``.
+_NUMBERED = re.compile(r"(?:^|-)(\d{1,18})\.\w+$", re.ASCII)
+
+
+def picture_name(job: Job) -> str:
+    """What a picture's file is called: what it shows, and the number of its job."""
+    suffix = PurePath(job.image_key or "").suffix or f".{SUFFIXES.get(job.media_type or '', 'jpg')}"
+    return f"{slug(job.request.idea)}-{job.id}{suffix}"
+
+
+def job_named_in(name: str) -> int | None:
+    """The number of the job in the name of a file that we sent."""
+    found = _NUMBERED.search(name)
+    return int(found[1]) if found else None
 
 
 def is_to_picture(message: Message, bot_id: int) -> bool:
@@ -18,8 +37,14 @@ def is_to_picture(message: Message, bot_id: int) -> bool:
     return bool(replied.photo) or _picture_file(replied) is not None
 
 
-def picture_replied_to(message: Message, bot_id: int, jobs: Jobs) -> Job | None:
-    """Look for the job of the picture to which a message replies; None where the record doesn't know it."""
+async def picture_before(message: Message, bot_id: int, jobs: Jobs) -> Job | None:
+    """The job of our picture to which a message replies, if it does and the record knows it."""
+    if not is_to_picture(message, bot_id):
+        return None
+    return await asyncio.to_thread(_picture_replied_to, message, bot_id, jobs)
+
+
+def _picture_replied_to(message: Message, bot_id: int, jobs: Jobs) -> Job | None:
     replied = message.reply_to_message
     if replied is None:
         return None
@@ -27,10 +52,10 @@ def picture_replied_to(message: Message, bot_id: int, jobs: Jobs) -> Job | None:
     if found is not None:
         return found
     # Originals that a button brought are not in the record; we named them after their jobs.
-    numbered = re.match(r"(\d{1,18})\.", _picture_file(replied) or "", re.ASCII)
-    job = jobs.read(int(numbered[1])) if numbered else None
+    numbered = job_named_in(_picture_file(replied) or "")
+    job = jobs.read(numbered) if numbered is not None else None
     is_ours = job is not None and (job.address.bot_id, job.address.chat_id) == (bot_id, message.chat_id)
-    return job if is_ours and job is not None and job.image_key is not None else None
+    return job if is_ours and job is not None and job.state is State.FINISHED and not job.is_removed else None
 
 
 def follow(request: Request, before: Job, *, usual: Request) -> Parameters:

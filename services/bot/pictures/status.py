@@ -1,9 +1,10 @@
-"""stage → the one status message: edited in place, coalesced, throttled, gone when the picture is there."""
+"""Keeps status messages up to date: edited in place, coalesced, throttled, deleted after the delivery."""
 
 import asyncio
 import logging
 import math
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from itertools import islice
 
 from telegram import InlineKeyboardMarkup
@@ -11,18 +12,18 @@ from telegram.constants import ChatAction
 from telegram.error import TelegramError
 from telegram.ext import ExtBot
 
-from services.bot.locales import say
 from services.bot.pictures import keyboards
 from services.bot.telegram.errors import words_of
 from services.bot.telegram.flood_limit import ONCE, FloodLimit, Kind
 from services.bot.telegram.news import wait_for_news
 from services.bot.telegram.sending import Sending, Words
+from services.bot.texts.locales import say
 from services.bot.texts.number_format import duration, rounded
-from shared.errors import StoreAway
+from shared.errors import BadPicture, StoreAway
 from shared.jobs import ENDED, Job, Stage, State
-from shared.store.jobs import MOST_BEFORE, Jobs
+from shared.store.estimates import Estimates
+from shared.store.jobs import MAX_BEFORE, Jobs
 from shared.store.outbox import Outbox
-from shared.store.waits import Waits
 
 log = logging.getLogger(__name__)
 
@@ -30,14 +31,27 @@ PRIVATE_PAUSE_S = 1.0  # between two edits in one chat; Telegram's limit is abou
 GROUP_PAUSE_S = 3.0  # and 20 a minute in a group
 EDITS_AT_ONCE = 10
 READ_AT_ONCE = 2 * EDITS_AT_ONCE  # of those that changed: the others would be read again before they are edited
-MOST_ACTIONS = 20  # chats that see "sending a photo" at a time
-ASKING = "retrying_prompt"  # how it is shown that Gemini, not the painter, is asked again
+MAX_ACTIONS = 20  # chats that see "sending a photo" at a time
+ASKING = "retrying_prompt"  # how it is shown that Gemini, not the image service, is asked again
+UNUSABLE = "unusable"  # how it is shown that the picture came out black or broken, and another is asked for
 RESENDING, TELLING = "resending", "telling"  # stand in the place of a stage, as ``SEVERAL`` does
 DELIVERING = frozenset({str(Stage.SENDING), RESENDING, TELLING})
 COALESCE_S = 0.05  # what changes together is looked at together
 LOOK_EVERY_S = 3.0  # a wake-up may get lost, and places in the line change without one
-MOST_SHOWN = 200  # jobs whose place in the line is kept up to date
+MAX_SHOWN = 200  # jobs whose place in the line is kept up to date
 SEVERAL = "several"  # stands in the place of a stage
+# What a message says only moves forward: nothing of a lower rank follows. A service is asked again many times.
+RANK = {
+    Stage.QUEUED: 0,
+    Stage.WRITING: 1,
+    ASKING: 2,
+    Stage.PAINTING: 3,
+    Stage.WAKING: 4,
+    Stage.RETRYING: 5,
+    UNUSABLE: 6,
+}
+ELAPSED_MARK = "@"  # between what is shown and for how many seconds the person has waited
+WORTH_TELLING_S = 15.0  # a shorter wait is over before it is read
 ACTION_EVERY_S = 4.5  # a chat action lasts five seconds
 
 
@@ -45,7 +59,7 @@ class Status:
     """Keeps the status messages of this bot's jobs true."""
 
     def __init__(  # noqa: PLR0917 - each is another kind of thing
-        self, bot: ExtBot[int], bot_id: int, jobs: Jobs, outbox: Outbox, waits: Waits, limit: FloodLimit
+        self, bot: ExtBot[int], bot_id: int, jobs: Jobs, outbox: Outbox, estimates: Estimates, limit: FloodLimit
     ) -> None:
         self._bot = bot
         self._sending = Sending(bot)
@@ -53,7 +67,7 @@ class Status:
         self._bot_id = bot_id
         self._jobs = jobs
         self._outbox = outbox
-        self._waits = waits
+        self._estimates = estimates
         self._changed: dict[int, None] = {}  # ids, those that changed first in front
         self._news = asyncio.Event()
         self._looked_at = 0.0
@@ -72,7 +86,35 @@ class Status:
     def describe_waiting(self, job: Job) -> str:
         """What is said of a job that no worker has begun. Blocks."""
         place = self._jobs.position(job.id) or 1
-        return describe_place(place, self._waits.seconds(place))
+        return describe_place(place, self._estimates.seconds(place))
+
+    def describe_request(self, job: Job) -> tuple[Job, str]:
+        """What is said of a request that has not ended, in its status message and in ``/queue`` alike. Blocks.
+
+        Returns:
+            The picture that the status message belongs to, the request's first one, and what is said.
+        """
+        siblings = self._jobs.siblings(job) if job.request.count > 1 else [job]
+        first = siblings[0]
+        if first.state in {State.QUEUED, State.HELD} and first.claims == 0:
+            return first, self.describe_waiting(first)
+        return first, describe_several(siblings) if len(siblings) > 1 else describe_progress(job)
+
+    async def say_now(self, described: Sequence[tuple[Job, str]]) -> None:
+        """Let the status messages of one chat say what its person is told of them at this moment.
+
+        In a private chat Telegram takes a few edits more than the usual one a second. In a group those that it has no
+        room for follow later.
+
+        Args:
+            described: Jobs of one chat, as ``describe_request`` returns them.
+        """
+        untrue = [one for one in described if one[0].status_message_id is not None and one[1] != one[0].status_shown]
+        edits = [self._change(job, shown) if job.address.private else self._show(job, shown) for job, shown in untrue]
+        try:
+            await asyncio.gather(*edits)
+        except StoreAway as error:
+            log.warning("status messages not updated", extra={"error": str(error)})
 
     async def keep_true(self) -> None:
         """Edit what has changed. Runs until cancelled."""
@@ -102,7 +144,7 @@ class Status:
         """Show "sending a photo" in the chats that are worked for. Runs until cancelled."""
         while True:
             try:
-                chats = await asyncio.to_thread(self._jobs.chats_at_work, self._bot_id, most=MOST_ACTIONS)
+                chats = await asyncio.to_thread(self._jobs.chats_at_work, self._bot_id, limit=MAX_ACTIONS)
                 await asyncio.gather(*(self._act(chat_id, topic_id) for chat_id, topic_id in chats))
             except StoreAway as error:
                 log.warning("no chat actions", extra={"error": str(error)})
@@ -119,7 +161,7 @@ class Status:
         jobs = await asyncio.to_thread(self._jobs.read_all, changed)
         several = {job.address: job for job in jobs if job.request.count > 1}
         found = {
-            job.id: (job, describe(job))
+            job.id: (job, describe_progress(job))
             for job in jobs
             # A queued job's place is known to the look alone.
             if job.status_message_id is not None and job.state not in ENDED and job.state is not State.QUEUED
@@ -131,14 +173,14 @@ class Status:
         return found
 
     async def _look(self) -> dict[int, tuple[Job, str]]:
-        line = await asyncio.to_thread(self._jobs.line, self._bot_id, most=MOST_SHOWN)
-        under_way = await asyncio.to_thread(self._jobs.under_way, self._bot_id, most=MOST_SHOWN)
-        pace = await asyncio.to_thread(self._waits.pace) if line else None
-        found = {job.id: (job, describe(job)) for job in under_way if job.request.count == 1}
+        line = await asyncio.to_thread(self._jobs.line, self._bot_id, limit=MAX_SHOWN)
+        under_way = await asyncio.to_thread(self._jobs.under_way, self._bot_id, limit=MAX_SHOWN)
+        throughput = await asyncio.to_thread(self._estimates.throughput) if line else None
+        found = {job.id: (job, describe_progress(job)) for job in under_way if job.request.count == 1}
         for place, job in line:
             if job.claims == 0:
-                found[job.id] = job, describe_place(place, pace.seconds(place) if pace else None)
-        for job in await asyncio.to_thread(self._outbox.arriving, self._bot_id, most=MOST_SHOWN):
+                found[job.id] = job, describe_place(place, throughput.seconds(place) if throughput else None)
+        for job in await asyncio.to_thread(self._outbox.arriving, self._bot_id, limit=MAX_SHOWN):
             found[job.id] = job, describe_delivery([job])
         return found
 
@@ -149,7 +191,11 @@ class Status:
         if wait > 0:
             loop.call_later(wait + COALESCE_S, self.changed, job.id)
             return
-        self._next_edit_at[chat_id] = loop.time() + _pause(job)
+        await self._change(job, shown)
+
+    async def _change(self, job: Job, shown: str) -> None:
+        """Edit a status message, unless another process or round does."""
+        self._next_edit_at[job.address.chat_id] = asyncio.get_running_loop().time() + _pause(job)
         has_ended = shown in DELIVERING
         if await asyncio.to_thread(self._jobs.change_status, job, shown, has_ended=has_ended):
             keyboard = None if has_ended else keyboards.status(job)
@@ -182,22 +228,59 @@ def _pause(job: Job) -> float:
     return PRIVATE_PAUSE_S if job.address.private else GROUP_PAUSE_S
 
 
+def describe_progress(job: Job, now: datetime | None = None) -> str:
+    """What the status message of a job under way says next, after what it says at present.
+
+    Args:
+        now: From 10 seconds after the request on, the time so far is told.
+    """
+    waited_s = ((now or datetime.now(UTC)) - job.created_at).total_seconds()
+    said = _forward((job.status_shown or "").partition(ELAPSED_MARK)[0], describe(job))
+    elapsed = _step(waited_s)
+    return f"{said}{ELAPSED_MARK}{elapsed}" if elapsed and said.partition(":")[0] in RANK else said
+
+
+def _forward(before: str, after: str) -> str:
+    """What is said after something; the same again, without what was known of the wait, where it would step back."""
+    stage_before, stage_after = before.partition(":")[0], after.partition(":")[0]
+    if stage_after in RANK and RANK[stage_after] < RANK.get(stage_before, -1):
+        return stage_before
+    return after
+
+
+def _step(seconds: float) -> int:
+    """For how long somebody has waited, in steps: a message is not edited every second. 0 before the tenth."""
+    every = 10 if seconds < 60 else 30 if seconds < 300 else 60
+    return max(0, int(seconds // every * every))
+
+
 def describe(job: Job) -> str:
-    """What the status message of a job under way should say: the stage, and where it helps a number after it."""
+    """What there is to say of a job under way: the stage, and where it helps a number after it."""
+    if job.stage is Stage.WRITING and job.request.parameters.upscale is not None:
+        return str(Stage.PAINTING)  # Nobody writes a prompt for it.
     if job.stage in {Stage.WAKING, Stage.RETRYING}:
-        stage = ASKING if job.stage is Stage.RETRYING and job.prompt is None else str(job.stage)
-        known = job.estimate_s is not None and math.isfinite(job.estimate_s)
-        return f"{stage}:{max(1, math.ceil(job.estimate_s or 0))}" if known else stage
+        stage = _cause(job)
+        known = job.estimate_s is not None and WORTH_TELLING_S <= job.estimate_s < math.inf
+        return f"{stage}:{math.ceil(job.estimate_s or 0)}" if known and stage != UNUSABLE else stage
     if job.stage is Stage.PAINTING and job.handle is not None and job.handle.get("position"):
         return f"{job.stage}:{job.handle['position']}"
     return str(job.stage)
+
+
+def _cause(job: Job) -> str:
+    """Why a job waits, as it is shown."""
+    if job.stage is not Stage.RETRYING:
+        return str(job.stage)
+    if job.prompt is None:
+        return ASKING
+    return UNUSABLE if job.reason == BadPicture.reason else str(job.stage)
 
 
 def describe_place(place: int, seconds: float | None) -> str:
     """What is said of a job in the line: its place, from 1, and in about how many seconds its picture is there."""
     shown = f"{Stage.QUEUED}:{place}"
     # Of those whom nobody counted, nobody knows how long they take.
-    if seconds is None or place > MOST_BEFORE + 1:
+    if seconds is None or place > MAX_BEFORE + 1:
         return shown
     return f"{shown}:{rounded(seconds)}"
 
@@ -216,12 +299,22 @@ def describe_delivery(jobs: Sequence[Job]) -> str:
 def describe_several(siblings: Sequence[Job]) -> str:
     """What the status message of several pictures says: how many are done; before the first, what the first does."""
     done = sum(job.state in ENDED for job in siblings)
-    return f"{SEVERAL}:{done}/{len(siblings)}" if done else describe(siblings[0])
+    if done:
+        return f"{SEVERAL}:{done}/{len(siblings)}"
+    # Nothing looks at several again before something changes, so the time would stand still.
+    return _forward((siblings[0].status_shown or "").partition(ELAPSED_MARK)[0], describe(siblings[0]))
 
 
 def sentence(shown: str, language: str) -> str:
     """Say it to a person, as Telegram HTML."""
-    stage, _, detail = shown.partition(":")
+    shown, _, elapsed = shown.partition(ELAPSED_MARK)
+    text = _stage(*shown.partition(":")[::2], language)
+    if not elapsed:
+        return text
+    return f"{text}\n{say('status_elapsed', language, time=duration(float(elapsed), language))}"
+
+
+def _stage(stage: str, detail: str, language: str) -> str:
     if stage == Stage.QUEUED:
         return _place(detail, language)
     if stage in {RESENDING, TELLING}:
@@ -231,7 +324,7 @@ def sentence(shown: str, language: str) -> str:
     if stage in {Stage.WAKING, Stage.RETRYING, ASKING}:
         return say(f"status_{stage}", language, time=duration(float(detail), language))
     if stage == Stage.PAINTING and detail:
-        return say("status_painting_in_line", language, detail=detail)
+        return say("status_painting_in_line", language)
     return say(f"status_{stage}", language, detail=detail)
 
 
@@ -239,8 +332,8 @@ def _place(detail: str, language: str) -> str:
     place, _, seconds = detail.partition(":")
     if place in {"", "1"}:
         text = say("status_next", language)
-    elif int(place) > MOST_BEFORE + 1:
-        text = say("status_queued_far", language, n=MOST_BEFORE)
+    elif int(place) > MAX_BEFORE + 1:
+        text = say("status_queued_far", language, n=MAX_BEFORE)
     else:
         text = say("status_queued", language, detail=place)
     return f"{text}\n{say('status_estimate', language, time=duration(float(seconds), language))}" if seconds else text

@@ -9,9 +9,9 @@ from telegram.ext import ContextTypes
 from services.bot.telegram.flood_limit import FloodLimit
 from services.bot.telegram.removals import Removals
 from shared.errors import StoreAway
-from shared.queue import BackgroundTickets
 from shared.store.chats import Chats
 from shared.store.status_messages import StatusMessages
+from shared.tickets import Tickets
 
 log = logging.getLogger(__name__)
 
@@ -26,7 +26,7 @@ class ClosedChats:
         bot_id: int,
         chats: Chats,
         record: StatusMessages,
-        tickets: BackgroundTickets,
+        tickets: Tickets,
         removals: Removals,
         limit: FloodLimit,
     ) -> None:

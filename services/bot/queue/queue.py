@@ -1,39 +1,37 @@
-"""``/queue`` and ``/cancel``: what one has asked for here and not got yet, how to end it, and how to get it."""
+"""``/queue`` and ``/cancel``: a person's open requests in this chat, and buttons to cancel or resend."""
 
 import asyncio
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
-from telegram import InlineKeyboardButton, InlineKeyboardMarkup, Message, Update
+from telegram import InlineKeyboardButton, InlineKeyboardMarkup, Update
 from telegram.ext import ContextTypes
 
 from services.bot.batches.delivery import BatchDelivery
 from services.bot.help import start
-from services.bot.locales import say
-from services.bot.pictures import keyboards
-from services.bot.pictures.captions import idea_of, shorten
+from services.bot.orders import Orders
+from services.bot.pictures.captions import idea_of
 from services.bot.pictures.status import Status, describe_delivery, sentence
 from services.bot.queue.undelivered import Undelivered
-from services.bot.telegram.addresses import address_of, answer, sender_of
 from services.bot.telegram.authorization import Authorization
+from services.bot.telegram.callback_data import of_queue, read_queue
 from services.bot.telegram.callback_queries import acknowledge, rewrite
+from services.bot.telegram.incoming import Incoming, for_message
 from services.bot.telegram.permissions import Action, Subject
 from services.bot.telegram.refusals import explain
-from services.bot.texts.button_rows import in_rows
+from services.bot.texts.button_rows import cut, in_rows
+from services.bot.texts.locales import say
+from services.bot.texts.utf16 import shorten
 from shared.batches import Batch, BatchState
-from shared.errands import Errand, Kind
-from shared.jobs import ENDED, Job, State
-from shared.queue import BackgroundTickets
+from shared.errands import Errand, ErrandKind
+from shared.jobs import ENDED, Job
 from shared.store.batches import Batches
 from shared.store.chats import Chats
 from shared.store.jobs import Jobs
 
 A_PAGE = 8
 MAX_IDEA_SHOWN = 60  # UTF-16 units
-# Whose list, what to end, which page to show.
-PRESSES = re.compile(r"queue (-?\d{1,18}) (\w{1,20}) (\d{1,4})", re.ASCII)
 ALL, REQUEST, BATCH, NOTHING, SEND = "all", "r", "b", "nothing", "send"
 
 
@@ -53,6 +51,13 @@ class Waiting:
     def name(self) -> str:
         """What a button that ends it calls it."""
         return f"{REQUEST}{self.jobs[0].id}" if self.jobs else f"{BATCH}{self.batch.id}" if self.batch else ""
+
+    @property
+    def title(self) -> str:
+        """What a person knows it by: its idea or question, of a batch how many pictures it is."""
+        if self.batch is not None:
+            return f"📦 {self.batch.pictures}"
+        return _words_of(self.errand) if self.errand is not None else idea_of(self.jobs[0])
 
     @property
     def messages(self) -> set[int | None]:
@@ -79,7 +84,20 @@ class Waiting:
         return len(self.jobs) if self.errand is None else 1
 
 
-class Queue:
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A page of the list.
+
+    Attributes:
+        described: The jobs with status messages that it tells of, and what it says of each.
+    """
+
+    text: str
+    buttons: InlineKeyboardMarkup | None = None
+    described: tuple[tuple[Job, str], ...] = ()
+
+
+class QueueHandler:
     """Shows people what they wait for, ends it where they no longer want it, and sends what could not be delivered."""
 
     def __init__(  # noqa: PLR0917 - each is another kind of thing
@@ -88,7 +106,7 @@ class Queue:
         batches: Batches,
         chats: Chats,
         undelivered: Undelivered,
-        tickets: BackgroundTickets,
+        orders: Orders,
         status: Status,
         batch_delivery: BatchDelivery,
         authorization: Authorization,
@@ -97,68 +115,59 @@ class Queue:
         self._batches = batches
         self._chats = chats
         self._undelivered = undelivered
-        self._tickets = tickets
+        self._orders = orders
         self._status = status
         self._batch_delivery = batch_delivery
         self._authorization = authorization
 
-    async def start(self, update: Update, context: ContextTypes.DEFAULT_TYPE) -> None:
+    @for_message
+    async def start(self, asked: Incoming) -> None:
         """Answer ``/start``: say hello, and offer what could not be delivered here."""
-        await start.start(update, context)
-        message = update.effective_message
-        if message is None:
-            return
-        sender = sender_of(message)
-        if count := await asyncio.to_thread(self._undelivered.count, context.bot.id, message.chat_id, sender.id):
-            await context.bot.send_message(
-                text=say("undelivered_offer", sender.language, n=count),
-                reply_markup=InlineKeyboardMarkup.from_button(_send_button(count, sender.id, sender.language)),
-                **answer(address_of(message, context.bot.id)),
-            )
+        await start.start(asked)
+        sender = asked.sender
+        if count := await asyncio.to_thread(self._undelivered.count, asked.bot.id, asked.address.chat_id, sender.id):
+            button = _send_button(count, sender.id, sender.language)
+            offer = say("undelivered_offer", sender.language, n=count)
+            await asked.answer(offer, InlineKeyboardMarkup.from_button(button))
 
-    async def queue(self, update: Update, context: ContextTypes.DEFAULT_TYPE) -> None:
+    @for_message
+    async def queue(self, asked: Incoming) -> None:
         """Answer ``/queue``: list what one waits for here."""
-        message = update.effective_message
-        if message is not None:
-            mine = await self._mine(sender_of(message).id, message.chat_id, context)
-            await self._show(message, mine, context)
+        await self._show(await self._mine(asked.sender.id, asked.address.chat_id, asked.bot.id), asked)
 
-    async def cancel(self, update: Update, context: ContextTypes.DEFAULT_TYPE) -> None:
+    @for_message
+    async def cancel(self, asked: Incoming) -> None:
         """Answer ``/cancel``: end what it replies to; alone the only thing, and of several show all."""
-        message = update.effective_message
-        if message is None:
-            return
-        mine = await self._mine(sender_of(message).id, message.chat_id, context)
-        asked, language = message.reply_to_message, sender_of(message).language
+        mine = await self._mine(asked.sender.id, asked.address.chat_id, asked.bot.id)
+        replied = asked.message.reply_to_message
         # In a topic every message replies to the one that opened it.
-        if asked is not None and asked.forum_topic_created is None:
-            mine = [one for one in mine if asked.message_id in one.messages]
+        if replied is not None and replied.forum_topic_created is None:
+            mine = [one for one in mine if replied.message_id in one.messages]
         elif len(mine) > 1:
-            await self._show(message, mine, context)
+            await self._show(mine, asked)
             return
-        text = say(await self._end_all(mine[-1:]), language)
-        await context.bot.send_message(text=text, **answer(address_of(message, context.bot.id)))
+        await asked.answer(say(await self._end_all(mine[-1:]), asked.language))
 
     async def press(self, update: Update, context: ContextTypes.DEFAULT_TYPE) -> None:
         """Turn a page of the list, or do what its button says; then the list says what is left."""
         query = update.callback_query
-        wanted = PRESSES.fullmatch(query.data or "") if query is not None else None
+        wanted = read_queue(query.data) if query is not None else None
         if query is None or wanted is None or query.message is None:
             return
         language = query.from_user.language_code or "en"
-        person_id, chat_id, user_id, name = query.from_user.id, query.message.chat.id, int(wanted[1]), wanted[2]
-        mine = await self._mine(user_id, chat_id, context)
+        person_id, chat_id, user_id = query.from_user.id, query.message.chat.id, wanted.user_id
+        mine = await self._mine(user_id, chat_id, context.bot.id)
         # A forged list of a chat that waits for nothing here is nobody's; Telegram is not asked for its admins.
         may = bool(mine) or user_id in {person_id, chat_id}
         list_of = Subject(context.bot.id, chat_id, user_id)
         if not may or not await self._authorization.allows(Action.USE_QUEUE, person_id, chat_id, list_of):
             await acknowledge(query, say("pressed_not_yours", language), alert=True)
             return
-        said = await self._do(name, mine)
+        said = await self._do(wanted.name, mine)
         await acknowledge(query, said and say(said, language))
-        mine = await self._mine(user_id, chat_id, context)
-        text, markup = await asyncio.to_thread(self._page, mine, user_id, int(wanted[3]), language)
-        await rewrite(context.bot, query, text, markup, thing=_list_of)
+        mine = await self._mine(user_id, chat_id, context.bot.id)
+        page = await self._open(mine, user_id, wanted.page, language)
+        await rewrite(context.bot, query, page.text, page.buttons, thing=_list_of)
 
     async def _do(self, name: str, mine: Sequence[Waiting]) -> str | None:
         """Do what a button of the list says; returns the sentence to say."""
@@ -172,13 +181,6 @@ class Queue:
         self._undelivered.changed()
         return "pressed" if sent else "nothing_to_send"
 
-    def end(self, request: Sequence[Job]) -> bool:
-        """Cancel what has not ended of a request; whether there was something. Blocks."""
-        cancelled = self._jobs.cancel(job.id for job in request)
-        if cancelled:
-            self._tickets.send(len(cancelled))  # Held ones may have come into the line.
-        return bool(cancelled)
-
     async def _end_all(self, doomed: Sequence[Waiting]) -> str:
         """End what has not ended; returns the sentence to say."""
         ended = await asyncio.to_thread(self._end_each, [one for one in doomed if not one.has_ended])
@@ -189,15 +191,14 @@ class Queue:
         return "pressed_sending" if is_sending else "nothing_to_cancel"
 
     def _end_each(self, doomed: Sequence[Waiting]) -> bool:
-        ended = self.end([job for one in doomed for job in one.jobs])
+        ended = self._orders.cancel([job for one in doomed for job in one.jobs])
         for one in doomed:
-            if one.batch is not None and self._batches.cancel(one.batch.id):
+            if one.batch is not None and self._orders.cancel_batch(one.batch.id):
                 ended = True
-                self._tickets.send()  # Its person's other batches may come in, and orders are to be withdrawn.
         return ended
 
-    async def _mine(self, user_id: int, chat_id: int, context: ContextTypes.DEFAULT_TYPE) -> list[Waiting]:
-        return await asyncio.to_thread(self._read, user_id, context.bot.id, chat_id)
+    async def _mine(self, user_id: int, chat_id: int, bot_id: int) -> list[Waiting]:
+        return await asyncio.to_thread(self._read, user_id, bot_id, chat_id)
 
     def _read(self, user_id: int, bot_id: int, chat_id: int) -> list[Waiting]:
         """What this person waits for in this chat: what has not ended, then what has not arrived, oldest first."""
@@ -212,49 +213,52 @@ class Queue:
         answers = [Waiting(errand=errand) for errand in self._undelivered.answers(*of)]
         return [*batches, *map(Waiting, requests), *answers]
 
-    async def _show(self, message: Message, mine: list[Waiting], context: ContextTypes.DEFAULT_TYPE) -> None:
-        sender = sender_of(message)
-        text, markup = await asyncio.to_thread(self._page, mine, sender.id, 0, sender.language)
-        to = answer(address_of(message, context.bot.id))
-        await context.bot.send_message(text=text, reply_markup=markup, **to)
+    async def _show(self, mine: list[Waiting], asked: Incoming) -> None:
+        page = await self._open(mine, asked.sender.id, 0, asked.language)
+        await asked.answer(page.text, page.buttons)
 
-    def _page(
-        self, mine: list[Waiting], user_id: int, page: int, language: str
-    ) -> tuple[str, InlineKeyboardMarkup | None]:
+    async def _open(self, mine: list[Waiting], user_id: int, number: int, language: str) -> Page:
+        """A page of the list, once the status messages say what it says."""
+        page = await asyncio.to_thread(self._page, mine, user_id, number, language)
+        await self._status.say_now(page.described)
+        return page
+
+    def _page(self, mine: list[Waiting], user_id: int, number: int, language: str) -> Page:
         """A page of the list, counted from 0; the last one for a page that is no longer there. Blocks."""
         if not mine:
-            return say("queue_empty", language), None
-        page = min(page, (len(mine) - 1) // A_PAGE)
-        shown = list(enumerate(mine, 1))[page * A_PAGE : (page + 1) * A_PAGE]
-        title = say("queue_title", language, n=len(mine))
-        lines = [self._describe(number, one, language) for number, one in shown]
-        return "\n".join([title, *lines]), _buttons(mine, shown, user_id, page, language)
+            return Page(say("queue_empty", language))
+        number = min(number, (len(mine) - 1) // A_PAGE)
+        shown = list(enumerate(mine, 1))[number * A_PAGE : (number + 1) * A_PAGE]
+        described = {place: self._stands(one) for place, one in shown if one.jobs and not one.is_undelivered}
+        lines = [say("queue_title", language, n=len(mine))]
+        for place, one in shown:
+            lines.append(self._describe(place, one, language))
+            if place in described:
+                lines.append(sentence(described[place][1], language))
+        buttons = _buttons(mine, shown, user_id, number, language)
+        return Page("\n".join(lines), buttons, tuple(described.values()))
 
     def _describe(self, number: int, one: Waiting, language: str) -> str:
         if one.batch is not None:
             counts = self._batches.counts(one.batch.id)
             key = "queue_batch_paused" if one.batch.state is BatchState.PAUSED else "queue_batch"
             return say(key, language, number=number, done=counts.ended, n=one.batch.pictures)
-        if one.errand is not None:
-            line = say("queue_line", language, number=number, idea=shorten(_words_of(one.errand), MAX_IDEA_SHOWN))
-            return f"{line}\n{explain(str(one.errand.undelivered_reason), language)}"
-        idea = shorten(idea_of(one.jobs[0]), MAX_IDEA_SHOWN)
-        return say("queue_line", language, number=number, idea=idea) + f"\n{self._stands(one, language)}"
+        line = say("queue_line", language, number=number, idea=shorten(one.title, MAX_IDEA_SHOWN))
+        if one.is_undelivered:
+            reason = one.errand.undelivered_reason if one.errand is not None else one.jobs[0].undelivered_reason
+            line += f"\n{explain(str(reason), language)}"
+        return line
 
-    def _stands(self, one: Waiting, language: str) -> str:
-        """How a request stands."""
-        job = one.jobs[0]
-        if job.undelivered_reason is not None:
-            return explain(job.undelivered_reason, language)
+    def _stands(self, one: Waiting) -> tuple[Job, str]:
+        """How a request stands, and the job whose status message says the same."""
         if one.has_ended:
-            return sentence(describe_delivery(one.jobs), language)
-        is_in_line = job.state in {State.QUEUED, State.HELD} and job.claims == 0
-        return sentence(self._status.describe_waiting(job) if is_in_line else str(job.stage), language)
+            return one.jobs[0], describe_delivery(one.jobs)
+        return self._status.describe_request(one.jobs[0])
 
 
 def _words_of(errand: Errand) -> str:
     """What an answer is called: by its question, or by the command."""
-    return f"💬 {errand.question.get('text', '')}".strip() if errand.kind is Kind.CHAT else "🔎 /describe"
+    return f"💬 {errand.question.get('text', '')}".strip() if errand.kind is ErrandKind.CHAT else "🔎 /describe"
 
 
 def _list_of(data: str) -> tuple[str, ...]:
@@ -263,7 +267,7 @@ def _list_of(data: str) -> tuple[str, ...]:
 
 
 def _button(label: str, user_id: int, name: str, page: int) -> InlineKeyboardButton:
-    return InlineKeyboardButton(label, callback_data=f"queue {user_id} {name} {page}")
+    return InlineKeyboardButton(label, callback_data=of_queue(user_id, name, page))
 
 
 def _send_button(count: int, user_id: int, language: str) -> InlineKeyboardButton:
@@ -273,8 +277,11 @@ def _send_button(count: int, user_id: int, language: str) -> InlineKeyboardButto
 def _buttons(
     mine: list[Waiting], shown: list[tuple[int, Waiting]], user_id: int, page: int, language: str
 ) -> InlineKeyboardMarkup | None:
-    each = [_button(f"✖ {number}", user_id, one.name, page) for number, one in shown if not one.has_ended]
-    rows = in_rows(each, keyboards.A_ROW)
+    ending = [one for _, one in shown if not one.has_ended]
+    # A label that names the thing: of numbers another thing has the same one as soon as the list is shorter.
+    labels = [cut(f"✖ {one.title}") for one in ending] if len(mine) > 1 else [say("button_cancel", language)]
+    each = [_button(label, user_id, one.name, page) for label, one in zip(labels, ending, strict=False)]
+    rows = in_rows(each, 2)
     turns = []
     if page:
         turns.append(_button("◀️", user_id, NOTHING, page - 1))

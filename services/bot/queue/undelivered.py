@@ -1,4 +1,4 @@
-"""What could not be delivered to a chat, pictures and answers: found for who comes back, and sent again."""
+"""Finds pictures and answers that could not be delivered to a chat, and sends them again."""
 
 from collections.abc import Collection, Sequence
 

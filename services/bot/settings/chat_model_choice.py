@@ -1,4 +1,4 @@
-"""Whether somebody may choose a chat model: on the owner's key there may be fewer than on one of their own."""
+"""Whether a person may choose a chat model: the owner may allow fewer on the owner's key."""
 
 from collections.abc import Mapping
 

@@ -3,33 +3,36 @@
 import asyncio
 import re
 
-from telegram import Bot, ForceReply, Message, Update
+from telegram import Bot, ForceReply, Message, Update, User
 from telegram.constants import ChatType
 from telegram.ext import ContextTypes
 from telegram.helpers import create_deep_linked_url
 
 from services.bot.intake.languages import told_language
-from services.bot.locales import say
 from services.bot.settings import menu
 from services.bot.settings.chat_model_choice import ChatModelChoice
 from services.bot.settings.exact_values import PRESETS, OutOfRange, Unreadable, limits, read_number
 from services.bot.settings.preferences import Choices
+from services.bot.settings.sheets import SheetPhotos
+from services.bot.telegram import start_links
 from services.bot.telegram.addresses import address_of, answer, sender_of
 from services.bot.telegram.authorization import Authorization
-from services.bot.telegram.callback_queries import acknowledge, edit, rewrite
+from services.bot.telegram.callback_data import read_page
+from services.bot.telegram.callback_queries import acknowledge, edit
+from services.bot.telegram.incoming import Incoming, for_message
 from services.bot.telegram.open_questions import OpenQuestions, answered, answers
 from services.bot.telegram.permissions import Action
+from services.bot.texts.locales import say
 from services.bot.texts.number_format import number
 from shared.chat_models import ChatModel
 from shared.preferences import Preferences
 from shared.questions import Asked, Question
 from shared.store.people import People
 
-FROM_LINK = "settings-"  # begins what /start is told by the link in our question for an exact value
 _QUESTION = re.compile(r"https?://t\.me/\w+\?start=settings-([a-z_]+)-(\d{1,18})")
 
 
-class Settings:
+class SettingsHandler:
     """Shows what was chosen, and takes new choices."""
 
     def __init__(  # noqa: PLR0917 - each is another kind of thing
@@ -40,7 +43,9 @@ class Settings:
         authorization: Authorization,
         questions: OpenQuestions,
         chat_models: ChatModelChoice,
+        sheets: SheetPhotos,
     ) -> None:
+        self._sheets = sheets
         self._chat_models = chat_models
         self._people = people
         self._choices = choices
@@ -48,24 +53,21 @@ class Settings:
         self._authorization = authorization
         self._questions = questions
 
-    async def command(self, update: Update, context: ContextTypes.DEFAULT_TYPE) -> None:
+    @for_message
+    async def command(self, asked: Incoming) -> None:
         """Answer ``/settings`` with the first page."""
-        message = update.effective_message
-        if message is None:
+        if not await self._may_change(asked.sender.id, asked.address.chat_id):
+            await asked.answer(say("settings_not_admin", asked.language))
             return
-        address, sender = address_of(message, context.bot.id), sender_of(message)
-        if not await self._may_change(sender.id, message.chat_id):
-            await context.bot.send_message(text=say("settings_not_admin", sender.language), **answer(address))
-            return
-        await self._open(menu.HOME, message, context.bot)
+        await self._open(menu.HOME, asked)
 
-    async def link(self, update: Update, context: ContextTypes.DEFAULT_TYPE) -> None:
+    @for_message
+    async def link(self, asked: Incoming) -> None:
         """Answer a tap on the link in our question: it opens the page that the question is about."""
-        message = update.effective_message
-        if message is None or message.chat.type != ChatType.PRIVATE:
+        if not asked.address.private:
             return
-        page = "".join(context.args or []).removeprefix(FROM_LINK).rpartition("-")[0]
-        await self._open(page if page in menu.LABELS else menu.HOME, message, context.bot)
+        page = "".join(asked.arguments).removeprefix(start_links.SETTINGS).rpartition("-")[0]
+        await self._open(page if page in menu.LABELS else menu.HOME, asked)
 
     async def press(self, update: Update, context: ContextTypes.DEFAULT_TYPE) -> None:
         """Turn to a page, or take a choice. The same press twice is one."""
@@ -76,7 +78,7 @@ class Settings:
         if not await self._may_change(query.from_user.id, message.chat_id):
             await acknowledge(query, say("settings_not_admin", language), alert=True)
             return
-        page, choice = menu.read(query.data)
+        page, choice = read_page(query.data)
         if page in PRESETS and choice == menu.ASK:
             await acknowledge(query)
             chosen = await asyncio.to_thread(self._people.preferences, message.chat_id)
@@ -91,8 +93,15 @@ class Settings:
         done = page == menu.RESET and choice == menu.SURE
         await acknowledge(query, say("settings_reset_done", language) if done else None)
         private = message.chat.type == ChatType.PRIVATE
-        text, buttons = self._pages.page(menu.HOME if done else page, choice, chosen, language, private=private)
-        await rewrite(context.bot, query, text, buttons)
+        page = menu.HOME if done else page
+        sheet = await self._sheets.of(page)
+        text, buttons = self._pages.page(page, choice, chosen, language, private=private, sheet=sheet)
+        await self._sheets.turn(context.bot, query, sheet, text, buttons)
+
+    @staticmethod
+    def is_reply(message: Message, us: User) -> bool:
+        """Whether a message answers our question for an exact value."""
+        return question(message, us.id) is not None
 
     async def reply(self, update: Update, context: ContextTypes.DEFAULT_TYPE) -> None:
         """Take an exact value, the answer to our question."""
@@ -126,12 +135,11 @@ class Settings:
     async def _may_change(self, person_id: int, chat_id: int) -> bool:
         return await self._authorization.allows_for_chat(Action.CHANGE_SETTINGS, person_id, chat_id)
 
-    async def _open(self, page: str, message: Message, bot: Bot) -> None:
+    async def _open(self, page: str, asked: Incoming) -> None:
         """Send the one message with the settings."""
-        address, sender = address_of(message, bot.id), sender_of(message)
-        chosen = await self._choices.in_force(address, sender, bot)
-        text, buttons = self._pages.page(page, "", chosen, sender.language, private=address.private)
-        await bot.send_message(text=text, reply_markup=buttons, **answer(address))
+        chosen = await self._choices.in_force(asked.address, asked.sender, asked.bot)
+        text, buttons = self._pages.page(page, "", chosen, asked.language, private=asked.address.private)
+        await asked.answer(text, buttons)
 
     async def _may_have(self, person_id: int, whose: int, choice: str) -> bool:
         """Whether a person may choose this chat model, for themselves or for their group."""
@@ -155,7 +163,7 @@ class Settings:
         least, most = _range(page, self._pages.chat_model(chosen), language)
         address = address_of(message, bot.id)
         await self._questions.ask(address, Question(Asked.VALUE, {"name": page, "settings": message.message_id}))
-        link = create_deep_linked_url(bot.username, f"{FROM_LINK}{page}-{message.message_id}")
+        link = create_deep_linked_url(bot.username, f"{start_links.SETTINGS}{page}-{message.message_id}")
         words = say("settings_ask", language, name=say(menu.LABELS[page], language), least=least, most=most)
         where = answer(address)
         # In a group the reply is asked of the one who is mentioned.

@@ -1,6 +1,7 @@
-"""``/keys``: people bring keys of their own, see how they stand, and take them away again."""
+"""``/keys``: add, check and remove one's own keys for Gemini and HuggingFace."""
 
 import asyncio
+import json
 import logging
 
 from telegram import (
@@ -17,63 +18,68 @@ from telegram.ext import ContextTypes
 from telegram.helpers import create_deep_linked_url
 
 from services.bot.intake.key_redaction import QUESTIONS, question_about, sealed_in
-from services.bot.locales import say
+from services.bot.telegram import start_links
 from services.bot.telegram.addresses import address_of, answer, sender_of
 from services.bot.telegram.authorization import Authorization
-from services.bot.telegram.callback_queries import acknowledge, rewrite
+from services.bot.telegram.callback_data import DROP, USE, of_found_key, of_key, read_found_key, read_key
+from services.bot.telegram.callback_queries import acknowledge, put_away, rewrite
+from services.bot.telegram.incoming import Incoming, for_message
 from services.bot.telegram.open_questions import OpenQuestions, answered, answers
 from services.bot.telegram.permissions import Action
 from services.bot.texts.button_rows import in_rows
+from services.bot.texts.locales import say
 from shared.errors import StoreAway
+from shared.key_cipher import SERVICES, SealedKey
 from shared.questions import Asked, Question
 from shared.redaction import GOOGLE, HUGGINGFACE
-from shared.secrets import SERVICES, SealedKey
-from shared.store.keys import ACCEPTED, UNCHECKED, Key, Keys
+from shared.store.keys import ACCEPTED, UNCHECKED, UNREADABLE, Key, Keys
+from shared.store.updates import Updates
 
 log = logging.getLogger(__name__)
 
 NAMES = {GOOGLE: "Google", HUGGINGFACE: "HuggingFace"}
 LOOK_EVERY_S = 0.5
-PRESSES = r"^key:(add|remove):(google|huggingface)$"
 
 
 class OwnKeys:
     """Does what people want with their keys. It moves sealed ones alone."""
 
-    def __init__(self, keys: Keys, bot_id: int, authorization: Authorization, questions: OpenQuestions) -> None:
+    def __init__(
+        self, keys: Keys, bot_id: int, authorization: Authorization, questions: OpenQuestions, updates: Updates
+    ) -> None:
+        self._updates = updates
         self._keys = keys
         self._authorization = authorization
         self._questions = questions
         self._bot_id = bot_id
 
-    async def command(self, update: Update, context: ContextTypes.DEFAULT_TYPE) -> None:
+    @for_message
+    async def command(self, asked: Incoming) -> None:
         """Answer ``/keys``: how they stand in private, the way there in a group."""
-        message = update.effective_message
-        if message is None:
-            return
-        address, sender = address_of(message, self._bot_id), sender_of(message)
-        if address.private:
-            text, buttons = await self._standing(sender.id, sender.language)
+        language = asked.language
+        if asked.address.private:
+            text, buttons = await self._standing(asked.sender.id, language)
         else:
-            text = say("keys_in_private", sender.language)
-            url = create_deep_linked_url(context.bot.username, "keys")
+            text = say("keys_in_private", language)
+            url = create_deep_linked_url(asked.bot.username, start_links.KEYS)
             buttons = InlineKeyboardMarkup.from_button(
-                InlineKeyboardButton(say("keys_open_private", sender.language), url=url)
+                InlineKeyboardButton(say("keys_open_private", language), url=url)
             )
-        await context.bot.send_message(text=text, reply_markup=buttons, **answer(address))
+        await asked.answer(text, buttons)
 
     async def press(self, update: Update, context: ContextTypes.DEFAULT_TYPE) -> None:
         """Ask for a key, or remove one."""
         query = update.callback_query
         message = query.message if query is not None else None
-        if query is None or message is None:
+        read = read_key(query.data) if query is not None else None
+        if query is None or message is None or read is None:
             return
         language = query.from_user.language_code or "en"
         if not await self._authorization.allows_for_person(Action.MANAGE_KEYS, query.from_user.id, message.chat.id):
             await acknowledge(query, say("pressed_not_yours", language), alert=True)
             return
         await acknowledge(query)
-        _, action, service = (query.data or "").split(":")
+        action, service = read
         if action == "add":
             if isinstance(message, Message):
                 await self._questions.ask(address_of(message, self._bot_id), Question(Asked.KEY, {"service": service}))
@@ -94,29 +100,75 @@ class OwnKeys:
         await self._delete(message, context)
         asked = service_asked_for(message)
         private = message.chat.type == ChatType.PRIVATE
-        if asked is None or not private or update.message is None:
+        if not private or update.message is None or (asked is None and not _is_ours(sealed)):
             await self._tell(message, "key_in_words", context)
-        elif not sealed.sealed or sealed.service not in {None, asked}:
+        elif asked is None or (sealed.sealed and sealed.service not in {None, asked}):
+            await self._ask_about(message, str(sealed.service), context)
+        elif not sealed.sealed:
             await self._questions.ask_again(message, address_of(message, self._bot_id))
-            sentence = "key_of_another" if sealed.sealed else "key_impossible"
-            await self._tell(message, sentence, context, service=NAMES[asked])
+            await self._tell(message, "key_impossible", context, service=NAMES[asked])
         else:
             await self._keep(message, asked, sealed, context)
+
+    async def _ask_about(self, message: Message, service: str, context: ContextTypes.DEFAULT_TYPE) -> None:
+        """Ask what is to become of a key that nobody asked for, in its person's private chat."""
+        language = sender_of(message).language
+        buttons = [
+            InlineKeyboardButton(say(key, language), callback_data=of_found_key(action, message.message_id))
+            for key, action in (("button_key_use", USE), ("button_key_drop", DROP))
+        ]
+        text = say("key_found", language, service=NAMES[service])
+        where = answer(address_of(message, self._bot_id))
+        await context.bot.send_message(text=text, reply_markup=InlineKeyboardMarkup([buttons]), **where)
+
+    async def decide(self, update: Update, context: ContextTypes.DEFAULT_TYPE) -> None:
+        """Use the key that somebody sent unasked as theirs, or forget it."""
+        query = update.callback_query
+        message = query.message if query is not None else None
+        read = read_found_key(query.data) if query is not None else None
+        if query is None or message is None or read is None:
+            return
+        person, language = query.from_user.id, query.from_user.language_code or "en"
+        if not await self._authorization.allows_for_person(Action.MANAGE_KEYS, person, message.chat.id):
+            await acknowledge(query, say("pressed_not_yours", language), alert=True)
+            return
+        sealed = await self._sealed_at(message.chat.id, read[1], context.bot)
+        if sealed is None or sealed.service is None:
+            await acknowledge(query, say("pressed_unknown", language))
+            await put_away(context.bot, query)
+            return
+        await acknowledge(query)
+        text = say("key_dropped", language)
+        if read[0] == USE:
+            text = say("key_taken", language, service=NAMES[sealed.service])
+            await self._put(person, sealed.service, sealed, message.message_id, language)
+        await rewrite(context.bot, query, text, None)
+        await asyncio.to_thread(self._updates.forget_message, chat_id=message.chat.id, message_id=read[1])
+
+    async def _sealed_at(self, chat_id: int, message_id: int, bot: Bot) -> SealedKey | None:
+        """The sealed key in a message, as the record has it."""
+        body = await asyncio.to_thread(self._updates.message_at, chat_id=chat_id, message_id=message_id)
+        message = Message.de_json(json.loads(body).get("message"), bot) if body is not None else None
+        return sealed_in(message) if message is not None else None
 
     async def _keep(
         self, message: Message, service: str, sealed: SealedKey, context: ContextTypes.DEFAULT_TYPE
     ) -> None:
         sender = sender_of(message)
         shown = await self._tell(message, "key_taken", context, service=NAMES[service])
+        await self._put(sender.id, service, sealed, shown.message_id, sender.language)
+
+    async def _put(self, person: int, service: str, sealed: SealedKey, message_id: int, language: str) -> None:
+        """Keep a key to be checked; the message with this number will tell what came of it."""
         await asyncio.to_thread(
             self._keys.put,
-            sender.id,
+            person,
             service,
             sealed=sealed.sealed,
             last_four=sealed.last_four,
             bot_id=self._bot_id,
-            message_id=shown.message_id,
-            language=sender.language,
+            message_id=message_id,
+            language=language,
         )
 
     async def _delete(self, message: Message, context: ContextTypes.DEFAULT_TYPE) -> None:
@@ -167,16 +219,21 @@ def service_asked_for(message: Message) -> str | None:
     return question_about(message.reply_to_message.text) if message.reply_to_message else None
 
 
+def _is_ours(sealed: SealedKey) -> bool:
+    """Whether a key is one of a service that we use."""
+    return bool(sealed.sealed) and sealed.service in SERVICES
+
+
 def _state(key: Key | None, language: str) -> str:
     if key is None:
         return say("key_none", language)
-    sentences = {ACCEPTED: "key_accepted", UNCHECKED: "key_unchecked"}
+    sentences = {ACCEPTED: "key_accepted", UNCHECKED: "key_unchecked", UNREADABLE: "key_unreadable"}
     return say(sentences.get(key.state, "key_refused"), language, last_four=key.last_four)
 
 
 def _buttons(service: str, known: bool, language: str) -> list[InlineKeyboardButton]:
     words = [("add", "key_replace"), ("remove", "key_remove")] if known else [("add", "key_add")]
     return [
-        InlineKeyboardButton(say(key, language, service=NAMES[service]), callback_data=f"key:{action}:{service}")
+        InlineKeyboardButton(say(key, language, service=NAMES[service]), callback_data=of_key(action, service))
         for action, key in words
     ]

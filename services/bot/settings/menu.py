@@ -1,23 +1,23 @@
 """The pages of ``/settings``: what they say, and their buttons. Stateless and pure."""
 
-from collections.abc import Iterable
+import math
 
 from babel import Locale
 from telegram import InlineKeyboardButton, InlineKeyboardMarkup
 
-from services.bot.locales import languages, say
-from services.bot.pictures.keyboards import RATIOS, code_of
 from services.bot.settings.exact_values import PRESETS, OutOfRange, Unreadable, presets, read_number
-from services.bot.texts.button_rows import in_rows
+from services.bot.telegram.callback_data import SETTINGS, code_of, of_page
+from services.bot.texts.button_rows import cut, in_rows
+from services.bot.texts.locales import as_read, languages, say
 from services.bot.texts.number_format import number
 from services.bot.texts.paging import MARK, part
 from shared.catalogue import Catalogue
 from shared.chat_models import ChatModel, ChatModels
-from shared.preferences import Preferences
+from shared.preferences import RATIOS, Preferences
+from shared.samples import Sheet
 from shared.styles import Styles
 
-START = "set"  # of each button's data; the page follows, and what was chosen there
-HOME, RESET = "home", "reset"
+HOME, ADVANCED, RESET = "home", "more", "reset"
 NONE, ASK, WHY, SURE, ON, OFF = "-", "ask", "why", "sure", "on", "off"
 LABELS = {
     "chat_model": "settings_chat_model",
@@ -31,25 +31,17 @@ LABELS = {
     "style": "settings_style",
     "as_file": "settings_as_file",
     "rewriting": "settings_rewriting",
+    "photos": "settings_photos",
     "language": "settings_language",
 }
 ABOUT = {"temperature": "settings_about_temperature", "top_p": "settings_about_top_p", "top_k": "settings_about_top_k"}
-SWITCHES = ("as_file", "rewriting")
+SWITCHES = ("as_file", "rewriting", "photos")
+FIRST = ("image_model", "ratio", "style", "as_file", "language")  # on the first page; all others are advanced
+CHECKED, UNCHECKED = "✅", "☐"
 A_ROW = 4
 A_PAGE = 10  # models or styles
+NUMBERS_A_ROW = 5  # of what a sheet shows: so the sheet stays in sight above its buttons
 SERVED = "🟢"  # a provider serves this image model right now
-
-
-def data(page: str, choice: str = "") -> str:
-    """Write a button's data, at most 64 bytes."""
-    return f"{START} {page} {choice}".rstrip()
-
-
-def read(text: str | None) -> tuple[str, str]:
-    """Read a button's data back: page and choice."""
-    _, _, rest = (text or "").partition(" ")
-    page, _, choice = rest.partition(" ")
-    return page, choice
 
 
 class Menu:
@@ -84,11 +76,14 @@ class Menu:
         return {page: value} if value else None
 
     def page(
-        self, page: str, choice: str, chosen: Preferences, language: str, *, private: bool
+        self, page: str, choice: str, chosen: Preferences, language: str, *, private: bool, sheet: Sheet | None = None
     ) -> tuple[str, InlineKeyboardMarkup]:
-        """What a page says, and its buttons."""
-        text = self._text(page, choice, chosen, language, private=private)
-        return text, self._keyboard(page, choice, chosen, language, private=private)
+        """What a page says, and its buttons; those of what a sheet shows have its numbers."""
+        if sheet is not None:
+            text = f"{self._line(page, chosen, language)}\n{say('settings_sheet', language)}"
+        else:
+            text = self._text(page, choice, chosen, language, private=private)
+        return text, self._keyboard(page, choice, chosen, language, private=private, sheet=sheet)
 
     def _text(self, page: str, choice: str, chosen: Preferences, language: str, *, private: bool) -> str:
         if page == RESET:
@@ -98,21 +93,30 @@ class Menu:
             if page == "image_model" and any(model.served for model in self._catalogue):
                 about = [say("settings_about_served", language, mark=SERVED)]
             return "\n\n".join([self._line(page, chosen, language), *about])
-        lines = [self._line(name, chosen, language) for name in self._names(private=private)]
-        title = say("settings_title" if private else "settings_title_group", language)
-        return "\n".join([title, "", *lines])
+        if page == ADVANCED or page in set(LABELS) - set(FIRST):
+            return say("settings_title_advanced", language)
+        return say("settings_title" if private else "settings_title_group", language)
 
     def _keyboard(
-        self, page: str, choice: str, chosen: Preferences, language: str, *, private: bool
+        self, page: str, choice: str, chosen: Preferences, language: str, *, private: bool, sheet: Sheet | None
     ) -> InlineKeyboardMarkup:
-        back = [_button(say("button_back", language), HOME)]
+        is_first = page in FIRST or page == ADVANCED
+        back = [_button(say("button_back", language), HOME if is_first else ADVANCED)]
         if page == RESET:
             return InlineKeyboardMarkup([[_button(say("button_reset_sure", language), RESET, SURE)], back])
+        if page == ADVANCED or page in set(SWITCHES) - set(FIRST):
+            return self._advanced(chosen, language)
         if page not in LABELS or page in SWITCHES:
             return self._home(chosen, language, private=private)
         offers = self._offers(page, chosen, language)
+        a_page, a_row = A_PAGE, A_ROW if page in PRESETS or page == "ratio" else 2
+        if sheet is not None:
+            # What the sheet does not show has its name, on the pages after.
+            offers.sort(key=lambda offer: sheet.number(str(offer[0])) or math.inf)
+            offers = [(value, _numbered(label, sheet.number(str(value))), code) for value, label, code in offers]
+            a_page, a_row = max(A_PAGE, len(sheet.names)), NUMBERS_A_ROW
         near = next((place for place, (value, _, _) in enumerate(offers) if value == getattr(chosen, page)), 0)
-        shown = part(offers, choice, A_PAGE, near=near)
+        shown = part(offers, choice, a_page, near=near)
         buttons = [
             _button(f"✓ {label}" if value == getattr(chosen, page) else label, page, code)
             for value, label, code in shown.things
@@ -123,8 +127,7 @@ class Menu:
             last.append(_button(say("button_exact", language), page, ASK))
         if page in ABOUT and choice != WHY:
             last.append(_button("?", page, WHY))
-        a_row = A_ROW if page in PRESETS or page == "ratio" else 2
-        turns = shown.turns(lambda turn: data(page, turn))
+        turns = shown.turns(lambda turn: of_page(SETTINGS, page, turn))
         return InlineKeyboardMarkup([*in_rows(buttons, a_row), *([turns] if turns else []), *in_rows(last, 3), back])
 
     def value(self, name: str, chosen: Preferences, language: str) -> str:
@@ -147,13 +150,25 @@ class Menu:
         return f"{value[0]}:{value[1]}" if name == "ratio" else str(value)
 
     def _home(self, chosen: Preferences, language: str, *, private: bool) -> InlineKeyboardMarkup:
-        buttons = []
-        for name in self._names(private=private):
-            # A switch says what it will be, not what it is: pressed twice it is the same.
-            choice = (OFF if getattr(chosen, name) else ON) if name in SWITCHES else ""
-            turn = f": {say('settings_on' if choice == ON else 'settings_off', language)}" if choice else ""
-            buttons.append(_button(say(LABELS[name], language) + turn, name, choice))
-        return InlineKeyboardMarkup([*in_rows(buttons, 2), [_button(say("button_reset", language), RESET)]])
+        # In a group everybody reads their own language.
+        names = (name for name in FIRST if private or name != "language")
+        rows = [[self._row(name, chosen, language)] for name in names]
+        return InlineKeyboardMarkup([*rows, [_button(say("button_advanced", language), ADVANCED)]])
+
+    def _advanced(self, chosen: Preferences, language: str) -> InlineKeyboardMarkup:
+        """What few people change; what the chosen chat model doesn't use isn't there."""
+        names = (name for name in LABELS if name not in FIRST and self.chat_model(chosen).takes(name))
+        rows = [[self._row(name, chosen, language)] for name in names]
+        reset, back = _button(say("button_reset", language), RESET), _button(say("button_back", language), HOME)
+        return InlineKeyboardMarkup([*rows, [reset], [back]])
+
+    def _row(self, name: str, chosen: Preferences, language: str) -> InlineKeyboardButton:
+        """A choice as it stands. A switch sends what it will be: pressed twice it is the same."""
+        if name in SWITCHES:
+            is_on = bool(getattr(chosen, name))
+            label = f"{say(LABELS[name], language)} {CHECKED if is_on else UNCHECKED}"
+            return _button(label, name, OFF if is_on else ON)
+        return _button(cut(as_read(self._line(name, chosen, language))), name)
 
     def _line(self, name: str, chosen: Preferences, language: str) -> str:
         value = self.value(name, chosen, language)
@@ -184,10 +199,10 @@ class Menu:
         model = self._catalogue.wished(one)
         return f"{model.name} {SERVED}" if model.served else model.name
 
-    @staticmethod
-    def _names(*, private: bool) -> Iterable[str]:
-        # In a group everybody reads their own language.
-        return (name for name in LABELS if private or name != "language")
+
+def _numbered(label: str, number: int | None) -> str:
+    """A button's label: the number in the sheet, which has the name as well."""
+    return label if number is None else str(number)
 
 
 def _code(page: str, one: str) -> str:
@@ -201,4 +216,4 @@ def _own_name(language: str) -> str:
 
 
 def _button(label: str, page: str, choice: str = "") -> InlineKeyboardButton:
-    return InlineKeyboardButton(label, callback_data=data(page, choice))
+    return InlineKeyboardButton(label, callback_data=of_page(SETTINGS, page, choice))

@@ -1,4 +1,4 @@
-"""Keeps the lists of models at what the workers' surveys found."""
+"""Reloads the lists of models that workers have refreshed."""
 
 import asyncio
 import logging

@@ -5,14 +5,15 @@ import asyncio
 from telegram import Message, Update
 from telegram.ext import ContextTypes
 
-from services.bot.locales import say
 from services.bot.settings.chat_model_choice import ChatModelChoice
 from services.bot.settings.models_menu import IMAGE, ModelsMenu, read
 from services.bot.settings.preferences import Choices
-from services.bot.telegram.addresses import address_of, answer, sender_of
 from services.bot.telegram.authorization import Authorization
 from services.bot.telegram.callback_queries import acknowledge, rewrite
+from services.bot.telegram.commands import words_after_command
+from services.bot.telegram.incoming import Incoming, for_message
 from services.bot.telegram.permissions import Action
+from services.bot.texts.locales import say
 from shared.store.people import People
 
 
@@ -33,15 +34,16 @@ class ModelsCommand:
         self._pages = pages
         self._authorization = authorization
 
-    async def command(self, update: Update, context: ContextTypes.DEFAULT_TYPE) -> None:
-        """Answer ``/models`` with the page that holds the usual image model."""
-        message = update.effective_message
-        if message is None:
-            return
-        address, sender = address_of(message, context.bot.id), sender_of(message)
-        chosen = await self._choices.in_force(address, sender, context.bot)
-        text, buttons = self._pages.page(IMAGE, "", chosen, sender.language)
-        await context.bot.send_message(text=text, reply_markup=buttons, **answer(address))
+    @for_message
+    async def command(self, asked: Incoming) -> None:
+        """Answer ``/models`` with the page of the usual image model, ``/models flux`` with those of that name."""
+        chosen = await self._choices.in_force(asked.address, asked.sender, asked.bot)
+        words = words_after_command(asked.message).strip()
+        if words:
+            text, buttons = self._pages.search(words, chosen, asked.language)
+        else:
+            text, buttons = self._pages.page(IMAGE, "", chosen, asked.language)
+        await asked.answer(text, buttons)
 
     async def press(self, update: Update, context: ContextTypes.DEFAULT_TYPE) -> None:
         """Turn a page, which everybody may, or take a choice. The same press twice is one."""

@@ -1,19 +1,19 @@
-"""The pages of ``/models``: what there is, what each can do, and buttons to make one the usual one. Pure."""
+"""Writes the pages of ``/models``: the list, a model's details, and buttons to choose one. Pure."""
 
 from dataclasses import dataclass
 from html import escape
 
 from telegram import InlineKeyboardButton, InlineKeyboardMarkup
 
-from services.bot.locales import say
-from services.bot.pictures.keyboards import code_of
+from services.bot.telegram.callback_data import MODELS, code_of, of_page, read_page
 from services.bot.texts.button_rows import in_rows
+from services.bot.texts.locales import say
 from services.bot.texts.paging import Part, part
+from services.bot.texts.utf16 import shorten
 from shared.catalogue import Catalogue, Model
 from shared.chat_models import ChatModel, ChatModels
 from shared.preferences import Preferences
 
-START = "models"  # of each button's data; the list follows, and a page of it or a model
 IMAGE, CHAT, GONE = "image", "chat", "gone"
 LISTS = {IMAGE: "models_image", CHAT: "models_chat", GONE: "models_gone"}
 TITLES = {IMAGE: "models_title_image", CHAT: "models_title_chat", GONE: "models_title_gone"}
@@ -23,18 +23,34 @@ A_PAGE = 6
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A model in a list; nobody can choose one without an id."""
+    """A model in a list; nobody can choose one without an id.
+
+    Attributes:
+        about: In a few words, for the list.
+        detail: All there is to say; empty where that is the same.
+    """
 
     id: str | None
     name: str
     about: str
+    detail: str = ""
+
+
+ABOUT = "about"  # one model's page; the choice says whose
+GOOD_FOR = {
+    "drafts": "models_good_drafts",
+    "detail": "models_good_detail",
+    "lettering": "models_good_lettering",
+    "illustration": "models_good_illustration",
+}
+MAX_FOUND = 8
+WORDS_SHOWN = 40  # UTF-16 units
 
 
 def read(text: str | None) -> tuple[str, str]:
     """Read a button's data: the list, and what was chosen in it."""
-    _, _, rest = (text or "").partition(" ")
-    listed, _, choice = rest.partition(" ")
-    return (listed if listed in LISTS else IMAGE), choice
+    listed, choice = read_page(text)
+    return (listed if listed in LISTS or listed == ABOUT else IMAGE), choice
 
 
 class ModelsMenu:
@@ -52,21 +68,42 @@ class ModelsMenu:
 
     def page(self, listed: str, choice: str, chosen: Preferences, language: str) -> tuple[str, InlineKeyboardMarkup]:
         """What a page says, and its buttons."""
+        if listed == ABOUT:
+            return self._about(choice, chosen, language)
         usual = self._usual(listed, chosen)
         entries = self._entries(listed, language)
         near = next((place for place, one in enumerate(entries) if one.id is not None and one.id == usual), 0)
         shown = part(entries, choice, A_PAGE, near=near)
         title = say(TITLES[listed], language)
-        texts = [f"{_name(one, usual)}\n{one.about}" for one in shown.things] or [say("models_none", language)]
-        return "\n\n".join([title, *texts]), self._keyboard(listed, shown, usual, language)
+        lines = [_line(one, usual) for one in shown.things] or [say("models_none", language)]
+        return "\n".join([title, "", *lines]), self._keyboard(listed, shown, usual, language)
+
+    def search(self, words: str, chosen: Preferences, language: str) -> tuple[str, InlineKeyboardMarkup]:
+        """The image models whose names fit some words, else those that are most like them; then all."""
+        found = [model for model in self._catalogue.find_by_name(words) if model.offered]
+        models = found or self._catalogue.find_nearest(words, MAX_FOUND)
+        entries = [_entry(model, language) for model in models[:MAX_FOUND]]
+        usual = self._usual(IMAGE, chosen)
+        lines = [_line(one, usual) for one in entries] or [say("models_none", language)]
+        rows = in_rows([_about_button(one, usual) for one in entries if one.id is not None], 2)
+        back = [_button(say("button_back", language), IMAGE)]
+        text = "\n".join([say("models_found", language, words=shorten(words, WORDS_SHOWN)), "", *lines])
+        return text, InlineKeyboardMarkup([*rows, back])
+
+    def _about(self, code: str, chosen: Preferences, language: str) -> tuple[str, InlineKeyboardMarkup]:
+        """All that is to be said of one model, and the button that makes it the usual one."""
+        for listed in CHOICE:
+            for one in self._entries(listed, language):
+                if one.id is not None and code_of(one.id) == code:
+                    use = _button(say("button_use_model", language), listed, code)
+                    back = _button(say("button_back", language), listed)
+                    text = f"{_name(one, self._usual(listed, chosen))}\n{one.detail or one.about}"
+                    return text, InlineKeyboardMarkup([[use], [back]])
+        return self.page(IMAGE, "", chosen, language)
 
     def _keyboard(self, listed: str, shown: Part[Entry], usual: str | None, language: str) -> InlineKeyboardMarkup:
-        buttons = [
-            _button(f"✓ {one.name}" if one.id == usual else one.name, listed, code_of(one.id))
-            for one in shown.things
-            if one.id is not None
-        ]
-        turns = shown.turns(lambda turn: f"{START} {listed} {turn}")
+        buttons = [_about_button(one, usual) for one in shown.things if one.id is not None]
+        turns = shown.turns(lambda turn: of_page(MODELS, listed, turn))
         others = [_button(say(key, language), name) for name, key in LISTS.items() if name != listed]
         return InlineKeyboardMarkup([*in_rows(buttons, 2), *([turns] if turns else []), *in_rows(others, 2)])
 
@@ -80,10 +117,10 @@ class ModelsMenu:
         if listed == CHAT:
             return [Entry(one.name, one.name, _of_chat_model(one, language)) for one in self._chat_models.offered()]
         if listed == GONE:
-            # Those that won't come back first: whoever looks here looks for their successors.
+            # Those that won't come back first: people look here for their successors.
             gone = sorted((one for one in self._catalogue if not one.offered), key=lambda one: not one.retired)
             return [Entry(None, one.name, self._of_gone(one, language)) for one in gone]
-        return [Entry(one.id, one.name, _of_image_model(one, language)) for one in self._catalogue.offered()]
+        return [_entry(one, language) for one in self._catalogue.offered()]
 
     def _of_gone(self, model: Model, language: str) -> str:
         successor = self._catalogue.replacement(model.id)
@@ -92,12 +129,33 @@ class ModelsMenu:
         return say("models_retired", language, successor=self._catalogue.model(successor).name)
 
 
+def _entry(model: Model, language: str) -> Entry:
+    """A line of the list: how fast it is, what it is good for, whether it takes photos."""
+    facts = [say("models_fast", language)] if model.is_fast else []
+    if model.good_for in GOOD_FOR:
+        facts.append(say(GOOD_FOR[model.good_for], language))
+    if model.starting:
+        facts.append(say("models_photos", language))
+    return Entry(model.id, model.name, " · ".join(facts), _of_image_model(model, language))
+
+
+def _line(entry: Entry, usual: str | None) -> str:
+    name, about = _name(entry, usual), entry.about.replace("\n", " · ")
+    return f"{name}: {about}" if about else name
+
+
+def _about_button(entry: Entry, usual: str | None) -> InlineKeyboardButton:
+    label = f"✓ {entry.name}" if entry.id == usual else entry.name
+    return _button(label, ABOUT, code_of(entry.id or ""))
+
+
 def _of_image_model(model: Model, language: str) -> str:
     facts = (
         say("models_tags" if model.dialect == "tags" else "models_prose", language),
         say("models_size", language, width=model.width, height=model.height, most=model.max_side),
         say("models_negative" if model.takes_negative else "models_no_negative", language),
         _steps(model, language),
+        *([say("models_photos", language)] if model.starting else []),
     )
     return "\n".join([_state(model, language), " · ".join(facts)])
 
@@ -128,4 +186,4 @@ def _name(entry: Entry, usual: str | None) -> str:
 
 
 def _button(label: str, listed: str, choice: str = "") -> InlineKeyboardButton:
-    return InlineKeyboardButton(label, callback_data=f"{START} {listed} {choice}".rstrip())
+    return InlineKeyboardButton(label, callback_data=of_page(MODELS, listed, choice))

@@ -1,4 +1,4 @@
-"""What somebody chose, brought up to date: a model that is gone gives way to its successor, and that is said once."""
+"""A chat's preferences in force; a model that is gone is replaced by its successor, and the chat is told once."""
 
 import asyncio
 from collections.abc import Iterator
@@ -6,10 +6,9 @@ from collections.abc import Iterator
 from telegram import Bot
 from telegram.error import TelegramError
 
-from services.bot.locales import say
-from services.bot.pictures.captions import name_of
 from services.bot.telegram.addresses import answer
-from shared.catalogue import Catalogue
+from services.bot.texts.locales import say
+from shared.catalogue import Catalogue, name_of
 from shared.chat_models import ChatModels
 from shared.jobs import Address, Sender
 from shared.preferences import Preferences

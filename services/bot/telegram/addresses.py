@@ -1,7 +1,7 @@
 """Where a message came from, who sent it, and how to answer there. Pure."""
 
 from dataclasses import replace
-from typing import Any
+from typing import TypedDict
 
 from telegram import MaybeInaccessibleMessage, Message, ReplyParameters, User
 from telegram.constants import ChatType, ParseMode
@@ -30,7 +30,17 @@ def address_of_press(message: MaybeInaccessibleMessage, asked: Address) -> Addre
     """
     if (there := visible(message)) is not None:
         return address_of(there, asked.bot_id)
-    return replace(asked, chat_id=message.chat.id, message_id=message.message_id, press=None, part=None)
+    private = message.chat.type == ChatType.PRIVATE
+    topic_id = None if private and not asked.private else asked.topic_id
+    return replace(
+        asked,
+        chat_id=message.chat.id,
+        message_id=message.message_id,
+        topic_id=topic_id,
+        private=private,
+        press=None,
+        part=None,
+    )
 
 
 def visible(message: MaybeInaccessibleMessage) -> Message | None:
@@ -54,7 +64,16 @@ def reply_to(address: Address) -> ReplyParameters | None:
     return ReplyParameters(address.message_id, allow_sending_without_reply=True) if address.message_id else None
 
 
-def answer(address: Address) -> dict[str, Any]:
+class Where(TypedDict):
+    """Arguments of a call: where it sends something to, and that it is Telegram HTML."""
+
+    chat_id: int
+    message_thread_id: int | None
+    reply_parameters: ReplyParameters | None
+    parse_mode: str
+
+
+def answer(address: Address) -> Where:
     """Arguments for a call that answers the message at this address, in Telegram HTML."""
     return {
         "chat_id": address.chat_id,

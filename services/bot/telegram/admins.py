@@ -5,8 +5,8 @@ import asyncio
 from telegram import Bot
 from telegram.error import BadRequest, Forbidden
 
-KNOWN_FOR_S = 60.0  # somebody who has just become an admin waits no longer than this
-MOST_KNOWN = 10_000  # chats
+KNOWN_FOR_S = 60.0  # a new admin waits no longer than this
+MAX_KNOWN = 10_000  # chats
 
 
 class Admins:
@@ -29,7 +29,7 @@ class Admins:
         now = asyncio.get_running_loop().time()
         known = self._known.get(chat_id)
         if known is None or known[0] < now:
-            if len(self._known) >= MOST_KNOWN:
+            if len(self._known) >= MAX_KNOWN:
                 self._known.clear()
             known = self._known[chat_id] = now + KNOWN_FOR_S, await self._ask(chat_id)
         return person_id in known[1]

@@ -4,13 +4,13 @@ import asyncio
 
 from services.bot.telegram.admins import Admins
 from services.bot.telegram.permissions import Action, Asked, Relation, Subject, may
-from shared.store.moves import Moves
+from shared.store.chat_migration import ChatMigration
 
 
 class Authorization:
     """Decides for every handler whether somebody may do something where they ask for it."""
 
-    def __init__(self, admins: Admins, moves: Moves, bot_id: int) -> None:
+    def __init__(self, admins: Admins, moves: ChatMigration, bot_id: int) -> None:
         self._admins = admins
         self._moves = moves
         self._bot_id = bot_id
@@ -23,8 +23,10 @@ class Authorization:
             chat_id: The chat of the press or the message.
         """
         subject = what if isinstance(what, Subject) else Subject.of(what)
-        if not await self.is_here(chat_id, subject):
+        if subject.bot_id != self._bot_id:
             return may(action, Relation.ELSEWHERE)
+        if not await self.is_here(chat_id, subject):
+            return may(action, _relation_from_outside(person_id, chat_id, subject))
         if person_id == subject.requester_id:
             return may(action, Relation.REQUESTER)
         if may(action, Relation.MEMBER):
@@ -51,3 +53,9 @@ class Authorization:
             return True
         # The buttons of a group that has become a supergroup still stand under the old number.
         return chat_id < 0 and await asyncio.to_thread(self._moves.moved_to, chat_id) == subject.chat_id
+
+
+def _relation_from_outside(person_id: int, chat_id: int, subject: Subject) -> Relation:
+    """What somebody is to a thing of another chat. In a private chat its person acts alone."""
+    is_at_home = person_id == chat_id == subject.requester_id and subject.chat_id < 0
+    return Relation.AT_HOME if is_at_home else Relation.ELSEWHERE

@@ -5,18 +5,17 @@ import logging
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from contextvars import ContextVar
-from typing import Any
 
 from telegram import Bot, CallbackQuery, InlineKeyboardMarkup
 from telegram.constants import ParseMode
 from telegram.error import BadRequest, TelegramError
 
-from services.bot.telegram.addresses import visible
+from services.bot.telegram.addresses import Where, visible
 
 log = logging.getLogger(__name__)
 
 ANSWER_WITHIN_S = 3.0  # people press again after a few seconds; Telegram refuses answers after some 15
-MOST_REMEMBERED = 1_000
+MAX_REMEMBERED = 1_000
 
 
 class PressAnswers:
@@ -36,11 +35,11 @@ class PressAnswers:
         asyncio.get_running_loop().call_later(ANSWER_WITHIN_S, self._answer_late, query)
 
     def claim(self, query_id: str) -> bool:
-        """Take it upon oneself to answer; False: it has been answered."""
+        """Claim the task to answer; False: it has been answered."""
         if query_id in self._answered:
             return False
         self._answered[query_id] = None
-        if len(self._answered) > MOST_REMEMBERED:
+        if len(self._answered) > MAX_REMEMBERED:
             self._answered.popitem(last=False)
         return True
 
@@ -135,7 +134,7 @@ async def rewrite(
     keyboard: InlineKeyboardMarkup | None,
     *,
     thing: Callable[[str], Hashable] = first_word,
-    where: dict[str, Any] | None = None,
+    where: Where | None = None,
 ) -> None:
     """Make the message under which a button was pressed say something else, as Telegram HTML.
 
@@ -150,7 +149,9 @@ async def rewrite(
     if message is None:
         return
     if visible(message) is None:
-        place = where or {"chat_id": message.chat.id, "parse_mode": ParseMode.HTML}
+        place = where or Where(
+            chat_id=message.chat.id, message_thread_id=None, reply_parameters=None, parse_mode=ParseMode.HTML
+        )
         await bot.send_message(text=text, reply_markup=keyboard, **place)
     elif is_shown(query, thing):
         await edit(bot, message.chat.id, message.message_id, text, keyboard)

@@ -5,7 +5,11 @@ from collections.abc import Collection
 
 from telegram import Message, MessageEntity, User
 
-IMAGINE = ("imagine", "img", "image", "draw", "paint")  # what people type who know other bots
+# What people type who know other bots, or guess. In a group others' bots see these as well: no word that means more.
+IMAGINE = (
+    *("imagine", "img", "image", "draw", "paint", "pic", "picture", "generate"),
+    *("gerar", "desenhar", "imagem", "dibujar", "imagen", "dessiner", "zeichne", "bild"),
+)
 # "/imagine: a fox", "/imagine - a fox", "/imagine，狐狸"; a smiley is no separator.
 _SEPARATOR = re.compile(r"\A(?:[:;,=：，；]+(?=\s|\w)|\s+(?:[:;,=：，；]+|[-–—])(?=\s))\s*")
 

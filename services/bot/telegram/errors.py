@@ -174,12 +174,12 @@ TEXTS: tuple[tuple[Refusal, tuple[str, ...]], ...] = (
 )
 
 
-def after(error: TelegramError, *, tries: int, chance: Callable[[], float] = random.random) -> Outcome:
+def after(error: TelegramError, *, tries: int, rng: Callable[[], float] = random.random) -> Outcome:
     """Choose what follows a failed call.
 
     Args:
         tries: Tries so far of what the call is for, this one included.
-        chance: Gives 0 to 1: spreads out the tries of messages that failed together.
+        rng: Gives 0 to 1: spreads out the tries of messages that failed together.
     """
     if NOT_MODIFIED in error.message.lower():
         return Sent()
@@ -191,13 +191,13 @@ def after(error: TelegramError, *, tries: int, chance: Callable[[], float] = ran
     if reason is not None and reason is not Refusal.UNKNOWN:
         return Refused(reason)
 
-    pause = min(FIRST_PAUSE_S * 2.0 ** min(tries - 1, 16), LONGEST_PAUSE_S) * (0.5 + chance())
+    pause = min(FIRST_PAUSE_S * 2.0 ** min(tries - 1, 16), LONGEST_PAUSE_S) * (0.5 + rng())
     match error:
         case ChatMigrated():
             # What belongs to the group has been moved along; the next try goes to its new id.
             return _unless_too_often(Again(0.0), tries, MAX_TRIES)
         case RetryAfter():
-            return _unless_too_often(Again(seconds_to_wait(error) + chance()), tries, MAX_TRIES)
+            return _unless_too_often(Again(seconds_to_wait(error) + rng()), tries, MAX_TRIES)
         case BadRequest() | Forbidden():
             return _unless_too_often(Again(pause), tries, MAX_UNKNOWN_TRIES, Refusal.UNKNOWN)
         # Telegram and proxies answer 401 and 404 for moments, too. A token that was revoked is the poller's to notice.
@@ -228,6 +228,13 @@ def says_gone(error: TelegramError) -> bool:
     return any(fragment in text for reason, fragments in TEXTS if reason is Refusal.CHAT_GONE for fragment in fragments)
 
 
+def knows_no_such_photo(error: BadRequest) -> bool:
+    """Whether a file id is the reason: it is another bot's, has gone, or is of a file that is no photo."""
+    text = error.message.lower()
+    of_ids = ("wrong file identifier", "wrong remote file", "can't use file of type", "file_reference", "file_id_")
+    return any(fragment in text for fragment in of_ids)
+
+
 def seconds_to_wait(error: RetryAfter) -> float:
     """How long Telegram said that is to be waited."""
     wait = error.retry_after
@@ -240,6 +247,6 @@ def words_of(error: TelegramError) -> str:
 
 
 def _unless_too_often(
-    outcome: Again | Unsure, tries: int, most: int, reason: Refusal = Refusal.UNREACHABLE
+    outcome: Again | Unsure, tries: int, limit: int, reason: Refusal = Refusal.UNREACHABLE
 ) -> Again | Unsure | Refused:
-    return outcome if tries < most else Refused(reason)
+    return outcome if tries < limit else Refused(reason)

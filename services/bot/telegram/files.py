@@ -1,7 +1,6 @@
 """Files that come with messages: which one a message brings, and fetching it into the image store."""
 
 import asyncio
-import contextlib
 import logging
 import mimetypes
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from telegram import Audio, Bot, Document, ExternalReplyInfo, File, Message, Pho
 from telegram.constants import ChatAction
 from telegram.error import BadRequest, Forbidden, InvalidToken, NetworkError, TelegramError
 
+from services.bot.telegram.chat_actions import chat_action
 from services.bot.telegram.errors import NotTelegram, Refusal, refusal_of, words_of
 from services.bot.telegram.local_files import is_local, read_local
 from services.bot.telegram.repeats import pause_s
@@ -95,16 +95,13 @@ class Files:
         return key
 
     async def _fetch(self, sent: Sent, purpose: Purpose, address: Address, key: str) -> bytes:
-        # What the chat is shown must not keep the file waiting: it may have to wait for Telegram's limits.
         action = ChatAction.UPLOAD_PHOTO if purpose is Purpose.PICTURE else ChatAction.TYPING
-        showing = asyncio.create_task(self._show(action, address))
         try:
-            return await self.read(sent.file_id)
+            async with chat_action(self._bot, action, address.chat_id, address.topic_id):
+                return await self.read(sent.file_id)
         except ImagineError:
             await asyncio.to_thread(self._sent_files.not_kept, key, counts=False)
             raise
-        finally:
-            showing.cancel()
 
     def _put(self, key: str, sent: Sent, purpose: Purpose, sender: Sender, data: bytes) -> None:
         try:
@@ -122,10 +119,6 @@ class Files:
         except TooMuchSent as error:
             error.values = {**error.values, "time": duration(rounded(error.seconds), sender.language)}
             raise
-
-    async def _show(self, action: ChatAction, address: Address) -> None:
-        with contextlib.suppress(TelegramError):
-            await self._bot.send_chat_action(address.chat_id, action, message_thread_id=address.topic_id)
 
     async def read(self, file_id: str) -> bytes:
         """Read a file's bytes, at most ``MAX_FILE_BYTES``.
@@ -161,7 +154,7 @@ class Files:
         path = (file.file_path or "").removeprefix(f"{self._bot.base_file_url}/")
         if is_local(path):
             hidden = path.replace(self._bot.token, "TOKEN")
-            return await asyncio.to_thread(read_local, path, self._folder, hidden, most=MAX_FILE_BYTES)
+            return await asyncio.to_thread(read_local, path, self._folder, hidden, limit=MAX_FILE_BYTES)
         try:
             return await _download(file)
         except (InvalidToken, BadRequest, Forbidden):

@@ -1,4 +1,4 @@
-"""All calls to Telegram pass here: one budget for them, a chat told to wait waits alone, a moved group is followed.
+"""Rate limiter of all calls to Telegram: one budget overall, one for each chat, and flood waits obeyed where they hold.
 
 Telegram asks for at most about 30 messages a second, one a second in a chat and 20 a minute in a group. What counts
 is not published; here everything counts that shows in a chat: messages, each picture of an album, edits, drafts and
@@ -9,10 +9,12 @@ places free for the others, and are better left out than late.
 import asyncio
 import logging
 import math
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence, Sized
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from enum import Enum
-from typing import Any, Protocol
+from functools import partial
+from typing import Protocol, TypeAlias
 
 from telegram.error import ChatMigrated, Forbidden, NetworkError, RetryAfter, TelegramError, TimedOut
 from telegram.ext import BaseRateLimiter
@@ -20,32 +22,36 @@ from telegram.ext import BaseRateLimiter
 from services.bot.telegram import repeats
 from services.bot.telegram.errors import Refusal, refusal_of, says_gone, seconds_to_wait, words_of
 from services.bot.telegram.quotas import GROUP, PRIVATE, Bucket, Window
+from services.metrics.meters import meters
 from shared.errors import StoreAway
+from shared.json_types import JsonObject
 
 log = logging.getLogger(__name__)
 
 CALLS_AT_ONCE = 50  # more would only wait in Telegram's own line
 MESSAGES_PER_S = 30  # all chats together, as Telegram's FAQ for bots says
 TRIES = 3
-LONGEST_WAIT_S = 30.0  # what has to wait longer is put back by whoever sends
+LONGEST_WAIT_S = 30.0  # what has to wait longer is put back by its sender
 ASK_AGAIN_S = 0.1  # where something more important waits
 MANY_CHATS = 1_000  # from so many on, those that are quiet are forgotten
 MANY_GONE = 10_000  # chats; of more than these the oldest is asked again
 SHOWING = ("send", "edit", "copy", "forward")  # how the names of methods begin that show something
 ASKED_FOR = ("chat_id", "file_id", "user_id", "inline_message_id")  # one of these may be told to wait for all others
-ONCE = 1  # in place of the number of tries: whoever calls decides what follows a failure
+ONCE = 1  # in place of the number of tries: the caller decides what follows a failure
 LONGEST_FOR_ANSWER_S = 5.0  # an answer to a press that has to wait longer is left out
 NOTED_FROM_S = 5.0  # shorter waits are over before a restart is
 QUIETLY = -1  # in place of the number of tries: one try, inside of ``quiet``
-QUIET_WITHIN_S = 5.0  # so long what is being sent may take before it is left for later to be quiet
+QUIET_WITHIN_S = 5.0
 
-Call = Callable[..., Coroutine[Any, Any, Any]]
+Answer: TypeAlias = bool | JsonObject | list[JsonObject]
+Call: TypeAlias = Callable[..., Awaitable[Answer]]
 
 
 class Kind(Enum):
     """What may be left out, with how many places it leaves free: of all, in a private chat, in a group."""
 
     EDIT = (6, 1, 8)
+    STATUS = (8, 0, 0)
     DRAFT = (10, 1, 8)
     ACTION = (15, 2, 14)
 
@@ -71,9 +77,10 @@ class FloodLimit(BaseRateLimiter[int]):
         self,
         move: Callable[[int, int], None] | None = None,
         *,
-        seen: Callable[[Any], None] | None = None,
+        seen: Callable[[Answer], None] | None = None,
         waits: FloodWaits | None = None,
         messages_per_s: int = MESSAGES_PER_S,
+        quiet_within_s: float = QUIET_WITHIN_S,
     ) -> None:
         """Tell ``move`` of a group that has become a supergroup: both ids, the old one first. It may block.
 
@@ -81,6 +88,7 @@ class FloodLimit(BaseRateLimiter[int]):
             seen: Is told every answer, as Telegram gave it. It must not block.
             waits: Remembers over a restart what Telegram told us to leave alone.
             messages_per_s: In no second more than so many are sent.
+            quiet_within_s: So long what is being sent may take before a chat is left for later to be quiet.
         """
         self._move = move
         self._seen = seen
@@ -91,8 +99,9 @@ class FloodLimit(BaseRateLimiter[int]):
         self._closed_until: dict[str, float] = {}  # by the key of what is closed
         self._notes: set[asyncio.Task[None]] = set()  # that are being written down
         self._overall = Window(messages_per_s)
-        self._chats: dict[Any, Bucket] = {}
+        self._chats: dict[object, Bucket] = {}
         self._forget_at = MANY_CHATS
+        self._quiet_within_s = quiet_within_s
 
     async def initialize(self) -> None:
         """Nothing to prepare: see ``recall``."""
@@ -127,7 +136,7 @@ class FloodLimit(BaseRateLimiter[int]):
     def room_in_s(self, chat_id: int, kind: Kind) -> float:
         """Seconds until something that may be left out is welcome in a chat; 0 is now.
 
-        Whoever calls Telegram right after 0, without awaiting anything in between, does not wait.
+        A call to Telegram right after 0, without awaiting anything in between, does not wait.
         """
         spare, in_private, in_group = kind.value
         chat = self._chat(chat_id)
@@ -138,15 +147,19 @@ class FloodLimit(BaseRateLimiter[int]):
         )
         return max(wait, ASK_AGAIN_S) if wait > 0 or chat.waiting or self._overall.waiting else 0.0
 
+    def is_busy(self, kind: Kind) -> bool:
+        """Whether something that may be left out would now take the place of what people wait for, in whatever chat."""
+        return self._overall.waiting > 0 or self._overall.lacks_s(spare=kind.value[0]) > 0
+
     async def process_request(  # noqa: PLR0917 - the library's signature
         self,
         callback: Call,
-        args: Any,
-        kwargs: dict[str, Any],
+        args: Sequence[object],
+        kwargs: Mapping[str, object],
         endpoint: str,
-        data: dict[str, Any],
+        data: Mapping[str, object],
         rate_limit_args: int | None,
-    ) -> Any:
+    ) -> Answer:
         """Call when the chat may be written to.
 
         Raises:
@@ -156,47 +169,53 @@ class FloodLimit(BaseRateLimiter[int]):
             NetworkError: Telegram did not take the call, or did not answer, as often as it was tried.
         """
         quietly = rate_limit_args == QUIETLY
-        tries = ONCE if quietly else rate_limit_args or TRIES
         count = 0 if quietly else messages_in(endpoint, data)
-        for_handler = repeats.is_for_handler()
+        tries = _Tries(ONCE if quietly else rate_limit_args or TRIES, for_handler=repeats.is_for_handler())
         if data.get("chat_id") in self._gone_chats:
             refused = Forbidden("the chat is gone")
             await self._tell_if_gone(refused, data["chat_id"])  # Something may have been asked for before it went.
             raise refused
-        floods = failures = 0
         while True:
-            limit_s = repeats.time_limit_s(endpoint, failures=failures, for_handler=for_handler)
+            limit_s = repeats.time_limit_s(endpoint, failures=tries.failures, for_handler=tries.for_handler)
             try:
                 async with self._place(endpoint, data, count):
-                    answer = await _call(callback, args, kwargs, limit_s)
-            except ChatMigrated as error:
-                await self._follow(data.get("chat_id"), error.new_chat_id)
-                raise
+                    answer = await _call(partial(callback, *args, **kwargs), limit_s)
             except Refused as error:
                 raise RetryAfter(error.seconds) from None
-            except RetryAfter as error:
-                floods += 1
-                if not await self._obey(error, endpoint, data) or floods == tries:
-                    raise
             except TelegramError as error:
-                failures += 1
-                pause_s = repeats.pause_s(error, endpoint, failures=failures, for_handler=for_handler)
-                if pause_s is None or tries == ONCE:
-                    await self._tell_if_gone(error, data.get("chat_id"))
+                if not await self._is_to_repeat(error, endpoint, data, tries):
                     raise
-                log.info("call repeated", extra={"endpoint": endpoint, "error": words_of(error), "failures": failures})
-                await asyncio.sleep(pause_s)
             else:
                 if self._seen is not None:
                     self._seen(answer)
                 return answer
 
-    async def _follow(self, chat_id: Any, new_chat_id: int) -> None:
+    async def _is_to_repeat(
+        self, error: TelegramError, endpoint: str, data: Mapping[str, object], tries: "_Tries"
+    ) -> bool:
+        """Do what follows a failed call, and wait as long as it asks for; whether it is made once more."""
+        if isinstance(error, ChatMigrated):
+            await self._follow(data.get("chat_id"), error.new_chat_id)
+            return False
+        if isinstance(error, RetryAfter):
+            tries.floods += 1
+            return await self._obey(error, endpoint, data) and tries.floods != tries.most
+        tries.failures += 1
+        pause_s = repeats.pause_s(error, endpoint, failures=tries.failures, for_handler=tries.for_handler)
+        if pause_s is None or tries.most == ONCE:
+            await self._tell_if_gone(error, data.get("chat_id"))
+            return False
+        fields = {"endpoint": endpoint, "error": words_of(error), "failures": tries.failures}
+        log.info("call repeated", extra=fields)
+        await asyncio.sleep(pause_s)
+        return True
+
+    async def _follow(self, chat_id: object, new_chat_id: int) -> None:
         log.info("group became a supergroup", extra={"chat_id": chat_id, "new_chat_id": new_chat_id})
-        if self._move is not None and chat_id is not None:
+        if self._move is not None and isinstance(chat_id, int | str):
             await asyncio.to_thread(self._move, int(chat_id), new_chat_id)
 
-    async def _tell_if_gone(self, error: TelegramError, chat_id: Any) -> None:
+    async def _tell_if_gone(self, error: TelegramError, chat_id: object) -> None:
         if not isinstance(chat_id, int) or refusal_of(error) is not Refusal.CHAT_GONE:
             return
         if says_gone(error):
@@ -204,9 +223,10 @@ class FloodLimit(BaseRateLimiter[int]):
         if self._gone is not None:
             await asyncio.to_thread(self._gone, chat_id)
 
-    async def _obey(self, error: RetryAfter, endpoint: str, data: dict[str, Any]) -> bool:
+    async def _obey(self, error: RetryAfter, endpoint: str, data: Mapping[str, object]) -> bool:
         """Leave alone what Telegram told us to; whether the call may be made again in its place."""
         seconds, key, chat_id = seconds_to_wait(error), key_of(endpoint, data), data.get("chat_id")
+        meters().flooded(endpoint, seconds)
         log.warning("flood limit met", extra={"chat_id": chat_id, "endpoint": endpoint, "seconds": seconds})
         if key is None:
             if seconds <= LONGEST_FOR_ANSWER_S:
@@ -229,7 +249,7 @@ class FloodLimit(BaseRateLimiter[int]):
         task.add_done_callback(self._notes.discard)
 
     @asynccontextmanager
-    async def _place(self, endpoint: str, data: dict[str, Any], count: int) -> AsyncIterator[None]:
+    async def _place(self, endpoint: str, data: Mapping[str, object], count: int) -> AsyncIterator[None]:
         """Wait until a call may go, and count it as so many messages.
 
         Raises:
@@ -272,10 +292,10 @@ class FloodLimit(BaseRateLimiter[int]):
         """
         chat = self._chat(chat_id)
         async with chat.in_line(1):
-            until = _now() + QUIET_WITHIN_S
+            until = _now() + self._quiet_within_s
             while chat.is_sending:
                 if _now() > until:
-                    raise RetryAfter(math.ceil(QUIET_WITHIN_S))
+                    raise RetryAfter(math.ceil(self._quiet_within_s))
                 await asyncio.sleep(ASK_AGAIN_S)
             yield
 
@@ -286,7 +306,7 @@ class FloodLimit(BaseRateLimiter[int]):
             await asyncio.sleep(wait)
         self._closed_until.pop(key, None)
 
-    def _chat(self, chat_id: Any) -> Bucket:
+    def _chat(self, chat_id: object) -> Bucket:
         if chat_id not in self._chats:
             if len(self._chats) >= self._forget_at:
                 self._chats = {known: chat for known, chat in self._chats.items() if not chat.is_quiet}
@@ -304,7 +324,7 @@ class Refused(Exception):
         self.seconds = seconds
 
 
-def key_of(endpoint: str, data: dict[str, Any]) -> str | None:
+def key_of(endpoint: str, data: Mapping[str, object]) -> str | None:
     """What a flood wait closes that a call is told: its chat, else its method. None: nothing, it is never held back.
 
     What is asked of a chat, a person or a file does not wait for what is sent to the chat, or the other way round, and
@@ -318,11 +338,12 @@ def key_of(endpoint: str, data: dict[str, Any]) -> str | None:
     return endpoint if whose is None else f"{endpoint} {whose}"
 
 
-def messages_in(endpoint: str, data: dict[str, Any]) -> int:
+def messages_in(endpoint: str, data: Mapping[str, object]) -> int:
     """How many messages a call counts as."""
     if data.get("chat_id") is None or not endpoint.startswith(SHOWING):
         return 0
-    return len(data["media"]) if endpoint == "sendMediaGroup" else 1
+    media = data.get("media")
+    return len(media) if endpoint == "sendMediaGroup" and isinstance(media, Sized) else 1
 
 
 def _check(wait: float) -> None:
@@ -334,9 +355,17 @@ def _now() -> float:
     return asyncio.get_running_loop().time()
 
 
-async def _call(
-    callback: Callable[..., Coroutine[Any, Any, Any]], args: Any, kwargs: Any, limit_s: float | None
-) -> Any:
+@dataclass(slots=True)
+class _Tries:
+    """How often one call has failed, and how often it may be tried where Telegram tells it to wait."""
+
+    most: int
+    for_handler: bool
+    floods: int = 0
+    failures: int = 0
+
+
+async def _call(call: Callable[[], Awaitable[Answer]], limit_s: float | None) -> Answer:
     """Call once, for at most so many seconds.
 
     Raises:
@@ -345,7 +374,7 @@ async def _call(
     """
     try:
         async with asyncio.timeout(limit_s):
-            return await callback(*args, **kwargs)
+            return await call()
     except TimeoutError:
         raise TimedOut from None
     except (KeyError, TypeError) as error:

@@ -6,7 +6,8 @@ was sent.
 
 from collections import OrderedDict, deque
 from itertools import islice
-from typing import Any
+
+from telegram import Update
 
 FIRST_SUPERGROUP = -1_000_000_000_000  # ids of supergroups and channels are below this
 MANY_PLACES = 1_000  # from so many on, the one that was quiet for longest is forgotten
@@ -31,12 +32,17 @@ class KnownMessages:
         self._places.move_to_end(place)
         seen.note(message_id)
 
+    async def hear(self, update: Update, _: object) -> None:
+        """Take note of the message that an update brings."""
+        if (message := update.effective_message) is not None:
+            self.note(message.chat_id, message.message_id)
+
     def forget(self, chat_id: int, message_id: int) -> None:
         """Know nothing of a message any more."""
         if (seen := self._places.get(_place_of(chat_id))) is not None:
             seen.numbers.discard(message_id)
 
-    def note_answer(self, answer: Any) -> None:
+    def note_answer(self, answer: object) -> None:
         """Take note of the messages in an answer of the Bot API, as it came: one, several, or none."""
         match answer:
             case {"message_id": int() as message_id, "chat": {"id": int() as chat_id}}:
@@ -50,14 +56,14 @@ class KnownMessages:
         seen = self._places.get(_place_of(chat_id))
         return seen.highest if seen else 0
 
-    def unknown(self, chat_id: int, *, after: int, most: int) -> list[int]:
+    def unknown(self, chat_id: int, *, after: int, limit: int) -> list[int]:
         """The first numbers above ``after`` of which nothing is known, lowest first.
 
         They end a little above the highest number that was seen: nothing much can have come since.
         """
         seen = self._places.get(_place_of(chat_id), _Place())
         numbers = range(after + 1, max(seen.highest, after) + AHEAD + 1)
-        return list(islice((number for number in numbers if number not in seen.numbers), most))
+        return list(islice((number for number in numbers if number not in seen.numbers), limit))
 
 
 class _Place:

@@ -24,13 +24,13 @@ def is_local(path: str) -> bool:
     return _ABSOLUTE.match(path) is not None
 
 
-def read_local(path: str, folder: Path | None, shown: str, *, most: int) -> bytes:
+def read_local(path: str, folder: Path | None, shown: str, *, limit: int) -> bytes:
     """Read a server's file out of the folder in which the bot sees the server's files. Blocks.
 
     Args:
         path: Absolute, as the server sees it.
         shown: The path as the log may have it: the server names folders after tokens.
-        most: Bytes.
+        limit: Bytes.
 
     Raises:
         FileTooLargeToFetch: It has more bytes.
@@ -42,7 +42,7 @@ def read_local(path: str, folder: Path | None, shown: str, *, most: int) -> byte
     if file is None:
         raise _out_of_reach(shown, NOT_FOUND)
     try:
-        if file.stat().st_size > most:
+        if file.stat().st_size > limit:
             raise FileTooLargeToFetch
         return file.read_bytes()
     except OSError as error:

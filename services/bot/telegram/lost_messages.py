@@ -13,6 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from telegram import Bot, InlineKeyboardMarkup, Message
+from telegram.constants import ChatType
 from telegram.error import BadRequest, TelegramError
 
 from services.bot.telegram.errors import NOT_MODIFIED
@@ -57,12 +58,12 @@ class LostMessages:
         self._seek = seek
         self._checked: set[tuple[int, int]] = set()  # lost their keyboard to a check whose answer was lost
 
-    async def find(self, work: Work, work_id: int, chat_id: int, *, after: int, most: int) -> int | None:
-        """The number of the status message in this chat that tells of this; None where none of those asked does.
+    async def find(self, work: Work, work_id: int, chat_id: int, *, after: int, limit: int) -> int | None:
+        """The number of this work's status message in this chat; None where none of those asked does.
 
         Args:
             after: Its number is higher than this.
-            most: So many messages are asked.
+            limit: So many messages are asked.
 
         Raises:
             TelegramError: Telegram could not be asked.
@@ -72,7 +73,7 @@ class LostMessages:
         if sought is None:
             return None
         async with self._limit.quiet(chat_id):
-            candidates = self._known.unknown(chat_id, after=after, most=most)
+            candidates = self._known.unknown(chat_id, after=after, limit=limit)
             in_record = await asyncio.to_thread(self._record.known, self._bot_id, chat_id, candidates)
             for message_id in candidates:
                 if message_id not in in_record and await self._is_it(chat_id, message_id, sought):
@@ -130,19 +131,25 @@ class LostMessages:
         if isinstance(changed, Message) and changed.text is None:
             await self._put(chat_id, message_id, sought.of_picture if _replies(changed, sought) else None)
             return
-        before = await self._other_lost(changed)
+        before = await self._other_lost(changed, sought)
         await self._put(chat_id, message_id, before)
         if before is not None:
-            self._known.forget(chat_id, message_id)  # Whoever looks for it has to ask it.
+            self._known.forget(chat_id, message_id)  # A search for it has to ask it.
 
-    async def _other_lost(self, changed: Message | bool) -> InlineKeyboardMarkup | None:
-        """The keyboard of a message that was changed, where it is another status message that is looked for."""
-        request = changed.reply_to_message if isinstance(changed, Message) else None
-        if request is None:
+    async def _other_lost(self, changed: Message | bool, sought: Sought) -> InlineKeyboardMarkup | None:
+        """The keyboard of a message that was changed, where it is another status message that is looked for.
+
+        In a private chat the first of several quotes no request: it was the only one when it was sent.
+        """
+        if not isinstance(changed, Message):
             return None
-        lost = await asyncio.to_thread(
-            self._record.missing_in_reply_to, self._bot_id, request.chat.id, request.message_id
-        )
+        request = changed.reply_to_message
+        if request is None and changed.chat.type != ChatType.PRIVATE:
+            return None
+        look, message_id = self._record.missing_beside, sought.request
+        if request is not None:
+            look, message_id = self._record.missing_in_reply_to, request.message_id
+        lost = await asyncio.to_thread(look, self._bot_id, changed.chat.id, message_id)
         found = None if lost is None else await asyncio.to_thread(self._seek, *lost)
         return None if found is None else found.keyboard
 

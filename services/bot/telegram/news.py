@@ -1,12 +1,12 @@
-"""Waiting for news, but never for ever: a wake-up may get lost."""
+"""Waits for a wake-up, with a time-out, because wake-ups may get lost."""
 
 import asyncio
 
 
-async def wait_for_news(event: asyncio.Event, seconds: float) -> None:
+async def wait_for_news(event: asyncio.Event, timeout_s: float) -> None:
     """Wait until the event is set, at most so many seconds."""
     try:
-        async with asyncio.timeout(seconds):
+        async with asyncio.timeout(timeout_s):
             await event.wait()
     except TimeoutError:
         return

@@ -6,7 +6,6 @@ it is sent, and the message that answers it is marked before it is written down 
 
 import asyncio
 from collections.abc import Mapping
-from typing import Any
 
 from telegram import Message
 
@@ -34,13 +33,20 @@ class OpenQuestions:
         if (question := answered(message)) is not None:
             await self.ask(address, question)
 
+    async def withdraw(self, message: Message, address: Address) -> None:
+        """Ask no longer what this message answered, if that was asked again: the answer came by a button."""
+        question = answered(message)
+        if question is not None and address.private:
+            place = Place(address.chat_id, address.topic_id or 0)
+            await asyncio.to_thread(self._questions.withdraw, place, question)
+
 
 def answered(message: Message) -> Question | None:
     """The question that a message answers without being a reply to it."""
     return question_in(message.api_kwargs)
 
 
-def question_in(fields: Mapping[str, Any]) -> Question | None:
+def question_in(fields: Mapping[str, object]) -> Question | None:
     """The question that a message, as it is written down, answers without being a reply to it."""
     match fields.get(MARK):
         case {"kind": str() as kind, "about": dict() as about}:

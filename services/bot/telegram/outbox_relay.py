@@ -5,6 +5,7 @@ import logging
 import random
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection
+from datetime import datetime
 from typing import ClassVar, Generic, ParamSpec, Protocol, TypeVar
 
 from telegram.error import TelegramError
@@ -22,6 +23,8 @@ from services.bot.telegram.errors import (
 )
 from services.bot.telegram.news import wait_for_news
 from services.health import Sign
+from services.logs import about
+from services.metrics.meters import meters
 from shared.errors import StoreAway
 from shared.jobs import Address
 
@@ -30,9 +33,11 @@ log = logging.getLogger(__name__)
 P = ParamSpec("P")
 R = TypeVar("R")
 
-COALESCE_S = 0.03  # what ends together is claimed together
+COALESCE_S = 0.03  # at least, between two looks: what ends together is claimed together, and what ends alone at once
 LOOK_EVERY_S = 2.0  # a wake-up may get lost
 STORE_AGAIN_S = (0.2, 0.5, 1.0, 2.0, 4.0, 8.0, 15.0)  # between tries to write while the database is away
+LEFT_S = 2.0  # until what a store that is away kept back is tried again, the first time; twice as long each time
+LONGEST_LEFT_S = 60.0
 RENEW_EVERY_S = 20.0  # of a lease of 90 s (shared/store/deliveries.py)
 
 
@@ -53,6 +58,11 @@ async def record(write: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
     return await asyncio.to_thread(write, *args, **kwargs)
 
 
+def pause_for_store(tries: int) -> float:
+    """Seconds until what a store that is away kept back is tried again; ``tries`` count from 1."""
+    return min(LEFT_S * 2.0 ** min(tries - 1, 16), LONGEST_LEFT_S) * random.uniform(0.75, 1.25)
+
+
 class Numbered(Protocol):
     """What is carried has a number in the record."""
 
@@ -71,6 +81,14 @@ class Due(Numbered, Protocol):
     @property
     def delivery_tries(self) -> int:
         """Tries so far, the present one included."""
+
+    @property
+    def ended_at(self) -> datetime | None:
+        """When the work ended."""
+
+    @property
+    def undelivered_reason(self) -> str | None:
+        """Why its delivery was given up."""
 
 
 T = TypeVar("T", bound=Numbered)
@@ -101,40 +119,41 @@ class Carrier(ABC, Generic[T]):
 
     async def empty_outbox(self, sign: Sign) -> None:
         """Bring home whatever ends. Runs until cancelled; ``finish`` waits for what it began."""
+        clock = asyncio.get_running_loop().time
         while True:
             self._news.clear()
-            found = 0
+            is_more, looked_at = False, clock()
             try:
                 await self._keep_leases()
-                found = await self._begin_some()
+                is_more = await self._begin_some()
                 sign.done()
             except StoreAway as error:
                 sign.tried()
                 log.warning("nothing delivered", extra={"what": self.what, "error": str(error)})
-            if not found:
+            if not is_more:
                 await wait_for_news(self._news, LOOK_EVERY_S)
-                await asyncio.sleep(COALESCE_S)
+                await asyncio.sleep(looked_at + COALESCE_S - clock())
 
     async def finish(self) -> None:
         """Let deliveries under way end."""
         if self._under_way:
             await asyncio.wait(self._under_way, timeout=self.finish_s)
 
-    async def _begin_some(self) -> int:
+    async def _begin_some(self) -> bool:
+        """Begin what is due and fits in; whether there may be more."""
         room = self.at_once - len(self._under_way)
         if room <= 0:
             await asyncio.wait(self._under_way, timeout=LOOK_EVERY_S, return_when=asyncio.FIRST_COMPLETED)
-            return 1
+            return True
         due = await asyncio.to_thread(self._claim, room)
         for one in due:
             task = asyncio.create_task(self._carry(one))
             self._under_way[task] = one.id
             task.add_done_callback(self._ended)
-        return len(due)
+        return len(due) == room
 
     def _ended(self, task: "asyncio.Task[None]") -> None:
         self._under_way.pop(task)
-        self._news.set()
 
     async def _keep_leases(self) -> None:
         """Keep claimed what takes longer than its lease, such as a picture that is sent smaller and smaller."""
@@ -145,7 +164,8 @@ class Carrier(ABC, Generic[T]):
 
     async def _carry(self, one: T) -> None:
         try:
-            await self._deliver(one)
+            with about(**self._fields(one)):
+                await self._deliver(one)
         except StoreAway as error:
             log.warning("delivery left for later", extra=self._fields(one) | {"error": str(error)})
         except Exception:
@@ -156,7 +176,7 @@ class Carrier(ABC, Generic[T]):
         return {f"{self.what}_id": one.id}
 
     @abstractmethod
-    def _claim(self, most: int) -> list[T]:
+    def _claim(self, limit: int) -> list[T]:
         """Claim what is due, at most so many. Blocks."""
 
     def _renew(self, ids: Collection[int]) -> None:
@@ -173,22 +193,37 @@ class OutboxRelay(Carrier[D]):
     async def _deliver(self, one: D) -> None:
         try:
             await self._send_or_end(one)
+            if one.undelivered_reason is None:
+                meters().delivered(self.what, "sent", ended_at=one.ended_at)
         except TelegramError as error:
             await self._failed(one, error)
-        except StoreAway:
-            raise
+        except StoreAway as error:
+            await self._leave(one, error)
         except Exception as error:
             if one.delivery_tries < MAX_UNKNOWN_TRIES:
                 raise
             await self._give_up(one, Refusal.UNKNOWN, type(error).__name__)
 
+    async def _leave(self, one: D, error: StoreAway) -> None:
+        """Put back what a store that is away kept back; whether it was sent before, the next try finds out.
+
+        Raises:
+            StoreAway: That could not be noted for half a minute: the lease runs out.
+        """
+        seconds = pause_for_store(one.delivery_tries)
+        log.warning("delivery left for later", extra=self._fields(one) | {"error": str(error)})
+        await record(self._may_be_sent, one, seconds)
+        self._look_in(seconds)
+
     async def _failed(self, one: D, error: TelegramError) -> None:
         fields = self._fields(one) | {"tries": one.delivery_tries, "error": words_of(error)}
         match after(error, tries=one.delivery_tries):
             case Again(seconds):
+                meters().delivered(self.what, "put off")
                 log.info("delivery put off", extra=fields | {"seconds": round(seconds, 1)})
                 await self._again(one, seconds)
             case Unsure(seconds):
+                meters().delivered(self.what, "uncertain")
                 log.warning("delivery uncertain", extra=fields | {"seconds": round(seconds, 1)})
                 await self._unsure(one, seconds)
             case Refused(reason):
@@ -211,6 +246,7 @@ class OutboxRelay(Carrier[D]):
 
     async def _give_up(self, one: D, reason: Refusal, words: str) -> None:
         """Record that it will not be delivered, log it, and say so in the chat where that is possible."""
+        meters().delivered(self.what, "given up")
         level = logging.WARNING if reason in CHATS_OWN else logging.ERROR
         log.log(level, "delivery given up", extra=self._fields(one) | {"reason": str(reason), "error": words})
         await self._end(await asyncio.to_thread(self._record_refusal, one, reason))

@@ -2,10 +2,10 @@
 
 from typing import Literal
 
-from services.bot.locales import say
 from services.bot.telegram.errors import CHATS_OWN, Refusal
+from services.bot.texts.locales import say
 
-MOST_TRIES_TO_SAY = 3  # each may say it once more
+MAX_TRIES_TO_SAY = 3  # each may say it once more
 SAID = CHATS_OWN | {Refusal.TOO_LARGE, Refusal.UNREACHABLE, Refusal.UNKNOWN}
 # Where not even words can be sent.
 SILENT = frozenset({Refusal.CHAT_GONE, Refusal.WRITING_FORBIDDEN, Refusal.TOPIC_CLOSED})

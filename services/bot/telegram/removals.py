@@ -1,4 +1,4 @@
-"""Messages to remove → gone: tried until Telegram says that a message is gone, or nothing can be done about it."""
+"""Deletes messages that were marked for removal; retried until Telegram confirms, or refuses for good."""
 
 import asyncio
 import logging
@@ -9,10 +9,10 @@ from telegram import Bot
 from telegram.constants import ParseMode
 from telegram.error import BadRequest, ChatMigrated, TelegramError
 
-from services.bot.locales import say
 from services.bot.telegram.errors import Again, Refusal, Refused, Sent, Unsure, after, refusal_of, words_of
 from services.bot.telegram.lost_messages import LostMessages
 from services.bot.telegram.outbox_relay import Carrier
+from services.bot.texts.locales import say
 from shared.status_messages import Removal, Work
 from shared.store.status_messages import StatusMessages
 
@@ -21,8 +21,8 @@ log = logging.getLogger(__name__)
 PAUSES_GROW = 20  # tries; from then on they stay as long as they are
 CLOSED_PAUSE_S = 6 * 3600.0  # a chat that is closed to us tells when it opens again
 KEEP_TRYING = timedelta(days=7)
-MOST_LOOKS = 8  # for a message that may never have been sent: about four minutes
-MOST_ASKED = 20  # messages a look
+MAX_LOOKS = 8  # for a message that may never have been sent: about four minutes
+MAX_ASKED = 20  # messages a look
 
 Ending = Callable[[int], Awaitable[None]]
 
@@ -62,7 +62,7 @@ class Removals(Carrier[Removal]):
         """Remove for the bot with this id.
 
         Args:
-            endings: How a message that tells of such work is ended, where it isn't deleted.
+            endings: How a message about such work is ended, where it isn't deleted.
         """
         super().__init__()
         self._bot = bot
@@ -71,8 +71,16 @@ class Removals(Carrier[Removal]):
         self._lost = lost
         self._endings = endings or {}
 
-    def _claim(self, most: int) -> list[Removal]:
-        return self._record.claim_removals(self._bot_id, most=most)
+    async def release(self) -> None:
+        """Free what the process before this one was removing.
+
+        Raises:
+            StoreAway: The database does not answer.
+        """
+        await asyncio.to_thread(self._record.release_removals, self._bot_id)
+
+    def _claim(self, limit: int) -> list[Removal]:
+        return self._record.claim_removals(self._bot_id, limit=limit)
 
     async def _deliver(self, one: Removal) -> None:
         try:
@@ -96,7 +104,7 @@ class Removals(Carrier[Removal]):
         """
         message_id = one.message_id or await self._find(one)
         if message_id is None:
-            return 2.0**one.tries if one.tries < MOST_LOOKS else None
+            return 2.0**one.tries if one.tries < MAX_LOOKS else None
         if (ending := self._endings.get(one.work)) is not None and one.message_id is not None:
             await ending(one.work_id)
             return None
@@ -109,7 +117,7 @@ class Removals(Carrier[Removal]):
         return None
 
     async def _find(self, one: Removal) -> int | None:
-        found = await self._lost.find(one.work, one.work_id, one.chat_id, after=one.after or 0, most=MOST_ASKED)
+        found = await self._lost.find(one.work, one.work_id, one.chat_id, after=one.after or 0, limit=MAX_ASKED)
         if found is not None:
             log.info("lost status message found", extra=_fields(one) | {"message_id": found})
             await asyncio.to_thread(self._record.found, one.id, found)

@@ -1,6 +1,6 @@
-"""Decides whether a call to Telegram that failed is made again at once, before anybody hears of it. Pure.
+"""Decides whether a failed call to Telegram is retried at once. Pure.
 
-Whoever has sent a message and got no answer can't know whether it arrived. A delivery finds that out, and decides by
+A sender that got no answer can't know whether it arrived. A delivery finds that out, and decides by
 itself what is sent again (``errors.after``). A handler's answer is sent again: twice is better than never. Calls of
 which two do the same as one are repeated for everybody.
 """
@@ -25,7 +25,7 @@ from telegram.error import (
 from services.bot.telegram.errors import NotConnected, NotTelegram
 
 PAUSES_S = (0.1, 0.7, 2.0)  # before the first, second and third repetition, half as long to half as long again
-MOST_UNSURE = 1  # repetitions of a message that may have arrived
+MAX_UNSURE = 1  # repetitions of a message that may have arrived
 FIRST_TRY_S = 4.0  # a handler waits so long for an answer that mostly takes 0.1 s; later tries have the usual time
 
 # How the names of methods begin of which two calls do the same as one.
@@ -70,20 +70,20 @@ def pause_s(
     *,
     failures: int,
     for_handler: bool,
-    chance: Callable[[], float] = random.random,
+    rng: Callable[[], float] = random.random,
 ) -> float | None:
     """Seconds until a call is made again; None: it is not.
 
     Args:
         failures: Of this call so far, this one included.
         for_handler: It is a handler's answer.
-        chance: Gives 0 to 1: spreads out the calls that failed together.
+        rng: Gives 0 to 1: spreads out the calls that failed together.
     """
     if not _is_hiccup(error):
         return None
     if failures > _most_repetitions(error, endpoint, for_handler=for_handler):
         return None
-    return PAUSES_S[failures - 1] * (0.5 + chance())
+    return PAUSES_S[failures - 1] * (0.5 + rng())
 
 
 def time_limit_s(endpoint: str, *, failures: int, for_handler: bool) -> float | None:
@@ -106,4 +106,4 @@ def _most_repetitions(error: TelegramError, endpoint: str, *, for_handler: bool)
         return 0
     if isinstance(error, TimedOut):
         return 1  # It has taken long enough already.
-    return len(PAUSES_S) if is_repeatable(endpoint) or isinstance(error, NotConnected) else MOST_UNSURE
+    return len(PAUSES_S) if is_repeatable(endpoint) or isinstance(error, NotConnected) else MAX_UNSURE

@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum, auto
 from pathlib import PurePath
-from typing import Any, TypeVar
+from typing import Required, TypedDict, TypeVar
 
 from telegram import (
     InlineKeyboardMarkup,
@@ -73,6 +73,15 @@ class Upload:
     name: str
 
 
+class _Shown(TypedDict, total=False):
+    """Arguments of a call: what a message says."""
+
+    text: Required[str]
+    parse_mode: str
+    entities: Sequence[MessageEntity]
+    link_preview_options: LinkPreviewOptions
+
+
 class Sending:
     """Sends and edits messages of one bot. All methods raise a TelegramError where Telegram took nothing for sure."""
 
@@ -97,7 +106,7 @@ class Sending:
     ) -> Edit:
         """Make a message say something else."""
 
-        async def change(shown: dict[str, Any]) -> None:
+        async def change(shown: _Shown) -> None:
             await self._bot.edit_message_text(
                 **shown, chat_id=chat_id, message_id=message_id, reply_markup=keyboard, rate_limit_args=self._tries
             )
@@ -210,7 +219,7 @@ class Sending:
         )
         return [photo]
 
-    async def _post(self, address: Address, send: Callable[..., Awaitable[T]], **content: Any) -> T:
+    async def _post(self, address: Address, send: Callable[..., Awaitable[T]], **content: object) -> T:
         """Send into the topic of the message that asked, and in reply to it, where these are still there."""
         where = {
             "chat_id": address.chat_id,
@@ -226,7 +235,7 @@ class Sending:
                     raise
 
 
-async def _in_words(words: Words, show: Callable[[dict[str, Any]], Awaitable[T]]) -> T:
+async def _in_words(words: Words, show: Callable[[_Shown], Awaitable[T]]) -> T:
     """Show words with their entities, or without them if Telegram does not take these."""
     try:
         return await show(_arguments(words))
@@ -237,9 +246,15 @@ async def _in_words(words: Words, show: Callable[[dict[str, Any]], Awaitable[T]]
     return await show(_arguments(replace(words, entities=())))
 
 
-def _arguments(words: Words) -> dict[str, Any]:
-    looks = {"parse_mode": ParseMode.HTML} if words.entities is None else {"entities": words.entities}
-    return {"text": words.text, **looks} | ({} if words.preview else {"link_preview_options": NO_PREVIEW})
+def _arguments(words: Words) -> _Shown:
+    shown: _Shown = {"text": words.text}
+    if words.entities is None:
+        shown["parse_mode"] = ParseMode.HTML
+    else:
+        shown["entities"] = words.entities
+    if not words.preview:
+        shown["link_preview_options"] = NO_PREVIEW
+    return shown
 
 
 def _album(pictures: Sequence[Upload], caption: str, *, files: bool) -> list[InputMediaPhoto | InputMediaDocument]:

@@ -28,8 +28,8 @@ log = logging.getLogger(__name__)
 LOOKS_AFTER_S = (0.3, 1.0, 2.5)  # a message that Telegram has taken is in the chat at once, mostly
 ASK_AGAIN_AFTER_S = (5.0, 10.0, 20.0, 40.0, 80.0)  # while Telegram can't be asked
 STORE_AGAIN_S = (0.5, 1.0, 2.0, 4.0, 8.0, 15.0)  # the last one for as long as it takes
-MOST_ASKED = 5  # messages a look
-MOST_SENT = 3  # of one status message, each after the one before was found nowhere
+MAX_ASKED = 5  # messages a look
+MAX_SENT = 3  # of one status message, each after the one before was found nowhere
 FINISH_S = 5.0
 
 Key = tuple[Work, int]
@@ -40,7 +40,7 @@ class StatusMessage:
     """A status message that is to be sent.
 
     Attributes:
-        work_id: The job, errand or batch of which it tells.
+        work_id: The job, errand or batch that it is about.
         shown: What it says, in the record's form.
         after: Its number is higher than this.
         send: Sends it; returns its number.
@@ -57,7 +57,7 @@ class StatusMessage:
 
     @property
     def key(self) -> Key:
-        """Of what it tells."""
+        """The work that it is about."""
         return self.work, self.work_id
 
     @property
@@ -124,10 +124,10 @@ class StatusMessages:
         """Learn the number of a status message from a press of its button; one that nobody needs is removed.
 
         Args:
-            chat_id: Of what it tells of.
+            chat_id: The chat of its work.
 
         Returns:
-            Whether it stands: it tells of something that has not been delivered yet. True also where nothing could be
+            Whether it stands: its result has not been delivered yet. True also where nothing could be
             learnt: in another chat, or from a message that does not show this button.
 
         Raises:
@@ -156,7 +156,7 @@ class StatusMessages:
         try:
             await do
         except (StoreAway, TelegramError) as error:
-            # Whoever looks next, or ends what it tells of, finds in the record that it is missing.
+            # The next look, or the end of its work, finds in the record that it is missing.
             log.warning("status message not found yet", extra=message.fields | {"error": type(error).__name__})
         except Exception:
             # Top-level handler: the record still says that it is missing.
@@ -221,7 +221,7 @@ class StatusMessages:
                 came_of_it = found
                 break
             tries += 1
-            if tries > MOST_SENT:
+            if tries > MAX_SENT:
                 return
             may_be_there, message = (
                 isinstance(came_of_it, Unsure),
@@ -247,7 +247,7 @@ class StatusMessages:
         for pause in (*LOOKS_AFTER_S, *ASK_AGAIN_AFTER_S):
             await asyncio.sleep(_jittered(pause))
             try:
-                found = await self._lost.find(*message.key, message.chat_id, after=message.after, most=MOST_ASKED)
+                found = await self._lost.find(*message.key, message.chat_id, after=message.after, limit=MAX_ASKED)
             except (NetworkError, RetryAfter) as error:
                 refused = error
                 log.info("lost status message not looked for", extra=message.fields | {"error": words_of(error)})

@@ -6,7 +6,6 @@ The library's own transport spends most of a busy bot's time in its connection p
 import json
 from collections.abc import Mapping
 from http import HTTPStatus
-from typing import Any
 from urllib.parse import urlencode
 
 import aiohttp
@@ -15,6 +14,7 @@ from telegram.error import NetworkError, TimedOut
 from telegram.request import BaseRequest, RequestData
 
 from services.bot.telegram.errors import EntityTooLarge, NotConnected, NotTelegram
+from shared.json_types import JsonObject
 from shared.network import Network, Proxy
 
 CONNECT_S = 10.0
@@ -65,10 +65,10 @@ class Transport(BaseRequest):
         url: str,
         method: str,
         request_data: RequestData | None = None,
-        read_timeout: Any = BaseRequest.DEFAULT_NONE,
-        write_timeout: Any = BaseRequest.DEFAULT_NONE,
-        connect_timeout: Any = BaseRequest.DEFAULT_NONE,
-        pool_timeout: Any = BaseRequest.DEFAULT_NONE,  # noqa: ARG002 - the pool is as large as it has to be
+        read_timeout: object = BaseRequest.DEFAULT_NONE,
+        write_timeout: object = BaseRequest.DEFAULT_NONE,
+        connect_timeout: object = BaseRequest.DEFAULT_NONE,
+        pool_timeout: object = BaseRequest.DEFAULT_NONE,  # noqa: ARG002 - the pool is as large as it has to be
     ) -> tuple[int, bytes]:
         """Call once.
 
@@ -92,7 +92,7 @@ class Transport(BaseRequest):
         return status, _checked(status, answer)
 
     @staticmethod
-    def parse_json_payload(payload: bytes) -> dict[str, Any]:
+    def parse_json_payload(payload: bytes) -> JsonObject:
         """Read an answer; the library would log one that it can't read as an error, with a traceback.
 
         Raises:
@@ -149,13 +149,21 @@ class Transport(BaseRequest):
 
 def open_session(network: Network, proxy: Proxy | None, *, connections: int) -> aiohttp.ClientSession:
     """Open a pool of so many connections; with a SOCKS proxy all go through it, an HTTP proxy is named by each call."""
-    room: dict[str, Any] = {"limit": connections, "keepalive_timeout": KEEP_ALIVE_S, "ssl": network.tls}
     connector: aiohttp.TCPConnector
     if proxy is None or not proxy.is_socks:
-        connector = aiohttp.TCPConnector(**room)
+        connector = aiohttp.TCPConnector(limit=connections, keepalive_timeout=KEEP_ALIVE_S, ssl=network.tls)
     else:
         name, password = proxy.login or (None, None)
-        connector = ProxyConnector(proxy.host, proxy.port, username=name, password=password, rdns=True, **room)
+        connector = ProxyConnector(
+            proxy.host,
+            proxy.port,
+            username=name,
+            password=password,
+            rdns=True,
+            limit=connections,
+            keepalive_timeout=KEEP_ALIVE_S,
+            ssl=network.tls,
+        )
     return aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar())
 
 
@@ -201,5 +209,5 @@ def _form(data: RequestData) -> tuple[aiohttp.FormData, dict[str, str]]:
     return form, {}
 
 
-def _seconds(timeout: Any, usual: float) -> float:
+def _seconds(timeout: object, usual: float) -> float:
     return float(timeout) if isinstance(timeout, int | float) else usual

@@ -26,6 +26,16 @@ def is_readable(row: list[InlineKeyboardButton]) -> bool:
     return len(row) * max(width(button.text) for button in row) <= ROW
 
 
+def cut(label: str) -> str:
+    """A label that a row of its own shows whole; what is too long ends in dots."""
+    if width(label) <= ROW:
+        return label
+    kept = label
+    while width(kept) > ROW - 1:
+        kept = kept[:-1]
+    return f"{kept.rstrip()}…"
+
+
 def width(label: str) -> int:
     """About how wide a label is, in letters."""
     return sum(_letters(character) for character in label)

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Mapping
 
-from services.bot.locales import say
+from services.bot.texts.locales import say
 from shared.errors import ImagineError
 from shared.jobs import Job, State
 

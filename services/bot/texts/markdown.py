@@ -15,8 +15,8 @@ from services.bot.texts.utf16 import units
 log = logging.getLogger(__name__)
 
 MAX_UNITS = 4096  # UTF-16 units, Telegram's limit for a message
-MOST_ENTITIES = 100  # Telegram leaves out what comes after
-MOST_HTML_PASSES = 20
+MAX_ENTITIES = 100  # Telegram leaves out what comes after
+MAX_HTML_PASSES = 20
 CODE = frozenset({MessageEntity.PRE, MessageEntity.CODE})
 BESIDE_CODE = frozenset({MessageEntity.BLOCKQUOTE, MessageEntity.EXPANDABLE_BLOCKQUOTE})
 QUOTES = BESIDE_CODE
@@ -86,7 +86,7 @@ def _plain_symbols() -> RenderConfig:
 
 def _without_html(source: str) -> str:
     """Escape what would be read as HTML: the library leaves it out, and with it words."""
-    for _ in range(MOST_HTML_PASSES):
+    for _ in range(MAX_HTML_PASSES):
         data = source.encode("utf-8")
         opening = [
             start + found.find(b"<")
@@ -138,7 +138,7 @@ def _nested(entities: list[MessageEntity]) -> list[MessageEntity]:
         if not (crosses or in_code or code_in_words or twice):
             kept.append(one)
             around.append(one)
-    return kept[:MOST_ENTITIES]
+    return kept[:MAX_ENTITIES]
 
 
 def _is_link(url: str | None) -> bool:

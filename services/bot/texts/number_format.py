@@ -1,12 +1,13 @@
 """Numbers and spans of time as a language writes them. Pure."""
 
 import math
+from datetime import datetime
 from typing import Literal
 
-from babel.dates import format_timedelta
+from babel.dates import format_date, format_timedelta
 from babel.numbers import format_currency, format_decimal
 
-from services.bot.locales import spoken
+from services.bot.texts.locales import spoken
 
 MINUTE, HOUR, DAY = 60, 3600, 86_400
 # Up to so many seconds, in steps of so many: a guess that claims to be exact is none.
@@ -23,23 +24,23 @@ def money(micro_dollars: int, language: str) -> str:
     return format_currency(micro_dollars / 1e6, "USD", locale=spoken(language))
 
 
+def date(moment: datetime, language: str) -> str:
+    """``November 29, 2026``, as the language writes it; in UTC. Shorter ones have slashes: commands, to Telegram."""
+    return format_date(moment, "long", locale=spoken(language))
+
+
 def duration(seconds: float, language: str) -> str:
-    """``40 sec``, ``12 min``, ``3 hr 5 min``; a second at least."""
+    """``40 sec``, ``12 min``, ``3 hr 5 min``, ``7 days`` from two days on; a second at least."""
     if seconds < 90:
         return _told(max(1, round(seconds)), "second", language)
+    if seconds >= 2 * DAY:
+        return _told(round(seconds / DAY) * DAY, "day", language)
     minutes = round(seconds / MINUTE)
     if minutes < 90:
         return _told(minutes * MINUTE, "minute", language)
     hours, rest = divmod(minutes, 60)
     told = _told(hours * HOUR, "hour", language)
     return f"{told} {_told(rest * MINUTE, 'minute', language)}" if rest else told
-
-
-def time_until(seconds: float, language: str) -> str:
-    """A span as ``duration`` tells it, of two days and more in days."""
-    if seconds < 2 * DAY:
-        return duration(seconds, language)
-    return _told(round(seconds / DAY) * DAY, "day", language)
 
 
 def rounded(seconds: float) -> int:

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Protocol, TypeVar
 
 from services.worker.engine import retry
-from shared.errands import Errand, Kind, files_of
+from shared.errands import Errand, ErrandKind, files_of
 from shared.errors import (
     FileNotUnderstood,
     FileRefused,
@@ -15,10 +15,10 @@ from shared.errors import (
     StillPainting,
 )
 from shared.jobs import Attempt, Job
-from shared.queue import Tickets
 from shared.store.errands import Errands
 from shared.store.jobs import Jobs
 from shared.store.sent_files import SentFiles
+from shared.tickets import Tickets
 
 # What the files are not, that somebody sent along: they are deleted.
 OF_NO_USE = frozenset(kind.reason for kind in (PictureUnreadable, FileNotUnderstood, FileRefused, FileTooLarge))
@@ -54,7 +54,7 @@ class Record(Protocol[W_contra]):
 
 
 class Painting(Protocol):
-    """Makes pictures (``jobs.picture.Pipeline``)."""
+    """Makes pictures (``jobs.picture.PictureJob``)."""
 
     def run(self, job: Job, attempts: list[Attempt]) -> None:
         """Make the picture and record it; raises as ``Record.run``."""
@@ -112,7 +112,7 @@ class Handler(Protocol):
 class Questions:
     """The record of errands, each run by the handler of its kind."""
 
-    def __init__(self, errands: Errands, handlers: Mapping[Kind, Handler], sent_files: SentFiles) -> None:
+    def __init__(self, errands: Errands, handlers: Mapping[ErrandKind, Handler], sent_files: SentFiles) -> None:
         self._errands = errands
         self._handlers = handlers
         self._sent_files = sent_files
@@ -131,7 +131,7 @@ class Questions:
     def _stop(self, errand: Errand) -> None:
         """End what the person stopped while no worker was at it: a worker that had begun it died."""
         if errand.answer:
-            self._errands.finish(errand, answer=errand.answer, chat_model=errand.chat_model)
+            self._errands.finish(errand, answer=errand.answer, result={"end": "stopped"}, chat_model=errand.chat_model)
         else:
             self._errands.cancel(errand)
 

@@ -49,7 +49,7 @@ class GiveUp:
     reason: str
 
 
-def seconds_left(work: Job | Errand, most: float) -> float:
+def seconds_left(work: Job | Errand, limit: float) -> float:
     """Until the deadline of a job or an errand, at most so many.
 
     Raises:
@@ -58,11 +58,11 @@ def seconds_left(work: Job | Errand, most: float) -> float:
     left = _left(work)
     if left <= 0:
         raise OutOfTime
-    return min(left, most)
+    return min(left, limit)
 
 
 def require_time(work: Job | Errand) -> None:
-    """Raise OutOfTime where the deadline has passed: nothing is begun for somebody who has been told so."""
+    """Raise OutOfTime where the deadline has passed: nothing is begun for a person who was told so."""
     seconds_left(work, math.inf)
 
 
@@ -75,7 +75,7 @@ def after(
     *,
     failures: int,
     seconds_left: float,
-    chance: Callable[[], float] = random.random,
+    rng: Callable[[], float] = random.random,
 ) -> Wait | GiveUp:
     """Choose between waiting and giving up.
 
@@ -83,7 +83,7 @@ def after(
         error: What went wrong.
         failures: Failed tries of this step before this one, from 0.
         seconds_left: Until the job's deadline.
-        chance: Gives 0 to 1: spreads out the tries of jobs that failed together.
+        rng: Gives 0 to 1: spreads out the tries of jobs that failed together.
     """
     if not isinstance(error, TransientError):
         return GiveUp(error.reason)
@@ -91,7 +91,7 @@ def after(
         # Other seeds have been tried, and all of them were paid for.
         return GiveUp(error.reason)
 
-    wait = _wait(error, failures, chance)
+    wait = _wait(error, failures, rng)
     if wait.failures > (MAX_BROKEN if isinstance(error, BadPicture) else MAX_FAILURES):
         return GiveUp(error.reason)
     if wait.seconds >= seconds_left:
@@ -99,7 +99,7 @@ def after(
     return wait
 
 
-def _wait(error: TransientError, failures: int, chance: Callable[[], float]) -> Wait:
+def _wait(error: TransientError, failures: int, rng: Callable[[], float]) -> Wait:
     announced = error.retry_after
     match error:
         case PromptUnderWay():
@@ -109,11 +109,11 @@ def _wait(error: TransientError, failures: int, chance: Callable[[], float]) -> 
         case ModelLoading():
             # The estimate is a hint, often far too long: look at half time, and not too rarely.
             nap = min(max((announced or 20.0) / 2, 1.0), MAX_NAP_WHILE_LOADING_S)
-            return Wait(nap * (0.8 + 0.4 * chance()), Stage.WAKING, failures, announced)
+            return Wait(nap * (0.8 + 0.4 * rng()), Stage.WAKING, failures, announced)
         case StoreAway():
-            return Wait(BASE_S + chance(), Stage.RETRYING, failures)
+            return Wait(BASE_S + rng(), Stage.RETRYING, failures)
     if announced is not None:
-        seconds = min(announced, MAX_ANNOUNCED_S) + chance()
+        seconds = min(announced, MAX_ANNOUNCED_S) + rng()
         return Wait(seconds, Stage.RETRYING, failures + 1, seconds)
     pause = min(BASE_S * 2.0**failures, MAX_PAUSE_S)
-    return Wait(pause * (0.5 + chance()), Stage.RETRYING, failures + 1)
+    return Wait(pause * (0.5 + rng()), Stage.RETRYING, failures + 1)

@@ -5,18 +5,18 @@ import threading
 from datetime import UTC, datetime
 from typing import TypeVar
 
-from celery import Celery
-
+from services.logs import about
+from services.metrics.meters import meters
 from services.worker.engine import retry
 from services.worker.engine.records import Record
 from services.worker.engine.slots import Slots, needed_by
 from shared.errands import Errand
 from shared.errors import ImagineError, PermanentError, StoreAway
 from shared.jobs import Attempt, Job
-from shared.queue import TASK, Tickets
-from shared.shares import slots_of
+from shared.queue_policy import slots_of
 from shared.store.jobs import LostTurn
 from shared.store.turns import Turns
+from shared.tickets import Tickets
 
 log = logging.getLogger(__name__)
 
@@ -50,12 +50,12 @@ class Runner:
         self._stopping = threading.Event()
 
     def run(self) -> None:
-        """Serve turns until there is none left.
+        """Serve one turn. Where more work is due, send a ticket for it: so a lost ticket leaves no slot idle.
 
-        A slot goes on as long as there is work, so a lost ticket cannot leave it idle. Safe to call at any time:
-        without work it does nothing.
+        If the queue takes no ticket, this slot serves the next turn itself. Safe to call at any time: without work it
+        does nothing.
         """
-        while not self._stopping.is_set() and self._run_one():
+        while not self._stopping.is_set() and self._run_one() and self._is_more_due() and not self._tickets.send():
             continue
 
     def stop(self) -> None:
@@ -88,12 +88,24 @@ class Runner:
             self._slots.give_back(needed_by(work))
         return work is not None
 
+    def _is_more_due(self) -> bool:
+        try:
+            return self._turns.is_any_due()
+        except StoreAway:
+            return False  # The sweep sends the ticket.
+
     def _hold(self, in_hand: set[int], work: W, record: Record[W]) -> None:
         with self._lock:
             in_hand.add(work.id)
+        kind = _kind(work)
+        if work.claims == 1:
+            meters().began(kind, work.created_at)
+        meters().busy(kind, 1)
         try:
-            self._serve(work, record)
+            with about(**_fields(work)):
+                self._serve(work, record)
         finally:
+            meters().busy(kind, -1)
             with self._lock:
                 in_hand.discard(work.id)
 
@@ -110,6 +122,7 @@ class Runner:
             log.exception("work failed unexpectedly", extra=_fields(work))
             self._settle(work, record, PermanentError("a bug"), attempts)
         else:
+            meters().ended(_kind(work), "finished", created_at=work.created_at)
             log.info("work done", extra=_fields(work) | {"claims": work.claims})
 
     def _settle(self, work: W, record: Record[W], error: ImagineError, attempts: list[Attempt]) -> None:
@@ -130,12 +143,18 @@ class Runner:
         match retry.after(error, failures=failures, seconds_left=left):
             case retry.Wait() as wait:
                 record.wait(work, wait, error, attempts)
+                meters().waits(_kind(work), error.reason)
                 self._tickets.send(after_s=wait.seconds)
                 log.info("work waits", extra=fields | {"seconds": round(wait.seconds, 1)})
             case retry.GiveUp(reason):
                 record.give_up(work, reason, attempts)
+                meters().ended(_kind(work), "failed", reason, created_at=work.created_at)
                 level = logging.ERROR if isinstance(error, PermanentError) else logging.INFO
                 log.log(level, "work given up", extra=fields)
+
+
+def _kind(work: Job | Errand) -> str:
+    return str(work.kind) if isinstance(work, Errand) else "picture"
 
 
 def _fields(work: Job | Errand) -> Fields:
@@ -150,11 +169,3 @@ def _log_loss(work: Job | Errand) -> None:
         log.warning("late result dropped", extra=_fields(work))
     else:
         log.info("turn lost", extra=_fields(work))
-
-
-def register(app: Celery, runner: Runner) -> None:
-    """Make ``runner`` answer this application's tickets."""
-
-    # Celery's own retry stays out of it: the row counts failures, ``retry.after`` alone decides.
-    # shared=False: the task belongs to this application, so every test can have one of its own.
-    app.task(name=TASK, shared=False, ignore_result=True)(runner.run)

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 
 from shared.errands import Errand
 from shared.jobs import Job
-from shared.shares import Flow
+from shared.queue_policy import Flow
 
 
 class Slots:

@@ -8,8 +8,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from services.worker.painters.circuit_breaker import CircuitBreaker
-from services.worker.painters.painter import Target
 from shared.errors import (
     BadCredentials,
     GeminiUnpaid,
@@ -17,25 +15,24 @@ from shared.errors import (
     OwnKeyGone,
     OwnKeyRefused,
     OwnKeyUnpaid,
-    ServiceUnreachable,
+    OwnKeyUnreadable,
 )
-from shared.redaction import GOOGLE, HUGGINGFACE
-from shared.secrets import Box, fingerprint
-from shared.store.keys import REFUSED, Key, Keys
+from shared.key_cipher import KeyCipher, fingerprint
+from shared.store.keys import REFUSED, UNCHECKED, UNREADABLE, Key, Keys
 
 log = logging.getLogger(__name__)
 
-MOST_KEPT = 200  # clients of people's own keys
+MAX_KEPT = 200  # clients of people's own keys
 
 T = TypeVar("T")
 
 
-class Kept(Generic[T]):
+class LruCache(Generic[T]):
     """The last so many things that were made with a key. Thread-safe."""
 
-    def __init__(self, make: Callable[[str], T], most: int = MOST_KEPT) -> None:
+    def __init__(self, make: Callable[[str], T], limit: int = MAX_KEPT) -> None:
         self._make = make
-        self._most = most
+        self._most = limit
         self._lock = threading.Lock()
         self._made: OrderedDict[str, T] = OrderedDict()
 
@@ -51,29 +48,34 @@ class Kept(Generic[T]):
             return self._made[name]
 
 
-class OwnKeys:
+class UserKeys:
     """People's own keys, opened."""
 
-    def __init__(self, keys: Keys, box: Box) -> None:
+    def __init__(self, keys: Keys, cipher: KeyCipher) -> None:
         self._keys = keys
-        self._box = box
+        self._cipher = cipher
 
     def of(self, user_id: int, service: str) -> tuple[Key, str] | None:
-        """A person's own key, as kept and plain; None for somebody who brought none.
+        """A person's own key, as kept and plain; None where they brought none.
 
         Raises:
-            OwnKeyRefused: They brought one that can't be used. Until they replace or remove it, nothing of theirs
+            OwnKeyRefused: They brought one that was refused. Until they replace or remove it, nothing of theirs
                 goes on the owner's account: they believe it to go on theirs.
+            OwnKeyUnreadable: The same of one that can't be decrypted.
         """
         key = self._keys.of(user_id).get(service)
         if key is None:
             return None
-        plain = self._box.unseal(key.sealed)
-        if plain is None:
-            if key.state != REFUSED:
-                # The key may be good, and G2D_SECRET_KEY another one than it was: that is for the owner to mend.
-                log.error("own key can't be unsealed", extra={"service": service})
+        plain = self._cipher.decrypt(key.sealed)
+        if plain is None and key.state == REFUSED:
             raise OwnKeyRefused("the user's own key was refused before")
+        if plain is None:
+            # The key may be good, and G2D_SECRET_KEY another one than it was: that is for the owner to mend.
+            log.error("own key can't be decrypted", extra={"service": service})
+            self._keys.settle(key, UNREADABLE)
+            raise OwnKeyUnreadable("the user's own key can't be decrypted")
+        if key.state == UNREADABLE:
+            self._keys.settle(key, UNCHECKED)
         return key, plain
 
     @contextmanager
@@ -93,23 +95,27 @@ class OwnKeys:
         except GeminiUnpaid as error:
             raise OwnKeyUnpaid(f"the user's own key: {error}") from error
 
-    def reseal(self) -> None:
-        """Seal all keys with the newest secret, so that older ones may be dropped. Twice is once."""
+    def renew_all(self) -> None:
+        """Encrypt all keys for the newest secret, so that older secrets may be dropped. Idempotent."""
+        renewed = 0
         for key in self._keys.sealed():
-            sealed = self._box.reseal(key.sealed)
+            sealed = self._cipher.renew(key.sealed)
             if sealed is not None:
-                self._keys.replace_seal(key, sealed)
+                self._keys.replace_sealed(key, sealed)
+                renewed += 1
+        if renewed:
+            log.info("keys encrypted anew", extra={"keys": renewed})
 
 
 @dataclass(frozen=True, slots=True)
-class Loan(Generic[T]):
+class Borrowed(Generic[T]):
     """What calls a service, on somebody's key."""
 
-    it: T
+    client: T
     owner_pays: bool
 
 
-class Lent(Generic[T]):
+class ClientPool(Generic[T]):
     """What calls a service, each on the key of whom it is lent to.
 
     Args:
@@ -117,14 +123,14 @@ class Lent(Generic[T]):
         make: Makes one with a person's own key.
     """
 
-    def __init__(self, own_keys: OwnKeys, service: str, owners: T | None, make: Callable[[str], T]) -> None:
-        self._own_keys = own_keys
+    def __init__(self, user_keys: UserKeys, service: str, owners: T | None, make: Callable[[str], T]) -> None:
+        self._user_keys = user_keys
         self._service = service
         self._owners = owners
-        self._kept = Kept(make)
+        self._kept = LruCache(make)
 
     @contextmanager
-    def to(self, user_id: int, *, may_be_owners: bool = True) -> Iterator[Loan[T]]:
+    def borrow(self, user_id: int, *, may_be_owners: bool = True) -> Iterator[Borrowed[T]]:
         """Lend it for the time of a call.
 
         Args:
@@ -136,25 +142,13 @@ class Lent(Generic[T]):
             OwnKeyRefused: The service refused the person's own key, now or before.
             BadCredentials: It refused the owner's.
         """
-        own = self._own_keys.of(user_id, self._service)
+        own = self._user_keys.of(user_id, self._service)
         if own is None:
             if self._owners is None:
                 raise KeyNeeded(f"nobody brought a key for {self._service}")
             if not may_be_owners:
                 raise OwnKeyGone(f"a key for {self._service} was taken away")
-            yield Loan(self._owners, owner_pays=True)
+            yield Borrowed(self._owners, owner_pays=True)
             return
-        with self._own_keys.using(own[0]):
-            yield Loan(self._kept.get(own[1]), owner_pays=False)
-
-
-class PrivateBreaker(CircuitBreaker):
-    """The common circuits, for calls with a person's own key: a limit of theirs says nothing of the provider."""
-
-    def tell(self, target: Target, error: Exception | None) -> None:
-        """Pass on what counts for everybody: a success, and no answer at all."""
-        if error is None or isinstance(error, ServiceUnreachable):
-            super().tell(target, error)
-
-
-__all__ = ["GOOGLE", "HUGGINGFACE", "Kept", "Lent", "Loan", "OwnKeys", "PrivateBreaker"]
+        with self._user_keys.using(own[0]):
+            yield Borrowed(self._kept.get(own[1]), owner_pays=False)

@@ -3,13 +3,13 @@
 import json
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from google.genai import types
 
 from shared.errors import IdeaRefused
+from shared.json_types import JsonObject, JsonValue
 
 REFUSING_ENDS = frozenset(
     {
@@ -60,15 +60,24 @@ class Garbled:
     flaw: str
 
 
+def why_blocked(answer: types.GenerateContentResponse) -> str | None:
+    """The reason for which Gemini blocked the question; an unspecified one beside an answer is none."""
+    feedback = answer.prompt_feedback
+    if feedback is None or not feedback.block_reason:
+        return None
+    reason = reason_of(feedback.block_reason)
+    is_unspecified = reason in {"BLOCKED_REASON_UNSPECIFIED", "BLOCK_REASON_UNSPECIFIED"}
+    return None if is_unspecified and answer.candidates else reason
+
+
 def read_answer(answer: types.GenerateContentResponse) -> Draft | Unfinished | Garbled:
     """Read an answer.
 
     Raises:
         IdeaRefused: The question or the answer was blocked; the message names the reason that Gemini gave.
     """
-    feedback = answer.prompt_feedback
-    if feedback and feedback.block_reason:
-        raise IdeaRefused(f"Gemini blocked the question: {reason_of(feedback.block_reason)}")
+    if reason := why_blocked(answer):
+        raise IdeaRefused(f"Gemini blocked the question: {reason}")
 
     candidate = answer.candidates[0] if answer.candidates else None
     if candidate is None:
@@ -101,7 +110,7 @@ def read_draft(text: str) -> Draft | None:
     return None
 
 
-def read_object(text: str, field: str) -> dict[str, Any] | None:
+def read_object(text: str, field: str) -> JsonObject | None:
     """Read the JSON object with this field, as ``read_draft`` reads its own; a list alone is taken for the field."""
     for read in _values(text):
         if isinstance(read, dict) and field in read:
@@ -111,7 +120,7 @@ def read_object(text: str, field: str) -> dict[str, Any] | None:
     return None
 
 
-def _values(text: str) -> Iterator[Any]:
+def _values(text: str) -> Iterator[JsonValue]:
     """What a text may be meant for as JSON."""
     fenced = _FENCED.search(text)
     for candidate in (text, fenced[1] if fenced else "", text[text.find("{") : text.rfind("}") + 1]):
@@ -144,7 +153,7 @@ def is_english(prompt: str) -> bool:
     return latin * 2 >= len(letters)
 
 
-def _draft(read: dict[str, Any]) -> Draft | None:
+def _draft(read: Mapping[str, object]) -> Draft | None:
     prompt = _line(read.get("prompt"))
     if not any(character.isalnum() for character in prompt):
         return None
@@ -157,7 +166,7 @@ def _draft(read: dict[str, Any]) -> Draft | None:
     )
 
 
-def _line(value: Any) -> str:
+def _line(value: object) -> str:
     """Put a text on one line, without control characters; what is no text is empty."""
     if not isinstance(value, str):
         return ""
@@ -172,7 +181,7 @@ def _unescaped(text: str) -> str:
         return text.replace("\\", "")
 
 
-def reason_of(value: Any) -> str:
+def reason_of(value: object) -> str:
     """Name a reason; one that the SDK does not know yet is kept as it came."""
     name = str(getattr(value, "value", value))
     return name if re.fullmatch(r"[A-Z_]{1,60}", name) else "unnamed"

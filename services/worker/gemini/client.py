@@ -12,14 +12,14 @@ import httpx2
 from google import genai
 from google.genai import errors, types
 
-from services.worker.gemini.failures import FieldRefused, ModelGone, sort_failure
+from services.worker.gemini.errors import FieldRefused, ModelGone, read_error
 from services.worker.gemini.transport import DeadlineTransport, deadline
 from shared.errors import GeminiUnreachable, ImagineError
 from shared.network import Network
 
 DEFAULT_URL = "https://generativelanguage.googleapis.com"
 MODELS_A_PAGE = 100
-MOST_MODELS = 1_000  # of a list that would not end
+MAX_MODELS = 1_000  # of a list that would not end
 SHORTEST_SERVER_DEADLINE_S = 10  # Gemini answers 400 to a shorter one; ours ends the call all the same
 
 
@@ -81,13 +81,13 @@ class Gemini:
         )
 
     def ask(
-        self, model: str, contents: list[types.Content], config: types.GenerateContentConfig, *, seconds: float
+        self, model: str, contents: list[types.Content], config: types.GenerateContentConfig, *, timeout_s: float
     ) -> types.GenerateContentResponse | Failure:
         """Ask a model once, and wait at most so many seconds."""
         try:
-            with deadline(seconds):
+            with deadline(timeout_s):
                 return self._client.models.generate_content(
-                    model=model, contents=contents, config=_in_time(config, seconds, silence_s=seconds)
+                    model=model, contents=contents, config=_in_time(config, timeout_s, silence_s=timeout_s)
                 )
         except _BROKEN as error:
             return _failure(error)
@@ -98,19 +98,19 @@ class Gemini:
         contents: list[types.Content],
         config: types.GenerateContentConfig,
         *,
-        seconds: float,
+        timeout_s: float,
         silence_s: float,
     ) -> Generator[types.GenerateContentResponse | Failure]:
         """Ask a model once, and give its answer as it comes; a failure is the last that comes.
 
         Args:
-            seconds: For the whole answer.
+            timeout_s: For the whole answer.
             silence_s: For each of its pieces.
         """
-        timed = _in_time(config, seconds, silence_s=min(seconds, silence_s))
+        timed = _in_time(config, timeout_s, silence_s=min(timeout_s, silence_s))
         try:
             with (
-                deadline(seconds),
+                deadline(timeout_s),
                 closing(
                     cast(
                         "Generator[types.GenerateContentResponse]",
@@ -122,14 +122,14 @@ class Gemini:
         except _BROKEN as error:
             yield _failure(error)
 
-    def models(self, *, seconds: float) -> list[types.Model] | Failure:
+    def models(self, *, timeout_s: float) -> list[types.Model] | Failure:
         """Ask which models there are, all pages of them, and wait at most so many seconds."""
         config = types.ListModelsConfig(
-            page_size=MODELS_A_PAGE, http_options=types.HttpOptions(timeout=max(1, int(seconds * 1000)))
+            page_size=MODELS_A_PAGE, http_options=types.HttpOptions(timeout=max(1, int(timeout_s * 1000)))
         )
         try:
-            with deadline(seconds):
-                return list(islice(self._client.models.list(config=config), MOST_MODELS))
+            with deadline(timeout_s):
+                return list(islice(self._client.models.list(config=config), MAX_MODELS))
         except _BROKEN as error:
             return _failure(error)
 
@@ -155,7 +155,7 @@ _BROKEN = (
 def _failure(error: Exception) -> Failure:
     match error:
         case errors.APIError():
-            return Failure(sort_failure(error), error.code)
+            return Failure(read_error(error), error.code)
         case httpx2.TimeoutException():
             return Failure(GeminiUnreachable("Gemini did not answer in time"))
         case httpx2.HTTPError() | OSError():
@@ -164,8 +164,8 @@ def _failure(error: Exception) -> Failure:
             return Failure(Unreadable(), 200)
 
 
-def _in_time(config: types.GenerateContentConfig, seconds: float, *, silence_s: float) -> types.GenerateContentConfig:
-    server_deadline_s = max(math.ceil(seconds), SHORTEST_SERVER_DEADLINE_S)
+def _in_time(config: types.GenerateContentConfig, timeout_s: float, *, silence_s: float) -> types.GenerateContentConfig:
+    server_deadline_s = max(math.ceil(timeout_s), SHORTEST_SERVER_DEADLINE_S)
     return config.model_copy(
         update={
             "http_options": types.HttpOptions(

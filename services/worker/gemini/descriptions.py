@@ -53,10 +53,9 @@ def form(language: str) -> Form:
 
 def read_prompts(text: str) -> list[PromptFor]:
     """The prompts of an answer, each once, at most ``PROMPTS``; none where it holds none in English."""
-    read = read_object(text, "prompts") or {}
-    listed = read["prompts"] if isinstance(read.get("prompts"), list) else []
+    listed = (read_object(text, "prompts") or {}).get("prompts")
     found: dict[str, PromptFor] = {}
-    for one in listed:
+    for one in listed if isinstance(listed, list) else ():
         if not isinstance(one, dict):
             continue
         prompt, title = (" ".join(str(one.get(name) or "").split()) for name in ("prompt", "title"))

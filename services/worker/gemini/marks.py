@@ -7,7 +7,7 @@ from shared.redaction import INVISIBLE_SIGNS, visible
 
 Name = Literal[
     "idea", "unwanted", "talk", "earlier", "subject",  # in a question for a prompt
-    "in_reply_to", "file", "summary", "user", "model",  # in a chat
+    "in_reply_to", "file", "summary", "user", "model", "drawable", "created_picture",  # in a chat
 ]  # fmt: skip
 MAX_LABEL = 120  # characters
 

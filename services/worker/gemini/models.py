@@ -76,5 +76,11 @@ def cards_of(models: Iterable[types.Model]) -> dict[str, dict[str, float | None]
     }
 
 
+def image_models(models: Iterable[types.Model]) -> list[str]:
+    """Those that create pictures as an answer, by plain name."""
+    able = (model for model in models if model.name and "generateContent" in (model.supported_actions or ()))
+    return [name for model in able if "image" in (name := plain_name(str(model.name))).split("-")]
+
+
 def _writes(name: str) -> bool:
     return not _OTHER_TRADES.search(name)

@@ -9,12 +9,12 @@ from google.genai import types
 
 from services.worker.gemini.answers import Draft, Garbled, Unfinished, read_answer, salvage, tokens_of
 from services.worker.gemini.client import Failure, Gemini, Unreadable
-from services.worker.gemini.failures import FieldRefused, ModelGone
-from services.worker.gemini.finishing import finish
-from services.worker.gemini.questions import Wish, compose
+from services.worker.gemini.errors import FieldRefused, ModelGone
+from services.worker.gemini.fallbacks import BLOCK_ONLY_HIGH, MAX_CALLS, Fallbacks, RequestPlan
+from services.worker.gemini.postprocess import finish
+from services.worker.gemini.prompt_request import PromptRequest, compose_request
 from services.worker.gemini.quotas import Quotas
 from services.worker.gemini.transport import Rehearsal
-from services.worker.gemini.ways import BLOCK_ONLY_HIGH, MAX_CALLS, Way, Ways
 from shared.chat_models import plain_name
 from shared.errors import (
     GeminiUnreachable,
@@ -37,7 +37,7 @@ class PromptWriter:
 
     Args:
         base_url: Where Gemini is; None for Google's own.
-        model: The chat model, unless a wish names another.
+        model: The chat model, unless a request names another.
         slots: Calls at a time.
         safety: Threshold by harm category, in Gemini's words.
         quotas: Knows which models have nothing left today; its own memory, unless given.
@@ -56,19 +56,19 @@ class PromptWriter:
     ) -> None:
         _rehearse()
         self._gemini = Gemini(api_key=api_key, base_url=base_url, api_version=api_version, slots=slots)
-        self._ways = Ways(model, quotas or Quotas(api_key))
+        self._fallbacks = Fallbacks(model, quotas or Quotas(api_key))
         self._safety = safety
 
     def close(self) -> None:
         """Hang up."""
         self._gemini.close()
 
-    def write(self, wish: Wish, *, seconds: float, record: Callable[[Attempt], None]) -> Prompt:
+    def write(self, request: PromptRequest, *, timeout_s: float, on_attempt: Callable[[Attempt], None]) -> Prompt:
         """Turn an idea into a prompt in English.
 
         Args:
-            seconds: For all calls together.
-            record: Is told of each call.
+            timeout_s: For all calls together.
+            on_attempt: Is told of each call.
 
         Raises:
             IdeaRefused: Gemini will not write a prompt for this idea.
@@ -78,24 +78,24 @@ class PromptWriter:
             FileRefused, FileTooLarge: Gemini can't read the picture that came with the idea.
             UnexpectedAnswer: No model was left, or none answered what was asked for.
         """
-        ends_at = time.monotonic() + seconds
-        way = self._ways.first(wish.writing.model)
+        ends_at = time.monotonic() + timeout_s
+        plan = self._fallbacks.first(request.writing.model)
         unusable: list[str] = []  # texts of answers that were not what was asked for
         failure: ImagineError = UnexpectedAnswer("Gemini wrote nothing that could be read as a prompt")
 
         for _ in range(MAX_CALLS):
-            result, model = self._try(wish, way, ends_at - time.monotonic(), record)
+            result, model = self._try(request, plan, ends_at - time.monotonic(), on_attempt)
             match result:
                 case Draft():
-                    self._ways.remember(wish.writing.model, way)
-                    return finish(result, wish, model=model)
+                    self._fallbacks.remember(request.writing.model, plan)
+                    return finish(result, request, model=model)
                 case ModelGone() | QuotaExhausted() | FieldRefused():
-                    way = self._ways.after(way, result)
+                    plan = self._fallbacks.after(plan, result)
                 case Unfinished(text) | Garbled(text):
                     unusable.append(text)
                     if len(unusable) == 2:
                         break
-                    way = replace(way, roomy=way.roomy or isinstance(result, Unfinished))
+                    plan = replace(plan, roomy=plan.roomy or isinstance(result, Unfinished))
                 case IdeaRefused():
                     raise result
                 case ImagineError():
@@ -104,27 +104,29 @@ class PromptWriter:
 
         for text in reversed(unusable):
             if draft := salvage(text):
-                return finish(draft, wish, model=way.model)
+                return finish(draft, request, model=plan.model)
         raise failure
 
-    def _try(self, wish: Wish, way: Way, seconds: float, record: Callable[[Attempt], None]) -> tuple[_Result, str]:
+    def _try(
+        self, request: PromptRequest, plan: RequestPlan, timeout_s: float, on_attempt: Callable[[Attempt], None]
+    ) -> tuple[_Result, str]:
         """Ask once and record it; returns what came of it, and the model that answered."""
-        if seconds <= 0:
-            return GeminiUnreachable("no time left to ask Gemini"), way.model
-        contents, config = compose(wish, way, self._safety)
+        if timeout_s <= 0:
+            return GeminiUnreachable("no time left to ask Gemini"), plan.model
+        contents, config = compose_request(request, plan, self._safety)
         started = time.monotonic()
-        answer = self._gemini.ask(way.model, contents, config, seconds=min(seconds, CALL_S))
+        answer = self._gemini.ask(plan.model, contents, config, timeout_s=min(timeout_s, CALL_S))
         duration_ms = round((time.monotonic() - started) * 1000)
         result = _read(answer)
-        attempt = Attempt("prompt", "gemini", way.model, duration_ms, _outcome(result), detail=_detail(result))
+        attempt = Attempt("prompt", "gemini", plan.model, duration_ms, _outcome(result), detail=_detail(result))
         if isinstance(answer, Failure):
-            record(replace(attempt, status=answer.status))
-            return result, way.model
+            on_attempt(replace(attempt, status=answer.status))
+            return result, plan.model
         detail = attempt.detail or _usage(answer.usage_metadata)
         tokens_in, tokens_out = tokens_of(answer.usage_metadata)
         answered = replace(attempt, status=200, request_id=answer.response_id, detail=detail)
-        record(replace(answered, tokens_in=tokens_in, tokens_out=tokens_out))
-        return result, plain_name(answer.model_version or way.model)
+        on_attempt(replace(answered, tokens_in=tokens_in, tokens_out=tokens_out))
+        return result, plain_name(answer.model_version or plan.model)
 
 
 def _read(answer: types.GenerateContentResponse | Failure) -> _Result:
@@ -144,7 +146,11 @@ def _rehearse() -> None:
     would all do so at once, and stand in one another's way for many seconds.
     """
     gemini = Gemini(api_key="-", base_url=None, api_version="v1beta", slots=1, transport=Rehearsal())
-    gemini.ask("rehearsal", *compose(Wish("", "tags", 75, takes_negative=True), Way(""), BLOCK_ONLY_HIGH), seconds=1.0)
+    gemini.ask(
+        "rehearsal",
+        *compose_request(PromptRequest("", "tags", 75, takes_negative=True), RequestPlan(""), BLOCK_ONLY_HIGH),
+        timeout_s=1.0,
+    )
     gemini.close()
 
 

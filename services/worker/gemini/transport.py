@@ -24,9 +24,9 @@ _ends_at: ContextVar[float | None] = ContextVar("ends_at", default=None)  # on t
 
 
 @contextmanager
-def deadline(seconds: float) -> Iterator[None]:
+def deadline(timeout_s: float) -> Iterator[None]:
     """Let what this thread does on the network end within so many seconds."""
-    token = _ends_at.set(time.monotonic() + seconds)
+    token = _ends_at.set(time.monotonic() + timeout_s)
     try:
         yield
     finally:
@@ -70,7 +70,7 @@ class _Stream(httpcore2.NetworkStream):
 
 
 class _Network(httpcore2.SyncBackend):
-    """Opens connections that keep the deadline of whoever uses them."""
+    """Opens connections that keep the deadline of the call that uses them."""
 
     def connect_tcp(
         self,
@@ -85,7 +85,7 @@ class _Network(httpcore2.SyncBackend):
 
 
 class _Body(httpx2.SyncByteStream):
-    """A body on its way, with the HTTP library's own errors."""
+    """A body on its plan, with the HTTP library's own errors."""
 
     def __init__(self, pieces: Any) -> None:
         self._pieces = pieces

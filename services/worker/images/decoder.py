@@ -7,10 +7,10 @@ from typing import ParamSpec, TypeVar
 
 from services.worker.images import inputs, validation
 from services.worker.images.metadata import read_recipe
-from services.worker.images.validation import Looks
+from services.worker.images.validation import UNKNOWN_FORMAT, Looks
 from shared.child_processes import CallFailed, ChildProcesses, Limits, NoChildFree, OverLimit
-from shared.errors import BadPicture, PictureUnreadable, ServiceBusy
-from shared.jobs import Recipe
+from shared.errors import BadPicture, PictureLargeEnough, PictureUnreadable, ServiceBusy, UnknownPictureFormat
+from shared.jobs import Image, Recipe
 
 log = logging.getLogger(__name__)
 
@@ -40,7 +40,7 @@ class Decoder:
         """Start nothing yet."""
         answers = (Looks, Flaw, Recipe)
         self._painted, self._sent = (
-            ChildProcesses(limits, most=1, warm=1, modules=(__name__,), answers=answers) for _ in range(2)
+            ChildProcesses(limits, limit=1, warm=1, modules=(__name__,), answers=answers) for _ in range(2)
         )
 
     def look_at(self, data: bytes) -> Looks:
@@ -55,6 +55,8 @@ class Decoder:
         except (OverLimit, CallFailed) as error:
             raise BadPicture("too_large", f"a picture of {len(data)} bytes was not looked at: {error}") from error
         if isinstance(looks, Flaw):
+            if looks.name == UNKNOWN_FORMAT:
+                raise UnknownPictureFormat(looks.message)
             raise BadPicture(looks.name, looks.message)
         return looks
 
@@ -87,6 +89,15 @@ class Decoder:
         """
         return self._of_sent(_to_start_from, data, width, height)
 
+    def enlarge(self, data: bytes, times: int) -> Image:
+        """A picture so many times as large each way, as far as it may be.
+
+        Raises:
+            PictureLargeEnough: It hardly could be made larger.
+            PictureUnreadable, ServiceBusy: As ``for_gemini``.
+        """
+        return Image(*self._of_sent(_enlarge, data, times))
+
     def proportions(self, data: bytes) -> tuple[int, int]:
         """Width and height as a picture is to be looked at, in pixels.
 
@@ -107,7 +118,8 @@ class Decoder:
             log.warning("picture not opened", extra={"error": str(error)})
             raise PictureUnreadable(f"a picture can't be opened: {error}") from error
         if isinstance(found, Flaw):
-            raise PictureUnreadable(found.message)
+            kind = PictureLargeEnough if found.name == PictureLargeEnough.reason else PictureUnreadable
+            raise kind(found.message)
         return found
 
 
@@ -139,6 +151,13 @@ def _to_start_from(data: bytes, width: int | None, height: int | None) -> bytes 
     try:
         return inputs.to_start_from(data, width, height)
     except PictureUnreadable as error:
+        return Flaw(error.reason, str(error))
+
+
+def _enlarge(data: bytes, times: int) -> tuple[bytes, str, int, int] | Flaw:
+    try:
+        return inputs.enlarge(data, times)
+    except (PictureUnreadable, PictureLargeEnough) as error:
         return Flaw(error.reason, str(error))
 
 

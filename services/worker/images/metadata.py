@@ -63,6 +63,7 @@ def to_text(recipe: Recipe) -> str:
         "Model": recipe.model,
         "Provider": recipe.provider,
         "Task": _OVER_A_PICTURE if recipe.over_picture else None,
+        "Denoising strength": recipe.strength,
     }
     lines = [recipe.prompt]
     if recipe.negative:
@@ -92,6 +93,7 @@ def from_text(text: str) -> Recipe | None:
             steps=_integer(settings.get("Steps")),
             guidance=float(settings["CFG scale"]) if "CFG scale" in settings else None,
             over_picture=settings.get("Task") == _OVER_A_PICTURE,
+            strength=float(settings["Denoising strength"]) if "Denoising strength" in settings else None,
         )
     except (KeyError, ValueError):
         return None

@@ -1,7 +1,5 @@
 """Pictures that ideas speak of, out of the image store."""
 
-from obstore.exceptions import NotFoundError
-
 from shared.errors import PictureGone
 from shared.images import Images
 from shared.jobs import Picture
@@ -16,5 +14,5 @@ def read_picture(images: Images, picture: Picture) -> bytes:
     """
     try:
         return images.get(picture.key)
-    except (NotFoundError, FileNotFoundError) as error:
+    except FileNotFoundError as error:
         raise PictureGone(picture.key) from error

@@ -15,6 +15,8 @@ BLACK = 2  # brightest value of a channel, of 255, that is still black: JPEG add
 SPREAD = 2  # widest span of a channel's values in a picture of one colour
 SAMPLE_SIDE = 128  # pixels
 
+UNKNOWN_FORMAT = "unknown_format"  # the flaw of a picture that nothing here opens
+
 Plain = Literal["black", "uniform"]
 
 QUALITY = 95  # of a JPEG that is made of another format
@@ -68,7 +70,7 @@ def _open(data: bytes) -> tuple[PIL.Image.Image, tuple[int, int]]:
         raise BadPicture("too_large", f"the picture has too many pixels or scans: {error}") from error
     except PIL.UnidentifiedImageError as error:
         flaw = "truncated" if _has_signature(data) else "not_an_image"
-        flaw = "unknown_format" if _OTHER_FORMATS.match(data[:2_000]) else flaw
+        flaw = UNKNOWN_FORMAT if _OTHER_FORMATS.match(data[:2_000]) else flaw
         raise BadPicture(flaw, f"{len(data)} bytes that are no picture") from error
     except BROKEN as error:
         raise BadPicture("truncated", f"the header is broken: {type(error).__name__}") from error

@@ -1,4 +1,4 @@
-"""What an answer of Gemini's cost the owner."""
+"""Cost of one answer of Gemini's, in micro-dollars."""
 
 from collections.abc import Iterable
 

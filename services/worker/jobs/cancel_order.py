@@ -2,7 +2,7 @@
 
 import logging
 
-from services.worker.engine.user_keys import Lent
+from services.worker.engine.user_keys import ClientPool
 from services.worker.painters.dispatcher import PaintDispatcher
 from shared.errands import Errand
 from shared.store.errands import Errands
@@ -12,10 +12,10 @@ log = logging.getLogger(__name__)
 CALL_S = 15.0
 
 
-class Withdrawing:
+class CancelOrderJob:
     """Runs the errands that withdraw orders."""
 
-    def __init__(self, errands: Errands, dispatchers: Lent[PaintDispatcher]) -> None:
+    def __init__(self, errands: Errands, dispatchers: ClientPool[PaintDispatcher]) -> None:
         self._errands = errands
         self._dispatchers = dispatchers
 
@@ -25,7 +25,7 @@ class Withdrawing:
         Raises:
             ImagineError: It could not be asked; ``retry.after`` decides what follows.
         """
-        with self._dispatchers.to(errand.sender.id) as loan:
-            asked = loan.it.withdraw(errand.question["handle"], seconds=CALL_S)
+        with self._dispatchers.borrow(errand.sender.id) as borrowed:
+            asked = borrowed.client.withdraw(errand.question["handle"], timeout_s=CALL_S)
         self._errands.finish(errand)
         log.info("order withdrawn", extra={"job_id": errand.question["job_id"], "provider_asked": asked})

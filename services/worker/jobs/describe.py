@@ -1,10 +1,10 @@
 """``/describe``: a picture → prompts for others like it, written down for the bot to tell."""
 
-from dataclasses import asdict, replace
+from dataclasses import replace
 
 from services.worker.engine.retry import seconds_left
-from services.worker.engine.user_keys import Lent
-from services.worker.gemini.chat import CALL_S, ChatClient, Said
+from services.worker.engine.user_keys import ClientPool
+from services.worker.gemini.chat import CALL_S, ChatClient, Message
 from services.worker.gemini.descriptions import QUESTION, form, read_prompts
 from services.worker.gemini.files import File
 from services.worker.images.decoder import Decoder
@@ -14,22 +14,22 @@ from shared.errands import Errand
 from shared.errors import AnswerRefused, DescriptionRefused, GeminiBusy
 from shared.images import Images
 from shared.jobs import Picture
-from shared.shares import Shares
+from shared.queue_policy import QueuePolicy
 from shared.store.errands import Errands
 
 
-class Describing:
+class DescribeJob:
     """Runs the errands that describe pictures."""
 
     def __init__(
         self,
         errands: Errands,
-        clients: Lent[ChatClient],
+        clients: ClientPool[ChatClient],
         images: Images,
         decoder: Decoder,
-        shares: Shares | None = None,
+        policy: QueuePolicy | None = None,
     ) -> None:
-        self._shares = shares or Shares()
+        self._policy = policy or QueuePolicy()
         self._errands = errands
         self._clients = clients
         self._images = images
@@ -44,22 +44,22 @@ class Describing:
         """
         picture = Picture(**errand.question["picture"])
         shown = File("image/jpeg", self._decoder.for_gemini(read_picture(self._images, picture)))
-        with self._clients.to(errand.sender.id) as loan:
+        with self._clients.borrow(errand.sender.id) as borrowed:
             # How long talk may be has nothing to do with it.
             writing = replace(errand.writing, output_tokens=None)
-            if loan.owner_pays:
+            if borrowed.owner_pays:
                 self._errands.require_answer(errand)
-                writing = self._shares.budgets.bound(writing)
+                writing = self._policy.budgets.bound(writing)
             try:
-                answer = loan.it.answer(
-                    [Said("user", QUESTION, (shown,))],
+                answer = borrowed.client.answer(
+                    [Message("user", QUESTION, (shown,))],
                     writing=writing,
                     form=form(errand.sender.language),
-                    seconds=seconds_left(errand, CALL_S),
+                    timeout_s=seconds_left(errand, CALL_S),
                 )
             except AnswerRefused as error:
                 raise DescriptionRefused(str(error)) from error
-        bill = bill_of([answer], self._shares.prices, owner_pays=loan.owner_pays)
+        bill = bill_of([answer], self._policy.prices, owner_pays=borrowed.owner_pays)
         prompts = read_prompts(answer.text)
         if not prompts:
             raise GeminiBusy("Gemini wrote nothing that could be read as prompts")
@@ -68,7 +68,7 @@ class Describing:
             return
         self._errands.finish(
             errand,
-            result={"prompts": [asdict(prompt) for prompt in prompts]},
+            result={"prompts": [{"title": prompt.title, "prompt": prompt.prompt} for prompt in prompts]},
             chat_model=answer.model,
             tokens_in=answer.tokens_in,
             tokens_out=answer.tokens_out,

@@ -3,43 +3,50 @@
 import json
 import logging
 
-from services.worker.gemini.failures import is_the_keys_fault
+from services.worker.gemini.errors import is_the_keys_fault
 from services.worker.painters.errors import is_the_tokens_fault
 from services.worker.painters.http import HttpClient, HttpResponse
 from shared.errors import ImagineError
+from shared.key_cipher import KeyCipher
 from shared.redaction import GOOGLE
-from shared.secrets import Box
 from shared.store.keys import ACCEPTED, REFUSED, Key, Keys
 
 log = logging.getLogger(__name__)
 
 CHECK_S = 10.0
-MOST_AT_ONCE = 20
+MAX_AT_ONCE = 20
 GEMINI = "https://generativelanguage.googleapis.com"
 
 
-class Checks:
+class KeyCheck:
     """Checks keys that nobody has checked yet."""
 
     def __init__(
-        self, keys: Keys, box: Box, http: HttpClient, *, gemini_url: str | None, gemini_version: str, hub_url: str
+        self,
+        keys: Keys,
+        cipher: KeyCipher,
+        http: HttpClient,
+        *,
+        gemini_url: str | None,
+        gemini_version: str,
+        hub_url: str,
     ) -> None:
         self._keys = keys
-        self._box = box
+        self._cipher = cipher
         self._http = http
         self._gemini = gemini_url, gemini_version
         self._hub_url = hub_url
 
     def check_new(self) -> None:
         """Check what is due; a service that is away is asked again later."""
-        for _ in range(MOST_AT_ONCE):
+        for _ in range(MAX_AT_ONCE):
             key = self._keys.claim_unchecked()
             if key is None:
                 return
-            plain = self._box.unseal(key.sealed)
+            plain = self._cipher.decrypt(key.sealed)
             if plain is None:
-                # Not the key is wrong, but G2D_SECRET_KEY: whoever mends that finds the key still there.
-                log.error("own key can't be unsealed", extra={"service": key.service})
+                # Not the key is wrong, but G2D_SECRET_KEY: once that is mended, the key is still there.
+                log.error("own key can't be decrypted", extra={"service": key.service})
                 continue
             state = self._ask(key, plain)
             if state is not None:
@@ -51,7 +58,7 @@ class Checks:
             gemini_call(*self._gemini, plain) if key.service == GOOGLE else huggingface_call(self._hub_url, plain)
         )
         try:
-            answer = self._http.call("GET", url, seconds=CHECK_S, headers=headers)
+            answer = self._http.call("GET", url, timeout_s=CHECK_S, headers=headers)
         except ImagineError:
             return None
         return verdict(key.service, answer)

@@ -5,29 +5,44 @@ from collections.abc import Collection, Iterable
 from datetime import timedelta
 
 from services.worker.gemini.client import Failure, Gemini
-from services.worker.gemini.models import cards_of
+from services.worker.gemini.models import cards_of, image_models
 from services.worker.painters.discovery import Discovery
-from services.worker.painters.painter import TEXT_TO_IMAGE, Target
+from services.worker.painters.painter import IMAGE_TO_IMAGE, TEXT_TO_IMAGE, Target
+from shared.catalogue import Catalogue, google_name
 from shared.errors import ImagineError
 from shared.store.models import CHAT, IMAGE, Models
 
 log = logging.getLogger(__name__)
 
-LOOK_S = 60.0  # how often a worker looks whether a survey is due
 EVERY = timedelta(minutes=10)  # between two surveys of an installation, however many workers it has
 GEMINI_S = 20.0  # for all pages of Gemini's list
 
 
-class Surveying:
-    """Asks the Hub now and then. While it is away, what is written down stays."""
+class ImageModelRefresh:
+    """Asks the Hub, and Google, now and then. While the Hub is away, what is written down stays."""
 
-    def __init__(self, discovery: Discovery, models: Models, *, own: Collection[str] = ()) -> None:
-        """Take the models that the owner serves, at ``own`` endpoints, for served whatever the Hub says."""
+    def __init__(
+        self,
+        discovery: Discovery,
+        models: Models,
+        *,
+        own: Collection[str] = (),
+        gemini: Gemini | None = None,
+        has_google_alone: bool = False,
+    ) -> None:
+        """Take the models that the owner serves, at ``own`` endpoints, for served whatever the Hub says.
+
+        Args:
+            gemini: Lists Google's own image models; None: those that are shipped are taken for served.
+            has_google_alone: Whether nobody is to be offered the Hub's models, for want of a token.
+        """
         self._discovery = discovery
         self._models = models
         self._own = tuple(own)
+        self._gemini = gemini
+        self._has_google_alone = has_google_alone
 
-    def survey_if_due(self) -> None:
+    def refresh_if_due(self) -> None:
         """Write the list anew if it is time, and this process is the one to do it.
 
         Raises:
@@ -38,22 +53,38 @@ class Surveying:
         self._discovery.catalogue.refresh(self._models.all(IMAGE))
 
     def _survey(self) -> None:
+        found = {} if self._has_google_alone else self._hubs()
+        if found is None:
+            return
+        own = {model: _card(()) for model in self._own}
+        googles = {
+            model: (*self._discovery.targets(model), *self._discovery.targets(model, IMAGE_TO_IMAGE))
+            for model in self._googles()
+        }
+        cards = {**own, **{model: _card(targets) for model, targets in {**found, **googles}.items()}}
+        self._models.replace(IMAGE, cards)
+        log.info("models surveyed", extra={"models": len(cards)})
+
+    def _hubs(self) -> dict[str, tuple[Target, ...]] | None:
         try:
             found = self._discovery.survey()
         except ImagineError as error:
             log.warning("no survey of the models", extra={"error": str(error)})
-            return
+            return None
         if not found:
             # More likely that the Hub is out of order than that nobody paints any more.
             log.warning("no survey of the models", extra={"error": "the Hub names none"})
-            return
-        own = {model: _card(()) for model in self._own}
-        cards = {**own, **{model: _card(targets) for model, targets in found.items()}}
-        self._models.replace(IMAGE, cards)
-        log.info("models surveyed", extra={"models": len(cards)})
+        return found or None
+
+    def _googles(self) -> list[str]:
+        """Google's own image models by our names; the shipped ones while Google isn't asked, or is away."""
+        listed = self._gemini.models(timeout_s=GEMINI_S) if self._gemini is not None else []
+        names = [] if isinstance(listed, Failure) else image_models(listed)
+        found = [f"google/{name}" for name in names if google_name(f"google/{name}")]
+        return found or [model.id for model in Catalogue() if google_name(model.id)]
 
 
-class ChatSurveying:
+class ChatModelRefresh:
     """Asks Gemini now and then which models write. While it is away, what is written down stays."""
 
     def __init__(self, gemini: Gemini | None, models: Models) -> None:
@@ -61,7 +92,7 @@ class ChatSurveying:
         self._gemini = gemini
         self._models = models
 
-    def survey_if_due(self) -> None:
+    def refresh_if_due(self) -> None:
         """Write the list anew if it is time, and this process is the one to do it.
 
         Raises:
@@ -69,7 +100,7 @@ class ChatSurveying:
         """
         if self._gemini is None or not self._models.due(CHAT, EVERY):
             return
-        found = self._gemini.models(seconds=GEMINI_S)
+        found = self._gemini.models(timeout_s=GEMINI_S)
         if isinstance(found, Failure):
             log.warning("no survey of the chat models", extra={"error": str(found.cause), "status": found.status})
             return

@@ -4,17 +4,20 @@ import logging
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from http import HTTPStatus
 
-from services.worker.engine.retry import seconds_left
-from services.worker.engine.user_keys import Lent
+from services.metrics.meters import meters
+from services.worker.engine.retry import require_time, seconds_left
+from services.worker.engine.user_keys import ClientPool
 from services.worker.gemini.files import File
-from services.worker.gemini.finishing import own_words
+from services.worker.gemini.postprocess import own_words
+from services.worker.gemini.prompt_request import PromptRequest
 from services.worker.gemini.prompts import PromptWriter
-from services.worker.gemini.questions import Wish
 from services.worker.images.decoder import Decoder
 from services.worker.images.stored import read_picture
-from services.worker.painters.dispatcher import Order, PaintDispatcher
+from services.worker.jobs.image_services import ImageServices
+from services.worker.painters.dispatcher import PaintRequest
 from shared.catalogue import Catalogue
 from shared.errors import (
     BadPicture,
@@ -22,6 +25,7 @@ from shared.errors import (
     FileRefused,
     FileTooLarge,
     PictureGone,
+    PictureNotFetched,
     PromptUnderWay,
     QuotaExhausted,
     ServiceBusy,
@@ -31,7 +35,7 @@ from shared.errors import (
 )
 from shared.images import Images
 from shared.jobs import ENDED, Attempt, Earlier, Job, Picture, Prompt, Recipe
-from shared.shares import Shares
+from shared.queue_policy import QueuePolicy
 from shared.store.conversations import Conversations
 from shared.store.jobs import Jobs
 from shared.styles import Styles
@@ -40,6 +44,8 @@ log = logging.getLogger(__name__)
 
 PROMPT_SECONDS = 90.0  # for one prompt, its repairs included
 SHARING_PAUSE_S = 0.5
+RESAMPLING, LOCAL = "lanczos", "local"  # what stands in place of model and provider where a picture is made larger
+MAX_STARTERS = 3  # that are tried where the wished model can't start from a picture
 IMAGE_SECONDS = 180.0  # for one picture, downloads included
 PATIENCE_WITH_GEMINI = 2  # failed tries after which the job goes on with the user's own words
 RECENT = timedelta(minutes=30)  # how long an idea can refer to what was said
@@ -49,36 +55,36 @@ OF_ITS_PICTURE = (FileRefused, FileTooLarge)  # what Gemini may say of a picture
 BARRING = frozenset(kind.reason for kind in ElsewhereError.__subclasses__())
 
 
-class Pipeline:
+class PictureJob:
     """Carries a claimed job through its steps; what was paid for once is never bought again."""
 
     def __init__(
         self,
         jobs: Jobs,
-        writers: Lent[PromptWriter],
-        dispatchers: Lent[PaintDispatcher],
+        writers: ClientPool[PromptWriter],
+        services: ImageServices,
         images: Images,
         catalogue: Catalogue,
         *,
         styles: Styles | None = None,
         conversations: Conversations | None = None,
         decoder: Decoder | None = None,
-        shares: Shares | None = None,
+        policy: QueuePolicy | None = None,
     ) -> None:
         """Take the shipped styles where the owner has none; without conversations no idea can refer to one.
 
         Args:
-            writers, dispatchers: Each works on the key of the person who asked, where they brought one.
+            writers, services: Each works on the key of the person who asked, where they brought one.
         """
         self._writers = writers
-        self._dispatchers = dispatchers
+        self._services = services
         self._jobs = jobs
         self._images = images
         self._catalogue = catalogue
         self._styles = styles or Styles()
         self._conversations = conversations
         self._decoder = decoder or Decoder()
-        self._shares = shares or Shares()
+        self._policy = policy or QueuePolicy()
 
     def run(self, job: Job, attempts: list[Attempt]) -> None:
         """Make the picture and record it.
@@ -92,9 +98,23 @@ class Pipeline:
             ImagineError: A step failed; ``retry.after`` decides what follows.
             LostTurn: The job belongs to another worker by now.
         """
+        if job.request.parameters.upscale is not None:
+            self._upscale(job, job.request.parameters.upscale)
+            return
         prompt = job.prompt or self._share(job) or self._write(job, attempts)
         key, media_type, recipe = self._kept(job, attempts) or self._paint(job, prompt, attempts)
         self._jobs.finish(job, recipe, image_key=key, media_type=media_type, attempts=attempts)
+
+    def _upscale(self, job: Job, times: int) -> None:
+        """Make the request's picture larger. Nothing is paid, so a worker that died is not looked after: once more."""
+        if job.request.picture is None:
+            raise PictureGone("no picture to make larger")
+        require_time(job)
+        image = self._decoder.enlarge(read_picture(self._images, job.request.picture), times)
+        prompt = job.prompt.text if job.prompt is not None else ""
+        recipe = Recipe(RESAMPLING, LOCAL, prompt, width=image.width, height=image.height)
+        key = self._images.put(job.id, image)
+        self._jobs.finish(job, recipe, image_key=key, media_type=image.media_type)
 
     def _kept(self, job: Job, attempts: list[Attempt]) -> tuple[str, str, Recipe] | None:
         """A picture that was painted and kept, but not recorded before its worker died; nor was the call for it."""
@@ -135,12 +155,14 @@ class Pipeline:
     def _ask_gemini(self, job: Job, attempts: list[Attempt]) -> Prompt:
         try:
             seconds = seconds_left(job, PROMPT_SECONDS)
-            wish = self._wish(job)
+            request = self._prompt_request(job)
             # On the user's own key, or the owner's.
-            with self._writers.to(job.sender.id) as loan:
-                if loan.owner_pays:
-                    wish = replace(wish, writing=self._shares.budgets.bound(wish.writing))
-                return loan.it.write(wish, seconds=seconds, record=self._noting(attempts, loan.owner_pays))
+            with self._writers.borrow(job.sender.id) as borrowed:
+                if borrowed.owner_pays:
+                    request = replace(request, writing=self._policy.budgets.bound(request.writing))
+                return borrowed.client.write(
+                    request, timeout_s=seconds, on_attempt=self._noting(attempts, borrowed.owner_pays)
+                )
         except (QuotaExhausted, UnexpectedAnswer, ServiceBusy, ServiceUnreachable, *OF_ITS_PICTURE) as error:
             # A picture without words leaves nothing to paint from.
             may_wait = isinstance(error, TransientError) and job.failures < PATIENCE_WITH_GEMINI
@@ -151,10 +173,10 @@ class Pipeline:
                 log.error("prompt not written", extra={"job_id": job.id, "error": str(error)[:200]})  # noqa: TRY400
             return self._own_words(job)
 
-    def _wish(self, job: Job) -> Wish:
+    def _prompt_request(self, job: Job) -> PromptRequest:
         given, writing = job.request.parameters, job.request.writing
         model = self._catalogue.wished(given.model)
-        return Wish(
+        return PromptRequest(
             job.request.idea,
             dialect=model.dialect,
             token_limit=min(model.prompt_tokens, writing.prompt_tokens or model.prompt_tokens),
@@ -179,7 +201,7 @@ class Pipeline:
         """What was said in the same chat and topic shortly before the idea; nothing of it is changed."""
         if self._conversations is None:
             return ""
-        turns = self._conversations.shortly_before(job.address, job.created_at, within=RECENT, most=RECENT_TURNS)
+        turns = self._conversations.shortly_before(job.address, job.created_at, within=RECENT, limit=RECENT_TURNS)
         told = (f"Person: {turn.question.get('text', '')}\nYou: {turn.answer}" for turn in turns)
         return "\n".join(told)[-RECENT_CHARACTERS:]
 
@@ -196,8 +218,8 @@ class Pipeline:
         return None
 
     def _source(self, job: Job) -> bytes | None:
-        """What the wished model is to start from, if it can: what came with the idea, or what a follow-up changes."""
-        if not self._catalogue.wished(job.request.parameters.model).starting:
+        """What a model is to start from: what came with the idea, or what a follow-up changes."""
+        if job.request.parameters.describe:
             return None
         picture = job.request.picture or self._changed_by(job)
         if picture is None:
@@ -205,7 +227,7 @@ class Pipeline:
         try:
             return read_picture(self._images, picture)
         except PictureGone:
-            return None  # The prompt tells of it all the same.
+            return None  # The prompt describes it all the same.
 
     def _changed_by(self, job: Job) -> Picture | None:
         """Our picture that a follow-up changes; for one painted anew, that of what it repeats."""
@@ -234,7 +256,7 @@ class Pipeline:
         )
 
     def _paint(self, job: Job, prompt: Prompt, attempts: list[Attempt]) -> tuple[str, str, Recipe]:
-        order = Order(
+        order = PaintRequest(
             prompt=prompt,
             parameters=job.request.parameters,
             models=self._catalogue.in_order(job.request.parameters.model),
@@ -242,19 +264,22 @@ class Pipeline:
             handle=job.handle,
             barred=self._jobs.tried_in_vain(job.id, BARRING) if job.claims > 1 else frozenset(),
             pictures=self._jobs.count_attempts(job.id, BadPicture.reason) if job.claims > 1 else 0,
+            unfetched=self._jobs.count_attempts(job.id, PictureNotFetched.reason) if job.claims > 1 else 0,
             source=self._source(job),
+            starters=self._catalogue.starters(job.request.parameters.model, MAX_STARTERS),
         )
-        seconds = seconds_left(job, IMAGE_SECONDS)
-        # On the user's own token, or the owner's where that was reckoned with.
-        with self._dispatchers.to(job.sender.id, may_be_owners=job.owner_pays) as loan:
-            image, recipe = loan.it.paint(order, seconds=seconds, record=self._noting(attempts, loan.owner_pays))
+        image, recipe = self._services.paint(
+            order, job, timeout_s=seconds_left(job, IMAGE_SECONDS), noting=partial(self._noting, attempts)
+        )
         return self._images.put(job.id, image), image.media_type, recipe
 
     def _noting(self, attempts: list[Attempt], owner_pays: bool) -> Callable[[Attempt], None]:
         """Take note of calls, of whose key they were made on, and of what they cost the owner."""
 
         def note(attempt: Attempt) -> None:
-            cost = self._shares.prices.of(attempt) if owner_pays else 0
-            attempts.append(replace(attempt, owner_pays=owner_pays, cost=cost))
+            cost = self._policy.prices.of(attempt) if owner_pays else 0
+            noted = replace(attempt, owner_pays=owner_pays, cost=cost)
+            meters().called(noted)
+            attempts.append(noted)
 
         return note

@@ -97,3 +97,12 @@ class CircuitBreaker:
             new = change(old)
             if new == old or self._store.swap(target.service, target.model, old=old, new=new):
                 return
+
+
+class UserKeyBreaker(CircuitBreaker):
+    """The common circuits, for calls with a person's own key: a limit of theirs says nothing of the provider."""
+
+    def tell(self, target: Target, error: Exception | None) -> None:
+        """Pass on what counts for everybody: a success, and no answer at all."""
+        if error is None or isinstance(error, ServiceUnreachable):
+            super().tell(target, error)

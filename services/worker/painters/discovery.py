@@ -1,4 +1,4 @@
-"""model → who paints it right now, as the Hub says; as the shipped list says while the Hub is away."""
+"""Looks up on the Hub which providers serve a model now; while the Hub is away, in the shipped list."""
 
 import logging
 import re
@@ -6,16 +6,16 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
 from urllib.parse import urlsplit
 
 from requests.utils import parse_header_links
 
 from services.worker.painters.http import HttpClient, HttpResponse
 from services.worker.painters.painter import IMAGE_TO_IMAGE, TEXT_TO_IMAGE, Target
-from services.worker.painters.registry import ADAPTERS, STARTING_FROM_PICTURES
-from shared.catalogue import Catalogue
+from services.worker.painters.registry import ADAPTERS, LORA, STARTING_FROM_PICTURES, TAKING_ADAPTERS
+from shared.catalogue import GEMINI, Catalogue, google_name
 from shared.errors import ImagineError, ServiceUnreachable
+from shared.json_types import JsonObject, JsonValue
 
 log = logging.getLogger(__name__)
 
@@ -23,9 +23,11 @@ FRESH_S = 300.0  # how long an answer of the Hub is believed
 FRESH_WHEN_AWAY_S = 20.0
 GONE_S = 600.0  # how long a target is left alone after it said that it doesn't serve the model
 HUB_S = 6.0
-MOST_MODELS = 1_000  # remembered at once; people may wish for any name
-MOST_PAGES = 30
+MAX_MODELS = 1_000  # remembered at once; people may wish for any name
+MAX_PAGES = 30
 _MODEL_ID = re.compile(r"[A-Za-z0-9_][\w.-]{0,94}(/[A-Za-z0-9_][\w.-]{0,95})?", re.ASCII)
+# A file in a repository; no segment of dots alone.
+_WEIGHTS = re.compile(r"(?!\.+(?:/|\Z))[\w.+=@ -]{1,200}(?:/(?!\.+(?:/|\Z))[\w.+=@ -]{1,200}){0,5}", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +102,8 @@ class Discovery:
         return self._from_hub(model)
 
     def _from_hub(self, model: str) -> tuple[Target, ...]:
+        if name := google_name(model):
+            return tuple(Target(model, GEMINI, name, task) for task in (TEXT_TO_IMAGE, IMAGE_TO_IMAGE))
         if not _MODEL_ID.fullmatch(model):
             return ()
         known = self._known.get(model)
@@ -115,7 +119,7 @@ class Discovery:
     def _ask(self, model: str, before: _Known | None) -> _Known:
         url = f"{self._hub_url}/api/models/{model}?expand=inferenceProviderMapping"
         try:
-            answer = self._http.call("GET", url, seconds=HUB_S)
+            answer = self._http.call("GET", url, timeout_s=HUB_S)
             if answer.status in {404, 410}:
                 return _Known((), self._clock() + FRESH_S)
             if answer.status in {401, 403}:
@@ -132,7 +136,7 @@ class Discovery:
 
     def _remember(self, model: str, known: _Known) -> None:
         with self._lock:
-            if len(self._known) >= MOST_MODELS:
+            if len(self._known) >= MAX_MODELS:
                 del self._known[next(iter(self._known))]
             self._known[model] = known
 
@@ -144,14 +148,14 @@ class Discovery:
             for pair in providers.items()
         )
 
-    def _pages(self) -> Iterator[list[dict[str, Any]]]:
+    def _pages(self) -> Iterator[list[JsonObject]]:
         query = f"pipeline_tag={TEXT_TO_IMAGE}&inference_provider=all&sort=downloads&limit=100"
         query += "&expand[]=inferenceProviderMapping"
         url: str | None = f"{self._hub_url}/api/models?{query}"
-        for _ in range(MOST_PAGES):
+        for _ in range(MAX_PAGES):
             if url is None:
                 return
-            answer = self._http.call("GET", url, seconds=HUB_S)
+            answer = self._http.call("GET", url, timeout_s=HUB_S)
             content = _content(answer)
             yield [item for item in content if isinstance(item, dict)] if isinstance(content, list) else []
             url = self._next(answer)
@@ -164,12 +168,12 @@ class Discovery:
         return f"{self._hub_url}/api/models?{query}" if query else None
 
 
-def _of_all_tasks(model: Any, mapping: Any) -> tuple[Target, ...]:
+def _of_all_tasks(model: JsonValue, mapping: JsonValue) -> tuple[Target, ...]:
     starting = (one for one in read_targets(model, mapping, IMAGE_TO_IMAGE) if one.provider in STARTING_FROM_PICTURES)
     return (*read_targets(model, mapping), *starting)
 
 
-def read_targets(model: Any, mapping: Any, task: str = TEXT_TO_IMAGE) -> tuple[Target, ...]:
+def read_targets(model: JsonValue, mapping: JsonValue, task: str = TEXT_TO_IMAGE) -> tuple[Target, ...]:
     """The live targets of a mapping for a task; it comes as a list or as an object by provider."""
     if not isinstance(model, str):
         return ()
@@ -180,13 +184,22 @@ def read_targets(model: Any, mapping: Any, task: str = TEXT_TO_IMAGE) -> tuple[T
     else:
         return ()
     live = (entry for entry in entries if entry.get("status") == "live" and entry.get("task") == task)
-    # An adapter needs its base model and weights named in the order, which we don't.
-    whole = (entry for entry in live if not entry.get("adapter") and not entry.get("adapterWeightsPath"))
-    return _in_order(
-        Target(model, entry["provider"], entry["providerId"], task)
-        for entry in whole
-        if isinstance(entry.get("provider"), str) and isinstance(entry.get("providerId"), str)
-    )
+    return _in_order(target for entry in live if (target := _target(model, entry, task)) is not None)
+
+
+def _target(model: str, entry: JsonObject, task: str) -> Target | None:
+    """The target of an entry; None where nobody could be told what it needs."""
+    provider, provider_id = entry.get("provider"), entry.get("providerId")
+    if not (isinstance(provider, str) and isinstance(provider_id, str)):
+        return None
+    adapter, weights = entry.get("adapter"), entry.get("adapterWeightsPath")
+    if not adapter and not weights:
+        return Target(model, provider, provider_id, task)
+    # Without its weights in the order an adapter's provider would paint with the base model.
+    is_plain = isinstance(weights, str) and _WEIGHTS.fullmatch(weights) is not None
+    if adapter not in {None, LORA} or not is_plain or provider not in TAKING_ADAPTERS[task]:
+        return None
+    return Target(model, provider, provider_id, task, LORA, str(weights))
 
 
 _ORDER = {adapter.provider: place for place, adapter in enumerate(ADAPTERS)}
@@ -197,7 +210,8 @@ def _in_order(targets: Iterable[Target]) -> tuple[Target, ...]:
     return tuple(sorted(spoken, key=lambda target: _ORDER[target.provider]))
 
 
-def _content(answer: HttpResponse) -> Any:
+def _content(answer: HttpResponse) -> JsonValue:
     if not answer.ok or answer.json is None:
         raise ServiceUnreachable(f"the Hub answered {answer.status}")
-    return answer.json
+    content: JsonValue = answer.json
+    return content

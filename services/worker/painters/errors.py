@@ -3,11 +3,10 @@
 import json
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import Any
 
 from shared.errors import (
     BadCredentials,
@@ -22,6 +21,7 @@ from shared.errors import (
     ServiceBusy,
     UnexpectedAnswer,
 )
+from shared.json_types import JsonValue
 from shared.redaction import redact
 
 MAX_TEXT = 200  # characters of a service's message that the log may know
@@ -53,6 +53,7 @@ _GATED = re.compile(
     r"|licen[cs]e|awaiting (a )?review|agree to share",
     re.IGNORECASE,
 )
+_STATUS = ("code", "status_code", "statusCode", "status")
 _RATE_LIMIT = re.compile(r"\bt=(\d+)")
 
 
@@ -60,10 +61,11 @@ _RATE_LIMIT = re.compile(r"\bt=(\d+)")
 class _Failure:
     status: int
     headers: Mapping[str, str]
-    content: Any  # the body's JSON, None where it isn't any
+    content: JsonValue  # the body's JSON, None where it isn't any
     text: str
     provider: str
     now: datetime
+    is_page: bool
 
     @property
     def says(self) -> str:
@@ -74,7 +76,7 @@ class _Failure:
         return retry_after(self.headers, self.now)
 
     @property
-    def estimate(self) -> Any:
+    def estimate(self) -> JsonValue:
         return self.content.get("estimated_time") if isinstance(self.content, dict) else None
 
 
@@ -85,23 +87,31 @@ def read_failure(
     *,
     provider: str,
     now: datetime | None = None,
+    sent: Sequence[str] = (),
 ) -> ImagineError:
     """Tell who can mend what this answer says.
 
     Args:
-        status: HTTP status; a 2xx is read by its words alone, for some services put an error under a 200.
+        status: HTTP status. Some services put an error under a 2xx, which is read by the status in its body, else by
+            its words.
         headers: Found whatever the case of their names.
         provider: Whose answer it is, for the log.
         now: What a ``Retry-After`` date is counted from.
+        sent: Words of the order, which say nothing of the failure where the answer repeats them.
     """
-    now = now or datetime.now(UTC)
-    error = _sort(_Failure(status, headers, _json(body), error_text(body), provider, now))
+    content = _json(body)
+    told = _told_status(content) if 200 <= status < 300 else None
+    text, now = error_text(body, sent), now or datetime.now(UTC)
+    error = _sort(_Failure(told or status, headers, content, text, provider, now, is_page(body)))
     error.status = status
     return error
 
 
 def _sort(failure: _Failure) -> ImagineError:
     match failure.status:
+        case 401 if failure.is_page:
+            # No service of theirs says so of a token: it is a network's edge, or a portal that wants a login.
+            return PainterDenied(failure.says)
         case 401:
             return BadCredentials(failure.says)
         case 402:
@@ -122,7 +132,28 @@ def _sort(failure: _Failure) -> ImagineError:
             return PictureRefused(failure.says)
         case status if 300 <= status < 500:
             return UnexpectedAnswer(failure.says)
+        case status if status < 300 and _NO_CREDIT.search(failure.text):
+            return NoCredit(failure.says)
     return _trouble(failure)
+
+
+def _told_status(content: JsonValue) -> int | None:
+    """The status that an error's body names; none of a key, for who says it there may speak of a key of its own."""
+    if not isinstance(content, dict):
+        return None
+    named = [part.get(name) for part in (content, content.get("error")) if isinstance(part, dict) for name in _STATUS]
+    found = (int(value) for value in map(_number, named) if value is not None)
+    return next((status for status in found if 400 <= status < 600 and status not in {401, 403}), None)
+
+
+def is_page(body: bytes) -> bool:
+    """Whether it is HTML, as a gateway or a network's edge sends it."""
+    return body[:100].lstrip().lower().startswith((b"<!doctype html", b"<html", b"<head", b"<h1"))
+
+
+def tells_an_error(body: bytes) -> bool:
+    """Whether a body under a 2xx holds an error."""
+    return bool(error_text(body)) or _told_status(_json(body)) is not None
 
 
 def is_the_tokens_fault(status: int, body: object) -> bool:
@@ -165,7 +196,7 @@ def _trouble(failure: _Failure) -> ImagineError:
     return ServiceBusy(failure.says, retry_after=failure.retry_after)
 
 
-def estimated_seconds(value: Any) -> float | None:
+def estimated_seconds(value: JsonValue) -> float | None:
     """A service's guess of how long a model loads; None where it is no sensible number of seconds."""
     seconds = _number(value)
     if seconds is None or seconds < 0:
@@ -196,24 +227,30 @@ def _retry_after(value: str, now: datetime) -> float | None:
     return (date.replace(tzinfo=date.tzinfo or UTC) - now).total_seconds()
 
 
-def _number(value: Any) -> float | None:
-    if isinstance(value, bool):
+def _number(value: JsonValue) -> float | None:
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
         return None
     try:
         number = float(value)
-    except (TypeError, ValueError, OverflowError):
+    except (ValueError, OverflowError):
         return None
     return number if math.isfinite(number) else None
 
 
-def error_text(body: bytes) -> str:
-    """What an error body says, on one line of at most ``MAX_TEXT`` characters, without keys; empty for HTML."""
+def error_text(body: bytes, sent: Sequence[str] = ()) -> str:
+    """What an error body says, on one line of at most ``MAX_TEXT`` characters, without keys; empty for HTML.
+
+    Args:
+        sent: Words of ours that are left out where the body repeats them.
+    """
     content = _json(body)
     if content is not None:
         text = " · ".join(_words(content))
     else:
         text = body[: 4 * MAX_TEXT].decode(errors="replace")
         text = "" if text.lstrip().startswith("<") else text
+    for words in sent:
+        text = text.replace(words, "…") if words else text
     text = redact(" ".join(text.split()))
     return text if len(text) <= MAX_TEXT else f"{text[: MAX_TEXT - 1]}…"
 
@@ -222,7 +259,7 @@ def error_text(body: bytes) -> str:
 _SPEAKING = ("error", "message", "detail", "title", "msg", "type", "error_type", "code", "warnings")
 
 
-def _words(content: Any, depth: int = 0) -> list[str]:
+def _words(content: JsonValue, depth: int = 0) -> list[str]:
     if isinstance(content, str):
         return [content]
     if depth > 4:
@@ -234,8 +271,9 @@ def _words(content: Any, depth: int = 0) -> list[str]:
     return []
 
 
-def _json(body: bytes) -> Any:
+def _json(body: bytes) -> JsonValue:
     try:
-        return json.loads(body)
+        content: JsonValue = json.loads(body)
     except (ValueError, RecursionError):
         return None
+    return content

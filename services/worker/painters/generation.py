@@ -3,7 +3,7 @@
 import math
 from dataclasses import replace
 
-from services.worker.painters.painter import Brief
+from services.worker.painters.painter import GenerationRequest
 from shared.catalogue import MAX_GUIDANCE, Model
 from shared.ideas import MAX_RATIO
 from shared.jobs import Parameters, Prompt
@@ -12,7 +12,7 @@ MIN_SIDE = 256  # pixels
 SEEDS = 2**31  # the smallest range among the providers
 
 
-def brief_for(model: Model, prompt: Prompt, parameters: Parameters, *, seed: int) -> Brief:
+def request_for(model: Model, prompt: Prompt, parameters: Parameters, *, seed: int) -> GenerationRequest:
     """What to ask of the model; nothing that it can't take.
 
     Args:
@@ -22,7 +22,7 @@ def brief_for(model: Model, prompt: Prompt, parameters: Parameters, *, seed: int
         width, height = size_of(model, parameters.ratio)
     else:
         width, height = size_for(model, parameters.width, parameters.height)
-    return Brief(
+    return GenerationRequest(
         prompt=prompt.text,
         negative=(prompt.negative or None) if model.takes_negative else None,
         width=width,

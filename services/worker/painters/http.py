@@ -1,7 +1,7 @@
-"""The one edge around ``requests``: a call goes out, an answer or one of our errors comes back, always in time.
+"""HTTP client over ``requests``: every call ends within its deadline, with a response or one of our errors.
 
 ``requests`` bounds each read of the socket, so a body that drips never times out. Here a timekeeper shuts the socket
-down when the call's seconds are over; whoever was reading then sees the end and raises.
+down when the call's seconds are over; the reader then sees the end and raises.
 """
 
 import contextlib
@@ -36,6 +36,14 @@ CONNECT_S = 8.0
 MAX_BODY_BYTES = 48 * 1024 * 1024  # a 40-megapixel PNG, or a smaller one in base64
 PIECE_BYTES = 64 * 1024
 REQUEST_ID_HEADERS = ("x-request-id", "x-fal-request-id", "request-id", "x-amz-cf-id")
+
+
+class NotPublic(UnexpectedAnswer):
+    """A host has an address that is not on the public internet, and nothing was sent there."""
+
+    def __init__(self, address: str) -> None:
+        super().__init__(f"a host's address is not public: {address}")
+        self.address = address
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +82,8 @@ class HttpResponse:
 class Countdown:
     """The seconds that several calls share."""
 
-    def __init__(self, seconds: float) -> None:
-        self._end = time.monotonic() + seconds
+    def __init__(self, timeout_s: float) -> None:
+        self._end = time.monotonic() + timeout_s
 
     @property
     def left(self) -> float:
@@ -102,12 +110,17 @@ class HttpClient:
         self._session.mount("https://", adapter)
         self._session.mount("http://", adapter)
 
+    @property
+    def network(self) -> Network:
+        """How it reaches the internet."""
+        return self._network
+
     def call(
         self,
         method: str,
         url: str,
         *,
-        seconds: float,
+        timeout_s: float,
         headers: Mapping[str, str] | None = None,
         json: Any = None,
         public_only: bool = False,
@@ -115,22 +128,22 @@ class HttpClient:
         """Call once; redirects are answers like any other, not followed.
 
         Args:
-            seconds: For everything together, from the connection to the body's last byte.
-            public_only: Refuse to speak to an address that isn't on the public internet. Through a proxy, only the
-                proxy knows it.
+            timeout_s: For everything together, from the connection to the body's last byte.
+            public_only: Refuse an address that isn't on the public internet; through a proxy only the proxy knows it.
 
         Raises:
             ServiceUnreachable: No whole answer came in time.
             BadPicture: The body is larger than any picture we would take.
-            UnexpectedAnswer: The URL can't be called at all, or its address is not public.
+            NotPublic: ``public_only``, and the host's address is not.
+            UnexpectedAnswer: The URL can't be called at all.
         """
-        if seconds <= 0:
+        if timeout_s <= 0:
             raise ServiceUnreachable("there was no time left to call")
-        started = time.monotonic()
         try:
-            proxy = self._network.proxy_for(url)
-            with _Call(seconds, self._timekeeper, public_only=public_only and proxy is None):
-                response = self._session.request(
+            started, proxy = time.monotonic(), self._network.proxy_for(url)
+            with (
+                _Call(timeout_s, self._timekeeper, public_only=public_only and proxy is None),
+                self._session.request(
                     method,
                     url,
                     headers=dict(headers or {}),
@@ -138,17 +151,15 @@ class HttpClient:
                     stream=True,
                     allow_redirects=False,
                     proxies={"http": proxy.url, "https": proxy.url} if proxy else {},
-                    timeout=(min(CONNECT_S, seconds), seconds),
-                )
-                with response:
-                    body = self._read(response)
-        except ValueError as error:
-            # The libraries agree on this much: what is wrong about a URL or a header is a ValueError.
+                    timeout=(min(CONNECT_S, timeout_s), timeout_s),
+                ) as response,
+            ):
+                body = self._read(response)
+        except ValueError as error:  # What is wrong about a URL or a header is one in each of the libraries.
             raise UnexpectedAnswer(f"a request cannot be made: {type(error).__name__}") from error
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
             raise ServiceUnreachable(f"the connection failed: {type(error).__name__}") from error
-        duration_ms = round((time.monotonic() - started) * 1000)
-        return HttpResponse(response.status_code, response.headers, body, duration_ms)
+        return HttpResponse(response.status_code, response.headers, body, round((time.monotonic() - started) * 1000))
 
     def _read(self, response: requests.Response) -> bytes:
         body = bytearray()
@@ -164,8 +175,8 @@ class _Call:
 
     _here = threading.local()
 
-    def __init__(self, seconds: float, timekeeper: "_Timekeeper", *, public_only: bool) -> None:
-        self._seconds = seconds
+    def __init__(self, timeout_s: float, timekeeper: "_Timekeeper", *, public_only: bool) -> None:
+        self._timeout_s = timeout_s
         self._timekeeper = timekeeper
         self._public_only = public_only
         self._lock = threading.Lock()
@@ -180,19 +191,20 @@ class _Call:
 
     def __enter__(self) -> None:
         self._here.call = self
-        self._timekeeper.watch(self, self._seconds)
+        self._timekeeper.watch(self, self._timeout_s)
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
         with self._lock:
             # From here on the connection may serve another call: the timekeeper must not touch it any more.
             self._over, self._socket = True, None
         if self._expired:
-            raise ServiceUnreachable(f"no whole answer came within {self._seconds:.1f} s") from error
+            raise ServiceUnreachable(f"no whole answer came within {self._timeout_s:.1f} s") from error
 
     def watch(self, connection: socket.socket) -> None:
         """Take the socket that will carry this call, before anything is sent over it."""
-        if self._public_only and not _is_public(connection):
-            raise UnexpectedAnswer("a host's address is not public")
+        # The address that was really reached is judged: a name may resolve differently each time it is asked.
+        if self._public_only and not is_public(address := connection.getpeername()[0]):
+            raise NotPublic(address)
         with self._lock:
             self._socket = connection
             if self._expired:
@@ -220,9 +232,9 @@ class _Timekeeper:
         self._earlier = threading.Condition()
         self._thread: threading.Thread | None = None
 
-    def watch(self, call: _Call, seconds: float) -> None:
+    def watch(self, call: _Call, timeout_s: float) -> None:
         """End the call in so many seconds."""
-        due = (time.monotonic() + seconds, next(self._numbers), call)
+        due = (time.monotonic() + timeout_s, next(self._numbers), call)
         with self._earlier:
             heapq.heappush(self._due, due)
             if self._due[0] is due:
@@ -242,11 +254,11 @@ class _Timekeeper:
             return heapq.heappop(self._due)[2]
 
 
-def _is_public(connection: socket.socket) -> bool:
-    # The address that was really reached is judged: a name may resolve differently each time it is asked.
-    address = ipaddress.ip_address(connection.getpeername()[0].partition("%")[0])
-    mapped = getattr(address, "ipv4_mapped", None)
-    return bool((mapped or address).is_global)
+def is_public(address: str) -> bool:
+    """Whether an IP address is on the public internet."""
+    plain = ipaddress.ip_address(address.partition("%")[0])
+    mapped = getattr(plain, "ipv4_mapped", None)
+    return bool((mapped or plain).is_global)
 
 
 class _Watched(HTTPConnection):

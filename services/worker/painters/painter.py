@@ -1,9 +1,10 @@
 """The interface of all painters, and the values that pass through it."""
 
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol
+from typing import Literal, Protocol
 
 from shared.jobs import Image
+from shared.json_types import JsonObject
 
 TEXT_TO_IMAGE = "text-to-image"  # what the Hub calls the tasks
 IMAGE_TO_IMAGE = "image-to-image"
@@ -18,12 +19,16 @@ class Target:
         provider: The provider's name in the router's path, such as ``fal-ai``.
         provider_id: The provider's own name for the model (``fal-ai/flux/dev``).
         task: ``text-to-image`` or ``image-to-image``.
+        adapter: What ``model`` is where it is no model of its own but weights on top of one: ``lora``.
+        weights: The adapter's file in the model's repository.
     """
 
     model: str
     provider: str
     provider_id: str
     task: str = TEXT_TO_IMAGE
+    adapter: str | None = None
+    weights: str | None = None
 
     @property
     def service(self) -> str:
@@ -32,12 +37,14 @@ class Target:
 
 
 @dataclass(frozen=True, slots=True)
-class Brief:
+class GenerationRequest:
     """What shall be painted. Holds only what the target's model can take.
 
     Attributes:
         width, height: Pixels.
         seed: 0 to 2**32 - 1.
+        instruction: What is to be different from the source, as it was typed.
+        strength: How far to go from the source, 0 to 1.
         source: A JPEG to start from; for image-to-image, and never in a handle.
     """
 
@@ -48,6 +55,8 @@ class Brief:
     seed: int | None = None
     steps: int | None = None
     guidance: float | None = None
+    strength: float | None = None
+    instruction: str = ""
     source: bytes | None = field(default=None, repr=False)
 
     @property
@@ -77,11 +86,11 @@ class Painter(Protocol):
     queue and carries the handle for ``look``.
     """
 
-    def paint(self, target: Target, brief: Brief, *, seconds: float) -> Painting:
+    def paint(self, target: Target, request: GenerationRequest, *, timeout_s: float) -> Painting:
         """Order a picture; answers within so many seconds, whatever the network does."""
 
-    def look(self, target: Target, handle: dict[str, Any], *, seconds: float) -> Painting:
+    def look(self, target: Target, handle: JsonObject, *, timeout_s: float) -> Painting:
         """See whether an order is done, and fetch it."""
 
-    def withdraw(self, handle: dict[str, Any], *, seconds: float) -> bool:
+    def withdraw(self, handle: JsonObject, *, timeout_s: float) -> bool:
         """Take an order back as far as the provider lets us; whether it was asked to. Twice is harmless."""

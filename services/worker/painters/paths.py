@@ -5,9 +5,9 @@ looked for). Neither may choose the host that gets the token, nor leave the prov
 """
 
 import re
-from typing import Any
 
 from shared.errors import UnexpectedAnswer
+from shared.json_types import JsonValue
 
 MAX_PATH_LENGTH = 1_000  # characters
 # No '%', so that nothing is decoded into a '.', a '/' or a control character on the way. No segment of dots alone.
@@ -27,15 +27,14 @@ def checked(path: str) -> str:
     return path
 
 
-def joined(*segments: Any) -> str | None:
+def joined(*segments: JsonValue) -> str | None:
     """A path made of these segments; None where one of them cannot be a segment, or is no text."""
-    if not all(isinstance(segment, str) for segment in segments):
-        return None
-    path = "".join(f"/{segment}" for segment in segments)
-    return path if all("/" not in segment for segment in segments) and _is_path(path) else None
+    texts = [segment for segment in segments if isinstance(segment, str) and "/" not in segment]
+    path = "".join(f"/{text}" for text in texts)
+    return path if len(texts) == len(segments) and _is_path(path) else None
 
 
-def path_of(url: Any) -> str | None:
+def path_of(url: JsonValue) -> str | None:
     """The path of an http(s) URL in a provider's answer; None where it is none, or cannot be called.
 
     The URL's host is not looked at: the path is called below the router.

@@ -2,14 +2,15 @@
 
 import base64
 import binascii
-from typing import Any
 
-from services.worker.painters.errors import error_text, read_failure
+from services.worker.painters.errors import error_text, read_failure, tells_an_error
 from services.worker.painters.http import HttpResponse
 from services.worker.painters.provider import Found, first
-from shared.errors import BadPicture, ImagineError
+from shared.errors import BadPicture, ImagineError, ServiceBusy, UnexpectedAnswer
+from shared.json_types import JsonValue
 
 KEYS = ("b64_json", "url", "image", "generated_image")  # under which a picture lies; the last two are custom handlers'
+LONGEST_PATH = 500  # characters; what is longer, and no URL, is base64
 LISTS = ("data", "images", "output", "image_result")  # of pictures
 
 
@@ -25,15 +26,15 @@ def read_b64(text: str) -> bytes:
         raise BadPicture("not_an_image", "the picture's base64 is broken") from error
 
 
-def read_item(item: Any) -> Found | None:
-    """One picture: an object with one of ``KEYS``, ``"https://…"`` or ``"data:image/…"``; None for others."""
+def read_item(item: JsonValue) -> Found | None:
+    """One picture: an object with one of ``KEYS``, ``"https://…"``, ``"data:image/…"`` or base64; None for others."""
     if isinstance(item, dict):
         item = next((item[key] for key in KEYS if item.get(key)), None)
         if isinstance(item, str) and not item.startswith(("http://", "https://", "data:")):
             return Found(read_b64(item))
     if not isinstance(item, str) or not item:
         return None
-    if item.startswith("data:"):
+    if item.startswith("data:") or (len(item) > LONGEST_PATH and ":" not in item):
         return Found(read_b64(item))
     return Found(item)
 
@@ -45,11 +46,20 @@ def read_json_picture(answer: HttpResponse, provider: str) -> Found:
         ImagineError: There is none; which error it is depends on what the answer says.
     """
     content = answer.json
+    if content is None:
+        raise ServiceBusy(f"{provider} answered without JSON")
     listed = [content.get(name) for name in LISTS] if isinstance(content, dict) else []
     for item in (*map(first, listed), first(content)):
         if isinstance(item, dict | str) and (found := read_item(item)):
             return found
     raise no_picture(answer, provider)
+
+
+def unknown_state(answer: HttpResponse, provider: str, state: JsonValue) -> ImagineError:
+    """The error for an answer that tells of an order, in a state that nobody knows, or of something else."""
+    if not isinstance(state, str) and tells_an_error(answer.body):
+        return read_failure(answer.status, answer.headers, answer.body, provider=provider)
+    return UnexpectedAnswer(f"{provider} told of an order in a state that nobody knows, or that can't be looked for")
 
 
 def no_picture(answer: HttpResponse, provider: str) -> ImagineError:

@@ -1,13 +1,17 @@
-"""What a provider's language consists of. Pure: values in, values out; ``router`` does the calling."""
+"""Interface of provider adapters: build a request, read a response. Pure; ``router`` makes the calls."""
 
 import base64
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Protocol
+from urllib.parse import quote
 
 from services.worker.painters.http import HttpResponse
-from services.worker.painters.painter import Brief, Target
+from services.worker.painters.painter import GenerationRequest, Target
 from shared.errors import ServiceBusy, UnexpectedAnswer
+from shared.json_types import JsonObject, JsonValue
+
+HUB = "https://huggingface.co"  # as providers reach it, whatever we call the Hub by
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +25,7 @@ class Call:
 
     method: str
     path: str
-    json: Any = None
+    json: JsonValue = None
     headers: Mapping[str, str] = field(default_factory=dict)
     query: str = ""
 
@@ -45,7 +49,7 @@ class Underway:
         position: Place in the queue, counted from 1.
     """
 
-    handle: dict[str, Any]
+    handle: JsonObject
     pause: float | None = None
     position: int | None = None
 
@@ -57,38 +61,44 @@ class ProviderAdapter(Protocol):
     def provider(self) -> str:
         """The provider's name in the router's path."""
 
-    def order(self, target: Target, brief: Brief) -> Call:
+    def order(self, target: Target, request: GenerationRequest) -> Call:
         """The request that orders a picture."""
 
-    def look(self, handle: dict[str, Any], /) -> Call:
+    def look(self, handle: JsonObject, /) -> Call:
         """The request that asks how an order stands."""
 
-    def withdraw(self, handle: dict[str, Any], /) -> Call | None:
+    def withdraw(self, handle: JsonObject, /) -> Call | None:
         """The request that takes an order back; None where the provider knows of none."""
 
-    def read(self, answer: HttpResponse, handle: dict[str, Any], /) -> Found | Underway | Call:
+    def read(self, answer: HttpResponse, handle: JsonObject, /) -> Found | Underway | Call:
         """Read a successful answer to an order (with an empty handle) or to a look; a ``Call`` is to be made next.
 
         Raises:
-            ImagineError: The answer tells of a failure, or nobody documented it.
+            ImagineError: The answer reports a failure, or is not documented.
         """
 
 
-def parameters(brief: Brief, **names: str) -> dict[str, Any]:
-    """What a brief fixes besides its prompt, under the names that most providers use.
+def parameters(request: GenerationRequest, **names: str) -> JsonObject:
+    """What a request fixes besides its prompt, under the names that most providers use.
 
     Args:
         names: Other names for some of them: ``steps="steps"``.
     """
     known = {
-        "negative_prompt": brief.negative or None,
-        "width": brief.width,
-        "height": brief.height,
-        names.get("steps", "num_inference_steps"): brief.steps,
-        "guidance_scale": brief.guidance,
-        "seed": brief.seed,
+        "negative_prompt": request.negative or None,
+        "width": request.width,
+        "height": request.height,
+        names.get("steps", "num_inference_steps"): request.steps,
+        "guidance_scale": request.guidance,
+        "seed": request.seed,
+        "strength": request.strength,
     }
     return {name: value for name, value in known.items() if value is not None}
+
+
+def weights_url(target: Target) -> str | None:
+    """Where a provider downloads an adapter's weights; None for a model of its own."""
+    return f"{HUB}/{target.model}/resolve/main/{quote(target.weights)}" if target.weights else None
 
 
 def data_url(source: bytes) -> str:
@@ -99,7 +109,7 @@ def data_url(source: bytes) -> str:
 class WithoutWithdrawal:
     """What the providers share that paint whatever was ordered."""
 
-    def withdraw(self, _handle: dict[str, Any], /) -> None:
+    def withdraw(self, _handle: JsonObject, /) -> None:
         """There is no request for it."""
         return
 
@@ -107,12 +117,12 @@ class WithoutWithdrawal:
 class WithoutQueue(WithoutWithdrawal):
     """What the providers share that answer each order with its picture."""
 
-    def look(self, _handle: dict[str, Any], /) -> Call:
+    def look(self, _handle: JsonObject, /) -> Call:
         """There is nothing to look into: the handle is another provider's."""
         raise ServiceBusy("a provider without a queue cannot look into it")
 
 
-def mapping(value: Any, provider: str) -> dict[str, Any]:
+def mapping(value: JsonValue, provider: str) -> JsonObject:
     """An answer's JSON as an object.
 
     Raises:
@@ -126,13 +136,18 @@ def mapping(value: Any, provider: str) -> dict[str, Any]:
     return value
 
 
-def first(value: Any) -> Any:
+def first(value: JsonValue) -> JsonValue:
     """The first item of a list, or the value itself; None for an empty list."""
     if isinstance(value, list):
         return value[0] if value else None
     return value
 
 
-def whole_number(value: Any) -> int | None:
+def text_of(value: JsonValue) -> str | None:
+    """``value`` where it is a text; None otherwise."""
+    return value if isinstance(value, str) else None
+
+
+def whole_number(value: JsonValue) -> int | None:
     """``value`` where it is an integer; None otherwise."""
     return value if isinstance(value, int) and not isinstance(value, bool) else None

@@ -1,11 +1,10 @@
 """together: one request, and the picture comes back in base64."""
 
-from typing import Any
-
 from services.worker.painters.http import HttpResponse
-from services.worker.painters.painter import Brief, Target
+from services.worker.painters.painter import GenerationRequest, Target
 from services.worker.painters.pictures import read_json_picture
 from services.worker.painters.provider import Call, Found, WithoutQueue, data_url, parameters
+from shared.json_types import JsonObject
 
 
 class Together(WithoutQueue):
@@ -13,15 +12,15 @@ class Together(WithoutQueue):
 
     provider = "together"
 
-    def order(self, target: Target, brief: Brief) -> Call:
+    def order(self, target: Target, request: GenerationRequest) -> Call:
         """The request for a picture."""
-        body: dict[str, Any] = {"prompt": brief.prompt, "model": target.provider_id, "response_format": "base64"}
-        if brief.source and "kontext" in target.provider_id.lower():
-            body["image_url"] = data_url(brief.source)
-        elif brief.source:
-            body["reference_images"] = [data_url(brief.source)]
-        return Call("POST", "/v1/images/generations", {**body, **parameters(brief, steps="steps")})
+        body: JsonObject = {"prompt": request.prompt, "model": target.provider_id, "response_format": "base64"}
+        if request.source and all(part in target.provider_id.lower() for part in ("kontext", "flux.1")):
+            body["image_url"] = data_url(request.source)
+        elif request.source:
+            body["reference_images"] = [data_url(request.source)]
+        return Call("POST", "/v1/images/generations", {**body, **parameters(request, steps="steps")})
 
-    def read(self, answer: HttpResponse, _handle: dict[str, Any], /) -> Found:
+    def read(self, answer: HttpResponse, _handle: JsonObject, /) -> Found:
         """The picture of an answer."""
         return read_json_picture(answer, self.provider)

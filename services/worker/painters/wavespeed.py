@@ -1,12 +1,10 @@
 """wavespeed: an order is taken at once, and its result asked for until it is there."""
 
-from typing import Any
-
-from services.worker.painters.errors import read_failure
+from services.worker.painters.errors import read_failure, tells_an_error
 from services.worker.painters.http import HttpResponse
-from services.worker.painters.painter import Brief, Target
+from services.worker.painters.painter import GenerationRequest, Target
 from services.worker.painters.paths import joined, path_of
-from services.worker.painters.pictures import no_picture, read_item
+from services.worker.painters.pictures import no_picture, read_item, unknown_state
 from services.worker.painters.provider import (
     Call,
     Found,
@@ -16,8 +14,10 @@ from services.worker.painters.provider import (
     first,
     mapping,
     parameters,
+    text_of,
 )
-from shared.errors import PictureRefused, UnexpectedAnswer
+from shared.errors import PictureRefused
+from shared.json_types import JsonObject
 
 
 class Wavespeed(WithoutWithdrawal):
@@ -25,22 +25,27 @@ class Wavespeed(WithoutWithdrawal):
 
     provider = "wavespeed"
 
-    def order(self, target: Target, brief: Brief) -> Call:
+    def order(self, target: Target, request: GenerationRequest) -> Call:
         """The request for a picture; sizes go in wavespeed's own words as well as in everybody's."""
-        body = {"prompt": brief.prompt, **parameters(brief)}
-        if brief.width and brief.height:
-            body["size"] = f"{brief.width}*{brief.height}"
-        if brief.source:
-            body["image"] = data_url(brief.source)
+        body: JsonObject = {"prompt": request.prompt, **parameters(request)}
+        if request.width and request.height:
+            body["size"] = f"{request.width}*{request.height}"
+        if request.source:
+            body["image"] = data_url(request.source)
+        if target.adapter is not None:
+            body["loras"] = [{"path": target.model, "scale": 1}]
         return Call("POST", f"/api/v3/{target.provider_id}", body)
 
-    def look(self, handle: dict[str, Any], /) -> Call:
+    def look(self, handle: JsonObject, /) -> Call:
         """The request for the order's result."""
-        return Call("GET", handle["path"])
+        return Call("GET", str(handle["path"]))
 
-    def read(self, answer: HttpResponse, handle: dict[str, Any], /) -> Found | Underway:
+    def read(self, answer: HttpResponse, handle: JsonObject, /) -> Found | Underway:
         """An order as it stands."""
-        data = mapping(mapping(answer.json, self.provider).get("data"), self.provider)
+        content = mapping(answer.json, self.provider)
+        if content.get("data") is None and tells_an_error(answer.body):
+            raise unknown_state(answer, self.provider, None)
+        data = mapping(content.get("data"), self.provider)
         match data.get("status"):
             case "completed":
                 return self._result(answer, data)
@@ -49,18 +54,18 @@ class Wavespeed(WithoutWithdrawal):
                     return Underway({"path": path})
             case "failed":
                 raise read_failure(500, {}, str(data.get("error") or "").encode(), provider=self.provider)
-        raise UnexpectedAnswer("wavespeed told of an order in a state that nobody knows, or that cannot be looked for")
+        raise unknown_state(answer, self.provider, data.get("status"))
 
-    def _result(self, answer: HttpResponse, data: dict[str, Any]) -> Found:
+    def _result(self, answer: HttpResponse, data: JsonObject) -> Found:
         if first(data.get("has_nsfw_contents")) is True:
             raise PictureRefused("wavespeed hid the picture")
         found = read_item(first(data.get("outputs")))
         if found is None:
             raise no_picture(answer, self.provider)
-        return Found(found.source, request_id=data.get("id"))
+        return Found(found.source, request_id=text_of(data.get("id")))
 
 
-def _path(data: dict[str, Any]) -> str | None:
+def _path(data: JsonObject) -> str | None:
     """The path of the order's result; None where the answer doesn't tell it."""
     urls = data.get("urls")
     told = path_of(urls.get("get")) if isinstance(urls, dict) else None

@@ -1,0 +1,83 @@
+"""The terms under which pictures are found: written with the picture, and asked for in either database's own way."""
+
+from collections.abc import Sequence
+
+from sqlalchemy import CTE, ColumnElement, Connection, cast, column, delete, literal, literal_column, select, table
+from sqlalchemy.dialects.postgresql import TSQUERY
+
+from shared.history import Wanted
+from shared.search_terms import IN_PRIVATE, of_group, of_model, of_person, owned, terms_of, wanted_terms
+from shared.store import tables
+from shared.store.database import Database, insert_new
+from shared.store.types import TableSelect
+
+_index = table("picture_terms_index", column("rowid"))
+_terms = tables.picture_terms.c
+
+
+def keep_terms(database: Database, connection: Connection, job_id: int) -> None:
+    """Have a picture found from now on, in its caller's transaction."""
+    jobs = tables.jobs.c
+    place = (jobs.user_id, jobs.chat_id, jobs.private, jobs.image_model)
+    row = connection.execute(select(*place, jobs.idea, jobs.title, jobs.prompt).where(jobs.id == job_id)).one()
+    terms = all_terms(*row)
+    new = insert_new(database, tables.picture_terms).values(job_id=job_id, terms=terms)
+    connection.execute(new.on_conflict_do_nothing())
+
+
+def all_terms(
+    user_id: int,
+    chat_id: int,
+    private: bool,
+    image_model: str | None,
+    *texts: str | None,
+) -> list[str]:
+    """The terms of a picture: words, place and model, of its person, and of its group where it has one. Pure."""
+    terms = [*([IN_PRIVATE] if private else []), *([of_model(image_model)] if image_model else []), *terms_of(texts)]
+    owners = [of_person(user_id)] if private else [of_person(user_id), of_group(chat_id)]
+    return [owned(owner, term) for owner in owners for term in terms]
+
+
+def forget_terms(connection: Connection, job_ids: Sequence[int]) -> None:
+    """Have pictures found no more, in its caller's transaction."""
+    connection.execute(delete(tables.picture_terms).where(_terms.job_id.in_(job_ids)))
+
+
+Terms = Sequence[Sequence[tuple[str, bool]]]  # for each owner all that must be there
+
+
+def found(database: Database, wanted: Wanted, owners: Sequence[str]) -> CTE:
+    """The pictures of these owners that have all words, and pass the filters, as ``found.job_id``.
+
+    Args:
+        owners: What begins a picture's terms; for each of them it is looked.
+    """
+    if database.is_sqlite:
+        return _in_sqlite(_terms_of(wanted, owners)).cte("found")
+    # Kept apart, so that Postgres asks the index for the terms, and does not look through all from the newest on.
+    # Favourites are few: their terms are looked at one by one.
+    cte = select(_terms.job_id).where(has_them(wanted, owners)).cte("found")
+    return cte if wanted.favourites else cte.prefix_with("MATERIALIZED")
+
+
+def has_them(wanted: Wanted, owners: Sequence[str]) -> ColumnElement[bool]:
+    """Whether a row of ``picture_terms`` in Postgres has all words, and passes the filters."""
+    query = " | ".join(_all(terms, " & ", "'{}'", "'{}':*") for terms in _terms_of(wanted, owners))
+    return _terms.terms.op("@@")(cast(literal(query), TSQUERY))
+
+
+def _terms_of(wanted: Wanted, owners: Sequence[str]) -> Terms:
+    terms = wanted_terms(wanted.search)
+    terms += [(IN_PRIVATE, False)] if wanted.chat_id is not None else []
+    terms += [(of_model(wanted.model), False)] if wanted.model is not None else []
+    return [[(owned(owner, term), is_beginning) for term, is_beginning in terms] for owner in owners]
+
+
+def _in_sqlite(theirs: Terms) -> TableSelect:
+    query = " OR ".join(_all(terms, " AND ", '"{}"', '"{}"*') for terms in theirs)
+    return select(_index.c.rowid.label("job_id")).where(literal_column("picture_terms_index").op("MATCH")(query))
+
+
+def _all(terms: Sequence[tuple[str, bool]], sign: str, whole: str, beginning: str) -> str:
+    """Terms as a database reads them; they are letters, digits and ``_`` alone."""
+    return f"({sign.join((beginning if is_beginning else whole).format(term) for term, is_beginning in terms)})"
