@@ -6,15 +6,14 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
-from sqlalchemy import Table, text, update
+from sqlalchemy import Table, insert, text, update
 
 from services.worker.engine.records import Handler, Painting, Pictures, Questions
 from services.worker.engine.runner import Runner
-from shared.errands import Errand, Kind
-from shared.images import Images, key_of_sent
+from shared.errands import Errand, ErrandKind
+from shared.images import Images, key_of_sent, keys_of
 from shared.jobs import Address, Attempt, Job, Parameters, Prompt, Recipe, Request, Sender, Stage, State
-from shared.queue import Tickets, make_celery
-from shared.shares import Shares
+from shared.queue_policy import QueuePolicy
 from shared.status_messages import Work
 from shared.store import tables
 from shared.store.database import Database
@@ -23,12 +22,13 @@ from shared.store.jobs import Jobs
 from shared.store.sent_files import SentFiles
 from shared.store.status_messages import StatusMessages
 from shared.store.turns import Turns
+from shared.tickets import LocalTickets, Tickets
 
 BOT = 42
 RED_FOX = Prompt("a red fox in deep snow, golden hour", negative="blurry", title="Red fox", model="gemini-test")
 FOX_RECIPE = Recipe("org/model", "fal-ai", "a red fox in deep snow", seed=7, width=1024, height=1024, steps=28)
 AN_HOUR = timedelta(hours=1)
-UNCAPPED = Shares(
+UNCAPPED = QueuePolicy(
     in_flight=10_000,
     queued=10_000,
     queued_in_group=10_000,
@@ -40,7 +40,7 @@ ALREADY_OVER = timedelta(seconds=-1)  # a lease or a deadline that has passed wh
 
 T = TypeVar("T")
 
-_messages = itertools.count(1)
+_messages = itertools.count(1_000_000)  # above all numbers that tests choose themselves
 
 
 def submit(
@@ -52,24 +52,27 @@ def submit(
     chat: int | None = None,
     message: int | None = None,
     topic: int | None = None,
+    private: bool = True,
     parameters: Parameters | None = None,
     count: int = 1,
-    shares: Shares = UNCAPPED,
+    policy: QueuePolicy = UNCAPPED,
 ) -> Job:
     """Submit what a message asked for; each call is another message unless ``message`` says which."""
-    job, _ = Jobs(database, shares).submit(
+    job, _ = Jobs(database, policy).submit(
         Request(idea, parameters or Parameters(), count),
-        address=Address(bot, user if chat is None else chat, message or next(_messages), topic_id=topic),
+        address=Address(
+            bot, user if chat is None else chat, message or next(_messages), topic_id=topic, private=private
+        ),
         sender=Sender(user),
     )
     return job
 
 
 def turns_of(
-    database: Database, *, lease: timedelta = AN_HOUR, deadline: timedelta = AN_HOUR, shares: Shares = UNCAPPED
+    database: Database, *, lease: timedelta = AN_HOUR, deadline: timedelta = AN_HOUR, policy: QueuePolicy = UNCAPPED
 ) -> Turns:
     """The fair order, with terms under which nothing runs out during a test unless it is meant to."""
-    return Turns(database, lease=lease, deadline=deadline, shares=shares)
+    return Turns(database, lease=lease, deadline=deadline, policy=policy)
 
 
 def claim(
@@ -90,17 +93,50 @@ def claim_errand(
     return errand
 
 
+def a_running_batch(database: Database, pictures: int, *, user: int = 7, policy: QueuePolicy | None = None) -> int:
+    """A batch that runs; returns its id."""
+    now = datetime.now(UTC)
+    with database.writing() as connection:
+        batch_id: int = connection.execute(
+            insert(tables.batches)
+            .values(
+                source="telegram",
+                bot_id=BOT,
+                chat_id=user,
+                message_id=1,
+                private=True,
+                request_key=f"batch-{user}-{now.timestamp()}",
+                user_id=user,
+                language="en",
+                requests=[],
+                pictures=pictures,
+                way="albums",
+                state="running",
+                created_at=now,
+            )
+            .returning(tables.batches.c.id)
+        ).scalar_one()
+        Jobs(database, policy or UNCAPPED).submit_batch(
+            connection,
+            batch_id,
+            [Request(f"fox {number}") for number in range(pictures)],
+            address=Address(BOT, user, 1),
+            sender=Sender(user),
+        )
+    return batch_id
+
+
 def runner_of(
     database: Database,
     *,
     painting: Painting | None = None,
-    handlers: Mapping[Kind, Handler] | None = None,
+    handlers: Mapping[ErrandKind, Handler] | None = None,
     tickets: Tickets | None = None,
     turns: Turns | None = None,
     slots: int = 8,
 ) -> Runner:
     """A worker's runner that makes pictures, or runs errands, or both."""
-    tickets = tickets or Tickets(make_celery(None))
+    tickets = tickets or LocalTickets()
     return Runner(
         "worker",
         turns or turns_of(database),
@@ -151,11 +187,16 @@ def submit_and_claim(database: Database, *, worker: str = "worker", **request: A
     return claim(database, worker)
 
 
+def jpeg_key(job_id: int) -> str:
+    """Where the image store keeps a job's picture when it is a JPEG."""
+    return next(key for key in keys_of(job_id) if key.endswith(".jpg"))
+
+
 def submit_and_finish(database: Database, **request: Any) -> Job:
     """Submit a job to an empty queue and finish it, as a worker would."""
     job = submit_and_claim(database, **request)
     Jobs(database).keep_prompt(job, RED_FOX)
-    Jobs(database).finish(job, FOX_RECIPE, image_key=f"000000/{job.id}.jpg", media_type="image/jpeg")
+    Jobs(database).finish(job, FOX_RECIPE, image_key=jpeg_key(job.id), media_type="image/jpeg")
     return read(database, job)
 
 

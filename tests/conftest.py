@@ -3,13 +3,19 @@
 A test that asks for ``database`` runs on both kinds.
 """
 
+import gc
+import os
 import re
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from servers import (
+from hypothesis import HealthCheck, settings
+from xdist.scheduler import LoadScopeScheduling
+
+from shared.store.database import Database
+from tests.servers import (
     OTHER_REDIS_URL,
     RedisServer,
     drop_databases,
@@ -17,12 +23,21 @@ from servers import (
     postgres_database,
     redis_database,
 )
-from xdist.scheduler import LoadScopeScheduling
-
-from shared.migrations import migrate
-from shared.store.database import Database
+from tests.sqlite_tables import create_tables
 
 WAITING = {"end_to_end", "browser", "guide"}  # rooms of tests that wait for others more than they compute
+# How this machine reaches the internet: no test depends on it, and reading the authorities that one of these names
+# takes 20 ms of CPU for each client that is made.
+for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"):
+    os.environ.pop(name, None)
+    os.environ.pop(name.lower(), None)
+for name in ("SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
+    os.environ.pop(name, None)
+
+# Examples are the same each time, and take as long as a busy machine needs: tests/fuzz looks for what is new.
+settings.register_profile("tests", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("tests")
+
 SIZE = re.compile(r"\b(?:embedded|distributed)\b")
 
 
@@ -65,6 +80,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     items[:] = [items[number] for number in sorted(range(len(items)), key=turn)]
 
 
+def pytest_collection_finish() -> None:
+    """Keep the collector from walking over all modules and tests again and again: they stay to the end."""
+    gc.collect()
+    gc.freeze()
+
+
 @pytest.fixture
 def sqlite_url(tmp_path: Path) -> str:
     """A SQLite database that does not exist yet."""
@@ -99,7 +120,7 @@ def database(request: pytest.FixtureRequest) -> Iterator[Database]:
     made = Database(request.getfixturevalue("sqlite_url" if is_new else "migrated_postgres_url"))
     try:
         if is_new:
-            migrate(made)
+            create_tables(made)
         yield made
     finally:
         made.close()

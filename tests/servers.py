@@ -1,13 +1,16 @@
 """Postgres and Redis for the tests: where they are, and an empty place in each."""
 
 import os
+import random
+import re
 import shutil
 import signal
 import socket
 import subprocess
+import sys
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 
@@ -28,6 +31,8 @@ REDIS_URL = f"{_REDIS_SERVER}/{_FIRST_DATABASE}"
 # An installation may be running while other tests have their turn: its worker would take their tickets.
 OTHER_REDIS_URL = f"{_REDIS_SERVER}/{_FIRST_DATABASE - 1}"
 PATIENCE_S = 5
+OURS = (20_000, 32_000)  # ports below those that Linux and macOS give to connections
+ACCESS_KEY, ACCESS_SECRET = "AKIDtests", "secret-of-tests"  # pragma: allowlist secret
 
 
 @contextmanager
@@ -75,7 +80,9 @@ def _make_migrated() -> str:
 
 def _empty_tables(name: str) -> None:
     _postgres(
-        sql.SQL("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = {}").format(sql.Literal(name))
+        sql.SQL("SELECT pg_terminate_backend(pid, {}) FROM pg_stat_activity WHERE datname = {}").format(
+            sql.Literal(1000 * PATIENCE_S), sql.Literal(name)
+        )
     )
     with psycopg.connect(_url(name), connect_timeout=PATIENCE_S) as connection:
         connection.execute("SET LOCAL session_replication_role = replica")  # in any order
@@ -104,8 +111,8 @@ def away(database: Database) -> Iterator[None]:
     name = sql.Identifier(str(database.engine.url.database))
     _postgres(sql.SQL("ALTER DATABASE {} ALLOW_CONNECTIONS false").format(name))
     _postgres(
-        sql.SQL("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = {}").format(
-            sql.Literal(database.engine.url.database)
+        sql.SQL("SELECT pg_terminate_backend(pid, {}) FROM pg_stat_activity WHERE datname = {}").format(
+            sql.Literal(1000 * PATIENCE_S), sql.Literal(database.engine.url.database)
         )
     )
     try:
@@ -143,8 +150,11 @@ def flush_redis(url: str = REDIS_URL) -> None:
 
 
 def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return int(server.getsockname()[1])
+    """A port at which nobody listens, and that no connection is given by the system before it is used."""
+    while True:
+        port = random.SystemRandom().randrange(*OURS)  # Tests that run side by side may have seeded the other one.
+        with suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            return port
 
 
 class RedisServer:
@@ -160,9 +170,9 @@ class RedisServer:
         """Whether this machine can run one."""
         return shutil.which("redis-server") is not None
 
-    def start(self) -> None:
-        """Start, and come back when it takes connections."""
-        command = ["redis-server", "--port", str(self.port), "--save", "", "--dir", str(self._folder)]
+    def start(self, *settings: str) -> None:
+        """Start, and come back when it has loaded its data and takes commands."""
+        command = ["redis-server", "--port", str(self.port), "--save", "", "--dir", str(self._folder), *settings]
         self._process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
         assert self._process.stdout is not None
         assert any("Ready to accept connections" in line for line in self._process.stdout)
@@ -194,16 +204,26 @@ class PgBouncer:
         """Whether this machine can run one."""
         return shutil.which("pgbouncer") is not None
 
+    @property
+    def url(self) -> str:
+        """The database's address by way of it."""
+        return self._there.set(host="127.0.0.1", port=self._port).render_as_string(hide_password=False)
+
     @contextmanager
-    def running(self) -> Iterator[Database]:
-        """Run it; yields the database by way of it."""
+    def running(self, *, past: bool = False) -> Iterator[Database]:
+        """Run it; yields the database by way of it.
+
+        Args:
+            past: Whether the database also knows the way past it; then it refuses settings of connections, as
+                poolers do that nobody told otherwise.
+        """
         url = self._there
         password = f" password={url.password}" if url.password else ""
         to = f"host={url.host} port={url.port or 5432} user={url.username}{password}"
         with NamedTemporaryFile("w", suffix=".ini") as file:
             file.write(f"[databases]\n* = {to}\n[pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = {self._port}\n")
             file.write("unix_socket_dir =\nauth_type = any\npool_mode = transaction\n")
-            file.write("ignore_startup_parameters = options\n")
+            file.write("" if past else "ignore_startup_parameters = options\n")
             file.flush()
             if is_root := os.geteuid() == 0:  # It refuses to run as root.
                 Path(file.name).chmod(0o644)
@@ -211,10 +231,35 @@ class PgBouncer:
             process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
             assert process.stderr is not None
             assert any("process up" in line for line in process.stderr)
-            through = Database(url.set(host="127.0.0.1", port=self._port).render_as_string(hide_password=False))
+            direct = url.render_as_string(hide_password=False)
+            through = Database(self.url, direct if past else None)
             try:
                 yield through
             finally:
                 through.close()
                 process.kill()
                 process.communicate()
+
+
+@contextmanager
+def bucket_server(folder: Path) -> Iterator[dict[str, str]]:
+    """An S3-compatible server, ``rclone serve s3``, with the bucket ``pictures``; yields the environment for it."""
+    found = shutil.which("rclone", path=str(Path(sys.executable).parent))
+    if found is None:
+        pytest.skip("rclone is not installed: make setup")
+    (folder / "pictures").mkdir(parents=True)
+    address = ["--addr", "127.0.0.1:0", "--auth-key", f"{ACCESS_KEY},{ACCESS_SECRET}", "--config", os.devnull]
+    with subprocess.Popen([found, "serve", "s3", *address, str(folder)], stderr=subprocess.PIPE) as process:
+        try:
+            assert process.stderr is not None
+            while not (said := re.search(rb"http://127\.0\.0\.1:\d+", process.stderr.readline())):
+                assert process.poll() is None
+            yield {
+                "AWS_ENDPOINT_URL": said[0].decode(),
+                "AWS_ALLOW_HTTP": "true",
+                "AWS_REGION": "us-east-1",
+                "AWS_ACCESS_KEY_ID": ACCESS_KEY,
+                "AWS_SECRET_ACCESS_KEY": ACCESS_SECRET,
+            }
+        finally:
+            process.kill()

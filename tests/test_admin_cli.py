@@ -14,6 +14,8 @@ from shared.migrations import migrate
 from shared.store.access import Roles
 from shared.store.access_links import AccessLinks, LinkKind
 from shared.store.database import Database
+from shared.store.jobs import Jobs
+from tests.builders import an_attempt, submit_and_claim
 
 BOT = 42
 NOWHERE = "http://127.0.0.1:9"
@@ -100,6 +102,53 @@ class TestPeople:
         assert "G2D_OWNERS names this owner" in run("ban", "9").output
 
 
+class TestFigures:
+    @pytest.fixture(autouse=True)
+    def _used(self, roles: Roles, folder: Path) -> None:
+        with Database(f"sqlite:///{folder / 'data' / 'g2d.db'}") as database:
+            paid = an_attempt(pictures=1, owner_pays=True, cost=25_000)
+            Jobs(database).give_up(submit_and_claim(database), "no_credit", [paid])
+
+    def test_of_some_days_are_told_and_drawn(self, folder: Path) -> None:
+        told = run("stats", "7", "--png", "chart.png", "--dark")
+        read = json.loads(run("stats", "7", "--json").stdout)
+
+        assert "$0.03" in told.stdout
+        assert "failed, no_credit: 1" in told.stdout
+        assert (len(read["days"]), read["total"]["pictures"], read["total"]["cost"]) == (7, 1, 25_000)
+        assert (folder / "chart.png").read_bytes().startswith(b"\x89PNG")
+
+    def test_that_can_not_be_drawn_are_complained_of(self) -> None:
+        assert "nowhere/chart.png can't be written" in run("stats", "--png", "nowhere/chart.png").output
+
+    def test_of_the_moment_are_told(self) -> None:
+        assert "failed, no_credit: 1 in the last hour, 1 in the last day" in run("status").stdout
+        assert json.loads(run("status", "--json").stdout)["failed"] == {"no_credit": {"hour": 1, "day": 1}}
+
+    def test_of_one_person_are_told(self) -> None:
+        assert "pictures today: 1 of 50, 49 left, anew in " in run("usage", "7").stdout
+        assert json.loads(run("usage", "7", "--json").stdout)["limits"][0]["left"] == 49
+        assert run("usage", "@nobody").exit_code == 1
+
+    def test_of_messages_to_all_are_told(self, roles: Roles) -> None:
+        roles.decide(Profile(8, "Bob"), Role.MEMBER, by=None)
+
+        [sent] = answer("broadcast", "The bot rests.", "--yes")
+        assert (sent["state"], sent["people"], sent["receipts"]) == ("running", 1, {"waiting": 1})
+        assert run("broadcast", "Not this one").exit_code == 1
+        [kept, stopped] = answer("broadcast", "--stop", "1")
+        assert (kept["state"], stopped["state"]) == ("asked", "stopped")
+        assert "Nothing with the number 1" in run("broadcast", "--stop", "1").output
+
+    def test_of_the_limits_are_told(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("G2D_MONEY_MONTH", "0")
+
+        told, read = run("budgets").stdout, json.loads(run("budgets", "--json").stdout)
+
+        assert "G2D_MONEY_DAY: 30.0\nG2D_MONEY_MONTH: no limit\nspent today: $0.03" in told
+        assert (read["limits"]["G2D_USER_PICTURES_DAY"], read["spent"]["day"]) == (50, 25_000)
+
+
 class TestLinks:
     def test_name_the_bot_and_open(self, roles: Roles, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         links = AccessLinks(Database(f"sqlite:///{folder / 'data' / 'g2d.db'}"), BOT, roles)
@@ -123,3 +172,16 @@ class TestLinks:
 
         assert done.exit_code == 1
         assert "has an owner already" in done.output
+
+
+class TestForgetting:
+    def test_waits_for_a_worker_where_none_runs(self, roles: Roles) -> None:
+        roles.note(Profile(7, "Ada"))
+
+        done = run("forget", "7", "--yes", "--json")
+
+        assert json.loads(done.stdout) == {"id": 7, "state": "queued", "deleted": {}}
+
+    def test_is_of_people_alone(self, roles: Roles) -> None:
+        assert run("forget", "--yes", "--", "-100").exit_code == 1
+        assert run("forget", "@nobody", "--yes").exit_code == 1

@@ -95,13 +95,101 @@ class TestArrows:
             name
             for name in SOURCES
             for node in ast.walk(parsed(name))
-            if isinstance(node, ast.Attribute) and node.attr == "unseal"
+            if isinstance(node, ast.Attribute) and node.attr == "decrypt"
         }
 
-        assert {name for name in opening if not is_below(name, "services.worker")} <= {"shared.secrets"}
+        assert {name for name in opening if not is_below(name, "services.worker")} <= {
+            "shared.key_cipher",
+            "shared.key_encryption",
+        }
 
     def test_every_module_is_found(self) -> None:
         assert {"shared.store.jobs", "services.bot.app", "services.worker.app", "sandbox.app"} <= set(SOURCES)
+
+
+# What each package of the bot may import of the others, lowest first: none imports one below it in this list.
+BOT = {
+    "texts": (),
+    "telegram": ("texts",),
+    "intake": ("texts", "telegram"),
+    "access": ("texts", "telegram"),
+    "budgets": ("texts", "telegram", "access"),
+    "help": ("texts", "telegram", "access"),
+    "owner": ("texts", "telegram", "access"),
+    "settings": ("texts", "telegram", "intake"),
+    "orders": (),
+    "pictures": ("texts", "telegram", "budgets", "settings", "orders"),
+    "chat": ("texts", "telegram", "budgets", "settings", "orders", "pictures"),
+    "batches": ("texts", "telegram", "budgets", "settings", "pictures"),
+    "queue": ("texts", "telegram", "help", "orders", "pictures", "chat", "batches"),
+    "build": (
+        *("telegram", "intake", "access", "budgets", "help", "owner", "settings"),
+        *("orders", "pictures", "chat", "batches", "queue"),
+    ),
+    "routes": ("telegram", "intake", "access", "build"),
+    "app": ("build", "routes"),
+}
+# The same of the worker.
+WORKER = {
+    "images": (),
+    "gemini": (),
+    "painters": ("images", "gemini"),
+    "engine": (),
+    "takers": (),
+    "jobs": ("images", "gemini", "painters", "engine"),
+    "housekeeping": (),
+    "build": ("images", "gemini", "painters", "engine", "takers", "jobs", "housekeeping"),
+    "app": ("build",),
+}
+MAX_ARROWS = {"services.bot": 60, "services.worker": 15}
+
+
+def arrows(service: str) -> set[tuple[str, str]]:
+    """Which package or file directly below a service imports which other one."""
+    below = len(service) + 1
+    return {
+        (importer, imported)
+        for name in SOURCES
+        if is_below(name, service)
+        for other in imports(name)
+        if is_below(other, service)
+        and (importer := name[below:].partition(".")[0])
+        and (imported := other[below:].partition(".")[0])
+        and importer != imported
+    }
+
+
+@pytest.mark.parametrize(("service", "allowed"), [("services.bot", BOT), ("services.worker", WORKER)])
+class TestPackages:
+    def test_each_imports_what_it_may_and_nothing_else(self, service: str, allowed: dict[str, tuple[str, ...]]) -> None:
+        assert arrows(service) == {(name, other) for name, others in allowed.items() for other in others}
+
+    def test_none_imports_upward(self, service: str, allowed: dict[str, tuple[str, ...]]) -> None:
+        order = list(allowed)
+
+        upward = {(name, other) for name, other in arrows(service) if order.index(other) >= order.index(name)}
+        assert upward == set()
+
+    def test_there_are_few_arrows(self, service: str, allowed: dict[str, tuple[str, ...]]) -> None:
+        assert len(arrows(service)) <= MAX_ARROWS[service]
+        assert {name for arrow in arrows(service) for name in arrow} <= set(allowed)
+
+
+LONGEST_FUNCTION = 45  # lines, with its signature and docstring
+
+
+class TestFunctions:
+    def test_none_is_too_long(self) -> None:
+        found = {
+            f"{name}.{node.name}"
+            for name in SOURCES
+            if not is_below(name, "sandbox") and not is_below(name, "shared.migrations.versions")
+            for node in ast.walk(parsed(name))
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+            and (node.end_lineno or 0) - node.lineno + 1 > LONGEST_FUNCTION
+        }
+
+        assert found == set()
 
 
 class TestTheEnvironment:
@@ -158,7 +246,11 @@ class TestImporting:
         ("doors", "later"),
         [
             ("services.cli", {"telegram", "google.genai", "celery", "sqlalchemy"}),
+            ("services.runtime", {"telegram", "google.genai", "celery"}),
+            ("services.worker.app", {"telegram", "celery"}),
+            ("services.bot.app", {"google.genai", "celery"}),
             ("services.runtime, services.batch_cli", {"telegram", "google.genai"}),
+            ("services.bot.app, services.worker.app", {"matplotlib", "prometheus_client"}),
         ],
     )
     def test_it_loads_what_is_asked_for_alone(self, tmp_path: Path, doors: str, later: set[str]) -> None:

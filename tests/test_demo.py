@@ -1,13 +1,20 @@
 """What the demo knows of the machine that it runs on: nothing."""
 
+import socket
+import threading
 import urllib.request
 from pathlib import Path
 
 import pytest
 
-from services.demo import DemoBotSettings, DemoWorkerSettings, settings_for
+from services.demo import DemoBotSettings, DemoWorkerSettings, _keep_samples, served, settings_for
 from shared.access import Mode
+from shared.images import Images
+from shared.samples import SampleKind
 from shared.settings import forget_proxies
+from shared.sheets import Sheets
+from shared.store.database import Database
+from tests.sqlite_tables import create_tables
 
 URL = "http://127.0.0.1:8090"
 
@@ -49,3 +56,28 @@ class TestTheDemosSettings:
         forget_proxies()
 
         assert urllib.request.getproxies_environment() == {}
+
+
+class TestThePort:
+    def test_that_is_taken_is_passed_over(self, capsys: pytest.CaptureFixture[str]) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as taken:
+            port = taken.getsockname()[1]
+
+            with served(port) as sandbox:
+                assert urllib.request.urlopen(sandbox.url).status == 200
+
+        assert sandbox.port > port
+        assert capsys.readouterr().out == f"Port {port} is in use; this is port {sandbox.port}.\n"
+
+
+def test_the_sheets_of_samples_are_there_as_soon_as_the_tables_are(tmp_path: Path) -> None:
+    settings = DemoBotSettings.model_validate(settings_for(URL, tmp_path))
+    database = Database(settings.database_url)
+    create_tables(database)
+
+    _keep_samples(settings, threading.Event())
+
+    database.close()
+    images = Images(settings.image_store_url)
+    found = [Sheets(images).read(kind, 1) for kind in SampleKind]
+    assert all(sheet is not None and images.get(sheet.key) for sheet in found)

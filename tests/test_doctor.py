@@ -1,6 +1,8 @@
 """``g2d doctor``: a line for each thing that an installation needs, with what to do where it is wrong."""
 
+import errno
 import json
+import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
@@ -9,7 +11,6 @@ from typing import Any
 
 import pytest
 import redis
-from servers import RedisServer, away, free_port
 from typer.testing import CliRunner
 
 from sandbox.app import Sandbox
@@ -20,9 +21,10 @@ from services.doctor.calls import NotReached, as_bot, as_painter, as_prompt_writ
 from services.doctor.findings import Finding, Verdict, as_json, bad, good, skipped, status
 from services.doctor.report import about_settings, check_files, read_installation, select_services
 from shared.migrations import Tables
-from shared.settings import BotSettings, Complaint, Settings, SettingsError, WorkerSettings
+from shared.settings import PROVIDER_FILE_HOSTS, BotSettings, Complaint, Settings, SettingsError, WorkerSettings
 from shared.store.database import Database
 from shared.store.server import shares_connections
+from tests.servers import RedisServer, away, free_port
 
 TOKEN = "4242:AAD-doctor-doctor-doctor-doctor-docto"
 GOOGLE_KEY = "AIzaSyDoctorDoctorDoctorDoctorDoctorDoc"
@@ -115,6 +117,12 @@ class TestRunning:
         assert [one.verdict for one in found] == [Verdict.BAD, Verdict.GOOD]
         assert found[0].line == "✘ broken: this check has a bug (KeyError): please report it"
 
+    def test_what_this_machine_refuses_is_a_line(self) -> None:
+        def full() -> Sequence[Finding]:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "/data/doctor")
+
+        assert only(checks.run({"Disk": full})).line == "✘ Disk: /data/doctor: No space left on device"
+
     def test_a_wrong_setting_is_a_line(self) -> None:
         def refused() -> Sequence[Finding]:
             raise SettingsError("DATABASE_URL is\nno address")
@@ -128,7 +136,7 @@ class TestRunning:
             hanging.wait(20)
             return []
 
-        found = only(checks.run({"Redis": hang}, seconds=0.05))
+        found = only(checks.run({"Redis": hang}, timeout_s=0.05))
         hanging.set()
 
         assert found.verdict is Verdict.BAD
@@ -139,7 +147,7 @@ class TestTelegram:
     def test_names_the_bot_and_what_it_hears(self, world: SandboxClient) -> None:
         found = services.check_telegram(bot_at(world.url), as_bot)
 
-        assert [one.verdict for one in found] == [Verdict.GOOD] * 3
+        assert [one.verdict for one in found] == [Verdict.GOOD] * 4
         assert found[0].says.startswith("@")
         assert found[1].says.startswith("on, ")
 
@@ -217,6 +225,17 @@ class TestHuggingFace:
         found = only(services.check_huggingface(worker_at(world.url), as_painter))
 
         assert found.line == "✔ HuggingFace token: accepted, it belongs to sandbox-user"
+
+    def test_tells_whether_the_organization_that_pays_is_one_of_theirs(self, world: SandboxClient) -> None:
+        whoami = {"name": "me", "auth": {}, "orgs": [{"name": "studio"}]}
+        told = []
+        for name in ("studio", "other"):
+            world.arm("hub", path="whoami", status=200, reply=whoami)
+            settings = worker_at(world.url, G2D_HF_BILL_TO=name)
+            told.append(services.check_huggingface(settings, as_painter)[1].line)
+
+        assert told[0] == "✔ HuggingFace bill: studio pays for what the token orders"
+        assert told[1].startswith("✘ HuggingFace bill: the token's account is no member of other")
 
     def test_misses_the_permission(self, world: SandboxClient) -> None:
         settings = worker_at(world.url, HF_TOKEN="hf_narrownarrownarrownarrow")
@@ -360,6 +379,20 @@ class TestDatabase:
         assert "Postgres itself" in found.cure
 
 
+class TestPictures:
+    HOSTS = PROVIDER_FILE_HOSTS
+
+    def test_may_be_fetched_at_public_addresses(self) -> None:
+        assert only(network.check_pictures(self.HOSTS, lambda _: ("151.101.1.1",))).verdict is Verdict.GOOD
+
+    def test_may_not_at_made_up_ones_and_it_is_said_what_allows_it(self) -> None:
+        found = network.check_pictures(self.HOSTS, lambda _: ("198.18.0.7",))
+
+        assert {one.verdict for one in found} == {Verdict.BAD}
+        assert "fal-ai" in found[0].says
+        assert "https://v3.fal.media to HF_IMAGE_HOSTS" in found[0].cure
+
+
 class TestRedis:
     @staticmethod
     def look_at(server: RedisServer) -> list[str]:
@@ -435,12 +468,13 @@ class TestNetwork:
         lines = [
             only(network.check_telegram("https://api.telegram.org")).line,
             only(network.check_gemini("https://generativelanguage.googleapis.com")).line,
-            only(network.check_huggingface(["https://huggingface.co"])).line,
+            *(one.line for one in network.check_huggingface("https://huggingface.co", "https://router.example")),
         ]
 
         assert "api.telegram.org over the proxy http://proxy.example:3128, " in lines[0]
         assert "over the proxy http://proxy.example:3128, " in lines[1]
-        assert "huggingface.co over the proxy http://proxy.example:3128, " in lines[2]
+        assert "Network to HuggingFace's Hub: huggingface.co over the proxy http://proxy.example:3128, " in lines[2]
+        assert "Network to its router: router.example over the proxy http://proxy.example:3128, " in lines[3]
         assert not any("pass-word" in line or "ada" in line for line in lines)
 
     def test_heeds_the_hosts_that_need_no_proxy(self, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -459,7 +493,16 @@ class TestNetwork:
 
 class TestAtTheStart:
     def test_good_keys_are_not_spoken_of(self, world: SandboxClient, caplog: pytest.LogCaptureFixture) -> None:
-        at_start.look(worker_at(world.url))
+        at_start.look(worker_at(world.url), threading.Event())
+
+        assert caplog.records == []
+
+    def test_nothing_is_said_at_the_end(self, world: SandboxClient, caplog: pytest.LogCaptureFixture) -> None:
+        world.arm("gemini", preset="bad-key")
+        stopped = threading.Event()
+        stopped.set()
+
+        at_start.look(worker_at(world.url), stopped)
 
         assert caplog.records == []
 
@@ -468,7 +511,7 @@ class TestAtTheStart:
     ) -> None:
         world.arm("gemini", preset="bad-key")
 
-        at_start.look(worker_at(world.url, HF_TOKEN="hf_narrownarrownarrownarrow"))
+        at_start.look(worker_at(world.url, HF_TOKEN="hf_narrownarrownarrownarrow"), threading.Event())
 
         told = [(record.levelname, record.__dict__["setting"], record.__dict__["cure"]) for record in caplog.records]
         assert told == [
@@ -478,7 +521,7 @@ class TestAtTheStart:
 
     def test_each_service_is_asked_once(self, world: SandboxClient) -> None:
         world.clear_journal()
-        at_start.look(worker_at(world.url))
+        at_start.look(worker_at(world.url), threading.Event())
 
         assert (len(world.journal("gemini")), len(world.journal("hub"))) == (1, 1)
 
@@ -543,14 +586,25 @@ class TestCommand:
         assert "✔ Redis: reachable" in result.output
         assert "✔ Database: reachable, its tables are up to date" in result.output
 
+    def test_is_content_with_a_google_key_alone(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.delenv("HF_TOKEN")
+
+        result = CliRunner().invoke(app, ["doctor"])
+
+        assert result.exit_code == 0, result.output
+        assert "– HuggingFace token: none, google/gemini-3.1-flash-image creates the pictures" in result.output
+
     def test_looks_at_all_that_it_can_where_settings_are_wrong(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("G2D_WORKER_SLOTS", "a-hundred-or-so")
-        monkeypatch.delenv("HF_TOKEN")
+        monkeypatch.delenv("GOOGLE_API_KEY")
 
         result = CliRunner().invoke(app, ["doctor", "--json"])
 
         verdicts = {one["check"]: one["verdict"] for one in json.loads(result.output)}
         assert result.exit_code == 1
-        assert {name for name, verdict in verdicts.items() if verdict == "bad"} == {"G2D_WORKER_SLOTS", "HF_TOKEN"}
-        assert verdicts["Gemini key"] == verdicts["Telegram token"] == "good"
+        assert {name for name, verdict in verdicts.items() if verdict == "bad"} == {
+            "G2D_WORKER_SLOTS",
+            "GOOGLE_API_KEY",
+        }
+        assert verdicts["HuggingFace token"] == verdicts["Telegram token"] == "good"
         assert "a-hundred-or-so" not in result.output

@@ -239,8 +239,8 @@ class TestRepetition:
         now = [0.0]
         coalescing = logs.Coalescing(lambda: now[0])
 
-        for number in range(3 * logs.MOST_SEEN):
-            now[0] += 2 * logs.QUIET_S / logs.MOST_SEEN
+        for number in range(3 * logs.MAX_SEEN):
+            now[0] += 2 * logs.QUIET_S / logs.MAX_SEEN
             coalescing.filter(logging.makeLogRecord({"msg": str(number), "levelno": logging.WARNING}))
 
-        assert len(coalescing._seen) <= logs.MOST_SEEN
+        assert len(coalescing._seen) <= logs.MAX_SEEN

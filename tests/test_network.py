@@ -2,10 +2,10 @@
 
 import asyncio
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 from telegram.error import NetworkError
-from ways_out import Passed, WayOut, way_out
 
 from services.bot.telegram.transport import Transport
 from services.worker.gemini.client import Failure, Gemini
@@ -16,6 +16,7 @@ from shared.images import Images
 from shared.network import Network, Proxy
 from shared.settings import SettingsError
 from shared.web_addresses import ImageHosts
+from tests.ways_out import Passed, WayOut, way_out
 
 VARIABLES = (
     "HTTP_PROXY",
@@ -42,6 +43,7 @@ def way(network: WayOut, monkeypatch: pytest.MonkeyPatch) -> WayOut:
         monkeypatch.delenv(name.lower(), raising=False)
     network.passed.clear()
     network.served.clear()
+    network.authorizations.clear()
     return network
 
 
@@ -62,14 +64,14 @@ def telegram(base: str) -> bool:
 def gemini(base: str) -> bool:
     client = Gemini(api_key="AIza-x", base_url=base, api_version="v1beta", slots=1)
     try:
-        return not isinstance(client.models(seconds=5.0), Failure)
+        return not isinstance(client.models(timeout_s=5.0), Failure)
     finally:
         client.close()
 
 
 def huggingface(base: str) -> bool:
     try:
-        return HttpClient(connections=1).call("POST", f"{base}/hf", seconds=5.0, json={"inputs": "x"}).ok
+        return HttpClient(connections=1).call("POST", f"{base}/hf", timeout_s=5.0, json={"inputs": "x"}).ok
     except ImagineError:
         return False
 
@@ -78,7 +80,7 @@ def files(base: str) -> bool:
     try:
         # An address that is written out may lie in the own network.
         hosts = ImageHosts.read(".test" if base.endswith(".test") and base.startswith("https") else base)
-        return bool(Downloads(HttpClient(connections=1), hosts).fetch(f"{base}/a.png", seconds=5.0))
+        return bool(Downloads(HttpClient(connections=1), hosts).fetch(f"{base}/a.png", timeout_s=5.0))
     except ImagineError:
         return False
 
@@ -123,6 +125,13 @@ class TestProxies:
         assert CLIENTS[name](f"https://{name}.company.test")
         assert set(way.passed) == {Passed("CONNECT", f"{name}.company.test", "me:se@cret")}
         assert set(way.served) == {f"{name}.company.test"}
+
+    def test_a_proxy_may_be_spoken_to_in_tls(self, way: WayOut, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("HTTPS_PROXY", f"https://{LOGIN}@{way.tls_proxy}")
+        monkeypatch.setenv("SSL_CERT_FILE", str(way.authority))
+
+        assert CLIENTS[name](f"https://{name}.company.test")
+        assert set(way.passed) == {Passed("CONNECT", f"{name}.company.test", "me:se@cret")}
 
     def test_a_proxy_of_plain_http_gets_the_whole_address(
         self, way: WayOut, name: str, monkeypatch: pytest.MonkeyPatch
@@ -169,6 +178,21 @@ class TestCertificates:
         assert way.served == []
 
 
+@each_client
+def test_a_password_in_netrc_takes_no_keys_place(
+    way: WayOut, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for file in (tmp_path / ".netrc", tmp_path / "_netrc"):
+        file.write_text("default login somebody password else\n")
+        file.chmod(0o600)
+    monkeypatch.setenv("NETRC", str(tmp_path / ".netrc"))
+    monkeypatch.setenv("HOME", str(tmp_path))
+
+    assert CLIENTS[name](f"http://localhost:{way.port}")
+    assert way.authorizations
+    assert not [said for said in way.authorizations if said.startswith("Basic")]
+
+
 class TestTheRule:
     @pytest.mark.parametrize(
         ("text", "url"),
@@ -176,6 +200,7 @@ class TestTheRule:
             ("proxy.example", "http://proxy.example:80"),
             ("http://proxy.example:3128/", "http://proxy.example:3128"),
             ("https://proxy.example", "https://proxy.example:443"),
+            ("http://прокси.example:3128", "http://прокси.example:3128"),
             ("socks://proxy.example/", "socks5h://proxy.example:1080"),
             ("socks5://me:se%40cret@[::1]:9", "socks5h://me:se%40cret@[::1]:9"),  # pragma: allowlist secret
         ],
@@ -227,6 +252,9 @@ class TestTheRule:
             ("ALL_PROXY", "socks4://proxy.example"),
             ("HTTPS_PROXY", "http://"),
             ("HTTP_PROXY", "http://proxy.example:0x50"),
+            ("HTTPS_PROXY", "  "),
+            ("ALL_PROXY", "socks5://a proxy:1080"),
+            ("HTTP_PROXY", "http://proxy_of_ours-.example"),
             ("SSL_CERT_FILE", "/nowhere/ca.pem"),
             ("REQUESTS_CA_BUNDLE", __file__),
         ],

@@ -1,5 +1,6 @@
 """Servers of a network that lets nobody out directly: a proxy that knows hosts no one else knows, and a private CA."""
 
+import asyncio
 import base64
 import contextlib
 import datetime
@@ -8,10 +9,11 @@ import socket
 import socketserver
 import ssl
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from queue import SimpleQueue
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -36,8 +38,10 @@ class WayOut:
 
     Attributes:
         proxy: Host and port; speaks HTTP and SOCKS5.
+        tls_proxy: The same proxy, to be spoken to in TLS.
         passed: What the proxy saw, in order.
         served: Hosts that were called, in order.
+        authorizations: What callers said of who they are, as far as they did.
         port, tls_port: Where the only server listens; the proxy leads all names there.
         authority: The file of the CA that signed its certificate.
     """
@@ -45,7 +49,9 @@ class WayOut:
     authority: Path
     passed: list[Passed] = field(default_factory=list)
     served: list[str] = field(default_factory=list)
+    authorizations: list[str] = field(default_factory=list)
     proxy: str = ""
+    tls_proxy: str = ""
     port: int = 0
     tls_port: int = 0
 
@@ -69,7 +75,40 @@ def way_out(folder: Path) -> Iterator[WayOut]:
             stack.callback(thread.join)
             stack.callback(one.server_close)
             stack.callback(one.shutdown)
+        way.tls_proxy = f"localhost:{stack.enter_context(_in_tls(context, int(proxy.server_address[1])))}"
         yield way
+
+
+@contextmanager
+def _in_tls(context: ssl.SSLContext, port: int) -> Iterator[int]:
+    """Another port at which the same is served in TLS. On a loop: two threads may not share a socket of TLS."""
+    ready: SimpleQueue[tuple[int, Callable[[], object]]] = SimpleQueue()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        there, back = await asyncio.open_connection("127.0.0.1", port)
+        await asyncio.gather(_carry(reader, back), _carry(there, writer))
+
+    async def run() -> None:
+        stop, loop = asyncio.Event(), asyncio.get_running_loop()
+        server = await asyncio.start_server(serve, "127.0.0.1", 0, ssl=context)
+        ready.put((server.sockets[0].getsockname()[1], lambda: loop.call_soon_threadsafe(stop.set)))
+        await stop.wait()
+        server.close()
+
+    thread = threading.Thread(target=asyncio.run, args=(run(),), daemon=True)
+    thread.start()
+    its_port, stop = ready.get()
+    yield its_port
+    stop()
+    thread.join()
+
+
+async def _carry(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    with contextlib.suppress(OSError):
+        while piece := await reader.read(65_536):
+            writer.write(piece)
+            await writer.drain()
+    writer.close()
 
 
 def _sign(folder: Path) -> Path:
@@ -126,11 +165,12 @@ class _Server(http.server.ThreadingHTTPServer):
             def do_GET(self) -> None:
                 self.rfile.read(int(self.headers.get("content-length") or 0))
                 way.served.append(self.headers["host"].partition(":")[0])
+                way.authorizations.append(self.headers["authorization"] or "")
                 self.send_response(200)
                 self.send_header("content-type", "application/json")
                 self.send_header("content-length", str(len(REPLY)))
                 self.send_header("etag", '"x"')
-                self.send_header("connection", "close")
+                # Kept alive, so that a pool closes it: of what a server closes in TLS, aiohttp awaits no end.
                 self.end_headers()
                 self.wfile.write(REPLY)
 

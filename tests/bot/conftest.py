@@ -3,12 +3,12 @@
 from collections.abc import Iterator
 
 import pytest
-from stage import BOT
-from updates_scene import Scene
 
 from sandbox.app import Sandbox
 from sandbox.client import SandboxClient
 from shared.store.access import Roles
+from tests.bot.stage import BOT
+from tests.bot.updates_scene import Scene
 
 
 @pytest.fixture(scope="session")

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import PIL.Image
-from builders import BOT, FOX_RECIPE, RED_FOX, UNCAPPED, claim, claim_errand, show_status
 from sqlalchemy import Row, Table, select, update
 from telegram import InlineKeyboardButton, InlineKeyboardMarkup
 from telegram.ext import ExtBot
@@ -18,9 +17,14 @@ from sandbox.client import Json, SandboxClient
 from services.bot.batches.delivery import BatchDelivery
 from services.bot.batches.progress_message import ProgressMessage
 from services.bot.chat.delivery import Answers
+from services.bot.chat.drawings import Drawings
 from services.bot.chat.stream import AnswerStreams
+from services.bot.orders import Orders
 from services.bot.pictures.delivery import Delivery
-from services.bot.status_keyboards import StatusKeyboards
+from services.bot.pictures.promise import Promise
+from services.bot.pictures.status import Status
+from services.bot.queue.status_keyboards import StatusKeyboards
+from services.bot.settings.preferences import Choices
 from services.bot.telegram.flood_limit import FloodLimit
 from services.bot.telegram.known_messages import KnownMessages
 from services.bot.telegram.lost_messages import LostMessages
@@ -28,18 +32,23 @@ from services.bot.telegram.removals import Removals
 from services.bot.telegram.status_messages import StatusMessages as SentStatusMessages
 from services.bot.telegram.transport import Transport
 from services.health import Sign
-from shared.batches import Way
-from shared.errands import Errand, Kind
+from shared.batches import DeliveryFormat
+from shared.catalogue import Catalogue
+from shared.chat_models import ChatModels
+from shared.errands import Errand, ErrandKind, ErrandResult
 from shared.images import Images
 from shared.jobs import Address, Image, Job, Parameters, Request, Sender
-from shared.queue import BackgroundTickets, make_celery
 from shared.store.batches import Batches
 from shared.store.database import Database
 from shared.store.errand_outbox import ErrandOutbox
 from shared.store.errands import Errands
+from shared.store.estimates import Estimates
 from shared.store.jobs import Jobs
 from shared.store.outbox import Outbox
+from shared.store.people import People
 from shared.store.status_messages import StatusMessages
+from shared.tickets import LocalTickets
+from tests.builders import BOT, FOX_RECIPE, RED_FOX, UNCAPPED, claim, claim_errand, show_status
 
 TOKEN = f"{BOT}:" + "a" * 35
 PATIENCE_S = 20.0
@@ -137,7 +146,13 @@ class Rig:
             self._finish(claim(self.database), picture, kept=kept)
         return first
 
-    def batch(self, *, way: Way = Way.ALBUMS, pictures: int = 2, picture: bytes | None = None) -> int:
+    def batch(
+        self,
+        *,
+        delivery_format: DeliveryFormat = DeliveryFormat.ALBUMS,
+        pictures: int = 2,
+        picture: bytes | None = None,
+    ) -> int:
         """A started batch whose pictures are finished; returns its id."""
         batches = self.batches
         batch, _ = batches.ask(
@@ -146,7 +161,7 @@ class Rig:
             sender=Sender(self.person["id"]),
             source="telegram",
         )
-        batches.choose(batch.id, way)
+        batches.choose(batch.id, delivery_format)
         batches.show_status(batch.id, self.say("Painting", f"batch {batch.id} pause"), "asked")
         batches.start(batch.id)
         batches.fill(batch.id)
@@ -154,7 +169,9 @@ class Rig:
             self._finish(claim(self.database), picture)
         return batch.id
 
-    def answer(self, text: str = "Hello", *, kind: Kind = Kind.CHAT) -> Errand:
+    def answer(
+        self, text: str = "Hello", *, kind: ErrandKind = ErrandKind.CHAT, result: ErrandResult | None = None
+    ) -> Errand:
         """An answered question, or a described picture, with the message in which the answer was to grow."""
         errands = Errands(self.database)
         asked, _ = errands.submit(
@@ -162,7 +179,7 @@ class Rig:
         )
         errands.keep_shown(asked.id, {"messages": [self.say("Thinking", f"stop {asked.id}")]})
         turn = claim_errand(self.database)
-        errands.finish(turn, answer=text, result=PROMPTS if kind is Kind.DESCRIBE else None)
+        errands.finish(turn, answer=text, result=PROMPTS if kind is ErrandKind.DESCRIBE else result)
         return asked
 
     def _finish(self, job: Job, picture: bytes | None, *, kept: bool = True) -> None:
@@ -192,11 +209,12 @@ class Rig:
         self, bot: Bot, limit: FloodLimit, table: Table, row_id: int, is_so: Callable[[Row[Any]], bool]
     ) -> Row[Any]:
         jobs, errands, batches = Jobs(self.database), Errands(self.database), self.batches
-        pictures = Delivery(bot, BOT, self.outbox, jobs, self.images, default_model=FOX_RECIPE.model)
+        pictures = Delivery(bot, BOT, self.outbox, jobs, self.images, catalogue=Catalogue(FOX_RECIPE.model))
         messages, removals = self._status_messages(bot, limit)
         streams = AnswerStreams(bot, BOT, errands, messages, limit)
-        answers = Answers(bot, BOT, ErrandOutbox(self.database), errands, streams)
-        progress, tickets = ProgressMessage(bot, batches, limit), BackgroundTickets(make_celery(None))
+        draw = self._drawings(bot, limit, messages).begin
+        answers = Answers(bot, BOT, ErrandOutbox(self.database), errands, streams, draw=draw)
+        progress, tickets = ProgressMessage(bot, batches, limit), LocalTickets()
         whole = BatchDelivery(bot, BOT, batches, jobs, self.images, tickets, progress, default_model=FOX_RECIPE.model)
         rounds = [
             asyncio.ensure_future(round_)
@@ -220,6 +238,13 @@ class Rig:
             await whole.finish()
             await removals.finish()
         return self.row(table, row_id)
+
+    def _drawings(self, bot: Bot, limit: FloodLimit, messages: SentStatusMessages) -> Drawings:
+        jobs, catalogue = Jobs(self.database, UNCAPPED), Catalogue(FOX_RECIPE.model)
+        status = Status(bot, BOT, jobs, self.outbox, Estimates(self.database), limit)
+        orders = Orders(jobs, self.batches, LocalTickets(), status.describe_waiting)
+        promise = Promise(bot, BOT, orders, messages, StatusMessages(self.database), jobs, status, limit)
+        return Drawings(bot, Choices(People(self.database), catalogue, ChatModels("gemini-3.5-flash")), promise)
 
     def _status_messages(self, bot: Bot, limit: FloodLimit) -> tuple[SentStatusMessages, Removals]:
         record, known = StatusMessages(self.database), KnownMessages()

@@ -26,15 +26,15 @@ from sandbox.telegram.errors import ApiError
 from sandbox.telegram.world import Chat, World
 from services.bot.app import Bot
 from services.bot.intake.annotations import Notes
-from services.bot.intake.key_redaction import seal_update
+from services.bot.intake.key_redaction import redact_update
 from services.bot.intake.poller import parse, raw_update, redacted
 from services.bot.telegram.flood_limit import FloodLimit
-from shared.migrations import migrate
-from shared.queue import make_celery
-from shared.secrets import Box
+from shared.key_cipher import KeyCipher
 from shared.settings import BotSettings
 from shared.store.database import Database
 from shared.store.updates import RawUpdate
+from shared.tickets import LocalTickets
+from tests.sqlite_tables import create_tables
 
 BOT = 4242
 TOKEN = f"{BOT}:{'a' * 35}"
@@ -132,10 +132,10 @@ class Stage:
     def __init__(self, folder: Path, **settings: str) -> None:
         self.loop = asyncio.new_event_loop()
         self.file = folder / "g2d.db"
-        self.box = Box(Fernet.generate_key().decode())
+        self.cipher = KeyCipher(Fernet.generate_key().decode())
         self.telegram = Loopback()
         self.database = Database(f"sqlite:///{self.file}")
-        migrate(self.database)
+        create_tables(self.database)
         values = {"TELEGRAM_BOT_TOKEN": TOKEN, "G2D_DATA_DIR": str(folder), "G2D_ACCESS": "open"} | settings
         self.settings = BotSettings.model_validate(values)
         self._reader = sqlite3.connect(self.file, isolation_level=None)
@@ -145,7 +145,7 @@ class Stage:
         self.run(self._build())
 
     async def _build(self) -> None:
-        self.bot = bot = Bot(self.settings, self.database, make_celery(None))
+        self.bot = bot = Bot(self.settings, self.database, LocalTickets())
         self.application = bot._application
         telegram = self.application.bot
         telegram._request = (self.telegram, self.telegram)
@@ -184,7 +184,7 @@ class Stage:
         Raises:
             Exception: What a handler failed with.
         """
-        update = Update.de_json(seal_update(body, self.box, BOT), self.application.bot)
+        update = Update.de_json(redact_update(body, self.cipher, BOT), self.application.bot)
         assert update is not None
         return self._handle(update)
 
@@ -194,7 +194,7 @@ class Stage:
         Raises:
             Exception: What a handler failed with.
         """
-        [(number, sealed)] = redacted([body], self.box, BOT).items()
+        [(number, sealed)] = redacted([body], self.cipher, BOT).items()
         update = parse(number, sealed, self.application.bot)
         raw = raw_update(number, sealed, Notes(), readable=update is not None)
         return raw, None if update is None else self._handle(update)
@@ -214,7 +214,12 @@ class Stage:
 
     def rows(self) -> Rows:
         """All rows of the record, by table and key."""
-        names = [row["name"] for row in self._reader.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+        names = [
+            row["name"]
+            for row in self._reader.execute(
+                "SELECT name FROM pragma_table_list WHERE schema = 'main' AND type = 'table'"
+            )
+        ]
         return {
             (name, row["_number"]): dict(row)
             for name in names

@@ -7,18 +7,18 @@ from typing import Any, ClassVar
 
 import pytest
 from sqlalchemy import delete
-from stage import BOT, Outcome, Stage
 from telegram import CallbackQuery, Update, User
 from telegram.ext import ApplicationHandlerStop, TypeHandler
-from updates_scene import ADA, BOB, CAROL, CHANNEL, DAVE, EVE, FRANK, GROUP, OTHER, Button, Scene
 
 from services.bot.help.command_menus import COMMANDS
-from services.bot.locales import say
 from services.bot.telegram.callback_queries import PressAnswers, leave_unanswered
+from services.bot.texts.locales import say
 from shared.access import INSIDERS, MANAGERS, Profile, Role
 from shared.errors import StoreAway
 from shared.store import tables
 from shared.store.access import Roles
+from tests.bot.stage import BOT, Outcome, Stage
+from tests.bot.updates_scene import ADA, BOB, CAROL, CHANNEL, DAVE, EVE, FRANK, GROUP, OTHER, Button, Scene
 
 WORK = {"jobs", "errands", "batches", "conversations", "keys", "users", "open_questions"}
 
@@ -42,7 +42,7 @@ def assert_did_nothing(outcome: Outcome) -> None:
 def said(outcome: Outcome) -> list[str]:
     """What was said, apart from the cards of the owners."""
     texts = [values["text"] for name, values in outcome.calls if name == "sendMessage"]
-    return [text for text in texts if "would like to use this bot" not in text]
+    return [text for text in texts if "asks to use this bot" not in text]
 
 
 Act = Callable[[Scene, int, int], Outcome]
@@ -132,6 +132,7 @@ class TestEveryKindOfUpdate:
                 assert (outcome.answer["text"], outcome.sent) == (say("access_press", "en"), []), name
             elif name == "inline":
                 assert [(call, values["results"]) for call, values in outcome.calls] == [("answerInlineQuery", "[]")]
+                assert '"start_parameter": "access"' in str(outcome.calls[0][1]["button"])
             else:
                 assert outcome.calls == [], name
 

@@ -5,14 +5,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from stage import BOT, Outcome, Stage
 from telegram import User
 
 from sandbox.telegram import people
 from sandbox.telegram.methods.chats import member_json
-from services.bot.locales import say
+from services.bot.texts.locales import say
 from shared.access import Role
 from shared.store.access import Roles
+from tests.bot.stage import BOT, Outcome, Stage
 
 ADA, EVE, GROUP = 101, 105, -1_001_000_000_001
 
@@ -60,7 +60,7 @@ def add_bot(stage: Stage, who: int) -> Outcome:
 def started(stage: Stage, log: pytest.LogCaptureFixture) -> list[str]:
     """What the log says at the start of who may use the bot."""
     log.set_level(logging.WARNING)
-    stage.run(stage.bot._say_who_may_use_it())
+    stage.run(stage.bot._parts.say_who_may_use_it())
     return [record.getMessage() for record in log.records]
 
 

@@ -6,17 +6,17 @@ from typing import Any
 
 import pytest
 from sqlalchemy import delete, update
-from stage import BOT, Outcome, Stage
-from updates_scene import ADA, BOB, CAROL, EVE, FRANK, GROUP, OTHER, Scene
 
 from sandbox.telegram.methods.chats import member_json
 from services.bot.access.links import Invitation, read_invitation
-from services.bot.locales import say
+from services.bot.texts.locales import say
 from services.health import Sign
 from shared.access import Profile, Role
 from shared.store import tables
 from shared.store.access import LEAVE_AFTER, Roles
 from shared.store.access_links import AccessLinks
+from tests.bot.stage import BOT, Outcome, Stage
+from tests.bot.updates_scene import ADA, BOB, CAROL, EVE, FRANK, GROUP, OTHER, Scene
 
 OWNERS = (ADA, CAROL)
 ADMIN = BOB
@@ -141,7 +141,7 @@ class TestANewcomer:
     def test_is_not_told_that_the_owners_were_asked_where_they_are_asked_too_much(
         self, scene: Scene, roles: Roles, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("shared.store.access.MOST_ASKED", 0)
+        monkeypatch.setattr("shared.store.access.MAX_ASKED", 0)
 
         outcome = scene.say(EVE, "hello")
 
@@ -229,7 +229,7 @@ class TestALink:
 
         scene.say(EVE, f"/start invite-{code}")
 
-        assert message["text"].startswith("🔗 This link lets 2 people in, within 3 hr:\nhttps://t.me/")
+        assert message["text"].startswith("🔗 This link gives 2 people access, valid for 3 hr:\nhttps://t.me/")
         assert roles.one(EVE).role is Role.MEMBER
 
     @pytest.mark.parametrize("who", [ADMIN, FRANK])
@@ -369,12 +369,12 @@ class TestAGroup:
 
         removed = add_bot(scene, FRANK, before="member", after="left")
         told = scene.send(FRANK, OTHER, {"left_chat_member": us})
-        assert OTHER in scene.stage.bot._limit._gone_chats
+        assert OTHER in scene.stage.bot._parts.limit._gone_chats
         is_waiting = roles.one(OTHER).is_waiting
         again = add_bot(scene, FRANK)
 
         assert (removed.calls, told.calls, is_waiting) == ([], [], False)
-        assert OTHER not in scene.stage.bot._limit._gone_chats
+        assert OTHER not in scene.stage.bot._parts.limit._gone_chats
         assert len(sent_to(again, OTHER)) == 1
         assert len(sent_to(again, ADA)) == 1
 
@@ -400,7 +400,7 @@ class TestAGroup:
     @staticmethod
     def look_once(scene: Scene) -> None:
         sign = Seen()
-        groups = scene.stage.bot._groups
+        groups = scene.stage.bot._parts.groups
 
         async def look() -> None:
             with pytest.raises(Enough):

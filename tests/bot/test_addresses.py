@@ -4,11 +4,11 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from builders import BOT
 from telegram import Chat, Message, User
 
 from services.bot.telegram.addresses import address_of, answer, sender_of
 from shared.jobs import Address, Sender
+from tests.builders import BOT
 
 ADA = User(7, "Ada", is_bot=False, language_code="de")
 GROUP_ANONYMOUS_BOT = User(1087968824, "Group", is_bot=True)

@@ -6,16 +6,16 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from builders import BOT
 
 from services.bot.intake.annotations import LATE, Annotator, Meaning, Notes, meaning_of
 from services.bot.intake.poller import raw_update
 from services.bot.telegram.open_questions import MARK
-from shared.migrations import migrate
 from shared.questions import Asked, OpenQuestion, Place, Question
 from shared.store.database import Database
 from shared.store.questions import Questions
 from shared.store.updates import Updates
+from tests.builders import BOT
+from tests.sqlite_tables import create_tables
 
 NOW = datetime.now(UTC)
 ADA = {"id": 7, "is_bot": False, "first_name": "Ada"}
@@ -98,7 +98,7 @@ class TestAnOpenQuestion:
 @pytest.fixture
 def book(sqlite_url: str) -> Iterator[Database]:
     made = Database(sqlite_url)
-    migrate(made)
+    create_tables(made)
     yield made
     made.close()
 

@@ -6,18 +6,17 @@ from pathlib import Path
 from typing import TypeVar
 
 import pytest
-from installation import settings_for
 
 from sandbox.app import Sandbox
 from sandbox.client import SandboxClient
-from services.bot import app
-from services.bot.app import Bot
+from services.bot.app import STOP_S, Bot
 from services.health import LOOK_S, Signs, Watchdog
-from shared.migrations import migrate
-from shared.queue import make_celery
 from shared.settings import BotSettings
 from shared.store.database import Database
 from shared.store.updates import RawUpdate, Updates
+from shared.tickets import LocalTickets
+from tests.end_to_end.installation import settings_for
+from tests.sqlite_tables import create_tables
 
 T = TypeVar("T")
 PATIENCE_S = 30
@@ -70,14 +69,16 @@ class Running:
         return bool(await asyncio.to_thread(self._telegram.wait_for, lambda: self._telegram.from_bot(ada)))
 
 
-def play(telegram: SandboxClient, folder: Path, scene: Callable[[Running], Awaitable[None]]) -> list[RawUpdate]:
+def play(
+    telegram: SandboxClient, folder: Path, scene: Callable[[Running], Awaitable[None]], *, stop_s: float = STOP_S
+) -> list[RawUpdate]:
     """Play a scene with a bot that runs, and stop it in order; returns the updates that are not handled then."""
     settings = BotSettings.model_validate(settings_for(telegram.url, folder))
     database, signs = Database(settings.database_url), Signs()
-    migrate(database)
+    create_tables(database)
 
     async def on_stage() -> None:
-        stop, bot = asyncio.Event(), Bot(settings, database, make_celery(None), signs=signs)
+        stop, bot = asyncio.Event(), Bot(settings, database, LocalTickets(), signs=signs, stop_s=stop_s)
         running = asyncio.create_task(bot.run(stop))
         await scene(Running(bot, telegram, signs))
         assert not running.done()
@@ -86,7 +87,7 @@ def play(telegram: SandboxClient, folder: Path, scene: Callable[[Running], Await
 
     try:
         asyncio.run(on_stage())
-        return Updates(database, settings.bot_id).unhandled(most=10)
+        return Updates(database, settings.bot_id).unhandled(limit=10)
     finally:
         database.close()
 
@@ -144,9 +145,8 @@ class TestBackgroundTasks:
 
 class TestStopping:
     def test_a_handler_that_does_not_end_is_run_again_after_the_next_start(
-        self, telegram: SandboxClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+        self, telegram: SandboxClient, tmp_path: Path
     ) -> None:
-        monkeypatch.setattr(app, "STOP_S", 0.1)
         telegram.arm("telegram", path="sendMessage", gate="for ever")
 
         async def scene(running: Running) -> None:
@@ -154,4 +154,4 @@ class TestStopping:
             await asyncio.to_thread(telegram.say, ada, "/help")
             await asyncio.to_thread(telegram.wait_at_gate, "for ever")
 
-        assert len(play(telegram, tmp_path, scene)) == 1
+        assert len(play(telegram, tmp_path, scene, stop_s=0.1)) == 1

@@ -19,10 +19,10 @@ class SlowReader:
         self.go_on = threading.Event()
         self.reading = 0
 
-    def read(self, content: str | bytes, name: str | None, *, shared: str = "", most: int) -> BatchReading:
+    def read(self, content: str | bytes, name: str | None, *, shared: str = "", limit: int) -> BatchReading:
         self.reading += 1
         self.go_on.wait(10)
-        return BatchReading((Request(f"{content!r} {name} {shared} {most}"),))
+        return BatchReading((Request(f"{content!r} {name} {shared} {limit}"),))
 
 
 class TheFiles:
@@ -39,7 +39,7 @@ def file(file_id: str = "f", size: int = 3) -> Sent:
 
 
 def readings(reader: SlowReader, wait_s: float = 10.0) -> Readings:
-    return Readings(reader, TheFiles(), most=50, wait_s=wait_s)
+    return Readings(reader, TheFiles(), limit=50, wait_s=wait_s)
 
 
 async def refused(act: object) -> str:

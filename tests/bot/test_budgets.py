@@ -5,19 +5,19 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from stage import BOT, Outcome, Stage
-from updates_scene import ADA, EVE, GROUP, Scene
 
 from services.bot.budgets.refusals import way_out, write_refusal
-from services.bot.locales import languages, say
-from services.bot.pictures.keyboards import code_of
 from services.bot.settings.models_menu import CHAT
-from services.bot.texts.number_format import time_until
+from services.bot.telegram.callback_data import code_of
+from services.bot.texts.locales import languages, say
+from services.bot.texts.number_format import duration
 from shared.access import Profile, Role
 from shared.errors import BudgetUsedUp, QueueFull
 from shared.redaction import GOOGLE, HUGGINGFACE
 from shared.store.access import Roles
 from shared.store.keys import Keys
+from tests.bot.stage import BOT, Outcome, Stage
+from tests.bot.updates_scene import ADA, EVE, GROUP, Scene
 
 
 @pytest.fixture(scope="module")
@@ -55,10 +55,10 @@ class TestRefusals:
     def test_tell_when_it_begins_anew(self, language: str) -> None:
         error = BudgetUsedUp("budget_month", 8 * 86_400, left=1, most=20, count=2)
 
-        assert time_until(8 * 86_400, language) in write_refusal(error, language)
+        assert duration(8 * 86_400, language) in write_refusal(error, language)
 
     def test_that_time_alone_mends_have_no_button(self) -> None:
-        assert way_out(QueueFull(most=3), "en", "a_bot") is None
+        assert way_out(QueueFull(limit=3), "en", "a_bot") is None
 
 
 class TestUsage:
@@ -67,7 +67,7 @@ class TestUsage:
 
         said = told(scene.send(EVE, EVE, {"text": "/usage"}))
 
-        assert "Pictures today: 2 of 3, left: 1. Anew in " in said["text"]
+        assert "Pictures today: 2 of 3, left: 1. Resets in " in said["text"]
         assert "Pictures this month: 2 of 500, left: 498." in said["text"]
         assert "Gemini tokens today: 0 of 500,000" in said["text"]
         assert "Spent" not in said["text"]
@@ -137,10 +137,3 @@ class TestBatchesBeforeTheyStart:
         said = told(scene.send(EVE, EVE, {"text": "/batch\none\ntwo --n 4"}))["text"]
 
         assert say("batch_does_not_fit", "en") in said
-
-
-@pytest.mark.parametrize(
-    ("seconds", "words"), [(90 * 60, "1 hr 30 min"), (47.6 * 3600, "47 hr 36 min"), (5e5, "6 days")]
-)
-def test_long_waits_are_told_in_days(seconds: float, words: str) -> None:
-    assert time_until(seconds, "en") == words

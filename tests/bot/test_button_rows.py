@@ -3,21 +3,21 @@
 from datetime import UTC, datetime
 
 import pytest
-from builders import BOT, RED_FOX, a_job
 from telegram import InlineKeyboardButton, InlineKeyboardMarkup
 
 from services.bot.batches import progress as progress_lines
-from services.bot.locales import languages
 from services.bot.pictures import keyboards
-from services.bot.settings.menu import HOME, LABELS, RESET, Menu
+from services.bot.settings.menu import ADVANCED, HOME, LABELS, RESET, Menu
 from services.bot.settings.models_menu import CHAT, GONE, ModelsMenu
 from services.bot.texts.button_rows import ROW, in_rows, is_readable, width
-from shared.batches import Batch, BatchState, Counts, Way
+from services.bot.texts.locales import languages
+from shared.batches import Batch, BatchState, Counts, DeliveryFormat
 from shared.catalogue import Catalogue
 from shared.chat_models import ChatModels
 from shared.jobs import Address, Prompt, Sender
 from shared.preferences import Preferences
 from shared.styles import Styles
+from tests.builders import BOT, RED_FOX, a_job
 
 LONG_PROMPT = Prompt("a fox, " * 50)
 
@@ -67,9 +67,12 @@ def keyboards_in(language: str) -> list[InlineKeyboardMarkup | None]:
                 "a_bot",
             )
             for state in BatchState
-            for way in Way
+            for way in DeliveryFormat
         ),
-        *(settings.page(page, "", Preferences(), language, private=True)[1] for page in (HOME, RESET, *LABELS)),
+        *(
+            settings.page(page, "", Preferences(), language, private=True)[1]
+            for page in (HOME, ADVANCED, RESET, *LABELS)
+        ),
         *(models.page(listed, "", Preferences(), language)[1] for listed in (CHAT, GONE)),
     ]
 

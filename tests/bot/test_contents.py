@@ -4,11 +4,11 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from builders import BOT
 from telegram import Message
 
 from services.bot.telegram.contents import Target, contents_of
 from services.bot.telegram.files import Sent
+from tests.builders import BOT
 
 ADA, US = {"id": 7, "is_bot": False, "first_name": "Ada"}, {"id": BOT, "is_bot": True, "first_name": "Painter"}
 HERE = {"id": 7, "type": "private", "first_name": "Ada"}
@@ -106,7 +106,7 @@ class TestAReply:
         assert target_of(reply_to_story=STORY["story"]) == Target(is_unseen=True)
 
     def test_knows_what_the_bot_itself_has_sent(self) -> None:
-        assert in_reply_to(text="What shall I paint?", **{"from": US}).is_ours
+        assert in_reply_to(text="What should I create?", **{"from": US}).is_ours
 
     def test_knows_a_post_that_all_comments_reply_to(self) -> None:
         assert in_reply_to(text="News", is_automatic_forward=True).opens_comments

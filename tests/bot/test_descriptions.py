@@ -3,18 +3,19 @@
 from datetime import UTC, datetime
 
 import pytest
-from builders import BOT
 from hypothesis import given
 from hypothesis import strategies as st
 from telegram.constants import InlineKeyboardButtonLimit
 
-from services.bot.chat.descriptions import prompts_of, under_description, write_description
-from services.bot.locales import languages
+from services.bot.chat.descriptions import prompts_of, write_description
+from services.bot.chat.keyboards import under_description
+from services.bot.texts.locales import languages
 from services.bot.texts.markdown import MAX_UNITS
 from services.bot.texts.utf16 import units
 from services.worker.gemini.descriptions import MAX_PROMPT, MAX_TITLE, PROMPTS
-from shared.errands import Errand, Kind
+from shared.errands import Errand, ErrandKind
 from shared.jobs import Address, Sender, State
+from tests.builders import BOT
 
 TEXT = st.text(st.characters(exclude_categories=["Cc", "Cs"]), min_size=1, max_size=60)
 
@@ -22,7 +23,7 @@ TEXT = st.text(st.characters(exclude_categories=["Cc", "Cs"]), min_size=1, max_s
 def an_errand(*prompts: tuple[str, str], language: str = "en", number: int = 5) -> Errand:
     result = {"prompts": [{"title": title, "prompt": prompt} for title, prompt in prompts]}
     address, sender = Address(BOT, 7, 1), Sender(7, language)
-    return Errand(number, Kind.DESCRIBE, address, sender, {}, State.FINISHED, datetime.now(UTC), result=result)
+    return Errand(number, ErrandKind.DESCRIBE, address, sender, {}, State.FINISHED, datetime.now(UTC), result=result)
 
 
 def marked(errand: Errand, kind: str) -> list[str]:

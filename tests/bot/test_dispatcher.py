@@ -4,11 +4,11 @@ import asyncio
 from typing import Any
 
 import pytest
-from patient_loop import run
 from telegram import Bot, CallbackQuery, Update
 
 from services.bot.intake.dispatcher import MOMENT_S, PLACES, SHARE, Dispatcher, origin_of
 from services.bot.telegram.callback_queries import ANSWER_WITHIN_S, acknowledge
+from tests.bot.patient_loop import run
 
 BOT = Bot("4242:" + "a" * 35)
 GROUP = -100

@@ -10,7 +10,6 @@ from typing import Any
 
 import PIL.Image
 import pytest
-from builders import BOT
 from telegram import Bot, Message
 
 from sandbox.client import Json, SandboxClient
@@ -31,9 +30,10 @@ from shared.errors import (
 from shared.images import Images
 from shared.jobs import Address, Sender
 from shared.media_types import TEXT_BYTES, Purpose
-from shared.migrations import migrate
 from shared.store.database import Database
 from shared.store.sent_files import MEGABYTE, SentFiles
+from tests.builders import BOT
+from tests.sqlite_tables import create_tables
 
 TOKEN = f"{BOT}:" + "a" * 35
 ON_ITS_DISK = f"/var/lib/telegram-bot-api/{TOKEN}/documents/file_0.txt"
@@ -199,7 +199,7 @@ class Store:
         self.sandbox = sandbox
         self.folder = folder / "images"
         self.database = Database(f"sqlite:///{folder / 'g2d.db'}")
-        migrate(self.database)
+        create_tables(self.database)
         self.record = SentFiles(self.database)
         self.ada = Sender(sandbox.person("Ada")["id"], "de")
 

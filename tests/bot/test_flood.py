@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from patient_loop import run
 from telegram.error import BadRequest, Forbidden, NetworkError, RetryAfter
 
 from sandbox.telegram.errors import ApiError
@@ -29,6 +28,7 @@ from services.bot.telegram.quotas import COUNTED_WITHIN_S
 from services.bot.telegram.quotas import GROUP as GROUP_QUOTA
 from services.bot.telegram.repeats import handling
 from shared.errors import StoreAway
+from tests.bot.patient_loop import run
 
 
 class Telegram:

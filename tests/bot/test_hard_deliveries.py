@@ -5,23 +5,24 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from builders import BOT
-from delivery_rig import Rig, a_noise
-from sqlalchemy import Row
+from sqlalchemy import Row, select
 
 from sandbox.client import SandboxClient
-from services.bot.locales import say
+from services.bot.telegram import outbox_relay
 from services.bot.telegram.errors import MAX_UNKNOWN_TRIES
-from shared.batches import Way
-from shared.errands import Kind
+from services.bot.texts.locales import say
+from shared.batches import DeliveryFormat
+from shared.errands import ErrandKind, ErrandResult
 from shared.errors import StoreAway
 from shared.images import Images
 from shared.jobs import Job, Parameters
-from shared.migrations import migrate
 from shared.store import tables
 from shared.store.database import Database
 from shared.store.errand_outbox import ErrandOutbox
 from shared.store.outbox import Outbox
+from tests.bot.delivery_rig import Rig, a_noise
+from tests.builders import BOT
+from tests.sqlite_tables import create_tables
 
 PICTURES = "/(sendPhoto|sendDocument|sendMediaGroup)$"
 MESSAGE = "/sendMessage$"
@@ -30,7 +31,7 @@ MESSAGE = "/sendMessage$"
 @pytest.fixture
 def rig(sandbox: SandboxClient, sqlite_url: str, tmp_path: Path) -> Iterator[Rig]:
     database = Database(sqlite_url)
-    migrate(database)
+    create_tables(database)
     yield Rig(sandbox, database, tmp_path / "images")
     assert sandbox.violations() == []
     database.close()
@@ -38,7 +39,7 @@ def rig(sandbox: SandboxClient, sqlite_url: str, tmp_path: Path) -> Iterator[Rig
 
 def fall_silent_while_sending(rig: Rig) -> None:
     """Another process claims what is due, and dies."""
-    assert rig.outbox.claim(BOT, most=10)
+    assert rig.outbox.claim(BOT, limit=10)
     rig.outbox.release_all(BOT)
 
 
@@ -102,7 +103,7 @@ class TestAPictureThatIsGone:
         delivered(rig, job)
 
         (apology,) = rig.in_chat()
-        assert "Something went wrong" in apology
+        assert "Something unexpected went wrong" in apology
 
 
 class TestAnAlbumThatTelegramTook:
@@ -120,8 +121,17 @@ class TestAnAlbumThatTelegramTook:
 
         *album, choice = rig.in_chat()
         assert album == ["photo"] * 3
-        assert "3 pictures of your idea" in choice
+        assert "3 pictures. Choose one:" in choice
         assert row.delivered_message_id is not None
+
+    def test_of_a_batch_gets_its_buttons_although_telegram_falters(self, rig: Rig) -> None:
+        batch_id = rig.batch(pictures=2)
+        rig.sandbox.arm("telegram", path=MESSAGE, times=2, preset="bad-gateway")
+
+        rig.deliver(tables.batches, batch_id)
+
+        assert len([data for data in rig.buttons() if data.startswith("pick ")]) == 2
+        assert rig.calls("sendMediaGroup") == [200]
 
     def test_is_delivered_also_where_words_are_forbidden(self, rig: Rig) -> None:
         job = rig.picture(count=3)
@@ -164,6 +174,39 @@ class TestADatabaseThatIsAway:
         delivered(rig, job)
 
         assert outbox.was_away
+        assert rig.calls("sendMediaGroup") == [200]
+
+
+class AwayAtFirst(Images):
+    """An image store that does not answer the first time."""
+
+    was_away = False
+
+    def get(self, key: str) -> bytes:
+        if not self.was_away:
+            self.was_away = True
+            raise StoreAway("away")
+        return super().get(key)
+
+
+class TestAnImageStoreThatIsAway:
+    """Nobody waits for the lease of the delivery that met it."""
+
+    @pytest.fixture(autouse=True)
+    def _away(self, rig: Rig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(outbox_relay, "LEFT_S", 0.1)
+        rig.images = AwayAtFirst((tmp_path / "images").as_uri())
+
+    def test_is_asked_again_soon(self, rig: Rig) -> None:
+        row = delivered(rig, rig.picture())
+
+        assert row.delivery_tries == 2
+        assert rig.in_chat() == ["photo"]
+
+    def test_is_asked_again_soon_for_a_batch_too(self, rig: Rig) -> None:
+        rig.deliver(tables.batches, rig.batch(pictures=2))
+
+        assert rig.in_chat().count("photo") == 2
         assert rig.calls("sendMediaGroup") == [200]
 
 
@@ -219,8 +262,82 @@ class TestALongAnswer:
 
         beginning, why = rig.in_chat()
         assert "Paragraph 0:" in beginning
-        assert "Telegram would not take this" in why
+        assert "Telegram refused this" in why
         assert row.undelivered_reason == "refused"
+
+
+class ForgetfulOfAnswers(ErrandOutbox):
+    """The database goes away when an answer is there, and comes back."""
+
+    was_away = False
+
+    def delivered(self, errand_id: int, **values: Any) -> None:
+        if not ForgetfulOfAnswers.was_away:
+            ForgetfulOfAnswers.was_away = True
+            raise StoreAway("away")
+        super().delivered(errand_id, **values)
+
+
+class TestAnAnswerThatAsksForAPicture:
+    def drawing(self, **values: Any) -> ErrandResult:
+        return {"end": "whole", "drawing": {"idea": "a fox in the snow", "wished": True} | values}
+
+    def jobs(self, rig: Rig) -> list[Row[Any]]:
+        with rig.database.reading() as connection:
+            return list(connection.execute(select(tables.jobs).order_by(tables.jobs.c.id)))
+
+    def test_has_it_ordered_in_reply_to_the_message_instead_of_words(self, rig: Rig) -> None:
+        errand = rig.answer("", result=self.drawing(ratio=[16, 9]))
+
+        rig.deliver(tables.errands, errand.id)
+
+        [job] = self.jobs(rig)
+        assert (job.idea, job.user_id) == ("a fox in the snow", rig.person["id"])
+        assert job.message_id == rig.request["message_id"]
+        assert rig.in_chat() == ["🎨 Queued. Your picture is next."]
+        assert rig.buttons() == [f"cancel {job.id}"]
+
+    def test_is_one_order_also_where_its_delivery_is_made_again(
+        self, rig: Rig, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("tests.bot.delivery_rig.ErrandOutbox", ForgetfulOfAnswers)
+        errand = rig.answer("A fox? Here it comes.", result=self.drawing(count=2))
+
+        rig.deliver(tables.errands, errand.id)
+
+        assert ForgetfulOfAnswers.was_away
+        assert [job.number for job in self.jobs(rig)] == [0, 1]
+        assert len(rig.in_chat()) == 2
+
+    def test_asks_first_where_many_are_wanted(self, rig: Rig) -> None:
+        errand = rig.answer("", result=self.drawing(count=6))
+
+        rig.deliver(tables.errands, errand.id)
+
+        assert self.jobs(rig) == []
+        assert rig.buttons() == [f"drawmany {errand.id} 6", f"drawmany {errand.id} 4"]
+
+    def test_offers_a_button_where_it_only_shows_one(self, rig: Rig) -> None:
+        errand = rig.answer("Snow lies on the hills.", result=self.drawing(wished=False))
+
+        rig.deliver(tables.errands, errand.id)
+
+        assert rig.buttons() == [f"draw {errand.id}"]
+        assert self.jobs(rig) == []
+
+    def test_has_no_button_where_it_shows_none(self, rig: Rig) -> None:
+        rig.deliver(tables.errands, rig.answer("You are welcome.").id)
+
+        assert rig.buttons() == []
+
+
+class TestAnAnswerThatWasStopped:
+    def test_says_so(self, rig: Rig) -> None:
+        errand = rig.answer("Once upon a **time**", result={"end": "stopped"})
+
+        rig.deliver(tables.errands, errand.id)
+
+        assert rig.in_chat() == ["Once upon a time\n\n⏹ Stopped."]
 
 
 class TestWhatCanBeSentInAnotherWay:
@@ -303,7 +420,7 @@ class TestAServerThatTakesNoLargeRequests:
         assert row.undelivered_reason is None
 
     def test_gets_more_and_smaller_zips(self, rig: Rig) -> None:
-        batch_id = rig.batch(pictures=5, way=Way.ZIP, picture=a_noise(180))  # 97 kB each
+        batch_id = rig.batch(pictures=5, delivery_format=DeliveryFormat.ZIP, picture=a_noise(180))  # 97 kB each
 
         row = rig.deliver(tables.batches, batch_id)
 
@@ -326,8 +443,8 @@ class TestWhatWasGivenUp:
         assert row.undelivered_reason is None
         assert not rig.outbox.send_again(job)
 
-    @pytest.mark.parametrize("kind", [Kind.CHAT, Kind.DESCRIBE])
-    def test_is_kept_of_answers_too(self, rig: Rig, kind: Kind) -> None:
+    @pytest.mark.parametrize("kind", [ErrandKind.CHAT, ErrandKind.DESCRIBE])
+    def test_is_kept_of_answers_too(self, rig: Rig, kind: ErrandKind) -> None:
         errand = rig.answer(kind=kind)
         rig.tried_before(tables.errands, errand.id, MAX_UNKNOWN_TRIES - 1)
         rig.sandbox.arm("telegram", path="/editMessageText$", preset="bad-request", arguments={"text": "SOMETHING_NEW"})
@@ -338,7 +455,7 @@ class TestWhatWasGivenUp:
         row = rig.deliver(tables.errands, errand.id)
 
         assert row.undelivered_reason is None
-        assert ("Hello" if kind is Kind.CHAT else "a red fox in deep snow") in rig.in_chat()[-1]
+        assert ("Hello" if kind is ErrandKind.CHAT else "a red fox in deep snow") in rig.in_chat()[-1]
 
     def test_of_a_batch_too(self, rig: Rig) -> None:
         batch_id = rig.batch(pictures=2)
@@ -352,4 +469,4 @@ class TestWhatWasGivenUp:
         rig.deliver(tables.batches, batch_id)
 
         assert rig.in_chat().count("photo") == 2
-        assert rig.buttons() == []
+        assert {button.split()[0] for button in rig.buttons()} == {"pick"}

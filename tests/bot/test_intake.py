@@ -8,7 +8,6 @@ from datetime import timedelta
 from typing import Any, cast
 
 import pytest
-from builders import BOT
 from hypothesis import given
 from hypothesis import strategies as st
 from telegram import Update
@@ -20,9 +19,10 @@ from services.bot.intake.application import DurableApplication
 from services.bot.intake.failures import failed, pause_s
 from services.bot.telegram.errors import NotConnected
 from shared.errors import IdeaTooLong, ServiceUnreachable, StoreAway
-from shared.migrations import migrate
 from shared.store.database import Database
 from shared.store.updates import RawUpdate, Updates
+from tests.builders import BOT
+from tests.sqlite_tables import create_tables
 
 TOKEN = f"{BOT}:" + "a" * 35
 Handler = Callable[[Update, ContextTypes.DEFAULT_TYPE], Awaitable[None]]
@@ -31,7 +31,7 @@ Handler = Callable[[Update, ContextTypes.DEFAULT_TYPE], Awaitable[None]]
 @pytest.fixture
 def book(sqlite_url: str) -> Iterator[Database]:
     made = Database(sqlite_url)
-    migrate(made)
+    create_tables(made)
     yield made
     made.close()
 
@@ -122,7 +122,7 @@ class TestHandling:
 
         play(sandbox, updates, scene)
 
-        assert updates.unhandled(most=10) == []
+        assert updates.unhandled(limit=10) == []
 
     def test_what_time_can_mend_comes_again(self, sandbox: SandboxClient, updates: Updates) -> None:
         errors, handled = [RetryAfter(0)], []
@@ -135,13 +135,13 @@ class TestHandling:
         async def scene(bot: Bot) -> None:
             bot.receive(a_message(10, "a red fox"))
             await bot.handle_all()
-            assert updates.unhandled(most=10) == [10]
+            assert updates.unhandled(limit=10) == [10]
             await bot.handle_next()
 
         play(sandbox, updates, scene, handle)
 
         assert handled == ["a red fox"]
-        assert updates.unhandled(most=10) == []
+        assert updates.unhandled(limit=10) == []
 
     @pytest.mark.parametrize("error", [StoreAway("away"), NetworkError("reset"), TimedOut(), InvalidToken()])
     def test_what_time_can_mend_is_not_ticked_off(
@@ -158,7 +158,7 @@ class TestHandling:
 
         play(sandbox, updates, scene, handle)
 
-        assert updates.unhandled(most=10) == [10]
+        assert updates.unhandled(limit=10) == [10]
 
     @pytest.mark.parametrize("error", [Forbidden("blocked"), BadRequest("chat not found"), ZeroDivisionError()])
     def test_what_time_can_not_mend_is_over(self, sandbox: SandboxClient, updates: Updates, error: Exception) -> None:
@@ -171,7 +171,7 @@ class TestHandling:
 
         play(sandbox, updates, scene, handle)
 
-        assert updates.unhandled(most=10) == []
+        assert updates.unhandled(limit=10) == []
 
     def test_after_a_bug_the_person_gets_an_apology(self, sandbox: SandboxClient, updates: Updates) -> None:
         person = sandbox.person("Ada")
@@ -188,7 +188,7 @@ class TestHandling:
         play(sandbox, updates, scene, handle)
 
         (apology,) = [call["body"] for call in sandbox.journal(service="telegram", path="sendMessage")]
-        assert "Something went wrong" in apology["text"]
+        assert "Something unexpected went wrong" in apology["text"]
         assert int(apology["chat_id"]) == person["id"]
 
     def test_an_update_that_is_being_handled_is_not_begun_again(self, sandbox: SandboxClient, updates: Updates) -> None:
@@ -243,7 +243,7 @@ class TestFeeding:
             return [update.update_id for update in bot.queued()]
 
         assert play(sandbox, updates, scene) == [11]
-        assert updates.unhandled(most=10) == [11]
+        assert updates.unhandled(limit=10) == [11]
 
 
 class Killed(BaseException):
@@ -281,9 +281,9 @@ class TestAnUpdateThatEndsProcesses:
 
         assert started == [10, 10]
         (apology,) = [call["body"] for call in sandbox.journal(service="telegram", path="sendMessage")]
-        assert "something broke each time" in apology["text"]
+        assert "something went wrong each time" in apology["text"]
         assert int(apology["chat_id"]) == person["id"]
-        assert updates.unhandled(most=10) == []
+        assert updates.unhandled(limit=10) == []
         (line,) = [record for record in caplog.records if record.message.startswith("update given up")]
         assert (line.levelname, line.update_id) == ("ERROR", 10)  # type: ignore[attr-defined]
 
@@ -331,17 +331,17 @@ class TestAnUpdateThatEndsProcesses:
             live(sandbox, updates, handle)
 
         assert started == [10] * 4
-        assert updates.unhandled(most=10) == [10]
+        assert updates.unhandled(limit=10) == [10]
 
 
 class TestHowSoonAnUpdateComesAgain:
     @pytest.mark.parametrize("error", [StoreAway("away"), NetworkError("reset"), NotConnected("refused"), TimedOut()])
     def test_a_hiccup_costs_a_few_seconds(self, error: Exception) -> None:
-        assert (pause_s(error, tries=1, chance=lambda: 1.0) or 60.0) < 5
+        assert (pause_s(error, tries=1, rng=lambda: 1.0) or 60.0) < 5
 
     @given(st.integers(1, 10_000), st.floats(0, 1))
-    def test_no_pause_is_longer_than_a_minute_and_a_half(self, tries: int, chance: float) -> None:
-        assert (pause_s(StoreAway("away"), tries=tries, chance=lambda: chance) or 0.0) <= 90
+    def test_no_pause_is_longer_than_a_minute_and_a_half(self, tries: int, random_number: float) -> None:
+        assert (pause_s(StoreAway("away"), tries=tries, rng=lambda: random_number) or 0.0) <= 90
 
     def test_telegram_says_how_long_a_flood_wait_is(self) -> None:
         assert 480 <= (pause_s(RetryAfter(480), tries=1) or 0.0) <= 481
@@ -359,7 +359,7 @@ class TestHowSoonAnUpdateComesAgain:
     )
     def test_it_does_so_for_a_while_and_not_for_ever(self, error: Exception, seconds: float) -> None:
         pauses = []
-        while (pause := pause_s(error, tries=len(pauses) + 1, chance=lambda: 0.5)) is not None:
+        while (pause := pause_s(error, tries=len(pauses) + 1, rng=lambda: 0.5)) is not None:
             pauses.append(pause)
 
         assert seconds < sum(pauses) < 3 * seconds

@@ -6,15 +6,15 @@ from contextlib import suppress
 from datetime import timedelta
 
 import pytest
-from builders import BOT
 from telegram.error import BadRequest, Forbidden, NetworkError, RetryAfter, TelegramError, TimedOut
 from telegram.ext import ExtBot
 
 from sandbox.client import Json, SandboxClient
 from services.bot.help.command_menus import is_transient, keep_menus, menus_for, wait_of
-from services.bot.locales import languages
 from services.bot.telegram.transport import Transport
+from services.bot.texts.locales import languages
 from shared.access import Known, Profile, Role
+from tests.builders import BOT
 
 TOKEN = f"{BOT}:" + "m" * 35
 OWNER = Known(Profile(7_000_000_001, "Ada"), Role.OWNER)

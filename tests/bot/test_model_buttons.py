@@ -1,17 +1,19 @@
 """The buttons that choose a model."""
 
 import pytest
-from builders import FOX_RECIPE
-from test_captions import finished
 
-from services.bot.pictures.keyboards import MODEL, MODELS, code_of, models, read
+from services.bot.pictures.keyboards import MODELS, models
 from services.bot.settings.menu import Menu
 from services.bot.settings.models_menu import ModelsMenu
+from services.bot.telegram.callback_data import MODEL, code_of, read_record
+from services.bot.texts.locales import say
 from services.bot.texts.paging import part
 from shared.catalogue import Catalogue
 from shared.chat_models import ChatModels
 from shared.preferences import Preferences
 from shared.styles import Styles
+from tests.bot.test_captions import finished
+from tests.builders import FOX_RECIPE
 
 USUAL = "gemini-3.8-flash"
 LONG = f"{'o' * 95}/{'n' * 96}"
@@ -29,7 +31,7 @@ def codes(catalogue: Catalogue) -> list[str]:
     *rows, _back = models(job, catalogue).inline_keyboard
     pressed = [str(button.callback_data) for row in rows for button in row]
     assert all(len(data.encode()) <= 64 for data in pressed)
-    read_back = [read(data) for data in pressed]
+    read_back = [read_record(data) for data in pressed]
     assert all(one is not None and one[:2] == (MODEL, job.id) for one in read_back)
     return [one[2] for one in read_back if one is not None]
 
@@ -64,6 +66,51 @@ class TestSettings:
         assert said("gemini-3.5-flash", None) == "0.3"
         assert said("gemini-3.8-flash", None) == "not used by this model"
         assert said("gemini-3.8-flash", "gemini-3.5-flash") == "0.3"
+
+    @pytest.mark.parametrize("private", [True, False])
+    def test_are_one_page_with_a_row_each_and_the_rest_one_tap_away(self, private: bool):
+        menu = Menu(Catalogue(), ChatModels(USUAL), Styles(None))
+        chosen = Preferences(ratio=(16, 9), as_file=True)
+
+        text, keyboard = menu.page("home", "", chosen, "en", private=private)
+
+        first = ["🎨 Image model: FLUX.1-dev", "📐 Ratio: 16:9", "🖌 Style: default", "📄 Send as file ✅"]
+        language = ["🌍 Language: as in Telegram"] if private else []
+        assert [[button.text for button in row] for row in keyboard.inline_keyboard] == [
+            [label] for label in (*first, *language, "Advanced ›")
+        ]
+        assert text.count("\n") == 1
+
+    def test_have_nothing_that_the_chosen_model_does_not_use(self):
+        def pages(model: str) -> set[str]:
+            menu = Menu(Catalogue(), ChatModels(model), Styles(None))
+            rows = menu.page("more", "", Preferences(), "en", private=True)[1].inline_keyboard
+            return {str(button.callback_data).split()[1] for row in rows for button in row}
+
+        assert {"temperature", "top_p", "top_k"} <= pages("gemini-3.5-flash")
+        assert pages("gemini-3.8-flash") == {
+            "chat_model", "prompt_tokens", "output_tokens", "rewriting", "photos", "reset", "home",
+        }  # fmt: skip
+
+    def test_have_switches_that_show_their_state_and_say_what_they_will_be(self):
+        menu = Menu(Catalogue(), ChatModels(USUAL), Styles(None))
+
+        def switch(as_file: bool) -> tuple[str, object]:
+            rows = menu.page("home", "", Preferences(as_file=as_file), "en", private=True)[1].inline_keyboard
+            return next((one.text, one.callback_data) for row in rows for one in row if "file" in one.text)
+
+        assert switch(False) == ("📄 Send as file ☐", "set as_file on")
+        assert switch(True) == ("📄 Send as file ✅", "set as_file off")
+
+    def test_lead_back_to_the_page_that_they_stand_on(self):
+        menu = Menu(Catalogue(), ChatModels(USUAL), Styles(None))
+
+        def back(page: str) -> object:
+            return menu.page(page, "", Preferences(), "en", private=True)[1].inline_keyboard[-1][0].callback_data
+
+        assert (back("ratio"), back("more"), back("chat_model"), back("reset")) == (
+            "set home", "set home", "set more", "set more",
+        )  # fmt: skip
 
     def test_have_no_preset_beyond_the_models_own_card(self):
         chat_models = ChatModels("gemini-3.5-flash")
@@ -111,18 +158,45 @@ class TestModels:
             {"Qwen/Qwen-Image": {"providers": {"fal-ai": "x", "replicate": "y"}}, "me/mine": {"providers": {}}}
         )
 
-        text, _ = ModelsMenu(catalogue, chat_models).page("image", "", Preferences(), "en")
+        def about(model: str) -> str:
+            return ModelsMenu(catalogue, chat_models).page("about", code_of(model), Preferences(), "en")[0]
 
-        assert "🟢 served right now by fal-ai, replicate" in text
-        assert "whole sentences" in text
-        assert "takes 1 to 50 steps, 30 as a rule" in text
-        assert "🟢 served by this bot's owner" in text
+        assert say("models_served", "en", providers="fal-ai, replicate") in about("Qwen/Qwen-Image")
+        assert say("models_prose", "en") in about("Qwen/Qwen-Image")
+        assert say("models_steps", "en", least=1, usual=30, n=50) in about("Qwen/Qwen-Image")
+        assert say("models_served_here", "en") in about("me/mine")
+
+    def test_are_a_line_each_with_speed_what_for_and_photos(self, chat_models: ChatModels):
+        text, buttons = ModelsMenu(Catalogue(), chat_models).page("image", "", Preferences(), "en")
+
+        assert "✓ <b>FLUX.1-dev</b>: detail" in text.splitlines()
+        assert "<b>FLUX.1-schnell</b>: ⚡ fast · drafts" in text.splitlines()
+        assert "<b>FLUX.2-dev</b>: detail · 🖼 takes photos" in text.splitlines()
+        assert buttons.inline_keyboard[0][0].callback_data == f"models about {code_of('black-forest-labs/FLUX.1-dev')}"
+
+    def test_have_a_page_each_with_the_button_that_chooses(self, chat_models: ChatModels):
+        menu, qwen = ModelsMenu(Catalogue(), chat_models), code_of("Qwen/Qwen-Image")
+        _, buttons = menu.page("about", qwen, Preferences(), "en")
+
+        [[use], [back]] = buttons.inline_keyboard
+        assert (use.callback_data, back.callback_data) == (f"models image {qwen}", "models image")
+        assert menu.change("about", qwen) is None
+        assert menu.change("image", qwen) == {"image_model": "Qwen/Qwen-Image"}
+
+    @pytest.mark.parametrize(("words", "found"), [("flux", 4), ("qwen", 1), ("fluks", 6), ("xyzzy", 0)])
+    def test_are_searched_by_a_part_of_the_name(self, words: str, found: int, chat_models: ChatModels):
+        text, buttons = ModelsMenu(Catalogue(), chat_models).search(words, Preferences(), "en")
+
+        named = [one for row in buttons.inline_keyboard for one in row if "about" in str(one.callback_data)]
+        assert len(named) == found
+        assert words in text
 
     def test_claim_nothing_of_what_nobody_asked_about(self, chat_models: ChatModels):
-        text, _ = ModelsMenu(Catalogue(), chat_models).page("image", "", Preferences(), "en")
+        flux = code_of("black-forest-labs/FLUX.1-dev")
+        text, _ = ModelsMenu(Catalogue(), chat_models).page("about", flux, Preferences(), "en")
 
         assert "🟢" not in text
-        assert "haven't heard yet" in text
+        assert say("models_state_unknown", "en") in text
 
     @pytest.mark.parametrize("listed", ["image", "chat", "gone"])
     def test_fit_their_messages_and_buttons_on_every_page(self, listed: str, chat_models: ChatModels):
@@ -163,4 +237,4 @@ class TestModels:
         text, _ = ModelsMenu(Catalogue(), chat_models).page("gone", "", Preferences(), "en")
 
         assert "<b>stable-diffusion-xl-base-1.0</b>" in text
-        assert "🕯 its successor is" in text
+        assert "🕯" in text

@@ -6,9 +6,9 @@ from telegram import Bot
 
 from services.bot.intake.annotations import Notes
 from services.bot.intake.poller import has_storable_numbers, parse, raw_update, redacted
-from shared.secrets import Box
+from shared.key_cipher import KeyCipher
 
-BOX = Box(Fernet.generate_key().decode())
+CIPHER = KeyCipher(Fernet.generate_key().decode())
 MOST = 2**63 - 1
 
 
@@ -57,4 +57,4 @@ def test_a_message_whose_number_is_none_keeps_no_others_from_being_written_down(
 def test_one_that_is_numbered_so_is_left_out_and_the_others_stay() -> None:
     fetched = [{"update_id": 2**63}, {"update_id": 8}]
 
-    assert list(redacted(fetched, BOX, 1)) == [8]
+    assert list(redacted(fetched, CIPHER, 1)) == [8]

@@ -4,20 +4,22 @@ import asyncio
 from typing import Any
 
 import pytest
-from builders import an_attempt, submit_and_claim
 from telegram.error import Forbidden
 
 from services.bot.budgets.alerts import OwnersAlerts, write_alert
-from services.bot.locales import languages
+from services.bot.texts.locales import languages
 from shared.access import Known, Profile, Role
 from shared.budgets import Budgets
-from shared.store.alerts import Alert, Alerts
+from shared.store.alerts import LASTING, Alert, Alerts
 from shared.store.database import Database
+from shared.store.depths import Depth, Depths
 from shared.store.jobs import Jobs
 from shared.store.spending import Spent
+from tests.builders import an_attempt, submit_and_claim
 
 ADA = Known(Profile(1, "Ada", language="de"), Role.OWNER)
 BOB = Known(Profile(2, "Bob"), Role.OWNER)
+IDLE = Depths((), 0, 0.0, 0, 0, Spent())
 CAROL = Known(Profile(3, "Carol"), Role.ADMIN)
 
 
@@ -73,7 +75,19 @@ def test_money_is_told_with_amounts_and_the_setting(period: str, language: str) 
     budgets, spent = Budgets(money_a_day=30_000_000, money_a_month=300_000_000), Spent(24_500_000, 245_000_000)
     owner = Known(Profile(1, "Ada", language=language), Role.OWNER)
 
-    text = write_alert(Alert(f"money_{period}_80", period=None), spent, budgets, owner)  # type: ignore[arg-type]
+    text = write_alert(Alert(f"money_{period}_80", LASTING), spent, IDLE, budgets, owner)
 
     assert f"G2D_MONEY_{period.upper()}" in text
     assert "300" in text if period == "month" else "30" in text
+
+
+@pytest.mark.parametrize("language", languages())
+@pytest.mark.parametrize("kind", ["no_worker", "old_queue"])
+def test_work_that_nobody_does_is_told_with_figures(kind: str, language: str) -> None:
+    late = Depths((Depth("picture", "queued", 7, 1_800.0),), 0, 0.0, 2, 256, Spent())
+    owner = Known(Profile(1, "Ada", language=language), Role.OWNER)
+
+    text = write_alert(Alert(kind, LASTING), Spent(), late, Budgets(), owner)
+
+    assert "7" in text
+    assert "30" in text or kind == "no_worker"

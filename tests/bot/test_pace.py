@@ -3,12 +3,11 @@
 import asyncio
 from bisect import bisect_right
 
-from builders import BOT
-from delivery_rig import bot_at
-
 from sandbox.client import Json, SandboxClient
 from sandbox.telegram.limits import OVERALL
 from services.bot.telegram.flood_limit import ONCE, FloodLimit
+from tests.bot.delivery_rig import bot_at
+from tests.builders import BOT
 
 CHATS = 2 * OVERALL + 15
 

@@ -3,17 +3,17 @@
 from dataclasses import replace
 
 import pytest
-from builders import FOX_RECIPE, RED_FOX, a_job
 
-from services.bot.help.start import Help
-from services.bot.locales import say
+from services.bot.help.start import HelpHandler
 from services.bot.pictures.captions import MAX_UNITS, write_caption
+from services.bot.texts.locales import say
 from services.bot.texts.utf16 import units
 from shared.catalogue import Catalogue
 from shared.errors import BadParameter
 from shared.ideas import read_request
 from shared.jobs import Job, Parameters, Prompt, Request, State
 from shared.styles import Styles
+from tests.builders import FOX_RECIPE, RED_FOX, a_job
 
 CATALOGUE, STYLES = Catalogue(), Styles()
 
@@ -30,10 +30,10 @@ class TestTheCaption:
     def test_tells_what_was_asked_for_besides_the_idea(self):
         job = finished(ratio=(16, 9), style="noir", steps=30, guidance=5.0, negative="text, <b>", raw=True)
 
-        assert "16:9 · noir · 30 steps · cfg 5 · no text, &lt;b&gt; · raw" in caption(job)
+        assert "no text, &lt;b&gt;\nmodel · seed 7 · 16:9 · noir · 28 steps · cfg 5 · raw" in caption(job)
 
     def test_tells_nothing_of_what_was_not(self):
-        assert caption(finished()).splitlines()[-1] == "<i>model · seed 7</i>"
+        assert caption(finished()).splitlines()[-1] == "model · seed 7 · 28 steps</blockquote>"
 
     def test_keeps_to_the_limit_with_everything_in_it(self):
         job = finished(
@@ -59,16 +59,16 @@ class TestSentences:
             ("--foo", "I don't know <code>--foo</code>. /help imagine lists all parameters."),
             ("--sed 7", "I don't know <code>--sed</code>. Did you mean <code>--seed</code>?"),
             ("--b<i>", "I don't know <code>--b&lt;i&gt;</code>."),
-            ("--ar", "<code>--ar</code> needs something after it, like this: <code>--ar 16:9</code>"),
-            ("--raw=1", "<code>--raw</code> stands alone"),
+            ("--ar", "<code>--ar</code> needs a value, for example: <code>--ar 16:9</code>"),
+            ("--raw=1", "<code>--raw</code> takes no value"),
             ("--steps <i>", "<code>--steps &lt;i&gt;</code>"),
-            ("--seed -1", "from 0 to 4294967295; -1 is"),
-            ("--ar 9:1", "<code>--ar 9:1</code> is too narrow for any model. I can go as far as 4:1 or 1:4."),
-            (f"--no {'x' * 301}", "up to 300 characters"),
-            ("--model dall-e", "I know no model “dall-e”. These can paint: FLUX.1-dev, FLUX.1-schnell,"),
-            ("--model flux", "“flux” may be several models: FLUX.1-dev, FLUX.1-schnell, FLUX.1-Krea-dev, FLUX.2-dev."),
-            ("--style baroque", "I know no style “baroque”. There are: photo, cinematic,"),
-            ("--style film", "may be several styles: cinematic"),
+            ("--seed -1", "from 0 to 4,294,967,295. -1 is"),
+            ("--ar 9:1", "<code>--ar 9:1</code> is too narrow. The limits are 4:1 and 1:4."),
+            (f"--no {'x' * 301}", "the limit is 300 characters"),
+            ("--model dall-e", "I don't know a model called “dall-e”. Available models: FLUX.1-dev, FLUX.1-schnell,"),
+            ("--model flux", "“flux” matches several models: FLUX.1-dev, FLUX.1-schnell, FLUX.1-Krea-dev, FLUX.2-dev."),
+            ("--style baroque", "I don't know a style called “baroque”. Available styles: photo, cinematic,"),
+            ("--style film", "matches several styles: cinematic"),
         ],
     )
     def test_a_refusal_says_what_would_be_clear(self, typed: str, said: str):
@@ -80,12 +80,12 @@ class TestSentences:
     @pytest.mark.parametrize(
         ("typed", "said"),
         [
-            ("--n 40", "<code>--n 40</code> is out of range; I take 10."),
-            ("--cfg 99,5", "<code>--cfg 99,5</code> is out of range; I take 20."),
-            ("--seed 1 --seed 2", "<code>--seed</code> is there more than once; the last one counts: 2."),
-            ("—seedd 7", "I took “—seedd” for a part of your idea."),
-            ("--seed 7 --model glm", "GLM-Image can't be told <code>--seed</code>"),
-            ("--model ghibli", "serves Ghibli-Diffusion any more. If nobody does, Qwen-Image paints instead."),
+            ("--n 40", "<code>--n 40</code> is out of range; using 10."),
+            ("--cfg 99,5", "<code>--cfg 99,5</code> is out of range; using 20."),
+            ("--seed 1 --seed 2", "<code>--seed</code> appears more than once; using the last value: 2."),
+            ("—seedd 7", "I read “—seedd” as part of your idea."),
+            ("--seed 7 --model glm", "GLM-Image doesn't support <code>--seed</code>"),
+            ("--model ghibli", "Ghibli-Diffusion is being retired. If it is unavailable, Qwen-Image is used instead."),
         ],
     )
     def test_a_hint_says_what_was_made_of_it(self, typed: str, said: str):
@@ -95,11 +95,9 @@ class TestSentences:
 
 
 class TestTheHelp:
-    def test_lists_every_style_and_every_model_that_is_served_the_default_first(self):
-        text = Help(Catalogue("me/MyModel"), STYLES, batch_pictures=100)._say_of_imagine("en")
+    def test_lists_every_style_and_names_the_default_model(self):
+        text = HelpHandler(Catalogue("me/MyModel"), STYLES, batch_pictures=100)._say_of_imagine("en")
 
-        assert "<b>Models:</b> MyModel, FLUX.1-dev, " in text
-        assert "Without a wish MyModel paints." in text
+        assert "Default model: MyModel." in text
         assert all(style.name in text for style in STYLES)
-        assert "DreamShaper" not in text
-        assert len(text) <= 4096
+        assert "FLUX.1-dev" not in text

@@ -6,11 +6,25 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from stage import Outcome, Stage
-from updates_scene import ADA, BOB, CAROL, CHANNEL, DAVE, EVE, FRANK, GROUP, OLD_GROUP, OTHER, WORDS, Button, Scene
 
-from services.bot.locales import say
 from services.bot.telegram.permissions import ALLOWED, Action, Relation, may
+from services.bot.texts.locales import say
+from tests.bot.stage import Outcome, Stage
+from tests.bot.updates_scene import (
+    ADA,
+    BOB,
+    CAROL,
+    CHANNEL,
+    DAVE,
+    EVE,
+    FRANK,
+    GROUP,
+    OLD_GROUP,
+    OTHER,
+    WORDS,
+    Button,
+    Scene,
+)
 
 PAGE = Path(__file__).parents[2] / "docs/security.md"
 HERE = [(ADA, GROUP), (BOB, GROUP), (CAROL, GROUP), (DAVE, GROUP), (ADA, ADA)]
@@ -18,7 +32,7 @@ HERE = [(ADA, GROUP), (BOB, GROUP), (CAROL, GROUP), (DAVE, GROUP), (ADA, ADA)]
 ELSEWHERE = [(EVE, EVE), (FRANK, OTHER), (ADA, OTHER), (BOB, BOB), (CAROL, CAROL)]
 PRESSERS = HERE + ELSEWHERE
 ADMINS = {GROUP: CAROL, OTHER: FRANK, CHANNEL: DAVE}
-REFUSED = "pressed", "batch", "chat_pressed", "describe_pressed"
+REFUSED = "pressed", "batch", "chat_pressed", "describe_pressed", "history"
 REFUSALS = {say(f"{one}_not_yours", "en") for one in REFUSED} | {say("settings_not_admin", "en")}
 THINGS = {"jobs", "errands", "batches", "conversations"}
 
@@ -44,15 +58,17 @@ def as_markdown() -> str:
 def relation_of(who: int, where: int, button: Button) -> Relation:
     """What somebody is to a button that they press in a chat."""
     match button.action:
-        case Action.MANAGE_KEYS:
+        case Action.MANAGE_KEYS | Action.DELETE_DATA:
             return Relation.REQUESTER if where == who else Relation.ELSEWHERE
         case Action.CHANGE_SETTINGS | Action.CHOOSE_MODEL | Action.BROWSE:
             # They name no chat: they act on the one in which they are pressed.
             return _to(who, where, requester=where)
         case Action.USE_QUEUE if where != button.chat_id:
             return Relation.REQUESTER if button.requester == who else Relation.ELSEWHERE
+        case Action.REMOVE_PICTURE if where != button.chat_id:
+            return Relation.ELSEWHERE  # It acts on a list of another chat.
         case _ if where != button.chat_id:
-            return Relation.ELSEWHERE
+            return Relation.AT_HOME if who == where == button.requester else Relation.ELSEWHERE
     return _to(who, where, requester=button.requester)
 
 
@@ -223,7 +239,7 @@ class TestRepliesThatNameSomething:
         """Words of ours in a chat that read like our question for a prompt; Gemini can be talked into any."""
         return scene.post(where, say("edit_prompt", "en", number=str(job), prompt="a fox").replace("<code>", "")[:80])
 
-    @pytest.mark.parametrize(("who", "where"), [(ADA, ADA), *HERE[1:4], *ELSEWHERE[:2]])
+    @pytest.mark.parametrize(("who", "where"), [(ADA, OTHER), *HERE[1:4], *ELSEWHERE[:2]])
     def test_a_prompt_is_edited_by_whom_the_picture_belongs_to_alone(self, scene: Scene, who: int, where: int) -> None:
         job = scene.jobs[f"{ADA} in {GROUP}"]
 
@@ -259,11 +275,11 @@ class TestRepliesThatNameSomething:
     def test_a_setting_is_typed_by_the_groups_admins_alone(
         self, scene: Scene, who: int, as_chat: int | None, is_allowed: bool
     ) -> None:
-        menu = next(one for one in scene.buttons if one.data == "set top_k ask" and one.chat_id == GROUP)
+        menu = next(one for one in scene.buttons if one.data == "set prompt_tokens ask" and one.chat_id == GROUP)
         scene.press(CAROL, menu.data, GROUP, menu.message_id)
         question = scene.said_by_bot(GROUP)[-1]
 
-        outcome = self.answer(scene, who, GROUP, question, "7", **({} if as_chat is None else {"as_chat": as_chat}))
+        outcome = self.answer(scene, who, GROUP, question, "77", **({} if as_chat is None else {"as_chat": as_chat}))
 
         assert bool(outcome.changed) is is_allowed
         assert (say("settings_not_admin", "en") in str(outcome.sent)) is not is_allowed

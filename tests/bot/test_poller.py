@@ -5,10 +5,10 @@ import json
 import logging
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any, TypeVar
 
 import pytest
-from builders import BOT
 from cryptography.fernet import Fernet
 from sqlalchemy import delete
 from telegram import Update
@@ -16,20 +16,21 @@ from telegram.ext import ExtBot
 
 from sandbox.app import Sandbox
 from sandbox.client import Json, SandboxClient
-from services.bot.intake import poll_failures, poller, raw_api
 from services.bot.intake.annotations import Annotator
-from services.bot.intake.poller import Poller
-from services.bot.intake.raw_api import RawApi
+from services.bot.intake.outage_notice import OutageNotice
+from services.bot.intake.poller import Pace, Poller
+from services.bot.intake.raw_api import ANSWER_S, RawApi
 from services.bot.telegram.transport import Transport
 from services.health import Sign
 from shared.errors import StoreAway
-from shared.migrations import migrate
-from shared.secrets import Box
+from shared.key_cipher import KeyCipher
 from shared.settings import SettingsError
 from shared.store import tables
 from shared.store.database import Database
 from shared.store.questions import Questions
 from shared.store.updates import RawUpdate, Updates
+from tests.builders import BOT
+from tests.sqlite_tables import create_tables
 
 TOKEN = f"{BOT}:" + "a" * 35
 KEY = "AIza" + "k" * 35
@@ -62,6 +63,7 @@ REFUSALS: dict[str, Json] = {
     "half an answer": {"status": 200, "reply": {"ok": True, "result": []}, "truncate": 10},
 }
 T = TypeVar("T")
+HASTY = Pace(least_poll_s=0.0)
 
 
 @pytest.fixture(scope="module")
@@ -84,13 +86,12 @@ def telegram(_server: Sandbox) -> Iterator[SandboxClient]:
 def _hasty(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let pauses and polls be short."""
     monkeypatch.setattr("services.retrying.FIRST_PAUSE_S", 0.01)
-    monkeypatch.setattr(poller, "LEAST_POLL_S", 0.0)
 
 
 @pytest.fixture(scope="module")
 def _tables(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
     made = Database(f"sqlite:///{tmp_path_factory.mktemp('book') / 'g2d.db'}")
-    migrate(made)
+    create_tables(made)
     yield made
     made.close()
 
@@ -125,21 +126,23 @@ class AwayAtFirst(Updates):
 class Intake:
     """A poller at work."""
 
-    def __init__(self, url: str, updates: Updates) -> None:
+    def __init__(self, url: str, updates: Updates, pace: Pace = HASTY, answer_s: float = ANSWER_S) -> None:
         transport = Transport(connections=1)
         self.bot = ExtBot(TOKEN, base_url=f"{url}/bot", request=Transport(4), get_updates_request=transport)
         self.sign = Sign()
         self._handed: asyncio.Queue[Update] = asyncio.Queue()
         self.at_hand_over: Callable[[Update], None] = lambda _: None
         self.poller = Poller(
-            RawApi(url, TOKEN, transport),
+            RawApi(url, TOKEN, transport, answer_s=answer_s),
             updates,
-            Box(Fernet.generate_key().decode()),
+            KeyCipher(Fernet.generate_key().decode()),
             Annotator(Questions(updates._database, BOT), updates),
             bot=self.bot,
             kinds=[Update.MESSAGE],
             hand_over=self._take,
             sign=self.sign,
+            notice=OutageNotice(self.bot, after_s=0.0),
+            pace=pace,
         )
 
     def _take(self, update: Update) -> None:
@@ -155,11 +158,17 @@ class Intake:
         return message.text if message else None
 
 
-def play(telegram: SandboxClient, updates: Updates, scene: Callable[[Intake], Awaitable[T]]) -> T:
+def play(
+    telegram: SandboxClient,
+    updates: Updates,
+    scene: Callable[[Intake], Awaitable[T]],
+    pace: Pace = HASTY,
+    answer_s: float = ANSWER_S,
+) -> T:
     """Play a scene with a poller that polls."""
 
     async def on_stage() -> T:
-        intake = Intake(f"{telegram.url}/telegram", updates)
+        intake = Intake(f"{telegram.url}/telegram", updates, pace, answer_s)
         try:
             await intake.poller.connect(intake.bot.initialize)
             polling = asyncio.create_task(intake.poller.keep_polling())
@@ -204,7 +213,7 @@ class TestFetching:
         seen = []
 
         async def scene(intake: Intake) -> list[int]:
-            intake.at_hand_over = lambda _: seen.append(updates.unhandled(most=10))
+            intake.at_hand_over = lambda _: seen.append(updates.unhandled(limit=10))
             return [(await intake.next()).update_id for _ in range(2)]
 
         assert play(telegram, updates, scene) == [10, 12]
@@ -234,6 +243,23 @@ class TestFetching:
 
         assert play(telegram, AwayAtFirst(book, times=2), Intake.next_text) == "hello"
         assert offsets(telegram)[:4] == [0, 0, 0, 11]
+
+    def test_a_person_whose_message_can_not_be_written_down_is_told_once_that_it_is_kept(
+        self, telegram: SandboxClient, book: Database
+    ) -> None:
+        ada = telegram.person("Ada")
+        for text in ("hello", "are you there?"):
+            telegram.say(ada, text)
+
+        async def scene(intake: Intake) -> str | None:
+            await intake.next_text()
+            text = await intake.next_text()
+            await asyncio.to_thread(telegram.wait_for, lambda: not telegram.from_bot(ada), what="the notice's removal")
+            return text
+
+        assert play(telegram, AwayAtFirst(book, times=3), scene) == "are you there?"
+        [notice] = [one for one in telegram.messages(ada, with_deleted=True) if one["from"]["is_bot"]]
+        assert notice["text"].startswith("⏳ The bot can't reach its database right now. Your message is kept")
 
     @pytest.mark.parametrize("odd", [UNREADABLE, NOT_REDACTABLE], ids=["unreadable", "not redactable"])
     def test_one_that_nobody_understands_is_confirmed_and_holds_nobody_up(
@@ -270,7 +296,7 @@ class TestFetching:
         class Confused(Updates):
             """A book whose look at earlier updates fails."""
 
-            def newest(self, most: int) -> Any:
+            def newest(self, limit: int) -> Any:
                 raise ZeroDivisionError
 
         telegram_has(telegram, a_message(10))
@@ -289,13 +315,12 @@ class TestFetching:
         assert play(telegram, updates, scene) == 11
 
     def test_a_server_that_does_not_wait_is_not_asked_without_end(
-        self, telegram: SandboxClient, updates: Updates, monkeypatch: pytest.MonkeyPatch
+        self, telegram: SandboxClient, updates: Updates
     ) -> None:
-        monkeypatch.setattr(poller, "LEAST_POLL_S", 0.2)
         telegram_has(telegram, times=4)
         telegram_has(telegram, a_message(10))
 
-        play(telegram, updates, Intake.next)
+        play(telegram, updates, Intake.next, Pace(least_poll_s=0.2))
 
         first, *_, last = [call["at"] for call in telegram.journal("telegram", "getUpdates")][:5]
         assert last - first > 0.6  # 0.8 between beginnings, and a little of it may be lost on the way
@@ -315,14 +340,12 @@ class TestFailures:
         self,
         telegram: SandboxClient,
         updates: Updates,
-        monkeypatch: pytest.MonkeyPatch,
         caplog: pytest.LogCaptureFixture,
     ) -> None:
-        monkeypatch.setattr(poll_failures, "CERTAIN_AFTER_S", 0.05)
         telegram.arm("telegram", path="getUpdates", times=6, preset="unauthorized")
         telegram_has(telegram, a_message(10, "still there?"))
 
-        assert play(telegram, updates, Intake.next_text) == "still there?"
+        assert play(telegram, updates, Intake.next_text, replace(HASTY, certain_after_s=0.05)) == "still there?"
         assert "revoked" in caplog.text
 
     def test_a_failure_is_logged_once_and_its_end_as_well(
@@ -342,31 +365,20 @@ class TestFailures:
         said = [record.message for record in caplog.records if record.name.startswith("services.bot.intake")]
         assert said == ["Telegram is out of order, trying again", "Telegram answers again"]
 
-    def test_a_request_that_is_never_answered_is_given_up(
-        self, telegram: SandboxClient, updates: Updates, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    def test_a_request_that_is_never_answered_is_given_up(self, telegram: SandboxClient, updates: Updates) -> None:
         """Such as one over a connection whose other end is gone without a word."""
-        monkeypatch.setattr(poller, "POLL_S", 0)
-        monkeypatch.setattr(raw_api, "ANSWER_S", 0.3)
         telegram.arm("telegram", path="getUpdates", gate="for ever")
         telegram_has(telegram, a_message(10, "still there?"))
 
-        assert play(telegram, updates, Intake.next_text) == "still there?"
+        assert play(telegram, updates, Intake.next_text, replace(HASTY, poll_s=0), answer_s=0.3) == "still there?"
 
-    def test_an_answer_that_drips_is_given_up(
-        self, telegram: SandboxClient, updates: Updates, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        monkeypatch.setattr(poller, "POLL_S", 0)
-        monkeypatch.setattr(raw_api, "ANSWER_S", 0.3)
+    def test_an_answer_that_drips_is_given_up(self, telegram: SandboxClient, updates: Updates) -> None:
         telegram_has(telegram, a_message(10), drip_s=0.1)
         telegram_has(telegram, a_message(10, "still there?"))
 
-        assert play(telegram, updates, Intake.next_text) == "still there?"
+        assert play(telegram, updates, Intake.next_text, replace(HASTY, poll_s=0), answer_s=0.3) == "still there?"
 
-    def test_a_long_pause_shows_signs_of_life(
-        self, telegram: SandboxClient, updates: Updates, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        monkeypatch.setattr(poller, "BREATH_S", 0.01)
+    def test_a_long_pause_shows_signs_of_life(self, telegram: SandboxClient, updates: Updates) -> None:
         telegram.arm("telegram", path="getUpdates", preset="too-many-requests", arguments={"retry_after": 3600})
 
         async def scene(intake: Intake) -> None:
@@ -376,7 +388,7 @@ class TestFailures:
                 await asyncio.sleep(0)
             assert intake.sign.done_at == before
 
-        play(telegram, updates, scene)
+        play(telegram, updates, scene, replace(HASTY, breath_s=0.01))
 
 
 class TestWebhooks:
@@ -448,13 +460,12 @@ class TestStarting:
         assert TOKEN not in str(record.__dict__)
 
     def test_ends_where_telegram_refuses_the_token_for_a_minute(
-        self, telegram: SandboxClient, updates: Updates, monkeypatch: pytest.MonkeyPatch
+        self, telegram: SandboxClient, updates: Updates
     ) -> None:
-        monkeypatch.setattr(poll_failures, "CERTAIN_AFTER_S", 0.05)
         telegram.arm("telegram", path="getMe", times=None, preset="unauthorized")
 
         async def scene() -> None:
-            intake = Intake(f"{telegram.url}/telegram", updates)
+            intake = Intake(f"{telegram.url}/telegram", updates, Pace(certain_after_s=0.05))
             try:
                 await intake.poller.connect(intake.bot.initialize)
             finally:
@@ -462,20 +473,18 @@ class TestStarting:
 
         with pytest.raises(SettingsError, match="Telegram doesn't know this TELEGRAM_BOT_TOKEN"):
             asyncio.run(scene())
-        assert len(telegram.journal("telegram", "getMe")) >= 3
+        assert len(telegram.journal("telegram", "getMe")) >= 2
 
     def test_never_ends_for_want_of_a_bot_api(
         self,
         telegram: SandboxClient,
         updates: Updates,
-        monkeypatch: pytest.MonkeyPatch,
         caplog: pytest.LogCaptureFixture,
     ) -> None:
-        monkeypatch.setattr(poll_failures, "CERTAIN_AFTER_S", 0.05)
         telegram.arm("telegram", path="getMe", times=6, **REFUSALS["404 of a proxy"])
         telegram_has(telegram, a_message(10, "still there?"))
 
-        assert play(telegram, updates, Intake.next_text) == "still there?"
+        assert play(telegram, updates, Intake.next_text, replace(HASTY, certain_after_s=0.05)) == "still there?"
         assert "there is no Bot API at this address; check TELEGRAM_API_URL" in caplog.text
         assert "TOKEN" not in caplog.text
 
@@ -492,11 +501,8 @@ class TestStopping:
         info = telegram.call("GET", f"/telegram/bot{TOKEN}/getWebhookInfo")
         assert info["result"]["pending_update_count"] == 0
 
-    def test_does_not_wait_for_a_telegram_that_is_away(
-        self, telegram: SandboxClient, updates: Updates, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        monkeypatch.setattr(poller, "GOODBYE_S", 0.1)
+    def test_does_not_wait_for_a_telegram_that_is_away(self, telegram: SandboxClient, updates: Updates) -> None:
         telegram_has(telegram, a_message(10))
         telegram.arm("telegram", path="getUpdates", gate="for ever", times=None)
 
-        play(telegram, updates, Intake.next)
+        play(telegram, updates, Intake.next, replace(HASTY, goodbye_s=0.1))

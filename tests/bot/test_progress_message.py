@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import Iterator
 
 import pytest
-from builders import BOT
 from telegram.ext import ExtBot
 
 from sandbox.client import SandboxClient
@@ -13,9 +12,10 @@ from services.bot.telegram.flood_limit import FloodLimit, Kind
 from services.bot.telegram.transport import Transport
 from shared.batches import Batch
 from shared.jobs import Address, Request, Sender
-from shared.migrations import migrate
 from shared.store.batches import Batches
 from shared.store.database import Database
+from tests.builders import BOT
+from tests.sqlite_tables import create_tables
 
 TOKEN = f"{BOT}:" + "a" * 35
 MANY = 12  # messages after which a private chat has no room for what can be left out, for some seconds
@@ -24,7 +24,7 @@ MANY = 12  # messages after which a private chat has no room for what can be lef
 @pytest.fixture
 def batches(sqlite_url: str) -> Iterator[Batches]:
     database = Database(sqlite_url)
-    migrate(database)
+    create_tables(database)
     yield Batches(database)
     database.close()
 

@@ -8,22 +8,22 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from delivery_rig import Bot, Rig
 from sqlalchemy import Table
 from telegram.error import NetworkError
 
 from sandbox.client import SandboxClient
-from services.bot.locales import say
 from services.bot.telegram import repeats
 from services.bot.telegram.errors import MAX_UNKNOWN_TRIES, MAX_UNSURE_TRIES, Refusal
 from services.bot.telegram.file_answers import answer_with_file
 from services.bot.telegram.flood_limit import FloodLimit
 from services.bot.telegram.sending import Upload
-from shared.batches import Way
-from shared.errands import Kind
-from shared.migrations import migrate
+from services.bot.texts.locales import say
+from shared.batches import DeliveryFormat
+from shared.errands import ErrandKind
 from shared.store import tables
 from shared.store.database import Database
+from tests.bot.delivery_rig import Bot, Rig
+from tests.sqlite_tables import create_tables
 
 FILES = "/(sendPhoto|sendDocument|sendMediaGroup)$"
 WRITING = "/(sendMessage|editMessageText)$"
@@ -61,9 +61,9 @@ WAYS = [
     Delivered("single", tables.jobs, lambda rig: rig.picture().id),
     Delivered("album", tables.jobs, lambda rig: rig.picture(count=3).id),
     Delivered("batch", tables.batches, lambda rig: rig.batch()),
-    Delivered("zip", tables.batches, lambda rig: rig.batch(way=Way.ZIP)),
+    Delivered("zip", tables.batches, lambda rig: rig.batch(delivery_format=DeliveryFormat.ZIP)),
     Delivered("chat", tables.errands, lambda rig: rig.answer().id, WRITING),
-    Delivered("describe", tables.errands, lambda rig: rig.answer(kind=Kind.DESCRIBE).id, WRITING),
+    Delivered("describe", tables.errands, lambda rig: rig.answer(kind=ErrandKind.DESCRIBE).id, WRITING),
 ]
 
 
@@ -96,7 +96,7 @@ UNDER_WAY = re.compile(r"cancel|stop|pause|resume")
 @pytest.fixture
 def rig(sandbox: SandboxClient, sqlite_url: str, tmp_path: Path) -> Iterator[Rig]:
     database = Database(sqlite_url)
-    migrate(database)
+    create_tables(database)
     yield Rig(sandbox, database, tmp_path / "images")
     assert sandbox.violations() == []
     database.close()

@@ -6,7 +6,6 @@ from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
 import pytest
-from builders import BOT, show_status, submit
 from sqlalchemy import select, update
 from telegram.error import (
     BadRequest,
@@ -27,11 +26,12 @@ from services.bot.telegram.lost_messages import LostMessages
 from services.bot.telegram.removals import CLOSED_PAUSE_S, Removals, pause_after
 from services.bot.telegram.transport import Transport
 from services.health import Sign
-from shared.migrations import migrate
 from shared.status_messages import Work
 from shared.store import tables
 from shared.store.database import Database
 from shared.store.status_messages import StatusMessages
+from tests.builders import BOT, show_status, submit
+from tests.sqlite_tables import create_tables
 
 TOKEN = f"{BOT}:" + "a" * 35
 TWO_DAYS_S = 2 * 24 * 3600.0
@@ -155,7 +155,7 @@ class Chat:
 def chat(sandbox: SandboxClient, sqlite_url: str) -> Iterator[Chat]:
     sandbox.reset()
     database = Database(sqlite_url)
-    migrate(database)
+    create_tables(database)
     yield Chat(sandbox, database)
     database.close()
 
@@ -197,7 +197,7 @@ class TestRemovals:
         chat.try_to_remove()
 
         (message,) = chat.sandbox.from_bot(chat.person)
-        assert message["text"] == "✔️ This request is over."
+        assert message["text"] == "✔️ This request is finished."
         assert "reply_markup" not in message
         assert chat.pauses() == []
 

@@ -48,7 +48,7 @@ LASTING = [
 def repetitions(error: TelegramError, endpoint: str, *, for_handler: bool) -> int:
     """How often a call that fails again and again is repeated."""
     pauses = [
-        pause_s(error, endpoint, failures=failures, for_handler=for_handler, chance=lambda: 0.5)
+        pause_s(error, endpoint, failures=failures, for_handler=for_handler, rng=lambda: 0.5)
         for failures in range(1, 20)
     ]
     return pauses.index(None)
@@ -88,9 +88,9 @@ class TestHowSoon:
         assert first < 0.2
 
     @given(st.floats(0, 1))
-    def test_all_repetitions_together_take_a_few_seconds(self, chance: float) -> None:
+    def test_all_repetitions_together_take_a_few_seconds(self, random_number: float) -> None:
         pauses = [
-            pause_s(RESET, "getFile", failures=failures, for_handler=True, chance=lambda: chance)
+            pause_s(RESET, "getFile", failures=failures, for_handler=True, rng=lambda: random_number)
             for failures in range(1, len(PAUSES_S) + 1)
         ]
 

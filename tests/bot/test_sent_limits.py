@@ -5,16 +5,16 @@ from typing import Any
 
 import pytest
 from sqlalchemy import select
-from stage import Outcome, Stage
-from updates_scene import ADA, Scene
 
 from sandbox.bodies import Upload
-from services.bot.batches.handler import MOST_ASKED
-from services.bot.locales import say
+from services.bot.batches.handler import MAX_ASKED
+from services.bot.texts.locales import say
 from shared.batches import BatchState
 from shared.jobs import Sender
 from shared.store import tables
 from shared.store.sent_files import MEGABYTE, SentFiles
+from tests.bot.stage import Outcome, Stage
+from tests.bot.updates_scene import ADA, Scene
 
 PNG = b"\x89PNG\r\n\x1a\n"
 
@@ -67,14 +67,14 @@ class TestFiles:
 
 class TestBatchesThatAreNotStarted:
     def test_give_way_to_newer_ones_and_the_person_reads_it(self, scene: Scene) -> None:
-        for number in range(MOST_ASKED + 1):
+        for number in range(MAX_ASKED + 1):
             outcome = scene.send(ADA, ADA, {"text": f"/batch\nfox {number}\nboat"})
         last = texts(outcome)[-1]
 
-        assert say("batch_oldest_put_away", "en", most=MOST_ASKED) in last
+        assert say("batch_oldest_put_away", "en", most=MAX_ASKED) in last
         batches = tables.batches.c
         with scene.stage.database.reading() as connection:
             mine = select(batches.state, batches.pictures).where(batches.user_id == ADA, batches.chat_id == ADA)
             states = [(row.state, row.pictures) for row in connection.execute(mine.order_by(batches.id))]
-        assert [state for state, _ in states].count(BatchState.ASKED) == MOST_ASKED
+        assert [state for state, _ in states].count(BatchState.ASKED) == MAX_ASKED
         assert (BatchState.CANCELLED, 0) in states

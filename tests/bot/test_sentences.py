@@ -3,6 +3,7 @@
 import ast
 import re
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from html.parser import HTMLParser
 from pathlib import Path
@@ -11,21 +12,31 @@ from string import Formatter
 import pytest
 from babel.messages.plurals import get_plural
 from babel.messages.pofile import read_po
-from builders import RED_FOX, a_job
 
 from services.bot.help.command_menus import COMMANDS
 from services.bot.help.start import TOPICS
-from services.bot.locales import isolated, languages, say
-from services.bot.pictures.keyboards import AGAIN, BACK, DELETE, EDIT, FILE, MODEL, MORE, PROMPT, RATIO, VARY
-from services.bot.pictures.status import ASKING, SEVERAL, describe, describe_place, sentence
+from services.bot.pictures.status import (
+    ASKING,
+    RANK,
+    SEVERAL,
+    UNUSABLE,
+    describe,
+    describe_place,
+    describe_progress,
+    describe_several,
+    sentence,
+)
+from services.bot.telegram.callback_data import AGAIN, BACK, DELETE, EDIT, FILE, MODEL, MORE, PROMPT, RATIO, VARY
 from services.bot.telegram.refusals import SAID
-from services.bot.texts.number_format import duration, number
-from shared.batches import BatchState, Way
+from services.bot.texts.locales import isolated, languages, say
+from services.bot.texts.number_format import date, duration, number
+from shared.batches import BatchState, DeliveryFormat
 from shared.errors import BatchesFull, ImagineError
-from shared.jobs import Stage
+from shared.jobs import STRENGTHS, Stage
+from tests.builders import RED_FOX, a_job
 
 ROOT = Path(__file__).parents[2]
-LOCALES = ROOT / "services/bot/locales"
+LOCALES = ROOT / "services/bot/texts/locales"
 
 
 def forms_in(language: str) -> dict[str, tuple[str, ...]]:
@@ -47,7 +58,19 @@ ENGLISH_FORMS = forms_in("en")
 ENGLISH = {key: forms[-1] for key, forms in ENGLISH_FORMS.items()}
 UNFORMATTED = {"ask_idea_placeholder", *(f"command_{command}" for command in COMMANDS)}
 
-ACTIONS = (AGAIN, BACK, DELETE, EDIT, FILE, MODEL, MORE, PROMPT, RATIO, VARY)  # each has a button named after it
+ACTIONS = (
+    "upscale",
+    AGAIN,
+    BACK,
+    DELETE,
+    EDIT,
+    FILE,
+    MODEL,
+    MORE,
+    PROMPT,
+    RATIO,
+    VARY,
+)  # each has a button named after it
 
 
 def all_errors(kind: type[ImagineError] = ImagineError) -> Iterator[type[ImagineError]]:
@@ -126,12 +149,15 @@ class TestTheCatalogue:
 
     def test_every_sentence_is_used(self) -> None:
         made_of_parts = {f"command_{command}" for command in COMMANDS}
-        made_of_parts |= {f"status_{stage}" for stage in (*Stage, SEVERAL, ASKING)}
+        made_of_parts |= {f"status_{stage}" for stage in (*Stage, SEVERAL, ASKING, UNUSABLE)}
         made_of_parts |= {f"button_{action}" for action in ACTIONS}
+        made_of_parts |= {f"button_{strength}" for strength in STRENGTHS}
         made_of_parts |= {f"button_help_{topic}" for topic in TOPICS}
         made_of_parts |= {f"status_{stage}_unknown" for stage in (Stage.WAKING, Stage.RETRYING, ASKING)}
         made_of_parts |= {f"undelivered_{reason}" for reason in SAID}
-        made_of_parts |= {f"batch_{state}" for state in BatchState} | {f"button_batch_{way}" for way in Way}
+        made_of_parts |= {f"batch_{state}" for state in BatchState} | {
+            f"button_batch_{choice}" for choice in DeliveryFormat
+        }
         reasons = {error.reason for error in all_errors()}
 
         assert set(ENGLISH) - words_in_code() - made_of_parts - reasons == set()
@@ -201,8 +227,22 @@ def tags(sentence: str) -> list[str]:
 
 
 class TestAmounts:
+    @pytest.mark.parametrize("language", languages())
+    def test_no_part_of_a_date_looks_like_a_command(self, language: str) -> None:
+        assert "/" not in date(datetime(2026, 11, 29, tzinfo=UTC), language)
+
     @pytest.mark.parametrize(
-        ("seconds", "said"), [(0.2, "1 sec"), (40, "40 sec"), (600, "10 min"), (7_200, "2 hr"), (11_100, "3 hr 5 min")]
+        ("seconds", "said"),
+        [
+            (0.2, "1 sec"),
+            (40, "40 sec"),
+            (600, "10 min"),
+            (7_200, "2 hr"),
+            (11_100, "3 hr 5 min"),
+            (47.6 * 3600, "47 hr 36 min"),
+            (5e5, "6 days"),
+            (7 * 86_400, "7 days"),
+        ],
     )
     def test_a_time_is_told_in_the_units_that_people_use(self, seconds: float, said: str) -> None:
         assert duration(seconds, "en") == said
@@ -286,20 +326,23 @@ class TestTheStatus:
     @pytest.mark.parametrize(
         ("shown", "said"),
         [
-            ("queued", "next in line"),
-            ("queued:1", "next in line"),
+            ("queued", "Your picture is next"),
+            ("queued:1", "Your picture is next"),
             ("queued:17", "place 17"),
-            ("queued:17:120", "place 17.\n⏱ Here in about 2 min."),
-            ("queued:1:90", "next in line.\n⏱ Here in about 2 min."),
-            ("queued:1002", "more than 1,000 pictures before yours"),
+            ("queued:17:120", "place 17.\n⏱ Ready in about 2 min."),
+            ("queued:1:90", "is next.\n⏱ Ready in about 2 min."),
+            ("queued:1002", "more than 1,000 pictures ahead of yours"),
             ("waking:42", "about 42 s"),
-            ("waking", "The model is waking up. "),
+            ("waking", "The model is starting. "),
             ("retrying:3", "about 3 s"),
-            ("retrying", "I'll try again by myself."),
-            ("retrying_prompt:3", "Gemini is busy. I'll ask again by myself in about 3 sec."),
-            ("retrying_prompt", "Gemini is busy. I'll ask again by myself."),
-            ("painting", "Painting"),
-            ("painting:3", "place 3"),
+            ("retrying", "I'll try again automatically."),
+            ("retrying_prompt:3", "Gemini is busy. I'll try again automatically in about 3 sec."),
+            ("retrying_prompt", "Gemini is busy. I'll try again automatically."),
+            ("painting", "Creating the picture …"),
+            ("painting:3", "queued at the image service"),
+            ("unusable", "black or broken"),
+            ("painting@20", "Creating the picture …\n⏱ 20 sec so far."),
+            ("waking:42@120", "about 42 sec. I'll continue automatically.\n⏱ 2 min so far."),
         ],
     )
     def test_it_says_what_is_known(self, shown: str, said: str) -> None:
@@ -310,8 +353,38 @@ class TestTheStatus:
         assert describe_place(17, None) == "queued:17"
         assert describe_place(1_002, 61.0) == "queued:1002"  # Of those whom nobody counted, nobody knows.
 
-    def test_a_wait_of_less_than_a_second_is_told_as_one(self) -> None:
-        assert describe(a_job(stage=Stage.WAKING, estimate_s=0.2)) == "waking:1"
+    def test_a_wait_that_is_over_before_it_is_read_is_not_told(self) -> None:
+        assert describe(a_job(stage=Stage.WAKING, estimate_s=8.0)) == "waking"
+        assert describe(a_job(stage=Stage.WAKING, estimate_s=41.2)) == "waking:42"
+
+    def test_a_picture_that_came_out_black_or_broken_is_named_as_such(self) -> None:
+        assert describe(a_job(stage=Stage.RETRYING, prompt=RED_FOX, reason="bad_picture")) == UNUSABLE
+
+    @pytest.mark.parametrize("before", [*RANK, "painting:2", "waking:20@30", "retrying:15"])
+    @pytest.mark.parametrize("stage", [Stage.WRITING, Stage.PAINTING, Stage.WAKING, Stage.RETRYING])
+    def test_what_is_said_never_steps_back(self, before: str, stage: Stage) -> None:
+        job = a_job(stage=stage, prompt=RED_FOX, status_shown=before)
+
+        after = describe_progress(job, job.created_at)
+
+        assert RANK[after.partition(":")[0]] >= RANK[before.partition("@")[0].partition(":")[0]]
+        assert describe_several([job]) == after
+
+    def test_what_is_shown_before_is_told_again_without_its_time(self) -> None:
+        job = a_job(stage=Stage.PAINTING, prompt=RED_FOX, status_shown="waking:20@30")
+
+        assert describe_progress(job, job.created_at + timedelta(seconds=44)) == "waking@40"
+
+    @pytest.mark.parametrize(
+        ("waited_s", "shown"),
+        [(-2, ""), (9.9, ""), (10, "@10"), (59, "@50"), (61, "@60"), (89, "@60"), (299, "@270"), (361, "@360")],
+    )
+    def test_the_time_so_far_is_told_from_the_tenth_second_on_and_not_at_every_second(
+        self, waited_s: float, shown: str
+    ) -> None:
+        job = a_job(stage=Stage.PAINTING, prompt=RED_FOX)
+
+        assert describe_progress(job, job.created_at + timedelta(seconds=waited_s)) == f"painting{shown}"
 
     def test_who_is_busy_is_told(self) -> None:
         assert describe(a_job(stage=Stage.RETRYING)) == "retrying_prompt"

@@ -4,9 +4,9 @@ import io
 import itertools
 
 import PIL.Image
-from delivery_rig import a_noise
 
 from services.bot.telegram.smaller_jpegs import STEPS, WORTH_A_TRY, smaller_jpegs
+from tests.bot.delivery_rig import a_noise
 
 
 class TestSmallerJpegs:

@@ -8,14 +8,13 @@ from typing import Any
 
 import PIL.Image
 import pytest
-from builders import BOT, read
 from telegram import InlineKeyboardButton, InlineKeyboardMarkup
 from telegram.error import TelegramError
 from telegram.ext import ExtBot
 
 from sandbox.client import SandboxClient
 from services.bot.pictures import keyboards
-from services.bot.telegram.flood_limit import FloodLimit
+from services.bot.telegram.flood_limit import QUIET_WITHIN_S, FloodLimit
 from services.bot.telegram.known_messages import AHEAD, KEPT, KnownMessages
 from services.bot.telegram.lost_messages import LostMessages, Sought
 from services.bot.telegram.removals import Removals
@@ -23,11 +22,12 @@ from services.bot.telegram.status_messages import LOOKS_AFTER_S, StatusMessage, 
 from services.bot.telegram.transport import Transport
 from shared.errors import StoreAway
 from shared.jobs import Address, Job, Request, Sender
-from shared.migrations import migrate
 from shared.status_messages import Work
 from shared.store.database import Database
 from shared.store.jobs import Jobs
 from shared.store.status_messages import StatusMessages as Record
+from tests.builders import BOT, read
+from tests.sqlite_tables import create_tables
 
 TOKEN = f"{BOT}:" + "a" * 35
 PRIVATE, OTHER_PRIVATE, GROUP, SUPERGROUP = 7, 8, -4_000_000_001, -1_002_000_000_001
@@ -47,9 +47,9 @@ class TestKnownMessages:
         for number in (10, 12, 14):
             known.note(PRIVATE, number)
 
-        assert known.unknown(PRIVATE, after=10, most=9) == [11, 13, *range(15, 15 + AHEAD)]
-        assert known.unknown(PRIVATE, after=10, most=2) == [11, 13]
-        assert known.unknown(SUPERGROUP, after=3, most=9) == [4, 5, 6]
+        assert known.unknown(PRIVATE, after=10, limit=9) == [11, 13, *range(15, 15 + AHEAD)]
+        assert known.unknown(PRIVATE, after=10, limit=2) == [11, 13]
+        assert known.unknown(SUPERGROUP, after=3, limit=9) == [4, 5, 6]
 
     def test_of_answers_the_messages_are_noted(self) -> None:
         known = KnownMessages()
@@ -60,14 +60,14 @@ class TestKnownMessages:
         for nothing in (True, {"id": 1}, [], None, {"message_id": "six", "chat": here}):
             known.note_answer(nothing)
 
-        assert known.unknown(SUPERGROUP, after=2, most=1) == [6]
+        assert known.unknown(SUPERGROUP, after=2, limit=1) == [6]
 
     def test_what_is_long_past_is_forgotten(self) -> None:
         known = KnownMessages()
         for number in range(1, KEPT + 3):
             known.note(PRIVATE, number)
 
-        assert known.unknown(PRIVATE, after=0, most=2) == [1, 2]
+        assert known.unknown(PRIVATE, after=0, limit=2) == [1, 2]
         assert known.highest(PRIVATE) == KEPT + 2
 
 
@@ -134,7 +134,7 @@ class Office:
     def status(self, job: Job) -> StatusMessage:
         async def send() -> int:
             message = await self.bot.send_message(
-                self.ada, "On it.", reply_markup=keyboards.status(job), reply_to_message_id=job.address.message_id
+                self.ada, "Queued.", reply_markup=keyboards.status(job), reply_to_message_id=job.address.message_id
             )
             return message.message_id
 
@@ -149,7 +149,7 @@ class Office:
     async def lose(self, job: Job) -> int:
         """Let the bot send a status message whose number it never learns; returns the number."""
         message = await self.bot.send_message(
-            self.ada, "On it.", reply_markup=keyboards.status(job), reply_to_message_id=job.address.message_id
+            self.ada, "Queued.", reply_markup=keyboards.status(job), reply_to_message_id=job.address.message_id
         )
         self.known.forget(self.ada, message.message_id)
         return message.message_id
@@ -165,7 +165,7 @@ class Office:
         return message.message_id
 
     async def find(self, job: Job) -> int | None:
-        return await self.lost.find(Work.JOB, job.id, self.ada, after=job.status_after or 0, most=5)
+        return await self.lost.find(Work.JOB, job.id, self.ada, after=job.status_after or 0, limit=5)
 
     def buttons(self, message_id: int) -> list[str]:
         (message,) = (one for one in self.sandbox.messages(self.ada) if one["message_id"] == message_id)
@@ -174,14 +174,14 @@ class Office:
 
 
 @asynccontextmanager
-async def office(sandbox: SandboxClient, database: Database) -> AsyncIterator[Office]:
+async def office(sandbox: SandboxClient, database: Database, quiet_within_s: float) -> AsyncIterator[Office]:
     known = KnownMessages()
     bot: ExtBot[int] = ExtBot(
         TOKEN,
         base_url=f"{sandbox.url}/telegram/bot",
         request=Transport(8),
         get_updates_request=Transport(1),
-        rate_limiter=FloodLimit(seen=known.note_answer),
+        rate_limiter=FloodLimit(seen=known.note_answer, quiet_within_s=quiet_within_s),
     )
     async with bot:
         yield Office(sandbox, database, bot, known)
@@ -190,7 +190,7 @@ async def office(sandbox: SandboxClient, database: Database) -> AsyncIterator[Of
 @pytest.fixture
 def database(sqlite_url: str) -> Iterator[Database]:
     opened = Database(sqlite_url)
-    migrate(opened)
+    create_tables(opened)
     yield opened
     opened.close()
 
@@ -200,9 +200,9 @@ def fresh_sandbox(sandbox: SandboxClient) -> None:
     sandbox.reset()
 
 
-def run(sandbox: SandboxClient, database: Database, act: Any) -> None:
+def run(sandbox: SandboxClient, database: Database, act: Any, *, quiet_within_s: float = QUIET_WITHIN_S) -> None:
     async def in_office() -> None:
-        async with office(sandbox, database) as opened:
+        async with office(sandbox, database, quiet_within_s) as opened:
             await act(opened)
 
     asyncio.run(in_office())
@@ -415,10 +415,8 @@ class TestFinding:
         run(sandbox, database, act)
 
     def test_it_is_left_for_later_where_something_is_sent_for_long(
-        self, sandbox: SandboxClient, database: Database, monkeypatch: pytest.MonkeyPatch
+        self, sandbox: SandboxClient, database: Database
     ) -> None:
-        monkeypatch.setattr("services.bot.telegram.flood_limit.QUIET_WITHIN_S", 0.2)
-
         async def act(at: Office) -> None:
             job = await at.asked()
             sandbox.arm("telegram", path="/sendMessage$", gate="telegram")
@@ -431,4 +429,4 @@ class TestFinding:
             await asyncio.to_thread(sandbox.open_gate, "telegram")
             await sending
 
-        run(sandbox, database, act)
+        run(sandbox, database, act, quiet_within_s=0.2)

@@ -5,15 +5,15 @@ from collections.abc import Iterator
 from contextlib import closing
 
 import pytest
-from builders import BOT, submit_and_finish
-from servers import away
 
 from services.bot.intake.takeover import TakeOver
 from shared.errors import StoreAway
-from shared.migrations import migrate
 from shared.store.database import Database
 from shared.store.outbox import Outbox
 from shared.store.process_locks import ProcessLock
+from tests.builders import BOT, submit_and_finish
+from tests.servers import away
+from tests.sqlite_tables import create_tables
 
 
 @pytest.fixture
@@ -26,7 +26,7 @@ def database(migrated_postgres_url: str) -> Iterator[Database]:
 
 def claim_one(database: Database) -> None:
     submit_and_finish(database)
-    assert len(Outbox(database).claim(BOT, most=1)) == 1
+    assert len(Outbox(database).claim(BOT, limit=1)) == 1
 
 
 def a_lock(database: Database) -> "closing[ProcessLock]":
@@ -37,7 +37,7 @@ def take_over(database: Database, lock: ProcessLock) -> tuple[bool, int]:
     """Begin in another one's place, without patience; returns what became of it, and how many deliveries are free."""
     outbox = Outbox(database)
     begun = asyncio.run(TakeOver(BOT, lock, [outbox]).begin(patience_s=0))
-    return begun, len(outbox.claim(BOT, most=9))
+    return begun, len(outbox.claim(BOT, limit=9))
 
 
 @pytest.mark.distributed
@@ -59,7 +59,7 @@ class TestWithPostgres:
 
 def test_in_one_process_the_start_is_proof_enough(tmp_path) -> None:
     with Database(f"sqlite:///{tmp_path / 'g2d.db'}") as sqlite, a_lock(sqlite) as mine:
-        migrate(sqlite)
+        create_tables(sqlite)
         claim_one(sqlite)
 
         assert take_over(sqlite, mine) == (True, 1)

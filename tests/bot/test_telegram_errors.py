@@ -126,7 +126,7 @@ def soon() -> float:
 
 
 def follows(error: TelegramError, tries: int = 1) -> object:
-    return after(error, tries=tries, chance=soon)
+    return after(error, tries=tries, rng=soon)
 
 
 class TestWhatIsRefusedForGood:
@@ -176,8 +176,8 @@ class TestWhatIsTriedAgain:
         assert pauses == [Unsure(seconds) for seconds in (1.0, 2.0, 4.0, 128.0, 256.0, 300.0)]
 
     def test_is_spread_out(self) -> None:
-        assert after(TimedOut(), tries=3, chance=lambda: 0.0) == Unsure(2.0)
-        assert after(TimedOut(), tries=3, chance=lambda: 1.0) == Unsure(6.0)
+        assert after(TimedOut(), tries=3, rng=lambda: 0.0) == Unsure(2.0)
+        assert after(TimedOut(), tries=3, rng=lambda: 1.0) == Unsure(6.0)
 
 
 class TestAnEditThatChangesNothing:

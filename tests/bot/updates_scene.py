@@ -7,44 +7,49 @@ asked for, one that Carol asked for in the group's name, one of the channel's, a
 
 import itertools
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from builders import RED_FOX
 from sqlalchemy import Table, update
-from stage import BOT, Outcome, Stage
 from telegram import InlineKeyboardMarkup, User
 
+from sandbox.bodies import Upload
 from sandbox.telegram import markup, people
 from sandbox.telegram.world import Chat, World
 from services.bot.access.origin import profile_of
 from services.bot.batches import progress
-from services.bot.chat.descriptions import under_description
+from services.bot.chat.keyboards import how_many, under_answer, under_description, while_answering
 from services.bot.pictures import keyboards
+from services.bot.telegram.callback_data import of_record
 from services.bot.telegram.permissions import Action
+from services.contact_sheet import empty_picture
 from shared.access import Profile
 from shared.batches import BatchState, Counts
 from shared.catalogue import Catalogue
-from shared.errands import Kind
+from shared.errands import ErrandKind
 from shared.images import Images
 from shared.jobs import Address, Image, Job, Request, Sender, State
 from shared.jobs import Stage as Step
 from shared.store import tables
 from shared.store.access import Roles
 from shared.store.batches import Batches
+from shared.store.chat_migration import ChatMigration
 from shared.store.errands import Errands
 from shared.store.jobs import Jobs
-from shared.store.moves import Moves
+from shared.store.picture_terms import keep_terms
+from tests.bot.stage import BOT, Outcome, Stage
+from tests.builders import FOX_RECIPE, RED_FOX
 
 ADA, BOB, CAROL, DAVE, EVE, FRANK = range(101, 107)
 PEOPLE = {ADA: "Ada", BOB: "Bob", CAROL: "Carol", DAVE: "Dave", EVE: "Eve", FRANK: "Frank"}
 GROUP, OTHER, CHANNEL, OLD_GROUP = -1_001_000_000_001, -1_001_000_000_002, -1_001_000_000_003, -4_001
 TERMINAL = 0  # the chat of what was asked for on a command line
 PROMPTS = {"prompts": [{"title": f"Fox {number}", "prompt": f"a fox, {number}"} for number in (1, 2)]}
-PICTURE = Image(b"\xff\xd8\xff\xe0 no picture, but bytes", "image/jpeg", 64, 64)
+A_FOX = {"idea": "a red fox"}
+PICTURE = Image(empty_picture(), "image/jpeg", 480, 480)
 WORDS = {
-    **dict.fromkeys(("again", "vary", "rest", "ratio", "model"), Action.PAINT_AGAIN),
+    **dict.fromkeys(("again", "vary", "rest", "ratio", "model", "strength", "upscale"), Action.PAINT_AGAIN),
     **dict.fromkeys(("pick", "back", "more"), Action.TURN_BUTTONS),
     "edit": Action.EDIT_PROMPT,
     "prompt": Action.READ_PROMPT,
@@ -53,11 +58,13 @@ WORDS = {
     "cancel": Action.CANCEL,
     "stop": Action.STOP_ANSWER,
     "draw": Action.DRAW_ANSWER,
+    "drawmany": Action.DRAW_MANY,
     "like": Action.PAINT_DESCRIPTION,
     "queue": Action.USE_QUEUE,
     "set": Action.CHANGE_SETTINGS,
     "help": Action.BROWSE,
     "key": Action.MANAGE_KEYS,
+    "mydata": Action.DELETE_DATA,
 }
 UNDER_NO_PICTURE = ("prompt", "cancel", "rest")  # which a message may have shown before
 
@@ -68,8 +75,10 @@ def action_of(data: str) -> Action:
     match words[0]:
         case "batch":
             return Action.CANCEL_BATCH if words[2] == "cancel" else Action.STEER_BATCH
+        case "history":
+            return Action.REMOVE_PICTURE if words[2] in {"ask", "remove"} else Action.READ_HISTORY
         case "models":
-            turns = words[1] == "gone" or len(words) < 3 or words[2].startswith("@")
+            turns = words[1] in {"gone", "about"} or len(words) < 3 or words[2].startswith("@")
             return Action.BROWSE if turns else Action.CHOOSE_MODEL
         case first:
             return WORDS[first]
@@ -111,7 +120,7 @@ class Scene:
         self._open_lists()
         self._introduce()
         for chat in stage.chats():
-            self.post(chat.id, "Hello!")
+            self.post(chat.id, "Send me an idea")
         stage.begin()
         self.buttons.sort()
 
@@ -226,19 +235,22 @@ class Scene:
         key = self._images.put(job_id, PICTURE)
         ended = {"state": State.FINISHED, "stage": Step.SENDING, "ended_at": _now(), "delivered_at": _now()}
         made = {"image_key": key, "media_type": PICTURE.media_type, "prompt": RED_FOX.text, "title": RED_FOX.title}
+        made["recipe"] = asdict(replace(FOX_RECIPE, over_picture=True, strength=0.6))
         self._change(tables.jobs, job_id, **ended, **made)
         return self._read(job_id)
 
     def _picture(self, address: Address, sender: Sender) -> None:
         job = self._finish(self._job(address, sender).id)
-        photo = [{"file_id": f"photo{job.id}", "file_unique_id": "x", "width": 64, "height": 64}]
+        photo = self.stage.telegram.world.files.add_photo(Upload("fox.jpg", PICTURE.media_type, PICTURE.data))
         message_id = self.post(address.chat_id, "a red fox", keyboards.picture(job), photo=photo)
-        self._change(tables.jobs, job.id, delivered_message_id=message_id)
+        self._change(tables.jobs, job.id, delivered_message_id=message_id, file_id=photo[-1]["file_id"])
+        with self.stage.database.writing() as connection:
+            keep_terms(self.stage.database, connection, job.id)
         self.jobs[f"{sender.id} in {address.chat_id}"] = job.id
         lists = [keyboards.ratios(job), keyboards.models(job, self._catalogue)]
         lists += [keyboards.more(job), keyboards.really_delete(job)]
         data = {data for one in (keyboards.picture(job, of_several=True), *lists) for data in data_in(one)}
-        self._show(data | {keyboards.data(word, job.id) for word in UNDER_NO_PICTURE}, address, sender, message_id)
+        self._show(data | {of_record(word, job.id) for word in UNDER_NO_PICTURE}, address, sender, message_id)
 
     def _album(self, address: Address, sender: Sender) -> None:
         first = self._finish(self._job(address, sender, count=2).id)
@@ -257,16 +269,19 @@ class Scene:
         done: dict[str, Any] = {"state": State.FINISHED, "ended_at": _now(), "delivered_at": _now()}
         under_way = {"state": State.WORKING, "worker": "w", "lease_until": _now() + timedelta(hours=1)}
         for kind, values in (
-            (Kind.CHAT, done | {"answer": "Foxes are red."}),
-            (Kind.CHAT, under_way),
-            (Kind.DESCRIBE, done | {"result": PROMPTS}),
+            (ErrandKind.CHAT, done | {"answer": "Foxes are red.", "result": {"drawing": A_FOX | {"wished": False}}}),
+            (ErrandKind.CHAT, done | {"answer": "", "result": {"drawing": A_FOX | {"wished": True, "count": 6}}}),
+            (ErrandKind.CHAT, under_way),
+            (ErrandKind.DESCRIBE, done | {"result": PROMPTS}),
         ):
             address, sender = next(asked)
             errand, _ = self._errands.submit(kind, {"text": "foxes?"}, address=address, sender=sender)
             self._change(tables.errands, errand.id, **values)
             errand = self._errands.read(errand.id) or errand
-            keyboard = under_description(errand) if errand.result else keyboards.while_answering(errand)
-            keyboard = keyboards.under_answer(errand) if errand.answer else keyboard
+            keyboard = under_description(errand) if kind is ErrandKind.DESCRIBE else while_answering(errand)
+            if errand.result and "drawing" in errand.result:
+                many = InlineKeyboardMarkup([how_many(errand, 6, 4)])
+                keyboard = many if errand.result["drawing"]["wished"] else under_answer(errand)
             assert keyboard is not None
             message_id = self.post(address.chat_id, "An answer", keyboard)
             self._change(tables.errands, errand.id, shown={"messages": [message_id]})
@@ -283,7 +298,7 @@ class Scene:
             batch = batches.read(batch.id) or batch
             keyboard = progress.keyboard(batch, Counts(), "sandbox_bot")
             assert keyboard is not None
-            message_id = self.post(address.chat_id, "A batch", keyboard)
+            message_id = self.post(address.chat_id, "Batch", keyboard)
             self._change(tables.batches, batch.id, status_message_id=message_id, status_shown="asked")
             self._show({*data_in(keyboard), f"batch {batch.id} retry"}, address, sender, message_id)
 
@@ -295,17 +310,20 @@ class Scene:
         address, sender = next(self._asking(ADA, OLD_GROUP))
         self.jobs["moved"] = self._job(address, sender).id
         self.post(OLD_GROUP, "On it …", keyboards.status(self._read(self.jobs["moved"])))
-        Moves(self.stage.database, BOT).move(OLD_GROUP, GROUP)
+        ChatMigration(self.stage.database, BOT).move(OLD_GROUP, GROUP)
         self._chat(OLD_GROUP).migrated_to = GROUP
 
     def _open_lists(self) -> None:
-        """The messages of /queue, /settings, /models, /help and /keys, with all their pages."""
+        """The messages of /queue, /settings, /models, /help, /keys and /privacy, with all their pages."""
         for who, chat_id, speaking in ((ADA, ADA, {}), (ADA, GROUP, {}), (CAROL, GROUP, GROUP), (DAVE, GROUP, CHANNEL)):
             wish = {"as_chat": speaking} if speaking else {}
             self._open(who, "/queue", chat_id, speaking or who, **wish)
         for who, chat_id in ((ADA, ADA), (CAROL, GROUP)):
             for command in ("/settings", "/models", "/help", "/keys"):
                 self._open(who, command, chat_id, 0)
+            self._open(who, "/history", chat_id, who)
+        for command in ("/privacy", "/deletemydata"):
+            self._open(ADA, command, ADA, 0)
 
     def _open(self, who: int, command: str, chat_id: int, requester: int, **wish: Any) -> None:
         self.say(who, command, chat_id, **wish)
@@ -315,10 +333,14 @@ class Scene:
             new = set(data_in(InlineKeyboardMarkup.de_json(todo.pop()["reply_markup"], None))) - found
             found |= new
             for data in new:
-                if data.split(" ")[0] in {"set", "models", "help"} and data.count(" ") < 2:
+                opens = data.startswith("models about ") or data.count(" ") < 2
+                if data.split(" ")[0] in {"set", "models", "help"} and opens:
                     self.press(who, data, chat_id, message["message_id"])
                     todo.append(self._chat(chat_id).posts[message["message_id"]].message)
-        self._show(found, Address(BOT, chat_id, 1), Sender(requester), message["message_id"])
+        for data in found | {data.replace(" ask ", " remove ") for data in found}:
+            is_removal = action_of(data) is Action.REMOVE_PICTURE
+            whose = self._read(int(data.split(" ")[3])).sender.id if is_removal else requester
+            self._show([data], Address(BOT, chat_id, 1), Sender(whose), message["message_id"])
 
 
 def data_in(keyboard: InlineKeyboardMarkup) -> set[str]:

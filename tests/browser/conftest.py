@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import shutil
+import subprocess
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 import requests
-from chromium import PATIENCE_MS, launched
 from playwright.sync_api import Browser, BrowserContext, Page, expect
-from puppet_bot import Bot
 
 from sandbox.app import Sandbox
 from sandbox.client import SandboxClient
+from tests.browser.puppet_bot import Bot
+from tests.chromium import PATIENCE_MS, launched
 
 VIEW = {"viewport": {"width": 1180, "height": 800}, "reduced_motion": "reduce"}
 
@@ -27,6 +30,18 @@ def sandbox_url() -> Iterator[str]:
 def chromium() -> Iterator[Browser]:
     with launched() as browser:
         yield browser
+
+
+@pytest.fixture(scope="session")
+def axe(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The script that looks for what keeps people from using a page."""
+    if shutil.which("npm") is None:
+        pytest.skip("npm is not installed")
+    folder = shutil.copytree(Path(__file__).parent / "axe", tmp_path_factory.mktemp("axe") / "axe")
+    install = ["npm", "ci", "--no-audit", "--no-fund", "--prefix", str(folder)]
+    if subprocess.run(install, capture_output=True, check=False, timeout=90).returncode:
+        pytest.skip("npm could not fetch axe-core")
+    return (folder / "node_modules/axe-core/axe.min.js").read_text(encoding="utf-8")
 
 
 @pytest.fixture

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 
 import pytest
 from playwright.sync_api import BrowserContext, Locator, Page, expect
-from puppet_bot import Bot, a_jpeg
 
 from sandbox.app import Sandbox
 from sandbox.client import SandboxClient
+from tests.browser.puppet_bot import Bot, a_jpeg
+from tests.servers import free_port
 
 pytestmark = pytest.mark.browser
 
@@ -181,7 +183,7 @@ class TestWriting:
 class TestTheCommandMenu:
     @pytest.fixture
     def page(self, open_page: OpenPage, bot: Bot, mira: int) -> Page:
-        names = {"imagine": "Paint a picture", "settings": "Choose a model", "help": "What I can do"}
+        names = {"imagine": "Create a picture", "settings": "Choose a model", "help": "See what I can do"}
         commands = [{"command": name, "description": about} for name, about in names.items()]
         bot.call("setMyCommands", commands=commands)
         return open_page(mira)
@@ -359,6 +361,25 @@ class TestSuggestedAnswers:
         assert bot.next_update()["message"]["text"] == "Painterly"
         bot.say(mira, "Good choice", reply_markup={"remove_keyboard": True})
         expect(page.get_by_role("button", name="Painterly", exact=True)).to_have_count(0)
+
+
+class TestAQuestion:
+    def test_opens_the_reply_to_it(self, open_page: OpenPage, bot: Bot, mira: int) -> None:
+        page = open_page(mira)
+        asked = bot.call(
+            "sendMessage",
+            chat_id=mira,
+            text="Which idea?",
+            reply_markup={"force_reply": True, "input_field_placeholder": "a fox in the snow"},
+        )
+        expect(page.get_by_text("Reply to")).to_be_visible()
+        expect(field(page)).to_have_attribute("placeholder", "a fox in the snow")
+
+        field(page).fill("a cat")
+        field(page).press("Enter")
+
+        assert bot.next_update()["message"]["reply_to_message"]["message_id"] == asked["message_id"]
+        expect(field(page)).to_have_attribute("placeholder", "Message")
 
 
 class TestWhatTheBotChanges:
@@ -567,7 +588,7 @@ class TestTheConnection:
 
     def test_after_a_restart_of_the_sandbox_the_same_person_begins_anew(self, new_browser: BrowserContext) -> None:
         page = new_browser.new_page()
-        with Sandbox() as first:
+        with Sandbox(port=free_port()) as first:
             page.goto(first.url)
             page.get_by_role("button", name="START", exact=True).click()
             expect(bubble(page, "/start")).to_be_visible()
@@ -587,11 +608,24 @@ class TestFaults:
 
         page.get_by_role("button", name="Faults").click()
         drawer = page.get_by_role("complementary", name="Faults")
-        drawer.get_by_role("button", name="Gemini is overloaded").click()
+        drawer.get_by_role("button", name=re.compile("^Gemini is overloaded")).click()
         expect(drawer).to_contain_text("gemini: ")
 
         drawer.get_by_role("button", name="Clear all").click()
         expect(drawer).not_to_contain_text("gemini: ")
+
+    def test_each_says_what_to_expect_and_shows_it(self, open_page: OpenPage, bot: Bot, mira: int) -> None:
+        page = open_page(mira)
+        page.get_by_role("button", name="Faults").click()
+        drawer = page.get_by_role("complementary", name="Faults")
+
+        expect(drawer.get_by_role("listitem")).to_have_count(8)
+        expect(drawer.locator(".expect")).to_have_count(8)
+        drawer.get_by_role("button", name="Show me: Flood control").click()
+
+        assert bot.next_update()["message"]["text"] == "/imagine a lighthouse by the sea at night"
+        expect(drawer).to_contain_text("telegram: ")
+        drawer.get_by_role("button", name="Clear all").click()
 
 
 class TestANarrowScreen:

@@ -8,11 +8,9 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 
 import pytest
-from installation import MODEL, Installation, installed
-from sqlalchemy import delete
 
 from sandbox.client import SandboxClient
-from shared.store import tables
+from tests.end_to_end.installation import MODEL, Installation, installed
 
 LAST_LINES, LONGEST_LINE = 80, 400  # of the log, shown under a test that failed
 USUAL = {"G2D_IMAGE_MODEL": MODEL, "G2D_LEASE_S": "3"}
@@ -75,8 +73,7 @@ def installation(_installation: Installation) -> Iterator[Installation]:
     sandbox = _installation.sandbox
     sandbox.clear_faults()
     _installation.start()
-    with _installation.database.writing() as connection:
-        connection.execute(delete(tables.circuits))
+    _installation.bear_no_grudge()
     sandbox.clear_journal()
     sandbox.call("DELETE", "/violations")
 

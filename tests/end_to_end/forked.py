@@ -18,8 +18,10 @@ IMPORTED = [
     "services.cli",
     "services.runtime",
     "services.worker.app",
+    "shared.celery_tickets",
     "shared.migrations",
-    "shared.queue",
+    "shared.tickets",
+    "tests.end_to_end.rehearsed",  # The last one: it freezes what is there. It is found from the repository.
 ]
 
 _context = multiprocessing.get_context("forkserver")

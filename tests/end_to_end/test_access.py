@@ -3,11 +3,11 @@
 import io
 import re
 
-from installation import MODEL, wait_until
 from PIL import Image
 from sqlalchemy import func, select
 
 from shared.store import tables
+from tests.end_to_end.installation import MODEL, wait_until
 
 SETTINGS = {"G2D_IMAGE_MODEL": MODEL, "G2D_LEASE_S": "3", "G2D_ACCESS": "request"}
 KINDS = ("group", "supergroup", "channel")
@@ -78,7 +78,7 @@ def test_a_bot_is_claimed_closed_to_strangers_and_opened_by_its_owner(installati
 
     card = next(one for one in sandbox.from_bot(ada) if f"{eve['id']}" in one["text"])
     sandbox.press(ada, card, "✅ Approve")
-    sandbox.wait_for_message(eve, lambda one: "You are in" in one["text"])
+    sandbox.wait_for_message(eve, lambda one: "You have access" in one["text"])
     sandbox.say(eve, "/imagine a fox")
     sandbox.wait_for_photo(eve)
 

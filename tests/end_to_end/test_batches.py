@@ -5,14 +5,14 @@ import io
 import zipfile
 
 import pytest
-from installation import PAINTING, wait_until
 from sqlalchemy import select
 
 from shared.store import tables
+from tests.end_to_end.installation import PAINTING, wait_until
 
 
 def summary_of(sandbox, person):
-    return sandbox.wait_for_message(person, lambda message: "A batch" in message.get("text", ""))
+    return sandbox.wait_for_message(person, lambda message: "Batch" in message.get("text", ""))
 
 
 def buttons_of(message):
@@ -42,8 +42,8 @@ class TestABatchInAMessage:
         summary = summary_of(sandbox, ada)
 
         assert "of 4 pictures, from 3 ideas" in summary["text"]
-        assert "one line that I can't paint" in summary["text"]
-        assert "may have 4,996 pictures more at a time" in summary["text"]
+        assert "One line has an error" in summary["text"]
+        assert "more pictures" not in summary["text"]
         assert installation.rows(ada) == []
 
         sandbox.press(ada, summary, "▶️ Start")
@@ -52,8 +52,15 @@ class TestABatchInAMessage:
         assert [bool(photo.get("caption")) for photo in photos] == [True, False, False, False]
         final = done(sandbox, ada)
         assert final["message_id"] == summary["message_id"]
-        assert "Done: 4 · failed: 0 · waiting: 0" in final["text"]
-        assert len(sandbox.from_bot(ada)) == 5
+        assert "Done: 4 · failed: 0 · lines skipped: 1" in final["text"]
+        assert photos[0]["caption"].splitlines() == ["1 red fox", "2 blue fox", "3.1 a boat", "3.2 a boat"]
+        numbers = sandbox.wait_for_message(ada, lambda one: "pick" in str(one.get("reply_markup")))
+        assert len(sandbox.from_bot(ada)) == 6
+
+        sandbox.press(ada, numbers, "3.2")
+        one = sandbox.wait_for_message(ada, lambda one: one.get("text", "").startswith("3.2. a boat"))
+        sandbox.press(ada, one, "‹ Back")
+        sandbox.wait_for_message(ada, lambda one: "'3.1'" in str(one.get("reply_markup")))
 
     def test_comes_in_albums_of_ten_and_a_last_one_alone(self, installation, sandbox):
         ada = sandbox.person("Ada")
@@ -70,9 +77,9 @@ class TestABatchInAMessage:
         ada = sandbox.person("Ada")
         sandbox.arm("router", path=PAINTING, body='"seed":9', times=None, preset="moderated")
 
-        sandbox.say(ada, "/batch\na fox --seed 7\na boat --seed 9")
+        sandbox.say(ada, "/batch\na fox --seed 7\na cat --ar x:y\na boat --seed 9")
         summary = summary_of(sandbox, ada)
-        sandbox.press(ada, summary, "🗜 Only a ZIP at the end")
+        sandbox.press(ada, summary, "🗜 Send as ZIP")
         chosen = sandbox.wait_for_message(ada, lambda message: "✓ 🗜" in str(message.get("reply_markup")))
         sandbox.press(ada, chosen, "▶️ Start")
         done(sandbox, ada)
@@ -80,8 +87,9 @@ class TestABatchInAMessage:
         [message] = [one for one in sandbox.from_bot(ada) if "document" in one]
         archive = zipfile.ZipFile(io.BytesIO(sandbox.file(message["document"])))
         rows = list(csv.DictReader(io.StringIO(archive.read("manifest.csv").decode("utf-8-sig"))))
-        assert [row["outcome"] for row in rows] == ["done", "failed"]
+        assert [row["outcome"] for row in rows] == ["done", "failed", "skipped"]
         assert (rows[0]["seed"], rows[1]["reason"]) == ("7", "picture_refused")
+        assert rows[2]["line"] == "of the file: 2"
         assert sorted(archive.namelist()) == sorted(["manifest.csv", rows[0]["file"]])
         assert sandbox.photos(ada) == []
 
@@ -94,7 +102,7 @@ class TestABatchInAMessage:
         sandbox.arm("router", path=PAINTING, times=None, gate="huggingface")
         sandbox.say(ada, "/batch\na fox --n 3")
         second = sandbox.wait_for_message(
-            ada, lambda message: "A batch" in message.get("text", "") and message["message_id"] > summary["message_id"]
+            ada, lambda message: "Batch" in message.get("text", "") and message["message_id"] > summary["message_id"]
         )
         sandbox.press(ada, second, "▶️ Start")
         running = sandbox.wait_for_message(ada, lambda message: "⏸ Pause" in str(message.get("reply_markup")))
@@ -103,7 +111,7 @@ class TestABatchInAMessage:
         sandbox.press(ada, paused, "▶️ Resume")
         resumed = sandbox.wait_for_message(ada, lambda message: "⏸ Pause" in str(message.get("reply_markup")))
         sandbox.press(ada, resumed, "✖️ Cancel")
-        cancelled = done(sandbox, ada, "is cancelled")
+        cancelled = done(sandbox, ada, "Batch cancelled")
         sandbox.open_gate("huggingface")
 
         assert "reply_markup" not in cancelled
@@ -164,8 +172,8 @@ class TestABatchInAFile:
         ("content", "answer"),
         [
             (b"idea\n" + b"a fox\n" * 5_001, "5,001 lines"),
-            (b"PK\x03\x04" + bytes(100), "no text file"),
-            (b"x" * (20 * 1024 * 1024 + 1), "up to 20 MB"),
+            (b"PK\x03\x04" + bytes(100), "isn't a text file"),
+            (b"x" * (20 * 1024 * 1024 + 1), "the limit is 20 MB"),
             (b"\xef\xbb\xbf\r\n", "no idea in it"),
         ],
         ids=["too many lines", "a zip", "too large", "empty"],
@@ -195,7 +203,7 @@ class TestKills:
         installation.start()
         final = done(sandbox, ada, timeout_s=120)
 
-        assert "Done: 200 · failed: 0 · waiting: 0" in final["text"]
+        assert "Done: 200 · failed: 0 · lines skipped: 0" in final["text"]
         assert len(sandbox.photos(ada)) == 200
         assert len({row.delivered_message_id for row in installation.rows(ada)}) == 200
 
@@ -210,7 +218,7 @@ class TestKills:
         with installation.database.writing() as connection:  # Whoever wants to note something waits.
             connection.execute(select(tables.batches).where(tables.batches.c.user_id == ada["id"]).with_for_update())
             sandbox.open_gate("telegram")
-            sandbox.wait_for_message(ada, lambda message: "In the chat: 10 pictures" in message.get("text", ""))
+            sandbox.wait_for_message(ada, lambda message: "Sent: 10 pictures" in message.get("text", ""))
             installation.kill()
         assert batch_of(installation, ada).sending
         installation.start()

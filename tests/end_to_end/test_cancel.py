@@ -1,9 +1,9 @@
 """Cancelling: by button, by command, for oneself alone, and without a picture afterwards."""
 
 import pytest
-from installation import PAINTING, wait_until
 
 from shared.jobs import State
+from tests.end_to_end.installation import PAINTING, wait_until
 
 
 @pytest.fixture
@@ -23,9 +23,9 @@ def request_(installation, sandbox, ada):
 def no_picture_comes(installation, sandbox, ada, request):
     row = installation.delivered(request)
     sandbox.open_gate("painter")
-    later = sandbox.say(ada, "/imagine a lighthouse")
+    sandbox.say(ada, "/imagine a lighthouse")
     [photo] = sandbox.wait_for_photo(ada, count=1)
-    assert photo["reply_to_message"]["message_id"] == later["message_id"]
+    assert photo["caption"].startswith("a lighthouse\n")
     assert row.state == State.CANCELLED
 
 
@@ -38,6 +38,7 @@ class TestCancel:
 
         assert reply["text"] == "Cancelled."
         no_picture_comes(installation, sandbox, ada, request_)
+        installation.no_status_left(ada)
         assert status["message_id"] not in {one["message_id"] for one in sandbox.from_bot(ada)}
 
     def test_the_command_in_reply_ends_it(self, installation, sandbox, ada, request_):
@@ -53,9 +54,11 @@ class TestCancel:
             wait_until(lambda: (row := installation.row(asked)) and row.handle)
 
             sandbox.say(ada, "/cancel", reply_to_message_id=asked["message_id"])
-            sandbox.wait_for(lambda: sandbox.journal("router", "/cancel"), what="the withdrawal")
+            sandbox.wait_for(
+                lambda: [one for one in sandbox.journal("router", "/cancel") if one["done_at"]], what="the withdrawal"
+            )
         finally:
-            sandbox.call("PUT", "/router/_sandbox", json={"queue_polls": 1})
+            sandbox.call("PUT", "/router/_sandbox", json={"queue_polls": 0})
 
         assert [(one["method"], one["status"]) for one in sandbox.journal("router", "/cancel")] == [("PUT", 202)]
         no_picture_comes(installation, sandbox, ada, asked)
@@ -68,7 +71,7 @@ class TestCancel:
         sandbox.wait_at_gate("painter")
 
         sandbox.say(bob, "/cancel", chat=group, reply_to_message_id=asked["message_id"])
-        sandbox.wait_for_message(group, lambda one: "nothing of yours" in one.get("text", ""))
+        sandbox.wait_for_message(group, lambda one: "nothing to cancel" in one.get("text", ""))
         sandbox.open_gate("painter")
 
         assert len(sandbox.wait_for_photo(group, count=1)) == 1
@@ -78,7 +81,7 @@ class TestCancel:
         sandbox.say(ada, "/queue")
 
         listed = sandbox.wait_for_message(ada, lambda one: "a fox in the snow" in one.get("text", ""))
-        sandbox.press(ada, listed, "✖ 1")
+        sandbox.press(ada, listed, "✖ Cancel")
 
         no_picture_comes(installation, sandbox, ada, request_)
 
@@ -105,15 +108,15 @@ class TestTheList:
         wait_until(lambda: len(installation.rows(ada)) == 10)
 
         sandbox.say(ada, "/queue")
-        first = self.listed(sandbox, ada, "You wait for 10 things here")
-        assert self.labels(first) == [*(f"✖ {number}" for number in range(1, 9)), "▶️", "✖ Cancel all 10"]
+        first = self.listed(sandbox, ada, "You have 10 requests in progress")
+        assert self.labels(first) == [*(f"✖ fox {number}" for number in range(1, 9)), "▶️", "✖ Cancel all 10"]
         sandbox.press(ada, first, "▶️")
         second = self.listed(sandbox, ada, "9. fox 9")
 
         assert second["message_id"] == first["message_id"]
-        assert self.labels(second) == ["✖ 9", "✖ 10", "◀️", "✖ Cancel all 10"]
+        assert self.labels(second) == ["✖ fox 9", "✖ fox 10", "◀️", "✖ Cancel all 10"]
         sandbox.press(ada, second, "✖ Cancel all 10")
-        self.listed(sandbox, ada, "aren't waiting for anything")
+        self.listed(sandbox, ada, "have nothing in progress")
 
     def test_shows_what_is_left_after_one_was_cancelled(self, installation, sandbox, ada, busy):
         for idea in ("a fox", "a boat", "a tree"):
@@ -122,7 +125,7 @@ class TestTheList:
         sandbox.say(ada, "/queue")
 
         message = self.listed(sandbox, ada, "2. a boat")
-        [first, second] = [sandbox.press(ada, message, "✖ 2") for _ in range(2)]
+        [first, second] = [sandbox.press(ada, message, "✖ a boat") for _ in range(2)]
         left = self.listed(sandbox, ada, "2. a tree")
 
         assert "a boat" not in left["text"]
@@ -130,8 +133,23 @@ class TestTheList:
             sandbox.wait_for(lambda query=query: (got := sandbox.callback(query))["answered"] and got)["text"]
             for query in (first, second)
         )
-        assert (said[0], said[1][:8]) == ("Cancelled.", "There is")
+        assert said == ["Cancelled.", "You have nothing to cancel here."]
         assert [row.state for row in installation.rows(ada)].count(State.CANCELLED) == 1
+
+    def test_says_what_the_status_messages_say(self, installation, sandbox, ada, busy):
+        """Sent together they are edited one after the other, as Telegram's limit allows; /queue does not wait."""
+        asked = [sandbox.say(ada, f"/imagine {idea}") for idea in ("a fox", "a boat", "a tree")]
+        sandbox.wait_at_gate("painter", count=3)
+        wait_until(lambda: all(installation.row(one).status_message_id for one in asked))
+
+        sandbox.say(ada, "/queue")
+        listed = self.listed(sandbox, ada, "3. a tree")["text"].splitlines()
+        of_request = {installation.row(one).idea: installation.row(one).status_message_id for one in asked}
+        texts = {one["message_id"]: one["text"].splitlines()[0] for one in sandbox.from_bot(ada)}
+
+        for number, idea in enumerate(("a fox", "a boat", "a tree"), 1):
+            said = listed[listed.index(f"{number}. {idea}") + 1]
+            assert texts[of_request[idea]] == said == "🎨 Creating the picture …"
 
     def test_cancels_all_of_one_person_with_their_batches_and_nothing_of_others(self, installation, sandbox, ada, busy):
         bob = sandbox.person("Bob")
@@ -145,17 +163,17 @@ class TestTheList:
         wait_until(lambda: installation.row(mine) and installation.row(theirs))
 
         sandbox.say(ada, "/queue", chat=group)
-        message = self.listed(sandbox, group, "You wait for 2 things here")
-        assert "A batch of 3 pictures" in message["text"]
+        message = self.listed(sandbox, group, "You have 2 requests in progress")
+        assert "Batch of 3 pictures" in message["text"]
         assert "a tree" not in message["text"]
         refused = sandbox.press(bob, message, "✖ Cancel all 2")
         answer = sandbox.wait_for(lambda: (got := sandbox.callback(refused))["answered"] and got)
         assert answer["show_alert"]
         assert {row.state for row in installation.rows(group)} & {State.CANCELLED} == set()
         sandbox.press(ada, message, "✖ Cancel all 2")
-        self.listed(sandbox, group, "aren't waiting for anything")
+        self.listed(sandbox, group, "have nothing in progress")
 
-        sandbox.wait_for_message(group, lambda one: "batch is cancelled" in one.get("text", ""))
+        sandbox.wait_for_message(group, lambda one: "Batch cancelled" in one.get("text", ""))
         states = {row.idea: row.state for row in installation.rows(group)}
         assert (states["a boat"], states["a fox"]) == (State.CANCELLED, State.CANCELLED)
         assert states["a tree"] not in {State.CANCELLED, State.FAILED}
@@ -168,5 +186,5 @@ class TestTheList:
 
         sandbox.say(ada, "/cancel", reply_to_message_id=asked["message_id"])
 
-        sandbox.wait_for_message(ada, lambda one: "batch is cancelled" in one.get("text", ""))
+        sandbox.wait_for_message(ada, lambda one: "Batch cancelled" in one.get("text", ""))
         assert {row.state for row in installation.rows(ada)} == {State.CANCELLED}

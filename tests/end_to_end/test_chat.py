@@ -4,10 +4,10 @@ from io import BytesIO
 
 import PIL.Image
 import pytest
-from installation import wait_until
 from sqlalchemy import select
 
 from shared.store import tables
+from tests.end_to_end.installation import wait_until
 
 STREAM = ":streamGenerateContent"
 STOP, DRAW = "⏹ Stop", "🎨 Draw this"
@@ -23,14 +23,11 @@ def labels(message):
     return [button["text"] for row in message.get("reply_markup", {}).get("inline_keyboard", []) for button in row]
 
 
-def answered(sandbox, chat, *, count=1):
-    """Wait until a chat holds so many answers that have ended; returns the newest."""
-
-    def look():
-        found = [message for message in sandbox.from_bot(chat) if labels(message) == [DRAW]]
-        return found if len(found) >= count else None
-
-    return sandbox.wait_for(look, chat=chat, what=f"answer {count}")[-1]
+def answered(installation, sandbox, chat, *, count=1):
+    """Wait until so many questions of a chat are answered; returns the last message of the newest answer."""
+    found = wait_until(lambda: (ended := delivered(installation, chat)) and len(ended) >= count and ended)
+    last = found[count - 1].shown["messages"][-1]
+    return next(one for one in sandbox.from_bot(chat) if one["message_id"] == last)
 
 
 def growing(sandbox, chat):
@@ -66,44 +63,45 @@ def delivered(installation, chat):
     return wait_until(lambda: [one for one in errands(installation, chat) if one.delivered_at])
 
 
-def drip(sandbox):
-    """Let Gemini's next answer come slowly."""
-    sandbox.arm("gemini", path=STREAM, drip_s=0.1, drip_bytes=1200)
+def break_off(sandbox):
+    """Let Gemini's next answer begin, and go on when the gate ``rest`` is opened."""
+    sandbox.arm("gemini", path=STREAM, gate="rest", gate_at=6000)
 
 
 class TestAQuestionInPrivate:
-    def test_is_answered_in_one_message_that_replies_to_it(self, installation, sandbox):
+    def test_is_answered_in_one_message(self, installation, sandbox):
         ada = sandbox.person("Ada")
 
-        question = sandbox.say(ada, "Hello, my name is Ada")
-        answer = answered(sandbox, ada)
+        sandbox.say(ada, "Hello, my name is Ada")
+        answer = answered(installation, sandbox, ada)
+        installation.no_status_left(ada)
 
-        assert answer["reply_to_message"]["message_id"] == question["message_id"]
+        assert "reply_to_message" not in answer
         assert "Ada" in answer["text"]
         assert [one["message_id"] for one in sandbox.from_bot(ada)] == [answer["message_id"]]
 
     def test_is_remembered_until_the_person_starts_over(self, installation, sandbox):
         ada = sandbox.person("Ada")
         sandbox.say(ada, "My name is Ada")
-        answered(sandbox, ada)
+        answered(installation, sandbox, ada)
 
         sandbox.say(ada, "What's my name?")
-        assert answered(sandbox, ada, count=2)["text"] == "Your name is Ada."
+        assert answered(installation, sandbox, ada, count=2)["text"] == "Your name is Ada."
 
         sandbox.say(ada, "/new")
-        sandbox.wait_for_message(ada, lambda one: "A new conversation" in one["text"])
+        sandbox.wait_for_message(ada, lambda one: "New conversation" in one["text"])
         sandbox.say(ada, "What's my name?")
-        assert "haven't told me" in answered(sandbox, ada, count=3)["text"]
+        assert "haven't told me" in answered(installation, sandbox, ada, count=3)["text"]
 
     def test_is_not_answered_again_when_it_is_corrected(self, installation, sandbox):
         ada = sandbox.person("Ada")
         question = sandbox.say(ada, "echo: one")
-        answered(sandbox, ada)
+        answered(installation, sandbox, ada)
 
         sandbox.edit(question, "echo: two")
         sandbox.say(ada, "echo: three")
 
-        assert answered(sandbox, ada, count=2)["text"] == "three"
+        assert answered(installation, sandbox, ada, count=2)["text"] == "three"
         assert len(errands(installation, ada)) == 2
 
     def test_is_answered_beside_another_persons_without_mixing(self, installation, sandbox):
@@ -111,13 +109,13 @@ class TestAQuestionInPrivate:
         for one in people:
             sandbox.say(one, f"My name is {one['first_name']}")
         for one in people:
-            answered(sandbox, one)
+            answered(installation, sandbox, one)
 
         for one in people:
             sandbox.say(one, "What's my name?")
 
         for one in people:
-            assert answered(sandbox, one, count=2)["text"] == f"Your name is {one['first_name']}."
+            assert answered(installation, sandbox, one, count=2)["text"] == f"Your name is {one['first_name']}."
 
     def test_is_thought_about_until_there_is_a_word(self, installation, sandbox):
         ada = sandbox.person("Ada")
@@ -126,7 +124,7 @@ class TestAQuestionInPrivate:
         sandbox.say(ada, "Hello")
         [draft] = sandbox.wait_for(lambda: sandbox.drafts(ada), chat=ada)
         sandbox.open_gate("stream")
-        answered(sandbox, ada)
+        answered(installation, sandbox, ada)
 
         assert (draft["text"], draft["can_stop"]) == ("", True)
         assert len(sandbox.messages(ada, with_deleted=True)) == 2
@@ -134,11 +132,12 @@ class TestAQuestionInPrivate:
 
     def test_may_bring_a_long_answer_which_grows_in_a_draft_before_it_ends(self, installation, sandbox):
         ada = sandbox.person("Ada")
-        drip(sandbox)
+        break_off(sandbox)
 
         sandbox.say(ada, "Write a long essay")
         begun = growing(sandbox, ada)
-        whole = answered(sandbox, ada)
+        sandbox.open_gate("rest")
+        whole = answered(installation, sandbox, ada)
 
         told = sandbox.from_bot(ada)
         assert len(told) > 1
@@ -153,11 +152,12 @@ class TestAQuestionInPrivate:
     def test_is_answered_in_a_message_where_telegram_takes_no_draft(self, installation, sandbox, no_drafts, preset):
         ada = sandbox.person("Ada")
         no_drafts(preset)
-        drip(sandbox)
+        break_off(sandbox)
 
         sandbox.say(ada, "Write a long essay")
         begun = growing(sandbox, ada)
-        answered(sandbox, ada)
+        sandbox.open_gate("rest")
+        answered(installation, sandbox, ada)
 
         told = sandbox.from_bot(ada)
         assert told[0]["message_id"] == begun["message_id"]
@@ -186,7 +186,7 @@ class TestAQuestionInPrivate:
         ada = sandbox.person("Ada")
 
         sandbox.say(ada, "What is this?", file_name=name, **{kind: content})
-        answered(sandbox, ada)
+        answered(installation, sandbox, ada)
 
         [errand] = errands(installation, ada)
         [attachment] = errand.question["attachments"]
@@ -209,20 +209,21 @@ class TestAGroup:
         group = sandbox.group(ada, bob)
 
         sandbox.say(ada, "@sandbox_bot echo: yes", chat=group)
-        first = answered(sandbox, group)
+        first = answered(installation, sandbox, group)
         sandbox.say(bob, "echo: again", chat=group, reply_to_message_id=first["message_id"])
 
         assert first["text"] == "yes"
-        assert "again" in answered(sandbox, group, count=2)["text"]
+        assert "again" in answered(installation, sandbox, group, count=2)["text"]
 
     def test_sees_an_answer_grow_in_one_message(self, installation, sandbox):
         ada = sandbox.person("Ada")
         group = sandbox.group(ada)
-        drip(sandbox)
+        break_off(sandbox)
 
         sandbox.say(ada, "@sandbox_bot Write a long essay", chat=group)
         begun = growing(sandbox, group)
-        answered(sandbox, group)
+        sandbox.open_gate("rest")
+        answered(installation, sandbox, group)
 
         told = sandbox.from_bot(group)
         assert told[0]["message_id"] == begun["message_id"]
@@ -234,11 +235,11 @@ class TestAGroup:
         group = sandbox.group(ada, is_forum=True)
         topics = [sandbox.topic(group, name) for name in ("One", "Two")]
         sandbox.say(ada, "@sandbox_bot My name is Ada", chat=group, message_thread_id=topics[0])
-        answered(sandbox, group)
+        answered(installation, sandbox, group)
 
         sandbox.say(ada, "@sandbox_bot What's my name?", chat=group, message_thread_id=topics[1])
 
-        answer = answered(sandbox, group, count=2)
+        answer = answered(installation, sandbox, group, count=2)
         assert "haven't told me" in answer["text"]
         assert answer["message_thread_id"] == topics[1]
 
@@ -256,7 +257,7 @@ class TestStop:
         else:
             sandbox.stop_draft(ada, begun)
 
-        stopped = answered(sandbox, ada)
+        stopped = answered(installation, sandbox, ada)
         assert 0 < len(stopped["text"]) < 4096
         assert len(sandbox.from_bot(ada)) == 1
 
@@ -268,7 +269,7 @@ class TestStop:
 
         sandbox.press(ada, growing(sandbox, group), STOP)
 
-        stopped = answered(sandbox, group)
+        stopped = answered(installation, sandbox, group)
         assert 0 < len(stopped["text"]) < 4096
         assert len(sandbox.from_bot(group)) == 1
 
@@ -290,17 +291,17 @@ class TestStop:
         refused = sandbox.wait_for(lambda: (one := sandbox.callback(query))["answered"] and one)
         sandbox.open_gate("stream")
 
-        assert "Only the one who asked" in refused["text"]
-        assert answered(sandbox, group)
+        assert "Only the person who asked" in refused["text"]
+        assert answered(installation, sandbox, group)
         assert not any(one.stop_asked for one in errands(installation, group))
 
 
 class TestDrawThis:
     def test_paints_the_answer_for_the_one_who_pressed(self, installation, sandbox):
         ada = sandbox.person("Ada")
-        sandbox.say(ada, "echo: a fox in the snow")
+        sandbox.say(ada, "describe a fox in the snow")
 
-        sandbox.press(ada, answered(sandbox, ada), DRAW)
+        sandbox.press(ada, answered(installation, sandbox, ada), DRAW)
 
         [photo] = sandbox.wait_for_photo(ada)
         assert photo["caption"].startswith("a fox in the snow\n")
@@ -308,17 +309,50 @@ class TestDrawThis:
         assert job.user_id == ada["id"]
 
 
+class TestAWishForAPicture:
+    def test_is_ordered_once_also_where_the_bot_dies_after_the_answer(self, installation, sandbox):
+        ada = sandbox.person("Ada")
+        sandbox.arm("gemini", path=STREAM, gate="stream")
+        wish = sandbox.say(ada, "Desenhe uma raposa na neve")
+        sandbox.wait_at_gate("stream")
+        sandbox.arm("telegram", path="/sendMessage$", gate="status")
+        sandbox.open_gate("stream")
+        sandbox.wait_at_gate("status")
+
+        installation.bot.kill()
+        sandbox.open_gate("status")
+        installation.start()
+
+        [photo] = sandbox.wait_for_photo(ada)
+        assert photo["caption"].startswith("uma raposa na neve\n")
+        [job] = installation.rows(ada)
+        assert job.message_id == wish["message_id"]
+        delivered(installation, ada)
+        installation.no_status_left(ada)
+
+    def test_of_many_is_asked_about_first(self, installation, sandbox):
+        ada = sandbox.person("Ada")
+        sandbox.say(ada, "draw 6 pictures of a fox")
+        question = sandbox.wait_for_message(ada, lambda one: "6" in one.get("text", ""))
+        assert installation.rows(ada) == []
+
+        sandbox.press(ada, question, labels(question)[1])
+
+        assert len(installation.wait_for_deliveries(ada, 4)) == 4
+
+
 class TestAKill:
     def test_in_mid_answer_leaves_the_answer_in_its_message(self, installation, sandbox):
         ada = sandbox.person("Ada")
         group = sandbox.group(ada)
-        drip(sandbox)
+        break_off(sandbox)
         sandbox.say(ada, "@sandbox_bot Write a long essay", chat=group)
         begun = growing(sandbox, group)
 
         installation.bot.kill()
+        sandbox.open_gate("rest")
         installation.start()
-        answered(sandbox, group)
+        answered(installation, sandbox, group)
 
         told = sandbox.from_bot(group)
         assert told[0]["message_id"] == begun["message_id"]
@@ -327,13 +361,14 @@ class TestAKill:
 
     def test_while_a_draft_grows_leaves_one_answer(self, installation, sandbox):
         ada = sandbox.person("Ada")
-        drip(sandbox)
+        break_off(sandbox)
         sandbox.say(ada, "Write a long essay")
         growing(sandbox, ada)
 
         installation.bot.kill()
+        sandbox.open_gate("rest")
         installation.start()
-        answered(sandbox, ada)
+        answered(installation, sandbox, ada)
 
         told = sandbox.from_bot(ada)
         [errand] = delivered(installation, ada)

@@ -1,8 +1,9 @@
 """What happens around a talk: topics, restarts, deleted messages, a bot that is blocked, a quota that is used up."""
 
 import pytest
-from installation import wait_until
-from test_chat import answered, drip, errands, growing, labels
+
+from tests.end_to_end.installation import wait_until
+from tests.end_to_end.test_chat import answered, break_off, errands, growing, labels
 
 
 def closed(installation, chat, *, count=1):
@@ -30,14 +31,14 @@ class TestMemory:
         sandbox.say(ada, "/start")
         topics = [sandbox.topic(ada, name) for name in ("One", "Two")]
         sandbox.say(ada, "My name is Ada", message_thread_id=topics[0])
-        answered(sandbox, ada)
+        answered(installation, sandbox, ada)
 
         sandbox.say(ada, "What's my name?", message_thread_id=topics[1])
-        elsewhere = answered(sandbox, ada, count=2)
+        elsewhere = answered(installation, sandbox, ada, count=2)
         sandbox.say(ada, "What's my name?", message_thread_id=topics[0])
-        there = answered(sandbox, ada, count=3)
+        there = answered(installation, sandbox, ada, count=3)
         sandbox.say(ada, "What's my name?")
-        outside = answered(sandbox, ada, count=4)
+        outside = answered(installation, sandbox, ada, count=4)
 
         assert "haven't told me" in elsewhere["text"]
         assert there["text"] == "Your name is Ada."
@@ -49,7 +50,7 @@ class TestMemory:
         ada, bob = sandbox.person("Ada"), sandbox.person("Bob")
         for one in (ada, bob):
             sandbox.say(one, f"My name is {one['first_name']}")
-            answered(sandbox, one)
+            closed(installation, one)
 
         for service in installation.services:
             service.kill() if way == "kill" else service.stop()
@@ -58,7 +59,7 @@ class TestMemory:
         for one in (ada, bob):
             sandbox.say(one, "What's my name?")
         for one in (ada, bob):
-            assert answered(sandbox, one, count=2)["text"] == f"Your name is {one['first_name']}."
+            assert answered(installation, sandbox, one, count=2)["text"] == f"Your name is {one['first_name']}."
 
 
 class TestADeletedQuestion:
@@ -66,12 +67,13 @@ class TestADeletedQuestion:
     def test_is_answered_all_the_same(self, installation, sandbox, place):
         ada = sandbox.person("Ada")
         chat = ada if place == "private" else sandbox.group(ada)
-        drip(sandbox)
+        break_off(sandbox)
         question = sandbox.say(ada, "@sandbox_bot Write a long essay", chat=chat)
         growing(sandbox, chat)
 
         sandbox.delete(question)
-        answered(sandbox, chat)
+        sandbox.open_gate("rest")
+        answered(installation, sandbox, chat)
 
         [errand] = closed(installation, chat)
         told = sandbox.from_bot(chat)
@@ -84,12 +86,13 @@ class TestADeletedAnswer:
     def test_is_let_grow_no_more_and_comes_when_it_is_whole(self, installation, sandbox):
         ada = sandbox.person("Ada")
         group = sandbox.group(ada)
-        drip(sandbox)
+        break_off(sandbox)
         sandbox.say(ada, "@sandbox_bot Write a long essay", chat=group)
         begun = growing(sandbox, group)
 
         sandbox.delete(begun)
-        answered(sandbox, group)
+        sandbox.open_gate("rest")
+        answered(installation, sandbox, group)
 
         [errand] = closed(installation, group)
         told = sandbox.from_bot(group)
@@ -102,13 +105,14 @@ class TestADeletedAnswer:
 class TestABotThatIsBlockedInMidAnswer:
     def test_lets_go_of_it_and_answers_everybody_else(self, installation, sandbox):
         ada, bob = sandbox.person("Ada"), sandbox.person("Bob")
-        drip(sandbox)
+        break_off(sandbox)
         sandbox.say(ada, "Write a long essay")
         growing(sandbox, ada)
 
         sandbox.block(ada)
         sandbox.say(bob, "echo: hello")
-        assert answered(sandbox, bob)["text"] == "hello"
+        assert answered(installation, sandbox, bob)["text"] == "hello"
+        sandbox.open_gate("rest")
 
         [errand] = closed(installation, ada)
         assert (errand.state, sandbox.from_bot(ada)) == ("finished", [])
@@ -117,16 +121,17 @@ class TestABotThatIsBlockedInMidAnswer:
 
         sandbox.unblock(ada)
         sandbox.say(ada, "echo: back again")
-        assert answered(sandbox, ada)["text"] == "back again"
+        assert answered(installation, sandbox, ada, count=2)["text"] == "back again"
 
     def test_lets_go_of_a_group_that_throws_it_out(self, installation, sandbox):
         ada = sandbox.person("Ada")
         group = sandbox.group(ada)
-        drip(sandbox)
+        break_off(sandbox)
         sandbox.say(ada, "@sandbox_bot Write a long essay", chat=group)
         growing(sandbox, group)
 
         sandbox.call("PUT", f"/chats/{group['id']}/bot", json={"status": "kicked"})
+        sandbox.open_gate("rest")
 
         [errand] = closed(installation, group)
         assert errand.state == "finished"
@@ -139,10 +144,10 @@ class TestAQuotaOfTheDayThatIsUsedUp:
         sandbox.arm("gemini", times=None, preset="per-day-quota")
 
         sandbox.say(ada, "Hello")
-        told = sandbox.wait_for_message(ada, lambda one: "allowance" in one["text"])
+        told = sandbox.wait_for_message(ada, lambda one: "quota is used up" in one["text"])
 
         assert "after midnight Pacific time" in told["text"]
         assert "/keys" in told["text"]
-        assert labels(told) == ["🔑 My keys"]
+        assert labels(told) == ["🔑 Use my own key"]
         [errand] = closed(installation, ada)
         assert errand.reason == "quota_exhausted"

@@ -4,11 +4,11 @@ import json
 from datetime import UTC, datetime
 
 import pytest
-from installation import PAINTING, wait_until
 from sqlalchemy import select, update
 
 from shared.jobs import State
 from shared.store import tables
+from tests.end_to_end.installation import PAINTING, wait_until
 
 JOBS = 20
 
@@ -18,9 +18,12 @@ def asked(sandbox, person, count):
     return [sandbox.say(person, f"/imagine a fox, number {number}")["message_id"] for number in range(count)]
 
 
-def answered(photos):
-    """To which messages these photos reply, in order."""
-    return sorted(photo["reply_to_message"]["message_id"] for photo in photos)
+def answered(installation, sandbox, person):
+    """To which messages a person's photos are the answers, in order."""
+    photos = {photo["message_id"] for photo in sandbox.photos(person)}
+    found = [row.message_id for row in installation.rows(person) if row.delivered_message_id in photos]
+    assert len(found) == len(photos)
+    return sorted(found)
 
 
 def calls(sandbox, method, person):
@@ -41,7 +44,7 @@ class TestAWorkerThatIsKilled:
         installation.start()
         installation.wait_for_deliveries(ada, JOBS)
 
-        assert answered(sandbox.photos(ada)) == requests
+        assert answered(installation, sandbox, ada) == requests
         assert len(sandbox.journal("telegram", "/sendPhoto$")) == JOBS
 
     def test_pays_for_no_prompt_again_that_was_written_down(self, installation, sandbox):
@@ -56,6 +59,24 @@ class TestAWorkerThatIsKilled:
         installation.delivered(request)
 
         assert len(sandbox.journal("gemini", "generateContent")) == 1
+
+    def test_asks_a_provider_for_what_it_had_ordered_and_orders_nothing_again(self, installation, sandbox):
+        ada = sandbox.person("Ada")
+        sandbox.call("PUT", "/router/_sandbox", json={"queue_polls": 1})
+        sandbox.arm("router", path="/status$", gate="look", drop="before")
+        try:
+            request = sandbox.say(ada, "/imagine a fox in the snow --model FLUX.1-dev")
+            sandbox.wait_at_gate("look")
+            installation.worker.kill()
+            sandbox.clear_faults()
+            installation.start()
+            installation.delivered(request)
+        finally:
+            sandbox.call("PUT", "/router/_sandbox", json={"queue_polls": 0})
+
+        orders = [one for one in sandbox.journal("router", "/fal-ai/") if one["method"] == "POST"]
+        assert len(orders) == 1
+        assert len(sandbox.photos(ada)) == 1
 
     def test_pays_for_no_picture_again_that_was_kept(self, installation, sandbox):
         """As if it had died between keeping the picture and recording it."""
@@ -128,7 +149,7 @@ class TestABotThatIsKilled:
         sandbox.arm("router", path=PAINTING, gate="huggingface")
 
         request = sandbox.say(ada, "/imagine a fox in the snow")
-        sandbox.wait_for_message(ada, lambda message: "Painting" in message["text"])
+        sandbox.wait_for_message(ada, lambda message: "Creating the picture" in message["text"])
         installation.bot.kill()
         sandbox.open_gate("huggingface")
         installation.start()
@@ -145,14 +166,17 @@ class TestABotThatIsKilled:
         installation.start()
         installation.wait_for_deliveries(ada, 5)
 
-        assert answered(sandbox.photos(ada)) == requests
+        assert answered(installation, sandbox, ada) == requests
 
     def test_does_not_send_again_what_it_had_sent_when_it_died(self, installation, sandbox):
         """The status message goes after the photo: where it is gone, the photo is there."""
         ada = sandbox.person("Ada")
         sandbox.arm("telegram", path="/deleteMessage$", gate="telegram")
+        sandbox.arm("router", path=PAINTING, gate="huggingface")
 
         request = sandbox.say(ada, "/imagine a fox in the snow")
+        installation.announced(request)
+        sandbox.open_gate("huggingface")
         sandbox.wait_at_gate("telegram")
         installation.bot.kill()
         sandbox.open_gate("telegram")
@@ -168,8 +192,11 @@ class TestABotThatIsKilled:
         """It died so early after the photo that nothing tells whether the photo went out."""
         ada = sandbox.person("Ada")
         sandbox.arm("telegram", path="/deleteMessage$", gate="telegram", drop="before")
+        sandbox.arm("router", path=PAINTING, gate="huggingface")
 
         request = sandbox.say(ada, "/imagine a fox in the snow")
+        installation.announced(request)  # A picture that overtakes its status message is known to be there at once.
+        sandbox.open_gate("huggingface")
         sandbox.wait_at_gate("telegram")
         installation.bot.kill()
         sandbox.clear_faults()
@@ -261,5 +288,5 @@ class TestAnEndInPeace:
         installation.wait_for_deliveries(ada, 5)
 
         assert statuses == [0] * len(installation.services)
-        assert answered(sandbox.photos(ada)) == requests
+        assert answered(installation, sandbox, ada) == requests
         assert len(sandbox.journal("router", PAINTING)) == paid == 5

@@ -6,10 +6,10 @@ import os
 
 import PIL.Image
 import pytest
-from installation import PAINTING
 
 from services.worker.images.metadata import read_recipe
 from shared.jobs import State
+from tests.end_to_end.installation import PAINTING
 
 
 def calls(sandbox, method, chat):
@@ -72,6 +72,7 @@ class TestAPhotoThatTelegramDidNotTake:
         )
 
         row = installation.delivered(sandbox.say(ada, "/imagine a fox in the snow"))
+        installation.no_status_left(ada)
 
         [message] = sandbox.from_bot(ada)
         assert row.file_id == message["document"]["file_id"]
@@ -102,6 +103,7 @@ class TestAPictureThatIsNoPhoto:
         sandbox.arm("router", path=PAINTING, **painted_as(picture))
 
         row = installation.delivered(sandbox.say(ada, "/imagine a fox in the snow"))
+        installation.no_status_left(ada)
 
         [message] = sandbox.from_bot(ada)
         assert message["document"]["file_id"] == row.file_id
@@ -115,11 +117,12 @@ class TestAPictureThatIsNoPhoto:
         sandbox.arm("router", path=PAINTING, body='"seed":8', **painted_as(noise(2100, 100)))
 
         installation.delivered(sandbox.say(ada, "/imagine a fox in the snow --n 3 --seed 7"))
+        installation.no_status_left(ada)
 
         *album, control = sandbox.from_bot(ada)
         assert [set(message) & {"photo", "document"} for message in album] == [{"document"}] * 3
         assert len({message["media_group_id"] for message in album}) == 1
-        assert "3 pictures of your idea" in control["text"]
+        assert "3 pictures. Choose one:" in control["text"]
 
 
 def in_stripes(width, height):

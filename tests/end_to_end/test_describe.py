@@ -4,8 +4,7 @@ from io import BytesIO
 
 import PIL.Image
 import pytest
-from installation import wait_until
-from sqlalchemy import func, select
+from sqlalchemy import select
 
 from shared.store import tables
 
@@ -43,22 +42,16 @@ def answers(installation, sandbox, presses):
     """What was answered to presses, once all handlers are through."""
     for press in presses:
         sandbox.wait_for(lambda press=press: sandbox.callback(press)["answered"], what="an answer")
-    unhandled = select(func.count()).where(tables.updates.c.handled_at.is_(None))
-
-    def all_handled():
-        with installation.database.reading() as connection:
-            return connection.scalar(unhandled) == 0
-
-    wait_until(all_handled, what="the end of all handlers")
+    installation.all_handled()
     return [sandbox.callback(press) for press in presses]
 
 
 class TestAPictureDescribed:
     def test_in_the_caption_has_four_prompts_in_one_message(self, installation, sandbox, ada):
-        asked = sandbox.say(ada, "/describe", photo=a_photo())
+        sandbox.say(ada, "/describe", photo=a_photo())
         message = described(sandbox, ada)
+        installation.no_status_left(ada)
 
-        assert message["reply_to_message"]["message_id"] == asked["message_id"]
         assert [one["message_id"] for one in sandbox.from_bot(ada)] == [message["message_id"]]
         assert message["text"].startswith("🔎 4 prompts for this picture.")
         assert [prompt.partition(",")[0] for prompt in prompts_in(message)] == ["an orange picture"] * 4
@@ -93,7 +86,8 @@ class TestAPictureDescribed:
         sandbox.arm("gemini", path=STREAM, preset="prompt-blocked")
 
         sandbox.say(ada, "/describe", photo=a_photo())
-        sandbox.wait_for_message(ada, lambda one: "would not describe this picture" in one["text"])
+        sandbox.wait_for_message(ada, lambda one: "don't allow describing this picture" in one["text"])
+        installation.no_status_left(ada)
 
         assert len(sandbox.from_bot(ada)) == 1
 
@@ -113,6 +107,7 @@ class TestAPictureDescribed:
         sandbox.clear_faults()
         installation.start()
         message = described(sandbox, ada)
+        installation.no_status_left(ada)
 
         assert [one["message_id"] for one in sandbox.from_bot(ada)] == [message["message_id"]]
 
@@ -150,7 +145,7 @@ class TestAPromptsButton:
         [answer] = answers(installation, sandbox, [press])
         installation.wait_for_deliveries(ada, 1)
 
-        assert answer["text"] == "On it."
+        assert answer["text"] == "Queued."
         assert len(sandbox.photos(ada)) == 1
 
     def test_pressed_again_later_says_that_it_is_there(self, installation, sandbox, ada, message):
@@ -159,7 +154,7 @@ class TestAPromptsButton:
 
         [answer] = answers(installation, sandbox, [sandbox.press(ada, message, buttons(message)[0])])
 
-        assert "painted already" in answer["text"]
+        assert "Already requested" in answer["text"]
         assert len(installation.rows(ada)) == 1
 
     def test_whose_picture_failed_paints_it_again(self, installation, sandbox, ada, message):
@@ -194,7 +189,7 @@ class TestAPromptsButton:
         [answer] = answers(installation, sandbox, [press])
 
         installation.wait_for_deliveries(ada, 1)
-        assert answer["text"] == "On it."
+        assert answer["text"] == "Queued."
         assert len(sandbox.photos(ada)) == 1
 
     def test_that_nobody_knows_any_more_says_so(self, installation, sandbox, ada, message):
@@ -203,5 +198,5 @@ class TestAPromptsButton:
 
         [answer] = answers(installation, sandbox, [sandbox.press(ada, message, buttons(message)[0])])
 
-        assert "don't know this prompt any more" in answer["text"]
+        assert "no longer know this prompt" in answer["text"]
         assert installation.rows(ada) == []

@@ -1,6 +1,6 @@
 """What people are told of their wait, in all places where they are told of it."""
 
-from installation import MODEL, PAINTING, wait_until
+from tests.end_to_end.installation import MODEL, PAINTING, wait_until
 
 SETTINGS = {"G2D_IMAGE_MODEL": MODEL, "G2D_WORKER_SLOTS": "1"}
 
@@ -23,13 +23,13 @@ class TestTheWait:
         sandbox.wait_for_photo(bob)
 
         fill_the_slot(installation, sandbox, ada, behind=2)
-        sandbox.wait_for_message(ada, lambda one: "place 2.\n⏱ Here in about" in one.get("text", ""))
+        sandbox.wait_for_message(ada, lambda one: "place 2.\n⏱ Ready in about" in one.get("text", ""))
         sandbox.say(ada, "/queue")
-        listed = sandbox.wait_for_message(ada, lambda one: "You wait for 3 things" in one.get("text", ""))
+        listed = sandbox.wait_for_message(ada, lambda one: "You have 3 requests" in one.get("text", ""))
         sandbox.say(bob, "/batch\na boat\na tree")
-        summary = sandbox.wait_for_message(bob, lambda one: "A batch" in one.get("text", ""))
+        summary = sandbox.wait_for_message(bob, lambda one: "Batch" in one.get("text", ""))
         sandbox.open_gate("painter")
 
-        assert "place 2.\n⏱ Here in about" in listed["text"]
-        assert "Done in about" in summary["text"]
+        assert "place 2.\n⏱ Ready in about" in listed["text"]
+        assert "Ready in about" in summary["text"]
         sandbox.wait_for_photo(ada, count=3)

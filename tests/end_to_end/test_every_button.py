@@ -3,11 +3,9 @@
 from dataclasses import dataclass
 
 import pytest
-from installation import PAINTING, wait_until
-from pressing import DELETE, DELETE_NOW, MORE
-from sqlalchemy import func, select
 
-from shared.store import tables
+from tests.end_to_end.installation import PAINTING
+from tests.end_to_end.pressing import DELETE, DELETE_NOW, MORE
 
 MISSING = 8  # the seed of the album's picture that fails
 BACK = "‹ Back"
@@ -29,7 +27,7 @@ OF_A_PICTURE = {
     "again": Button("🔁 Again", pictures=1),
     "variations": Button("✨ Vary", pictures=4),
     "edit": Button("✏️ Edit", sends=1),
-    "whole prompt": Button("📋 Whole prompt", (MORE,), sends=1),
+    "Prompt of picture": Button("📋 Show prompt", (MORE,), sends=1),
     "ratios": Button("📐 Ratio", (MORE,)),
     "ratio": Button("16:9", (MORE, "📐 Ratio"), pictures=1),
     "back from ratios": Button(BACK, (MORE, "📐 Ratio")),
@@ -44,7 +42,7 @@ OF_A_PICTURE = {
 }
 OF_AN_ALBUM = {
     "pick": Button("3"),
-    "rest": Button("🔁 Try the missing one again", pictures=1),
+    "rest": Button("🔁 Retry the missing one", pictures=1),
     "again": Button("🔁 Again", ("3",), pictures=1),
     "variations": Button("✨ Vary", ("3",), pictures=4),
     "edit": Button("✏️ Edit", ("3",), sends=1),
@@ -77,6 +75,7 @@ class Table:
     def _begun(self, message, jobs):
         self.message, self.jobs = message, jobs
         self.installation.wait_for_deliveries(self.chat, jobs)
+        self.installation.no_status_left(self.chat)
         return self
 
     def open(self, button):
@@ -92,9 +91,16 @@ class Table:
 
     def press(self, label, who=None):
         """Press what the message shows at present under a label; the label may hold more than these words."""
+        return self.sandbox.press(who or self.ada, self.message, self._data(label))
+
+    def press_twice(self, label):
+        """Press what it shows twice, whatever it shows after the first press."""
+        data = self._data(label)
+        return [self.sandbox.press(self.ada, self.message, data) for _ in range(2)]
+
+    def _data(self, label):
         shown = [one for row in self.now()["reply_markup"]["inline_keyboard"] for one in row]
-        data = next(one["callback_data"] for one in shown if label in one["text"] and "callback_data" in one)
-        return self.sandbox.press(who or self.ada, self.message, data)
+        return next(one["callback_data"] for one in shown if label in one["text"] and "callback_data" in one)
 
     def wait_for_answers(self, presses):
         for press in presses:
@@ -103,13 +109,8 @@ class Table:
     def answers(self, presses):
         """What was answered, once all handlers are through."""
         self.wait_for_answers(presses)
-        wait_until(self._all_handled, what="the end of all handlers")
+        self.installation.all_handled()
         return [self.sandbox.callback(press) for press in presses]
-
-    def _all_handled(self):
-        unhandled = select(func.count()).where(tables.updates.c.handled_at.is_(None))
-        with self.installation.database.reading() as connection:
-            return connection.scalar(unhandled) == 0
 
     def assert_made(self, pictures):
         """So many more pictures were asked for, and each is delivered."""
@@ -140,12 +141,12 @@ class TestEveryButton:
         table = ask(private).open(button)
         before = {one["message_id"] for one in sandbox.messages(table.chat)}
         # The first press is under way as long as the painter, or Telegram, doesn't answer.
-        sandbox.arm("router", path=PAINTING, gate="painter", times=None)
+        sandbox.arm("router", gate="painter", times=None)
         sandbox.arm("telegram", path="/send(Document|Message)$", gate="way there", times=None)
         # Nobody can press a button whose message is gone already.
         sandbox.arm("telegram", path="/deleteMessage$", gate="bin", times=None)
 
-        presses = [table.press(button.label) for _ in range(2)]
+        presses = table.press_twice(button.label)
         sandbox.open_gate("bin")
         table.wait_for_answers(presses)
         sandbox.open_gate("way there")
@@ -177,7 +178,7 @@ class TestEveryButton:
         [answer] = table.answers([table.press(button.label)])
 
         assert not answer.get("show_alert")
-        assert answer.get("text") != "I don't know this picture any more."
+        assert answer.get("text") != "I no longer know this picture."
         table.assert_made(button.pictures)
         assert table.now() == before
 

@@ -1,8 +1,9 @@
 """Groups as they are: admins who stay anonymous, channels with comments, private topics, and a bot without rights."""
 
 import pytest
-from installation import PAINTING
-from pressing import delete
+
+from tests.end_to_end.installation import PAINTING, is_answer
+from tests.end_to_end.pressing import delete
 
 ADMIN = "administrator"
 NEEDING_RIGHTS = "/(deleteMessages|pinChatMessage|banChatMember|promoteChatMember|getChatMember)$"
@@ -110,7 +111,7 @@ class TestAnAnonymousAdmin:
         group = sandbox.group(ada)
 
         said = sandbox.say(ada, "@sandbox_bot how are you?", chat=group, as_chat=group["id"])
-        answer = sandbox.wait_for_message(group, lambda one: "Draw this" in str(one.get("reply_markup")))
+        answer = sandbox.wait_for_message(group, is_answer)
 
         assert answer["reply_to_message"]["message_id"] == said["message_id"]
 
@@ -120,7 +121,7 @@ class TestAnAnonymousAdmin:
         sandbox.say(ada, "/settings", chat=group, as_chat=group["id"])
         menu = sandbox.wait_for_message(group, lambda one: "reply_markup" in one)
 
-        assert not answered(sandbox, sandbox.press(ada, menu, "📐 Ratio"))["show_alert"]
+        assert not answered(sandbox, sandbox.press(ada, menu, "set ratio"))["show_alert"]
 
 
 class TestAChannelWithComments:
@@ -136,6 +137,7 @@ class TestAChannelWithComments:
 
         sandbox.say(ada, "/imagine a cat on a roof", chat=channel)
         painted(installation, sandbox, ada, chat=group)
+        installation.no_status_left(group)
 
         [photo] = sandbox.from_bot(group)
         assert photo["caption"].startswith("a fox in the snow\n")
@@ -205,7 +207,7 @@ class TestAGroupThatBecomesASupergroup:
     def test_keeps_its_choices_its_talk_and_its_pictures(self, installation, sandbox, ada):
         group = sandbox.group(ada, kind="group")
         sandbox.say(ada, "@sandbox_bot I have a dragon called Fuzzy.", chat=group)
-        sandbox.wait_for_message(group, lambda one: "Draw this" in str(one.get("reply_markup")))
+        sandbox.wait_for_message(group, is_answer)
         sandbox.arm("router", path=PAINTING, gate="painter", times=None)
         requests = [sandbox.say(ada, f"/imagine fox {number} --seed {number}", chat=group) for number in range(3)]
         sandbox.wait_at_gate("painter", count=3)

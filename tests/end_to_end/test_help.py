@@ -20,14 +20,49 @@ def shows(sandbox, message, words):
     )
 
 
-class TestHelp:
-    @pytest.mark.parametrize("command", ["/start", "/help"])
-    def test_leads_from_topic_to_topic_in_one_message(self, installation, sandbox, command):
+class TestTheStart:
+    def test_offers_an_example_that_is_painted_at_a_press(self, installation, sandbox):
         ada = sandbox.person("Ada")
-        sandbox.say(ada, command)
+        sandbox.say(ada, "/start")
         begun = sandbox.wait_for_message(ada)
 
-        sandbox.press(ada, begun, "💬 Talk")
+        query = sandbox.press(ada, begun, "🎨 Try: a fox in the snow")
+
+        assert "a fox in the snow" in sandbox.wait_for_message(ada, lambda one: "photo" in one)["caption"]
+        assert sandbox.callback(query)["answered"]
+        assert labels(begun) == ["🎨 Try: a fox in the snow", "🌍 Language", "❓ Help"]
+
+    def test_leads_to_the_language_and_to_the_topics(self, installation, sandbox):
+        ada = sandbox.person("Ada")
+        sandbox.say(ada, "/start")
+        begun = sandbox.wait_for_message(ada)
+
+        sandbox.press(ada, begun, "❓ Help")
+        shows(sandbox, begun, "What would you like to know more about?")
+        sandbox.say(ada, "/start")
+        again = sandbox.wait_for_message(ada, lambda one: one["message_id"] > begun["message_id"])
+        sandbox.press(ada, again, "🌍 Language")
+
+        assert "Deutsch" in labels(shows(sandbox, again, "Language"))
+
+    def test_says_in_a_group_what_is_read_there(self, installation, sandbox):
+        ada, bob = sandbox.person("Ada"), sandbox.person("Bob")
+        group = sandbox.group(ada, bob)
+
+        sandbox.say(ada, "/start", chat=group)
+
+        begun = sandbox.wait_for_message(group)
+        assert "Mention me or reply to me" in begun["text"]
+        assert labels(begun) == ["🎨 Try: a fox in the snow", "❓ Help"]
+
+
+class TestHelp:
+    def test_leads_from_topic_to_topic_in_one_message(self, installation, sandbox):
+        ada = sandbox.person("Ada")
+        sandbox.say(ada, "/help")
+        begun = sandbox.wait_for_message(ada)
+
+        sandbox.press(ada, begun, "💬 Chat")
         topic = shows(sandbox, begun, "/new")
         sandbox.press(ada, topic, "‹ Topics")
         again = shows(sandbox, begun, "What would you like to know more about?")
@@ -59,7 +94,7 @@ class TestHelp:
         sandbox.say(ada, words)
 
         told = sandbox.wait_for_message(ada)
-        assert told["text"].startswith("/batch paints many pictures.")
+        assert told["text"].startswith("/batch creates many pictures.")
         assert labels(told) == ["‹ Topics"]
 
     def test_pressed_twice_does_no_harm(self, installation, sandbox):
@@ -79,6 +114,7 @@ class TestTheMenus:
     def test_are_those_of_the_kind_of_chat(self, installation, sandbox):
         ada, bob = sandbox.person("Ada"), sandbox.person("Bob")
         group = sandbox.group(ada, bob)  # Ada's
+        sandbox.wait_for(lambda: sandbox.commands(ada, group), what="the last of the menus")
 
         private, theirs, hers = sandbox.commands(bob), sandbox.commands(bob, group), sandbox.commands(ada, group)
 

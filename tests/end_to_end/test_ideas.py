@@ -5,7 +5,8 @@ import json
 
 import pytest
 
-from services.bot.pictures.captions import LONG_IDEA_UNITS
+from services.bot.pictures.captions import MAX_TITLE_UNITS
+from services.bot.texts.utf16 import shorten
 
 
 def answer(installation, sandbox, person):
@@ -46,9 +47,7 @@ class TestAnIdeaThatCanBePainted:
 
         [photo] = sandbox.photos(ada)
         assert row.idea == kept
-        # A long idea stands on the second line, below its title.
-        place = 1 if len(kept) > LONG_IDEA_UNITS else 0
-        assert photo["caption"].splitlines()[place].startswith(kept[:250])
+        assert photo["caption"].startswith(shorten(kept, MAX_TITLE_UNITS))
         assert len(photo["caption"]) <= 1024
 
     def test_is_painted_with_half_a_surrogate_pair_in_it(self, installation, sandbox):
@@ -81,7 +80,7 @@ class TestAnIdeaThatCanNotBePainted:
 
         sandbox.say(ada, f"/imagine{typed}")
 
-        assert "What shall I paint?" in answer(installation, sandbox, ada)
+        assert "What should I create?" in answer(installation, sandbox, ada)
 
     @pytest.mark.parametrize("length", [1001, 4096 - len("/imagine ")])
     def test_because_it_is_too_long_is_refused_with_the_limit(self, installation, sandbox, length):

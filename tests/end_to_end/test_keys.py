@@ -8,14 +8,14 @@ import PIL.Image
 import psycopg
 import redis
 from cryptography.fernet import Fernet
-from installation import GEMINI_KEY, HF_TOKEN, MODEL, PAINTING, wait_until
 from psycopg import sql
 from sqlalchemy import Text, cast, select
 
 from sandbox.client import mask
-from shared.secrets import Box
+from shared.key_cipher import KeyCipher
 from shared.store import tables
 from shared.store.keys import Keys
+from tests.end_to_end.installation import GEMINI_KEY, HF_TOKEN, MODEL, PAINTING, is_answer, wait_until
 
 GOOGLE_KEY = "AIzaSyPERSONALpersonalPERSONALpersonalPER"
 TOKEN = "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"
@@ -40,10 +40,13 @@ def bring(sandbox, person, service, key):
     card = sandbox.wait_for_message(person, new("Your own keys"))
     labels = [button["text"] for row in card["reply_markup"]["inline_keyboard"] for button in row]
     sandbox.press(person, card, next(label for label in labels if label in {f"Add {service}", f"Replace {service}"}))
-    question = sandbox.wait_for_message(person, new("Reply to this message"))
+    question = sandbox.wait_for_message(person, new("Reply with"))
     brought = sandbox.say(person, key, reply_to_message_id=question["message_id"])
     told = sandbox.wait_for_message(
-        person, lambda message: any(new(words)(message) for words in ("works", "refuses", "can't be a", "is no"))
+        person,
+        lambda message: any(
+            new(words)(message) for words in ("works", "rejected your", "can't be a", "This looks like")
+        ),
     )
     kept = [message["message_id"] for message in sandbox.messages(person)]
     assert brought["message_id"] not in kept
@@ -119,7 +122,7 @@ def use(installation, sandbox, person):
     assert installation.delivered(sandbox.say(person, "/imagine a fox")).state == "finished"
     words = f"hello from {start}"
     sandbox.say(person, f"echo: {words}")
-    sandbox.wait_for_message(person, lambda one: one.get("text") == words and "reply_markup" in one)
+    sandbox.wait_for_message(person, lambda one: one.get("text") == words and is_answer(one))
     calls = [
         *sandbox.journal("gemini", "enerateContent", after=start),
         *sandbox.journal("router", PAINTING, after=start),
@@ -134,9 +137,9 @@ def rotate(installation):
     old = installation.settings.get("G2D_SECRET_KEY") or kept.read_text(encoding="ascii")
     new = Fernet.generate_key().decode()
     installation.restart_with(G2D_SECRET_KEY=f"{new},{old}")
-    keys, box = Keys(installation.database), Box(new)
+    keys, cipher = Keys(installation.database), KeyCipher(new)
     wait_until(
-        lambda: all(box.unseal(key.sealed) for key in keys.sealed()) and keys.sealed(), what="keys under a new seal"
+        lambda: all(cipher.decrypt(key.sealed) for key in keys.sealed()) and keys.sealed(), what="keys under a new seal"
     )
     installation.restart_with(G2D_SECRET_KEY=new)
 
@@ -151,7 +154,7 @@ class TestOwnKeys:
         with overheard(installation) as broker:
             assert "works" in bring(sandbox, ada, "Google", GOOGLE_KEY)
             fault = sandbox.arm("hub", path="whoami", status=401, reply={"error": "Invalid username or password."})
-            assert "refuses" in bring(sandbox, ada, "HuggingFace", REFUSED_TOKEN)
+            assert "rejected" in bring(sandbox, ada, "HuggingFace", REFUSED_TOKEN)
             sandbox.clear_faults(fault["id"])
             assert "works" in bring(sandbox, ada, "HuggingFace", TOKEN)
             assert use(installation, sandbox, ada) == own
@@ -191,7 +194,11 @@ class TestOwnKeys:
         before = {message["message_id"] for message in sandbox.from_bot(person)}
         sent = send()
         sandbox.wait_for_message(
-            person, lambda one: one["message_id"] not in before and "There was a key" in one.get("text", "")
+            person,
+            lambda one: (
+                one["message_id"] not in before
+                and any(words in one.get("text", "") for words in ("Your message contained a key", "This looks like a"))
+            ),
         )
         assert sent["message_id"] not in [message["message_id"] for message in sandbox.messages(person)]
 
@@ -209,10 +216,10 @@ class TestOwnKeys:
         assert {entry["headers"]["authorization"] for entry in sandbox.journal("router", PAINTING)} == {
             f"Bearer {mask(TOKEN)}"
         }
-        shown = sandbox.wait_for_message(bob, lambda message: "was refused" in message.get("text", ""))
+        shown = sandbox.wait_for_message(bob, lambda message: "was rejected" in message.get("text", ""))
         assert "?start=keys" in str(shown["reply_markup"])
         sandbox.say(bob, "/keys")
-        sandbox.wait_for_message(bob, lambda message: "was refused ❌" in message.get("text", ""))
+        sandbox.wait_for_message(bob, lambda message: "rejected ❌" in message.get("text", ""))
 
     def test_a_group_is_led_into_private(self, installation, sandbox):
         carol = sandbox.person("Carol")

@@ -1,7 +1,10 @@
 """Log lines at their loudest, with everything failing: no key, no token, no idea in any of them."""
 
+import re
+
 import pytest
-from installation import BOT_TOKEN, GEMINI_KEY, HF_TOKEN, MODEL, PAINTING
+
+from tests.end_to_end.installation import BOT_TOKEN, GEMINI_KEY, HF_TOKEN, MODEL, PAINTING
 
 # What stands before the colon of Telegram's token is the bot's number, which everybody may know.
 SECRETS = {"Telegram's token": BOT_TOKEN.partition(":")[2], "Gemini's key": GEMINI_KEY, "HuggingFace's token": HF_TOKEN}
@@ -42,3 +45,15 @@ class TestTheLog:
         assert "delivery uncertain" in log
         assert [name for name, secret in SECRETS.items() if secret in log] == []
         assert "zeppelin" not in log
+
+    def test_follows_a_picture_from_its_update_to_its_delivery(self, installation, sandbox):
+        job = installation.delivered(sandbox.say(sandbox.person("Ada"), "/imagine a fox in the snow"))
+        for service in installation.services:
+            service.stop()
+
+        of_it = re.compile(rf'job_id"?[=:] ?{job.id}\b')
+        log = re.sub(r"\x1b\[[0-9;]*m", "", installation.log)  # without colours
+        told = [line for line in log.splitlines() if of_it.search(line)]
+        for event in ("pictures asked for", "work done", "delivery ended"):
+            assert any(event in line for line in told)
+        assert any("pictures asked for" in line and "update_id" in line for line in told)

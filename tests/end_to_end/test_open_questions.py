@@ -30,7 +30,7 @@ def said(sandbox, chat, words):
 
 def asked_what_to_paint(sandbox, ada):
     sandbox.say(ada, "/imagine")
-    return said(sandbox, ada, "What shall I paint?")
+    return said(sandbox, ada, "What should I create?")
 
 
 def painted(installation, sandbox, ada, text="/imagine a fox", **how):
@@ -58,7 +58,7 @@ class TestWhatToPaint:
 
         sandbox.say(ada, "How are you?")
 
-        sandbox.wait_for_message(ada, lambda one: "Draw this" in str(one.get("reply_markup")))
+        sandbox.wait_for_message(ada, lambda one: "I read “How are you?”" in one.get("text", ""))
         assert len(installation.rows(ada)) == 1
 
     def test_survives_a_restart(self, installation, sandbox, ada):
@@ -71,29 +71,41 @@ class TestWhatToPaint:
     def test_is_asked_again_where_the_answer_can_not_be_painted(self, installation, sandbox, ada):
         asked_what_to_paint(sandbox, ada)
         sandbox.say(ada, "a fox --model nonsense")
-        said(sandbox, ada, "I know no model")
+        said(sandbox, ada, "I don't know the model")
 
         assert painted(installation, sandbox, ada, "a fox --model qwen").idea == "a fox"
+
+    def test_is_open_no_longer_where_a_button_answered(self, installation, sandbox, ada):
+        asked_what_to_paint(sandbox, ada)
+        idea = sandbox.say(ada, "a fox --model flux-schnel")
+        which = said(sandbox, ada, "I don't know the model")
+        sandbox.press(ada, which, which["reply_markup"]["inline_keyboard"][0][0]["text"])
+        assert installation.delivered(idea).idea == "a fox"
+
+        sandbox.say(ada, "How are you?")
+
+        sandbox.wait_for_message(ada, lambda one: "I read “How are you?”" in one.get("text", ""))
+        assert len(installation.rows(ada)) == 1
 
     @pytest.mark.parametrize("end", ["/queue", "eleven minutes"])
     def test_is_open_no_longer(self, installation, sandbox, ada, end):
         asked_what_to_paint(sandbox, ada)
         if end == "/queue":
             sandbox.say(ada, "/queue")
-            said(sandbox, ada, "You aren't waiting")
+            said(sandbox, ada, "You have nothing in progress")
         else:
             with installation.database.writing() as connection:
                 connection.execute(update(tables.open_questions).values(asked_at=datetime.now(UTC) - ELEVEN_MINUTES))
 
         sandbox.say(ada, "a fox in the snow")
 
-        sandbox.wait_for_message(ada, lambda one: "Draw this" in str(one.get("reply_markup")))
+        sandbox.wait_for_message(ada, lambda one: "“a fox in the snow”" in one.get("text", ""))
         assert installation.rows(ada) == []
 
     def test_is_answered_by_a_reply_only_in_a_group(self, installation, sandbox, ada):
         group = sandbox.group(ada)
         sandbox.say(ada, "/imagine@sandbox_bot", chat=group)
-        question = said(sandbox, group, "What shall I paint?")
+        question = said(sandbox, group, "What should I create?")
 
         ignored = sandbox.say(ada, "a whale", chat=group)
         row = painted(installation, sandbox, ada, "a fox", chat=group, reply_to_message_id=question["message_id"])
@@ -115,13 +127,16 @@ class TestOtherQuestions:
     def test_an_exact_value(self, sandbox, ada):
         sandbox.say(ada, "/settings")
         menu = sandbox.wait_for_message(ada, lambda one: "reply_markup" in one)
-        sandbox.press(ada, menu, "✍️ Longest prompt, tokens")
+        sandbox.press(ada, menu, "Advanced ›")
+        menu = sandbox.wait_for_message(ada, lambda one: "Prompt length" in str(one.get("reply_markup")))
+        rows = menu["reply_markup"]["inline_keyboard"]
+        sandbox.press(ada, menu, next(one["text"] for row in rows for one in row if "Prompt length" in one["text"]))
         page = sandbox.wait_for_message(ada, lambda one: "Exact" in str(one.get("reply_markup")))
         sandbox.press(ada, page, "✏️ Exact value")
-        said(sandbox, ada, "from 10 to 2048")
+        said(sandbox, ada, "10 to 2048")
 
         sandbox.say(ada, "a lot")
-        said(sandbox, ada, "as a number")
+        said(sandbox, ada, "isn't a number")
         sandbox.say(ada, "123")
 
         said(sandbox, ada, "123")
@@ -130,7 +145,7 @@ class TestOtherQuestions:
         sandbox.say(ada, "/keys")
         card = said(sandbox, ada, "Your own keys")
         sandbox.press(ada, card, "Add HuggingFace")
-        said(sandbox, ada, "Reply to this message")
+        said(sandbox, ada, "Reply with")
 
         question = sandbox.say(ada, "Where do I find it?")
         brought = sandbox.say(ada, TOKEN)
@@ -165,14 +180,14 @@ class TestATextThatTheClientHasCut:
 
         said(sandbox, ada, "160 pictures")
         assert len(sandbox.from_bot(ada)) == 1
-        assert sandbox.journal("gemini") == []
+        assert sandbox.journal("gemini", "enerateContent") == []
 
     def test_is_one_question(self, installation, sandbox, ada):
         first, rest = self.parts("\n".join(["Which of these is the longest?", *self.LINES]))
 
         sandbox.say(ada, first)
         sandbox.say(ada, rest)
-        sandbox.wait_for_message(ada, lambda one: "Draw this" in str(one.get("reply_markup")))
+        sandbox.wait_for_message(ada, lambda one: "I read “Which" in one.get("text", ""))
 
         [asked] = sandbox.journal("gemini", "streamGenerateContent")
         assert asked["body"]["contents"][-1]["parts"][-1]["text"].splitlines()[1:] == list(self.LINES)
@@ -183,9 +198,9 @@ class TestATextThatTheClientHasCut:
         sandbox.say(ada, first)
         sandbox.say(ada, rest)
 
-        said(sandbox, ada, "That is a long idea")
+        said(sandbox, ada, "Your idea is too long")
         sandbox.say(ada, "/queue")
-        said(sandbox, ada, "You aren't waiting")
+        said(sandbox, ada, "You have nothing in progress")
         assert len(sandbox.from_bot(ada)) == 2
 
     def test_survives_the_death_of_everybody(self, installation, sandbox, ada):
@@ -208,7 +223,7 @@ class TestATextThatTheClientHasCut:
         sandbox.say(ada, first, chat=group)
         sandbox.say(ada, rest, chat=group)
 
-        said(sandbox, group, "I have not seen the rest")
+        said(sandbox, group, "I haven't seen the rest")
 
 
 class TestAnAlbumWhoseCaptionComesLater:

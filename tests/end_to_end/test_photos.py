@@ -32,9 +32,7 @@ def painted(installation, sandbox, person, text, **how):
 def refused(sandbox, chat, person, text, **how):
     """What is answered to a message that asks for what can't be painted."""
     said = sandbox.say(person, text, chat=chat, **how)
-    return sandbox.wait_for_message(
-        chat, lambda one: one.get("reply_to_message", {}).get("message_id") == said["message_id"]
-    )["text"]
+    return sandbox.wait_for_message(chat, lambda one: one["message_id"] > said["message_id"])["text"]
 
 
 class TestAPhotoSentWithTheCommand:
@@ -43,9 +41,9 @@ class TestAPhotoSentWithTheCommand:
 
         assert (row.idea, row.parameters["seed"], row.parameters["ratio"]) == ("in the snow", 7, [3, 2])
         assert row.prompt.startswith("an orange picture, in the snow, ")
-        assert installation.picture(row.picture_key) == sandbox.file(sandbox.messages(ada)[-2]["photo"])
+        assert installation.picture(row.picture_key) == sandbox.file(sandbox.messages(ada)[0]["photo"])
         assert photo["caption"].startswith("in the snow\n")
-        assert "it painted what Gemini saw in it" in photo["caption"]
+        assert "can't start from this picture; used FLUX.2-dev" in photo["caption"]
 
     @pytest.mark.parametrize(("file_name", "form"), [("sky.jpg", "JPEG"), ("IMG_1.HEIC", "HEIF"), ("sky.webp", "WEBP")])
     def test_may_be_a_picture_that_is_sent_as_a_file(self, installation, sandbox, ada, file_name, form):
@@ -120,7 +118,7 @@ class TestAModelThatStartsFromPictures:
 
         assert (row.provider, row.recipe["over_picture"]) == ("fal-ai", True)
         assert is_reddish(installation.picture(row.image_key))
-        assert "FLUX.2-dev painted over the picture itself" in photo["caption"]
+        assert "Based on your picture itself (FLUX.2-dev)" in photo["caption"]
         assert [one.service for one in installation.attempts(row.id)][-1] == "fal-ai/image-to-image"
 
     def test_paints_a_follow_up_over_our_picture_and_again(self, installation, sandbox, ada):
@@ -145,8 +143,8 @@ class TestWhatCanNotBeLookedAt:
         ("file", "answer"),
         [
             ({"document": b"x" * (20 * MB + 1), "file_name": "huge.png"}, "up to 20 MB"),
-            ({"document": b"Hello", "file_name": "notes.txt"}, "only look at pictures"),
-            ({"voice": b"OggS"}, "only look at pictures"),
+            ({"document": b"Hello", "file_name": "notes.txt"}, "only use pictures"),
+            ({"voice": b"OggS"}, "only use pictures"),
             ({"document": b"no picture", "file_name": "broken.png"}, "can't open your picture"),
         ],
         ids=["too large", "a text", "a voice", "broken"],
@@ -159,7 +157,7 @@ class TestWhatCanNotBeLookedAt:
         reply = {"ok": False, "error_code": 400, "description": "Bad Request: wrong file_id or the file is gone"}
         sandbox.arm("telegram", path="/getFile$", status=400, reply=reply)
 
-        assert "have this file any more" in refused(sandbox, ada, ada, "/imagine in the snow", photo=a_photo())
+        assert "no longer has this file" in refused(sandbox, ada, ada, "/imagine in the snow", photo=a_photo())
 
 
 def refused_in_the_end(sandbox, person, text, answer, **file):
@@ -194,3 +192,15 @@ class TestAKill:
 
         assert len(installation.rows(ada)) == 1
         assert len(sandbox.photos(ada)) == 1
+
+
+class TestALargerPicture:
+    def test_comes_as_a_file_twice_as_large(self, installation, sandbox, ada):
+        row = installation.delivered(sandbox.say(ada, "/upscale", photo=a_photo("red", (320, 200))))
+
+        [file] = [one for one in sandbox.from_bot(ada) if "document" in one]
+        assert (row.recipe["width"], row.recipe["height"]) == (640, 400)
+        assert "Enlarged to 640 × 400 pixels" in file["caption"]
+        assert is_reddish(sandbox.file(file["document"]))
+        asked = [*sandbox.journal("router"), *sandbox.journal("gemini", "enerateContent")]
+        assert (installation.attempts(row.id), asked) == ([], [])

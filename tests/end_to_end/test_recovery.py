@@ -1,9 +1,9 @@
 """A worker that is killed makes nobody wait for its lease: one that lives, or the one started next, goes on."""
 
 import pytest
-from installation import MODEL, PAINTING, wait_until
 
 from shared.jobs import State
+from tests.end_to_end.installation import MODEL, PAINTING, wait_until
 
 SETTINGS = {"G2D_IMAGE_MODEL": MODEL, "G2D_LEASE_S": "30", "G2D_WORKER_SLOTS": "1"}
 WORKERS = 2

@@ -5,6 +5,9 @@ from io import BytesIO
 import PIL.Image
 import pytest
 
+from tests.end_to_end.installation import is_answer
+from tests.end_to_end.test_chat import answered as answered_in_the_record
+
 
 def a_picture(colour="orange", form="JPEG"):
     content = BytesIO()
@@ -35,7 +38,7 @@ def answered(sandbox, person, text, chat=None, **where):
     sandbox.wait_for_message(
         chat,
         lambda one: (
-            "Draw this" in str(one.get("reply_markup")) and one["reply_to_message"]["message_id"] == said["message_id"]
+            is_answer(one) and "Gemini doesn't see" not in one["text"] and one["message_id"] > said["message_id"]
         ),
     )
     [asked] = sandbox.journal("gemini", "streamGenerateContent")[before:]
@@ -91,15 +94,16 @@ class TestAnIdeaInReplyToWords:
 
     def test_may_speak_of_gemini_s_answer_and_of_nothing_else_that_the_bot_said(self, installation, sandbox, ada):
         sandbox.say(ada, "tell me about castles")
-        answer = sandbox.wait_for_message(ada, lambda one: "Draw this" in str(one.get("reply_markup")))
+        answer = answered_in_the_record(installation, sandbox, ada)
         sandbox.say(ada, "/help")
-        help_text = sandbox.wait_for_message(ada, lambda one: "Gemini answers" in one.get("text", ""))
+        help_text = sandbox.wait_for_message(ada, lambda one: "chat with Gemini" in one.get("text", ""))
 
         of_answer, of_help = (
             painted(installation, sandbox, ada, "/imagine this in winter", reply_to_message_id=one["message_id"])
             for one in (answer, help_text)
         )
 
+        assert "castles" in answer["text"]
         assert of_answer.subject == " ".join(answer["text"].split())
         assert (of_help.idea, of_help.subject) == ("this in winter", None)
 
@@ -146,11 +150,9 @@ class TestAnIdeaInReplyToAPicture:
         to = {"chat": group, "reply_to_message_id": theirs["message_id"]}
 
         row = painted(installation, sandbox, ada, "/imagine in the snow", **to)
-        hint = sandbox.wait_for_message(group, lambda one: "something that I can't look at" in one.get("text", ""))
+        hint = sandbox.wait_for_message(group, lambda one: "I can only use pictures and text" in one.get("text", ""))
         bare = sandbox.say(ada, "/imagine", **to)
-        refusal = sandbox.wait_for_message(
-            group, lambda one: "I can't look at what you reply to" in one.get("text", "")
-        )
+        refusal = sandbox.wait_for_message(group, lambda one: "I can't see what you replied to" in one.get("text", ""))
 
         assert row.idea == "in the snow"
         assert hint["reply_to_message"]["message_id"] == row.message_id
@@ -180,9 +182,9 @@ class TestAQuestionInReply:
 
     def test_with_a_file_of_its_own_brings_both(self, sandbox, ada):
         first = sandbox.say(ada, "Look!", photo=a_picture("red"))
-        sandbox.wait_for_message(ada, lambda one: "Draw this" in str(one.get("reply_markup")))
+        sandbox.wait_for_message(ada, lambda one: "I see" in one.get("text", ""))
         sandbox.say(ada, "/new")
-        sandbox.wait_for_message(ada, lambda one: "A new conversation" in one.get("text", ""))
+        sandbox.wait_for_message(ada, lambda one: "New conversation" in one.get("text", ""))
 
         parts = answered(
             sandbox, ada, "Which is redder?", reply_to_message_id=first["message_id"], photo=a_picture("blue")
@@ -196,7 +198,7 @@ class TestAQuestionInReply:
 
         answered(sandbox, ada, "@sandbox_bot what is this?", group, reply_to_message_id=theirs["message_id"])
 
-        sandbox.wait_for_message(group, lambda one: "I can't look at" in one.get("text", ""))
+        sandbox.wait_for_message(group, lambda one: "Gemini doesn't see" in one.get("text", ""))
 
     def test_to_a_file_that_is_gone_is_not_asked(self, sandbox, ada, group):
         theirs = sandbox.say(ada, chat=group, photo=a_picture())
@@ -205,7 +207,7 @@ class TestAQuestionInReply:
 
         sandbox.say(ada, "@sandbox_bot what is this?", chat=group, reply_to_message_id=theirs["message_id"])
 
-        sandbox.wait_for_message(group, lambda one: "have this file any more" in one.get("text", ""))
+        sandbox.wait_for_message(group, lambda one: "no longer has this file" in one.get("text", ""))
         assert sandbox.journal("gemini", "streamGenerateContent") == []
 
 

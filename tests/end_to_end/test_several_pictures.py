@@ -1,6 +1,6 @@
 """Several pictures of one idea: painted side by side, delivered as one album, with buttons for each."""
 
-from installation import PAINTING
+from tests.end_to_end.installation import PAINTING
 
 
 def buttons_of(message):
@@ -10,7 +10,7 @@ def buttons_of(message):
 def control_of(sandbox, person):
     return sandbox.wait_for_message(
         person,
-        lambda message: "of your idea" in message.get("text", "") or "pictures came out" in message.get("text", ""),
+        lambda message: "Choose one:" in message.get("text", ""),
     )
 
 
@@ -24,6 +24,21 @@ class TestSeveralPictures:
         assert len({photo["media_group_id"] for photo in photos}) == 1
         assert [bool(photo.get("caption")) for photo in photos] == [True, False, False, False]
         assert buttons_of(control_of(sandbox, ada)) == ["1", "2", "3", "4"]
+
+    def test_are_asked_about_first_where_they_are_more_than_four(self, installation, sandbox):
+        ada = sandbox.person("Ada")
+
+        sandbox.say(ada, "/imagine a red boat --n 6")
+        question = sandbox.wait_for_message(
+            ada, lambda message: "all 6 pictures of this idea" in message.get("text", "")
+        )
+        assert installation.rows(ada) == []
+        sandbox.press(ada, question, "Only 4")
+        sandbox.wait_for_photo(ada, count=4)
+
+        assert buttons_of(control_of(sandbox, ada)) == ["1", "2", "3", "4"]
+        assert len(installation.rows(ada)) == 4
+        assert all("of this idea?" not in message.get("text", "") for message in sandbox.from_bot(ada))
 
     def test_have_one_prompt_and_seeds_that_follow_each_other(self, installation, sandbox):
         ada = sandbox.person("Ada")
@@ -44,8 +59,8 @@ class TestSeveralPictures:
         control = control_of(sandbox, ada)
 
         assert len(sandbox.photos(ada)) == 2
-        assert "Why one picture failed:\n😕 The painter's safety filter refused this picture." in control["text"]
-        assert buttons_of(control) == ["1", "3", "🔁 Try the missing one again"]
+        assert "Why one picture failed:\n😕 The image service's safety filter refused this picture." in control["text"]
+        assert buttons_of(control) == ["1", "3", "🔁 Retry the missing one"]
 
     def test_each_have_their_own_buttons_behind_their_number(self, installation, sandbox):
         ada = sandbox.person("Ada")
@@ -66,7 +81,7 @@ class TestTheMissingOnes:
         control = some_missing(sandbox, ada, "a red boat --n 4 --seed 7 --ar 16:9", 8, 10)
         seen = sandbox.journal()[-1]["id"]
 
-        sandbox.press(ada, control, "🔁 Try the missing 2 again")
+        sandbox.press(ada, control, "🔁 Retry the missing 2")
         photos = sandbox.wait_for_photo(ada, count=4)
 
         before, after = orders(sandbox), orders(sandbox, after=seen)
@@ -81,7 +96,7 @@ class TestTheMissingOnes:
         control = some_missing(sandbox, ada, "a red boat --n 4 --seed 7", 8, 10)
         sandbox.arm("router", path=PAINTING, gate="painter", times=None)
 
-        presses = [sandbox.press(ada, control, "🔁 Try the missing 2 again") for _ in range(2)]
+        presses = [sandbox.press(ada, control, "🔁 Retry the missing 2") for _ in range(2)]
         for press in presses:
             sandbox.wait_for(lambda press=press: sandbox.callback(press)["answered"], what="an answer")
         sandbox.wait_at_gate("painter")
@@ -95,7 +110,7 @@ class TestTheMissingOnes:
         ada = sandbox.person("Ada")
         control = some_missing(sandbox, ada, "a red boat --n 3 --seed 7", 8)
 
-        sandbox.press(ada, control, "🔁 Try the missing one again")
+        sandbox.press(ada, control, "🔁 Retry the missing one")
         photo = sandbox.wait_for_photo(ada, count=3)[-1]
 
         assert "media_group_id" not in photo

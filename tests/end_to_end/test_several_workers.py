@@ -1,10 +1,10 @@
 """Two worker processes with a single slot each: they share the work, and outlive each other and Redis."""
 
 import pytest
-from installation import MODEL, PAINTING
-from servers import flush_redis
 
 from shared.jobs import State
+from tests.end_to_end.installation import MODEL, PAINTING
+from tests.servers import flush_redis
 
 SETTINGS = {"G2D_IMAGE_MODEL": MODEL, "G2D_LEASE_S": "3", "G2D_WORKER_SLOTS": "1"}
 WORKERS = 2
@@ -21,9 +21,12 @@ def asked(sandbox, person):
     return [sandbox.say(person, f"/imagine a fox, number {number}")["message_id"] for number in range(JOBS)]
 
 
-def answered(photos):
-    """To which messages these photos reply, in order."""
-    return sorted(photo["reply_to_message"]["message_id"] for photo in photos)
+def answered(installation, sandbox, person):
+    """To which messages a person's photos are the answers, in order."""
+    photos = {photo["message_id"] for photo in sandbox.photos(person)}
+    found = [row.message_id for row in installation.rows(person) if row.delivered_message_id in photos]
+    assert len(found) == len(photos)
+    return sorted(found)
 
 
 class TestTwoWorkers:
@@ -39,7 +42,7 @@ class TestTwoWorkers:
         installation.wait_for_deliveries(ada, JOBS)
 
         assert len(at_work) == len(set(at_work)) == 2
-        assert answered(sandbox.photos(ada)) == requests
+        assert answered(installation, sandbox, ada) == requests
         assert len(sandbox.journal("router", PAINTING)) == JOBS
         assert len(sandbox.journal("gemini", "generateContent")) == JOBS
 
@@ -54,7 +57,7 @@ class TestTwoWorkers:
         installation.wait_for_deliveries(ada, JOBS)
 
         assert not installation.worker.is_running
-        assert answered(sandbox.photos(ada)) == requests
+        assert answered(installation, sandbox, ada) == requests
 
 
 class TestRedis:
@@ -69,5 +72,5 @@ class TestRedis:
         sandbox.open_gate("huggingface")
         installation.wait_for_deliveries(ada, JOBS)
 
-        assert answered(sandbox.photos(ada)) == requests
+        assert answered(installation, sandbox, ada) == requests
         assert len(sandbox.journal("router", PAINTING)) == JOBS

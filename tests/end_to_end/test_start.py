@@ -1,10 +1,21 @@
 """Settings that don't allow a start: told at once, all together, in words the owner understands."""
 
 import pytest
-from installation import BOT_TOKEN, GEMINI_KEY, HF_TOKEN, SECRET_KEY, Service, run, settings_for, wait_until
 
 from sandbox.app import Sandbox
 from sandbox.client import SandboxClient
+from tests.end_to_end.installation import (
+    BOT_TOKEN,
+    GEMINI_KEY,
+    HF_TOKEN,
+    SECRET_KEY,
+    Service,
+    run,
+    run_forked,
+    settings_for,
+    wait_until,
+)
+from tests.servers import free_port
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +56,7 @@ def started(tmp_path):
         service.kill()
 
 
-def refusal(command, settings, folder):
+def refusal(command, settings, folder, run=run_forked):
     """Run a command that must not start; returns what it says."""
     done = run(command, settings, folder)
     assert done.returncode == 2
@@ -56,7 +67,7 @@ def refusal(command, settings, folder):
 
 class TestMissingSettings:
     def test_are_all_named_at_once_with_what_they_are_for(self, tmp_path):
-        said = refusal("run", {}, tmp_path)
+        said = refusal("run", {}, tmp_path, run)
 
         assert said.startswith("Please set TELEGRAM_BOT_TOKEN, GOOGLE_API_KEY, HF_TOKEN")
         assert "TELEGRAM_BOT_TOKEN: lets the bot speak in Telegram; ask @BotFather" in said
@@ -119,12 +130,11 @@ class TestWrongSettings:
 
 class TestTelegram:
     def test_that_is_not_reached_is_waited_for(self, settings, tmp_path, started):
-        with Sandbox() as telegram:
-            address = telegram.url
-        service = started("run", settings | {"TELEGRAM_API_URL": f"{address}/telegram"})
+        port = free_port()
+        service = started("run", settings | {"TELEGRAM_API_URL": f"http://127.0.0.1:{port}/telegram"})
         wait_until(lambda: "Telegram can't be reached" in service.log, timeout_s=60)
 
-        with Sandbox(port=int(address.rpartition(":")[2])):
+        with Sandbox(port=port):
             wait_until(lambda: "bot started" in service.log, timeout_s=60)
 
         assert "Traceback" not in service.log
@@ -165,10 +175,10 @@ class TestKeys:
         with SandboxClient(url) as sandbox:
             sandbox.clear_journal()
             service = started("run", settings | {"HF_TOKEN": "hf_narrownarrownarrownarrow"})
-            wait_until(lambda: "a key was not accepted at the start" in service.log, timeout_s=60)
+            wait_until(lambda: "a key could not be confirmed at the start" in service.log, timeout_s=60)
             sandbox.wait_for(lambda: sandbox.journal("telegram", "/getUpdates$"), timeout_s=60)
 
-        [line] = [line for line in service.log.splitlines() if "a key was not accepted" in line]
+        [line] = [line for line in service.log.splitlines() if "a key could not be confirmed" in line]
         assert '"setting": "HF_TOKEN"' in line
         assert "Make calls to Inference Providers" in line
         assert service.stop() == 0

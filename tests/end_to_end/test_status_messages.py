@@ -5,11 +5,11 @@ from io import BytesIO
 
 import PIL.Image
 import pytest
-from installation import PAINTING, wait_until
-from servers import away
-from sqlalchemy import delete, func, select
+from sqlalchemy import delete, select, update
 
 from shared.store import tables
+from tests.end_to_end.installation import PAINTING, wait_until
+from tests.servers import away
 
 ITS_BUTTON = "cancel "  # a status message is known by it
 REFUSED = {"ok": False, "error_code": 500, "description": "Internal Server Error"}
@@ -25,19 +25,6 @@ def wait_for_photos_alone(sandbox, chat, count=1):
     sandbox.wait_for(lambda: from_bot(sandbox, chat) == ["photo"] * count, chat=chat, what="photos alone")
 
 
-def nothing_is_left(installation, chat):
-    """Wait until the record knows of nothing to remove from a chat, or to look for there."""
-    jobs, removals = tables.jobs.c, tables.removals.c
-
-    def look():
-        with installation.database.reading() as connection:
-            left = connection.scalar(select(func.count()).where(removals.chat_id == chat["id"]))
-            sending = (jobs.chat_id == chat["id"], jobs.status_sending_since.is_not(None))
-            return not left and not connection.scalar(select(func.count()).where(*sending))
-
-    wait_until(look, what="the end of all removals")
-
-
 def place(sandbox, kind):
     """A person, and the private chat or the group in which they ask."""
     ada = sandbox.person("Ada")
@@ -46,6 +33,11 @@ def place(sandbox, kind):
 
 def imagine(sandbox, ada, chat, idea="a red fox"):
     return sandbox.say(ada, f"/imagine@sandbox_bot {idea}" if chat is not ada else f"/imagine {idea}", chat=chat)
+
+
+def sent_to(sandbox, chat):
+    """How many messages the bot has tried to send to a chat."""
+    return sum(int(call["body"]["chat_id"]) == chat["id"] for call in sandbox.journal("telegram", "/sendMessage$"))
 
 
 class TestAStatusMessageThatTelegramDoesNotDelete:
@@ -61,7 +53,7 @@ class TestAStatusMessageThatTelegramDoesNotDelete:
         sandbox.say(ada, "/imagine a red fox")
 
         wait_for_photos_alone(sandbox, ada)
-        nothing_is_left(installation, ada)
+        installation.no_status_left(ada)
 
     def test_goes_after_an_album(self, installation, sandbox):
         ada = sandbox.person("Ada")
@@ -70,7 +62,7 @@ class TestAStatusMessageThatTelegramDoesNotDelete:
         sandbox.say(ada, "/imagine a red fox --n 2")
 
         sandbox.wait_for(lambda: len(sandbox.from_bot(ada)) == 3 and len(sandbox.photos(ada)) == 2, chat=ada)
-        nothing_is_left(installation, ada)
+        installation.no_status_left(ada)
 
     def test_goes_after_a_failure(self, installation, sandbox):
         ada = sandbox.person("Ada")
@@ -80,19 +72,19 @@ class TestAStatusMessageThatTelegramDoesNotDelete:
         sandbox.say(ada, "/imagine a red fox")
 
         sandbox.wait_for(lambda: [text[:1] for text in from_bot(sandbox, ada)] == ["😕"], chat=ada)
-        nothing_is_left(installation, ada)
+        installation.no_status_left(ada)
 
     def test_goes_after_a_cancel(self, installation, sandbox):
         ada = sandbox.person("Ada")
         sandbox.arm("router", path=PAINTING, gate="huggingface")
         sandbox.say(ada, "/imagine a red fox")
-        status = sandbox.wait_for_message(ada, lambda message: "Painting" in message["text"])
+        status = sandbox.wait_for_message(ada, lambda message: "Creating the picture" in message["text"])
         sandbox.arm("telegram", path="/deleteMessage$", status=500, reply=REFUSED)
 
         sandbox.press(ada, status, "✖ Cancel")
 
         sandbox.wait_for(lambda: from_bot(sandbox, ada) == [], chat=ada)
-        nothing_is_left(installation, ada)
+        installation.no_status_left(ada)
 
 
 @pytest.mark.parametrize("kind", ["private", "group"])
@@ -103,12 +95,12 @@ class TestAStatusMessageWhoseNumberWasLost:
         sandbox.arm("telegram", path="/sendMessage$", body=ITS_BUTTON, drop="after")
 
         imagine(sandbox, ada, chat)
-        sandbox.wait_for_message(chat, lambda message: "Painting" in message["text"])
+        sandbox.wait_for_message(chat, lambda message: "Creating the picture" in message["text"])
         sandbox.open_gate("huggingface")
 
         wait_for_photos_alone(sandbox, chat)
-        assert len(sandbox.journal("telegram", "/sendMessage$")) == 1
-        nothing_is_left(installation, chat)
+        assert sent_to(sandbox, chat) == 1
+        installation.no_status_left(chat)
 
     def test_is_removed_when_the_picture_comes_first(self, installation, sandbox, kind):
         ada, chat = place(sandbox, kind)
@@ -119,7 +111,7 @@ class TestAStatusMessageWhoseNumberWasLost:
         imagine(sandbox, ada, chat)
 
         wait_for_photos_alone(sandbox, chat)
-        nothing_is_left(installation, chat)
+        installation.no_status_left(chat)
 
     def test_is_sent_again_when_it_never_arrived(self, installation, sandbox, kind):
         ada, chat = place(sandbox, kind)
@@ -127,11 +119,11 @@ class TestAStatusMessageWhoseNumberWasLost:
         sandbox.arm("telegram", path="/sendMessage$", body=ITS_BUTTON, drop="before")
 
         imagine(sandbox, ada, chat)
-        sandbox.wait_for_message(chat, lambda message: "Painting" in message["text"])
+        sandbox.wait_for_message(chat, lambda message: "Creating the picture" in message["text"])
         sandbox.open_gate("huggingface")
 
         wait_for_photos_alone(sandbox, chat)
-        assert len(sandbox.journal("telegram", "/sendMessage$")) == 2
+        assert sent_to(sandbox, chat) == 2
 
     def test_is_removed_when_the_bot_was_killed_before_it_knew(self, installation, sandbox, kind):
         ada, chat = place(sandbox, kind)
@@ -145,7 +137,7 @@ class TestAStatusMessageWhoseNumberWasLost:
         installation.start()
 
         wait_for_photos_alone(sandbox, chat)
-        nothing_is_left(installation, chat)
+        installation.no_status_left(chat)
 
     def test_other_messages_are_left_alone(self, installation, sandbox, kind):
         ada, chat = place(sandbox, kind)
@@ -155,15 +147,18 @@ class TestAStatusMessageWhoseNumberWasLost:
         sandbox.arm("telegram", path="/sendMessage$", body=ITS_BUTTON, drop="after")
 
         imagine(sandbox, ada, chat)
-        sandbox.say(ada, "/help@sandbox_bot" if chat is not ada else "/help", chat=chat)
-        sandbox.wait_for_message(chat, lambda message: "Painting" in message["text"])
+        asked = sandbox.say(ada, "/help@sandbox_bot" if chat is not ada else "/help", chat=chat)
+        sandbox.wait_for_message(
+            chat, lambda one: one["message_id"] > asked["message_id"] and one["text"] == before["text"]
+        )
+        sandbox.wait_for_message(chat, lambda message: "Creating the picture" in message["text"])
         sandbox.open_gate("huggingface")
         sandbox.wait_for(lambda: sandbox.photos(chat) and len(sandbox.from_bot(chat)) == 3, chat=chat)
 
         first, second = (one for one in sandbox.from_bot(chat) if "photo" not in one)
         assert first["reply_markup"] == second["reply_markup"] == before["reply_markup"]
         assert "edited" not in first.keys() | second.keys()
-        nothing_is_left(installation, chat)
+        installation.no_status_left(chat)
 
 
 class TestAStatusMessageWhoseNumberTheDatabaseDidNotTake:
@@ -184,7 +179,7 @@ class TestAStatusMessageWhoseNumberTheDatabaseDidNotTake:
         sandbox.open_gate("huggingface")
 
         wait_for_photos_alone(sandbox, ada)
-        nothing_is_left(installation, ada)
+        installation.no_status_left(ada)
 
 
 class TestOtherMessagesThatAnnounce:
@@ -227,14 +222,14 @@ class TestOtherMessagesThatAnnounce:
         sandbox.say(ada, "@sandbox_bot echo: yes", chat=group)
 
         sandbox.wait_for(lambda: [text.strip() for text in from_bot(sandbox, group)] == ["yes"], chat=group)
-        nothing_is_left(installation, group)
+        installation.no_status_left(group)
 
     def test_a_batch_is_asked_about_once(self, installation, sandbox):
         ada = sandbox.person("Ada")
         sandbox.arm("telegram", path="/sendMessage$", body="batch ", drop="after")
 
         sandbox.say(ada, "/batch a fox\na boat")
-        summary = sandbox.wait_for_message(ada, lambda message: "A batch" in message["text"])
+        summary = sandbox.wait_for_message(ada, lambda message: "Batch" in message["text"])
         wait_until(lambda: batch_of(installation, ada).status_message_id == summary["message_id"], what="the number")
 
         assert len(sandbox.from_bot(ada)) == 1
@@ -253,7 +248,7 @@ class TestAPressOnAButton:
 
         sandbox.wait_for(lambda: from_bot(sandbox, ada) == [], chat=ada)
         sandbox.open_gate("huggingface")
-        nothing_is_left(installation, ada)
+        installation.no_status_left(ada)
 
     def test_of_somebody_else_tells_the_number_and_cancels_nothing(self, installation, sandbox):
         ada, bob = sandbox.person("Ada"), sandbox.person("Bob")
@@ -274,7 +269,7 @@ class TestAPressOnAButton:
         """As older versions left them: the record knows of nothing to remove."""
         ada, status = with_a_status_message_left(installation, sandbox)
 
-        assert "This request is over" in pressed(sandbox, ada, status, "✖ Cancel")
+        assert "This request is finished" in pressed(sandbox, ada, status, "✖ Cancel")
 
         wait_for_photos_alone(sandbox, ada)
 
@@ -282,7 +277,7 @@ class TestAPressOnAButton:
         ada, status = with_a_status_message_left(installation, sandbox)
         forget_jobs_of(installation, ada)
 
-        assert pressed(sandbox, ada, status, "✖ Cancel") == "I don't know this picture any more."
+        assert pressed(sandbox, ada, status, "✖ Cancel") == "I no longer know this picture."
 
         wait_for_photos_alone(sandbox, ada)
 
@@ -292,7 +287,7 @@ class TestAPressOnAButton:
         forget_jobs_of(installation, ada)
         [photo] = sandbox.photos(ada)
 
-        assert pressed(sandbox, ada, photo, "🔁 Again") == "I don't know this picture any more."
+        assert pressed(sandbox, ada, photo, "🔁 Again") == "I no longer know this picture."
 
         sandbox.wait_for(lambda: ["reply_markup" in one for one in sandbox.photos(ada)] == [False], chat=ada)
 
@@ -314,9 +309,9 @@ class TestAPressOnAButton:
         sandbox.wait_at_gate("telegram")
         status = sandbox.wait_for_message(ada)
 
-        assert pressed(sandbox, ada, status, "✖ Cancel") == "The picture is ready and on its way to you."
+        assert pressed(sandbox, ada, status, "✖ Cancel") == "The picture is ready and being sent."
 
-        assert sandbox.from_bot(ada) == [status]
+        assert [one["message_id"] for one in sandbox.from_bot(ada)] == [status["message_id"]]
         sandbox.open_gate("telegram")
         wait_for_photos_alone(sandbox, ada)
 
@@ -330,13 +325,23 @@ def pressed(sandbox, person, message, button):
 def with_a_status_message_left(installation, sandbox):
     """A person whose picture has come, and whose status message nobody removes any more."""
     ada = sandbox.person("Ada")
-    fault = sandbox.arm("telegram", path="/deleteMessage$", times=None, status=500, reply=REFUSED)
-    installation.delivered(sandbox.say(ada, "/imagine a red fox"))
-    with installation.database.writing() as connection:
-        connection.execute(delete(tables.removals).where(tables.removals.c.chat_id == ada["id"]))
-    sandbox.clear_faults(fault["id"])
+    sandbox.arm("router", path=PAINTING, gate="huggingface")
+    request = sandbox.say(ada, "/imagine a red fox")
+    sandbox.wait_at_gate("huggingface")
+    number = wait_until(lambda: installation.row(request).status_message_id, what="the number")
+    note_number(installation, request, None)  # So it is not removed with the delivery.
+    sandbox.open_gate("huggingface")
+    installation.delivered(request)
+    note_number(installation, request, number)
     [status] = [message for message in sandbox.from_bot(ada) if "photo" not in message]
     return ada, status
+
+
+def note_number(installation, request, number):
+    """Write down which message is the status message of a request."""
+    of_it = tables.jobs.c.id == installation.row(request).id
+    with installation.database.writing() as connection:
+        connection.execute(update(tables.jobs).where(of_it).values(status_message_id=number))
 
 
 def forget_jobs_of(installation, person):

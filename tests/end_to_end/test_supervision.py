@@ -7,12 +7,12 @@ import textwrap
 from pathlib import Path
 
 import pytest
-from installation import SECRET_KEY, Service, environment, run, settings_for, wait_until
-from servers import away
 
 from sandbox.app import Sandbox
 from shared.migrations import migrate
 from shared.store.database import Database
+from tests.end_to_end.installation import SECRET_KEY, Service, environment, run, settings_for, wait_until
+from tests.servers import away
 
 # Duties are tried every second (leases are renewed four times in their time), and one that is not tried for six hangs.
 SHORT_LEASE = {"G2D_LEASE_S": "3"}
@@ -20,14 +20,15 @@ HASTY = """
     import time
     from services import health, runtime
     from services.bot.intake import poller
-    from services.worker import app, celery_worker
-    poller.POLL_S = 1
+    from services.worker import app
+    from services.worker.takers import local_worker
+    poller.Poller.__init__.__kwdefaults__["pace"] = poller.Pace(poll_s=1)
     runtime.LOOK_S = health.LOOK_S = app.SWEEP_S = app.CONSUMER_LOOK_S = 0.5
     health.Watchdog.__init__.__kwdefaults__["stuck_s"] = 6.0
 """
 HANGS = {
     "renews leases": "app.Worker._renew = lambda self: time.sleep(1000)",
-    "takes tickets": "celery_worker.CeleryWorker._turned = lambda self: time.sleep(1000)",
+    "takes tickets": "local_worker.LocalTickets.take = lambda self, timeout_s: time.sleep(1000)",
     "polls": "poller.Poller._poll = lambda self: poller.asyncio.sleep(1000)",
     "handles updates": "poller.Poller._poll = lambda self: time.sleep(1000)",
 }

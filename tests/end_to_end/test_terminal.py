@@ -1,26 +1,24 @@
 """``g2d batch``: pictures and their table in a folder, an exit status that tells, and going on where it stopped."""
 
 import csv
-import fcntl
 import json
-import os
-import pty
-import select
-import signal
-import subprocess
-import termios
-import time
-from contextlib import contextmanager
 from dataclasses import dataclass
+from io import BytesIO
 
-import forked
+import PIL.Image
 import pytest
-from installation import G2D, PAINTING, environment, installed, wait_until
+from sqlalchemy import func, select
 
+from shared.images import Images
+from shared.jobs import State
 from shared.migrations import migrate
+from shared.samples import SampleKind
+from shared.sheets import Sheets
+from shared.store import tables
 from shared.store.models import IMAGE, Models
-
-PATIENCE_S = 90.0
+from tests.end_to_end import forked
+from tests.end_to_end.installation import PAINTING, environment, installed, wait_until
+from tests.end_to_end.terminal import PATIENCE_S, on_a_terminal
 
 
 @pytest.fixture
@@ -36,65 +34,6 @@ def settings_of(place):
     return environment({name: value for name, value in place.settings.items() if not name.startswith("TELEGRAM")})
 
 
-class Terminal:
-    """A command on a terminal of its own: what it shows, and a keyboard."""
-
-    def __init__(self, process, keyboard):
-        self._process = process
-        self._keyboard = keyboard
-        self._shown = b""
-
-    def press(self, keys):
-        os.write(self._keyboard, keys.encode())
-
-    def wait_for(self, words):
-        """Read until it shows these words."""
-        end = time.monotonic() + PATIENCE_S
-        while words.encode() not in self._shown and time.monotonic() < end and self._read():
-            continue
-        assert words.encode() in self._shown, self._shown
-
-    def wait(self):
-        """Read to its end; returns its exit status."""
-        while self._read():
-            continue
-        return self._process.wait(PATIENCE_S)
-
-    def _read(self):
-        ready, _, _ = select.select([self._keyboard], [], [], PATIENCE_S)
-        assert ready, self._shown
-        try:
-            new = os.read(self._keyboard, 65_536)
-        except OSError:  # Its end is an error on Linux.
-            return b""
-        self._shown += new
-        return new
-
-
-@contextmanager
-def on_a_terminal(place, *arguments):
-    ours, theirs = pty.openpty()
-    process = subprocess.Popen(
-        [G2D, "batch", *arguments],
-        env=settings_of(place) | {"TERM": "xterm", "COLUMNS": "200"},
-        cwd=place.folder,
-        stdin=theirs,
-        stdout=theirs,
-        stderr=theirs,
-        start_new_session=True,
-        # Ctrl-C reaches it as from a keyboard.
-        preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),  # noqa: PLW1509 - this process has no threads
-    )
-    os.close(theirs)
-    try:
-        yield Terminal(process, ours)
-    finally:
-        if process.poll() is None:
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
-        os.close(ours)
-
-
 @dataclass
 class Ended:
     """A command that has come to its end."""
@@ -105,12 +44,23 @@ class Ended:
 
 
 def g2d_batch(place, *arguments):
+    return g2d(place, "batch", *arguments)
+
+
+def g2d(place, *arguments):
     outputs = [place.folder / name for name in ("batch.stdout", "batch.stderr")]
     for output in outputs:
         output.unlink(missing_ok=True)
-    process = forked.start(["batch", *arguments], settings_of(place), place.folder, *outputs)
+    process = forked.start([*arguments], settings_of(place), place.folder, *outputs)
     process.join(PATIENCE_S)
     return Ended(process.exitcode, *[output.read_text(encoding="utf-8") for output in outputs])
+
+
+def cancelled(place):
+    """How many pictures the record has for cancelled."""
+    of_them = select(func.count()).where(tables.jobs.c.state == State.CANCELLED)
+    with place.database.reading() as connection:
+        return connection.scalar(of_them)
 
 
 class TestTheTerminal:
@@ -151,21 +101,35 @@ class TestTheTerminal:
 
         first = g2d_batch(place, "ideas.txt", "--out", "pictures")
         assert first.returncode == 1
-        assert "picture_refused" in first.stdout
+        assert "failed: 0002-a-boat.jpg: " in first.stdout
+        assert "safety filter refused this picture" in first.stdout
         place.sandbox.clear_faults()
 
         assert g2d_batch(place, "ideas.txt", "--out", "pictures").returncode == 0
+
+    def test_it_stops_where_nothing_can_succeed(self, place):
+        place.settings["G2D_USER_IN_FLIGHT"] = "1"
+        (place.folder / "ideas.txt").write_text("".join(f"a fox {number}\n" for number in range(30)), encoding="utf-8")
+        place.sandbox.arm("router", times=None, preset="no-credits", delay_s=0.2)
+
+        first = g2d_batch(place, "ideas.txt", "--out", "pictures")
+
+        assert first.returncode == 1
+        assert "Stopped early. HuggingFace's credit is used up" in first.stderr
+        with (place.folder / "pictures/manifest.csv").open(encoding="utf-8-sig", newline="") as table:
+            assert "cancelled" in {row["outcome"] for row in csv.DictReader(table)}
 
     def test_ctrl_c_asks_and_the_same_command_goes_on(self, place):
         (place.folder / "ideas.txt").write_text("a fox\na boat\na tree\n", encoding="utf-8")
         place.sandbox.arm("router", path=PAINTING, skip=1, times=None, gate="painter")
 
-        with on_a_terminal(place, "ideas.txt", "--out", "pictures") as terminal:
+        with on_a_terminal(place.folder, settings_of(place), "batch", "ideas.txt", "--out", "pictures") as terminal:
             place.sandbox.wait_at_gate("painter", count=2, timeout_s=PATIENCE_S)
             wait_until(lambda: list((place.folder / "pictures").glob("*.jpg")), timeout_s=PATIENCE_S)
             terminal.press("\x03")
             terminal.wait_for("Cancel what has not been painted?")
             terminal.press("y\n")
+            wait_until(lambda: cancelled(place) == 2, timeout_s=PATIENCE_S, what="the cancellation")
             place.sandbox.clear_faults()
             assert terminal.wait() == 130
         with (place.folder / "pictures/manifest.csv").open(encoding="utf-8-sig", newline="") as table:
@@ -177,11 +141,44 @@ class TestTheTerminal:
         assert (again.returncode, again.stdout.count("done: ")) == (0, 2), again.stderr
         assert len(list((place.folder / "pictures").glob("*.jpg"))) == 3
 
+    def test_a_folder_that_takes_nothing_is_told_and_the_pictures_wait(self, place):
+        (place.folder / "ideas.txt").write_text("a red fox\n")
+        blocked = place.folder / "pictures" / "manifest.csv"
+        blocked.mkdir(parents=True)
+
+        done = g2d_batch(place, "ideas.txt", "--out", "pictures")
+
+        assert done.returncode == 1
+        said = done.stderr.splitlines()[-1]
+        assert said == "pictures/manifest.csv can't be written: Is a directory. Run this again to go on."
+        blocked.rmdir()
+        assert g2d_batch(place, "ideas.txt", "--out", "pictures").returncode == 0
+
     def test_it_says_what_is_wrong_with_a_file(self, place):
         (place.folder / "ideas.csv").write_bytes(b"PK\x03\x04" + bytes(100))
 
         done = g2d_batch(place, "ideas.csv", "--out", "pictures")
 
         assert done.returncode == 2
-        assert "no text file" in done.stderr
+        assert "isn't a text file" in done.stderr
         assert g2d_batch(place, "missing.csv", "--out", "pictures").returncode == 2
+
+
+@pytest.mark.parametrize("size", ["distributed"], indirect=True, scope="session")
+@pytest.mark.distributed
+class TestSamples:
+    def test_are_made_once_for_the_styles_and_the_models_and_tell_their_price(self, place):
+        first = g2d(place, "samples", "--yes")
+        assert first.returncode == 0, first.stdout + first.stderr
+        assert "at your cost" in first.stdout
+        painted = len(place.sandbox.journal("router", PAINTING))
+
+        assert g2d(place, "samples", "--yes").returncode == 0
+
+        assert len(place.sandbox.journal("router", PAINTING)) == painted
+        sheets = [Sheets(Images(place.settings["IMAGE_STORE_URL"])).read(kind, 1) for kind in SampleKind]
+        for sheet in sheets:
+            with PIL.Image.open(BytesIO(place.picture(sheet.key))) as picture:
+                assert picture.width < picture.height
+        assert "oil" in sheets[0].names
+        assert "black-forest-labs/FLUX.1-schnell" in sheets[1].names

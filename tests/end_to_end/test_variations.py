@@ -1,9 +1,9 @@
 """Variations: four siblings of a picture, each with a prompt of its own that Gemini rewrote a little."""
 
 import pytest
-from installation import PAINTING
 
 from shared.jobs import State
+from tests.end_to_end.installation import PAINTING
 
 VARIATIONS = "✨ Vary"
 
@@ -71,7 +71,7 @@ class TestVariations:
 
         assert {row.prompt for row in rows} == {parent.prompt}
         assert len({row.seed for row in rows}) == 4
-        assert "this is the same prompt once more" in sandbox.photos(ada)[1]["caption"]
+        assert "this is the same prompt again" in sandbox.photos(ada)[1]["caption"]
 
     def test_that_failed_are_tried_again_with_their_own_prompts(self, installation, sandbox, ada):
         _, photo = painted(installation, sandbox, ada, "/imagine a fox in the snow")
@@ -82,8 +82,8 @@ class TestVariations:
         failed = [row for row in rows if row.state == State.FAILED]
         sandbox.clear_faults()
 
-        control = sandbox.wait_for_message(ada, lambda one: "Try the missing" in str(one.get("reply_markup")))
-        sandbox.press(ada, control, "🔁 Try the missing 2 again")
+        control = sandbox.wait_for_message(ada, lambda one: "Retry the missing" in str(one.get("reply_markup")))
+        sandbox.press(ada, control, "🔁 Retry the missing 2")
         again = installation.wait_for_deliveries(ada, 7)[5:]
 
         assert len(failed) == 2

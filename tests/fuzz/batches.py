@@ -9,13 +9,13 @@ import sys
 import time
 
 from hypothesis import strategies as st
-from rounds import run
 
-from services.bot.locales import say
+from services.bot.texts.locales import say
 from shared.batches import BatchReading, read_batch
 from shared.catalogue import Catalogue
 from shared.errors import BadBatch, BadParameter
 from shared.styles import Styles
+from tests.fuzz.rounds import run
 
 CPU_S, CPU_S_A_MB = 0.5, 3.0
 CATALOGUE, STYLES = Catalogue(None), Styles(None)

@@ -15,7 +15,6 @@ from contextlib import suppress
 
 import PIL.Image
 from hypothesis import strategies as st
-from rounds import run
 
 from services.worker.images import inputs, validation
 from services.worker.images.decoder import LIMITS
@@ -23,6 +22,7 @@ from services.worker.images.metadata import read_recipe
 from services.worker.images.opening import FORMATS
 from shared.errors import BadPicture, FileNotUnderstood, FileTooLarge, PictureUnreadable
 from shared.media_types import Purpose, require_contents
+from tests.fuzz.rounds import run
 
 MODES = ("RGB", "RGBA", "L", "P", "1", "LA", "I;16", "CMYK")
 NUMBERS = [

@@ -18,15 +18,15 @@ from pathlib import Path
 from typing import Any
 
 from hypothesis import strategies as st
-from rounds import arguments, play
-from stage import BOT, Stage
 from telegram.error import TelegramError
-from updates_scene import ADA, BOB, CAROL, CHANNEL, EVE, GROUP, OLD_GROUP, OTHER, PEOPLE, WORDS, Scene
 
 from services.bot.help.command_menus import COMMANDS
-from services.bot.locales import languages, say
+from services.bot.texts.locales import languages, say
 from shared.redaction import visible
 from shared.store.updates import Updates
+from tests.bot.stage import BOT, Stage
+from tests.bot.updates_scene import ADA, BOB, CAROL, CHANNEL, EVE, GROUP, OLD_GROUP, OTHER, PEOPLE, WORDS, Scene
+from tests.fuzz.rounds import arguments, play
 
 LONGEST_S = 5.0  # for one update; a usual one takes some milliseconds
 KEY = "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"

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 import pytest
-from chromium import PATIENCE_MS, launched
-from installation import Installation, installed
 from playwright.sync_api import Browser
-from scene import LEAST, SHARPNESS, WIDTH, Scene
 
 from sandbox.client import Json
+from tests.chromium import PATIENCE_MS, launched
+from tests.end_to_end.installation import Installation, installed
+from tests.guide.scene import LEAST, SHARPNESS, WIDTH, Scene
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -32,6 +32,15 @@ def _installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installa
         yield installation
 
 
+@pytest.fixture(scope="module")
+def fresh(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
+    """What an owner has who has just run `make run`: nobody owns the bot, and it is closed."""
+    with installed("embedded", tmp_path_factory.mktemp("fresh"), G2D_ACCESS="request") as installation:
+        installation.sandbox.call("PATCH", "/bot", json={"first_name": "Painter"})
+        installation.start()
+        yield installation
+
+
 @pytest.fixture
 def installation(_installation: Installation) -> Installation:
     _installation.sandbox.clear_faults()
@@ -40,16 +49,16 @@ def installation(_installation: Installation) -> Installation:
 
 @pytest.fixture
 def scene(installation: Installation, chromium: Browser) -> Iterator[Callable[..., Scene]]:
-    """Open the page for a person, in the chat with the bot unless another is given."""
+    """Open the page for a person, in the chat with the bot unless another is given; of another installation if told."""
     errors: list[str] = []
     size = {"width": WIDTH, "height": LEAST}
     with chromium.new_context(viewport=size, device_scale_factor=SHARPNESS, reduced_motion="reduce") as context:
 
-        def begin(person: Json, chat: Json | None = None) -> Scene:
+        def begin(person: Json, chat: Json | None = None, *, of: Installation | None = None) -> Scene:
             page = context.new_page()
             page.set_default_timeout(PATIENCE_MS)
             page.on("pageerror", lambda error: errors.append(str(error)))
-            return Scene(installation, page, person, chat)
+            return Scene(of or installation, page, person, chat)
 
         yield begin
     assert errors == []

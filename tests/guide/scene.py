@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import PIL.Image
-from installation import Installation
 from playwright.sync_api import Locator, Page, expect
 
 from sandbox.client import Json
+from tests.end_to_end.installation import Installation
 
 FOLDER = Path(__file__).parents[2] / "docs" / "images" / "guide"
 WIDTH, LEAST, MOST = 520, 320, 1150  # CSS pixels: as wide as a phone held upright, and as high as there is to see

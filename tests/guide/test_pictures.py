@@ -2,10 +2,17 @@
 
 import base64
 import io
+import random
+import re
+from datetime import UTC, datetime, timedelta
 
 import PIL.Image
 import pytest
-from installation import PAINTING
+from playwright.sync_api import expect
+from sqlalchemy import insert, select
+
+from shared.store import tables
+from tests.end_to_end.installation import PAINTING, wait_until
 
 pytestmark = pytest.mark.browser
 
@@ -43,7 +50,7 @@ class TestAPicture:
         chat.sandbox.arm("router", gate="painter", times=None)
 
         chat.say("/imagine a lighthouse in a storm")
-        chat.show("Painting")
+        chat.show("Creating the picture")
 
         look(chat, "waiting")
         chat.sandbox.open_gate("painter")
@@ -75,8 +82,8 @@ class TestThePrompt:
         photo = chat.ask(f"/imagine {idea}")
 
         chat.press(photo, "More")
-        chat.press(photo, "Whole prompt")
-        chat.show("tap it to copy")
+        chat.press(photo, "Show prompt")
+        chat.show("Tap the prompt to copy it")
 
         look(chat, "whole-prompt")
 
@@ -87,7 +94,7 @@ class TestButtons:
         photo = chat.ask("/imagine a castle by a lake")
 
         chat.press(photo, "Vary")
-        control = chat.wait("4 pictures of your idea")
+        control = chat.wait("4 pictures. Choose one:")
         chat.press(control, "2")
         chat.show("‹ Back")
 
@@ -145,7 +152,7 @@ class TestSeveral:
         chat.sandbox.arm("router", path=PAINTING, body='"seed":9', times=None, preset="moderated")
 
         chat.ask("/imagine a red boat --n 4 --seed 7 --model stable-diffusion-3-medium")
-        chat.show("Try the missing one again")
+        chat.show("Retry the missing one")
 
         look(chat, "several")
 
@@ -200,7 +207,7 @@ class TestTalk:
     def test_is_answered_and_can_be_painted(self, scene, look, ada):
         chat = scene(ada)
 
-        chat.say("Which animals live in the far north?")
+        chat.say("Describe a polar bear under the northern lights")
         chat.wait("Draw this")
         chat.show("Draw this")
 
@@ -232,7 +239,7 @@ class TestChoices:
         chat.say("/keys")
         card = chat.wait("Your own keys")
         chat.press(card, "Add HuggingFace")
-        question = chat.wait("Reply to this message")
+        question = chat.wait("Reply with")
         chat.say(f"hf_{'guide' * 7}", reply_to_message_id=question["message_id"])
         chat.wait("works")
         chat.show("works")
@@ -267,10 +274,88 @@ class TestMany:
         for idea in ("a lighthouse in a storm", "a fox in the snow", "a castle at night"):
             chat.say(f"/imagine {idea}")
         chat.sandbox.wait_for(lambda: len(chat.sandbox.from_bot(ada)) == 3)
+        chat.sandbox.wait_at_gate("painter", count=3)
 
         chat.say("/queue")
-        chat.wait("You wait for 3")
-        chat.show("You wait for 3")
+        chat.wait("You have 3")
+        chat.show("You have 3")
+        expect(chat.page.locator(".bubble").filter(has_text="Creating the picture")).to_have_count(4)
 
         look(chat, "queue")
         chat.sandbox.open_gate("painter")
+
+
+@pytest.fixture(scope="module")
+def people(fresh):
+    """Who comes first, and who comes second."""
+    return [fresh.sandbox.person(name) for name in ("Ada", "Bob")]
+
+
+class TestOwners:
+    """From `make run` to a second person who is served: three messages."""
+
+    def test_let_a_second_person_in(self, scene, look, fresh, people):
+        ada, bob = people
+        link = wait_until(lambda: re.search(r"[?]start=(claim-[\w-]+)", fresh.log), what="the link in the log")
+        owner, newcomer = scene(ada, of=fresh), scene(bob, of=fresh)
+
+        owner.say(f"/start {link[1]}")
+        owner.show("This bot is yours now")
+        newcomer.say("/imagine a fox in the snow")
+        card = owner.wait("asks to use this bot")
+        owner.press(card, "Approve")
+        newcomer.show("You have access")
+        newcomer.ask("/imagine a fox in the snow")
+        owner.show("Bob")
+
+        chat = owner
+        look(chat, "owner")
+        chat = newcomer
+        look(chat, "newcomer")
+
+    def test_write_to_all(self, scene, look, fresh, people):
+        chat = scene(people[0], of=fresh)
+
+        chat.say("/broadcast The bot is paused on Sunday. Your requests are created on Monday.")
+        asked = chat.wait("people will receive it")
+        chat.press(asked, "Send")
+        chat.show("Received: 2 of 2")
+
+        look(chat, "broadcast")
+
+    def test_see_how_it_is_doing(self, scene, look, fresh, people):
+        remember(fresh.database, days=30)
+        owner = fresh.sandbox.person("Carol")
+        with fresh.database.writing() as connection:
+            role = {"role": "admin", "name": "Carol", "language": "en", "noted_at": datetime.now(UTC)}
+            connection.execute(insert(tables.access).values(bot_id=4242, id=owner["id"], **role))
+        chat = scene(owner, of=fresh)
+
+        chat.say("/stats 30")
+        chat.show("The last 30 days")
+
+        look(chat, "stats")
+
+
+def remember(database, *, days):
+    """Let the record hold what so many days might have brought: copies of its newest picture."""
+    chance, calls, now = random.Random(7), tables.attempts.c, datetime.now(UTC)
+    with database.writing() as connection:
+        newest = select(tables.jobs).where(tables.jobs.c.state == "finished").order_by(tables.jobs.c.id.desc())
+        job = dict(connection.execute(newest.limit(1)).mappings().one())
+        call = select(tables.attempts).where(calls.job_id == job.pop("id"), calls.step == "image")
+        attempt = dict(connection.execute(call.limit(1)).mappings().one()) | {"cost": 25_000, "pictures": 1}
+        del attempt["id"]
+        jobs, attempts, spent = [], [], []
+        for day in range(days):
+            for number in range(chance.randrange(8, 40)):
+                ended = now - timedelta(days=day, minutes=number)
+                begun = ended - timedelta(seconds=chance.lognormvariate(2.2, 0.6))
+                asked = begun - timedelta(seconds=chance.lognormvariate(0.3, 1.2))
+                failed = {"state": "failed", "reason": "service_busy"} if chance.random() < 0.06 else {}
+                times = {"created_at": asked, "started_at": begun, "ended_at": ended}
+                jobs.append(job | times | failed | {"request_key": f"{day}-{number}", "delivered_message_id": None})
+                attempts.append(attempt | {"at": ended})
+            spent.append({"day": (now - timedelta(days=day)).date(), "part": 7, "cost": 25_600 * (number + 1)})
+        for table, rows in ((tables.jobs, jobs), (tables.attempts, attempts), (tables.spending, spent)):
+            connection.execute(insert(table), rows)

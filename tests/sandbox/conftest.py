@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from raw_bot import RawBot
 
 from sandbox.app import Sandbox
 from sandbox.client import SandboxClient
+from tests.sandbox.raw_bot import RawBot
 
 
 @pytest.fixture(scope="session")

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 import requests
-from raw_bot import TOKEN, RawBot
 
 from sandbox.client import SandboxClient, SandboxError
+from tests.sandbox.raw_bot import TOKEN, RawBot
 
 
 @pytest.fixture
@@ -80,6 +80,12 @@ class TestWhichRequestIsHit:
         assert bot.answer("sendMessage", chat_id=1, text="short").status_code == 400
         assert bot.answer("sendMessage", chat_id=1, text="long" * 500).status_code == 413
 
+    @pytest.mark.parametrize(("seconds", "statuses"), [(3_600, [500, 500, 500]), (0, [500, 200, 200])])
+    def test_for_a_time_from_its_first_hit(self, bot: RawBot, people: SandboxClient, seconds, statuses) -> None:
+        people.arm("telegram", status=500, reply="no", for_s=seconds)
+
+        assert [bot.answer("getMe").status_code for _ in range(3)] == statuses
+
     def test_only_in_its_own_service(self, bot: RawBot, people: SandboxClient) -> None:
         people.arm("gemini", status=500, reply="no")
 
@@ -147,13 +153,13 @@ class TestWhatHappensToIt:
         assert "content-length" not in answer.headers
 
     def test_a_dripping_body_comes_piece_by_piece(self, bot: RawBot, people: SandboxClient) -> None:
+        people.arm("telegram", drip_s=60, drip_bytes=4, reply="0123456789")
         people.arm("telegram", drip_s=0.01, drip_bytes=4, reply="0123456789")
 
-        url = f"{bot.root}/bot{TOKEN}/getMe"
-        with bot.session.get(url, stream=True, timeout=5) as answer:
-            pieces = [answer.raw.read1() for _ in range(3)]
+        with bot.session.get(f"{bot.root}/bot{TOKEN}/getMe", stream=True, timeout=5) as answer:
+            assert answer.raw.read1() == b"0123"
 
-        assert pieces == [b"0123", b"4567", b"89"]
+        assert bot.answer("getMe").content == b"0123456789"
 
     def test_a_delayed_answer_outlasts_an_impatient_client(self, bot: RawBot, ada: Any, people: SandboxClient) -> None:
         people.arm("telegram", path="sendMessage", delay_s=0.5)
@@ -177,6 +183,16 @@ class TestWhatHappensToIt:
 
         assert people.wait_for_message(ada)["text"] == "held"
         assert bot("sendMessage", chat_id=ada["id"], text="not held")["ok"]
+
+    def test_a_gate_may_hold_the_rest_of_an_answer(self, bot: RawBot, people: SandboxClient) -> None:
+        people.arm("telegram", gate="rest", gate_at=4, reply="0123456789")
+
+        with bot.session.get(f"{bot.root}/bot{TOKEN}/getMe", stream=True, timeout=5) as answer:
+            begun = answer.raw.read1()
+            people.wait_at_gate("rest")
+            people.open_gate("rest")
+
+            assert (begun, answer.raw.read()) == (b"0123", b"456789")
 
     def test_clearing_lets_held_requests_go(
         self, bot: RawBot, ada: Any, people: SandboxClient, in_background: Any

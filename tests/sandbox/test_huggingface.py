@@ -179,12 +179,12 @@ class TestHfInference:
 
 class TestColdStart:
     def test_a_cold_model_says_how_long_it_will_take_and_counts_down(self, caller):
-        caller.turn("router", cold={SCHNELL: {"seconds": 1000, "estimated_time": 20.0}})
+        caller.turn("router", cold={SCHNELL: {"seconds": 1000, "estimated_time": 1000.0}})
         first, second = paint_at(caller), paint_at(caller)
 
         assert first.status_code == second.status_code == 503
         assert first.json()["error"] == f"Model {SCHNELL} is currently loading"
-        assert 19 < second.json()["estimated_time"] < first.json()["estimated_time"] <= 20
+        assert 900 < second.json()["estimated_time"] < first.json()["estimated_time"] <= 1000
 
     def test_it_is_warm_once_its_time_has_passed(self, caller):
         caller.turn("router", cold={SCHNELL: {"seconds": 0.01, "estimated_time": 1}})

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 import requests
-from raw_bot import TOKEN, RawBot, picture
 
 from sandbox.client import SandboxClient, mask
+from tests.sandbox.raw_bot import TOKEN, RawBot, picture
 
 
 class TestJournal:

@@ -5,8 +5,22 @@ import io
 import pytest
 from PIL import Image
 
-from sandbox.pictures import FORMATS, paint
-from sandbox.pictures.scene import read_scene
+from sandbox.pictures import FORMATS, describe, paint, repaint
+from sandbox.pictures.languages import language_of
+from sandbox.pictures.scene import read_scene, read_words
+from sandbox.pictures.subjects import shapes_of
+from sandbox.pictures.words import SUBJECTS
+
+IN_EVERY_LANGUAGE = {
+    "en": ("a red fox in the snow at night", "a blue boat at sea at dawn", "two black cats in the forest"),
+    "pt": ("uma raposa vermelha na neve à noite", "um barco azul no mar ao amanhecer", "dois gatos pretos na floresta"),
+    "de": ("ein roter Fuchs im Schnee bei Nacht", "ein blaues Boot am Meer am Morgen", "zwei schwarze Katzen im Wald"),
+    "es": ("un zorro rojo en la nieve de noche", "un barco azul en el mar al alba", "dos gatos negros en el bosque"),
+    "fr": ("un renard rouge dans la neige la nuit", "un bateau bleu en mer à l’aube", "deux chats noirs dans la forêt"),
+    "ru": ("рыжая лиса в снегу ночью", "синяя лодка в море на рассвете", "два чёрных кота в лесу"),
+    "zh": ("夜晚雪中的红狐狸", "清晨海上的蓝色小船", "森林里的两只黑猫"),
+    "ar": ("ثعلب أحمر في الثلج في الليل", "قارب أزرق في البحر عند الفجر", "اثنان من القطط السوداء في الغابة"),
+}
 
 
 def opened(picture: bytes) -> Image.Image:
@@ -78,3 +92,55 @@ class TestReadingAPrompt:
         scenes = {(scene.land, scene.hour) for scene in (read_scene("a thought", seed) for seed in range(30))}
 
         assert len(scenes) > 4
+
+    @pytest.mark.parametrize("language", IN_EVERY_LANGUAGE)
+    def test_in_each_language_the_same_is_seen(self, language):
+        ideas = IN_EVERY_LANGUAGE[language]
+        seen = [str(read_words(idea)) for idea in ideas]
+
+        assert [language_of(idea) for idea in ideas] == [language] * 3
+        assert seen == [
+            "a red fox in the snow at night",
+            "a blue boat on the sea at dawn",
+            "two black cats in the forest",
+        ]
+
+    @pytest.mark.parametrize(
+        ("prompt", "seen"),
+        [
+            ("a house by day, make it night", "a house at night"),
+            ("a fox in the snow, make it a cat", "a cat in the snow"),
+            ("a fox at dawn, in the light of dusk", "a fox at sunset"),
+            ("ein Fuchs in der Nacht, mach es Tag", "a fox by day"),
+        ],
+    )
+    def test_a_change_has_the_last_word(self, prompt, seen):
+        assert str(read_words(prompt)) == seen
+
+    def test_a_colour_belongs_to_the_thing_beside_it(self):
+        assert str(read_words("a red car and a blue boat")) == "a red car and a blue boat"
+
+    def test_everything_that_can_be_named_can_be_drawn(self):
+        named = [line.partition("|")[0].strip() for line in SUBJECTS.strip().splitlines()]
+
+        assert [subject for subject in named if not shapes_of(subject)] == ["birds"]
+
+
+class TestRecognising:
+    def test_a_picture_is_known_again_smaller_and_in_another_format(self):
+        painted = opened(paint("two penguins in the snow at night", 3, 512, 512))
+        again = io.BytesIO()
+        painted.resize((320, 320)).save(again, "WEBP", quality=60)
+
+        assert describe(opened(again.getvalue())) == "two penguins by the sea in the snow at night"
+
+    def test_a_strange_picture_is_not(self):
+        assert describe(Image.new("RGB", (64, 48), (200, 120, 20))) == ""
+
+    def test_a_known_picture_is_changed_and_keeps_its_place(self):
+        by_day = paint("a house in the mountains by day", 4, 256, 256)
+
+        by_night = opened(repaint(by_day, "make it night", 9, (256, 256), 0.35, "image/png"))
+
+        assert describe(by_night) == "a house in the mountains at night"
+        assert by_night.resize((1, 1)).convert("L").getpixel((0, 0)) < 90

@@ -2,11 +2,11 @@
 
 import pytest
 import requests
-from raw_bot import RawBot
 
 from sandbox.client import SandboxClient
 from sandbox.same_site import is_private_name
 from sandbox.telegram.webhook import is_loopback
+from tests.sandbox.raw_bot import RawBot
 
 HTML = b"<script>document.title = 'run'</script>"
 

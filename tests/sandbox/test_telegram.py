@@ -8,9 +8,9 @@ from typing import Any, ClassVar
 
 import pytest
 import requests
-from raw_bot import TOKEN, RawBot, picture
 
 from sandbox.client import SandboxClient, SandboxError
+from tests.sandbox.raw_bot import TOKEN, RawBot, picture
 
 BAD = "Bad Request: "
 
@@ -544,6 +544,10 @@ class TestCommands:
 
 
 class TestFloodControl:
+    @pytest.fixture(autouse=True)
+    def _no_time_passes(self, people: SandboxClient) -> None:
+        people.stop_clock()
+
     def test_it_is_off_unless_switched_on(self, bot: RawBot, ada: Any) -> None:
         assert all(bot("sendMessage", chat_id=ada["id"], text="x")["ok"] for _ in range(10))
 
@@ -604,6 +608,7 @@ class TestDrafts:
         assert bot.refusal("sendMessageDraft", chat_id=ada["id"], draft_id=0, text="x") == BAD + "DRAFT_ID_INVALID"
 
     def test_show_for_half_a_minute(self, bot: RawBot, ada: Any, people: SandboxClient) -> None:
+        people.stop_clock()
         bot.result("sendMessageDraft", chat_id=ada["id"], draft_id=1)
         people.advance_clock(29)
         assert [draft["text"] for draft in people.drafts(ada)] == [""]

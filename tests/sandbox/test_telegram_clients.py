@@ -6,13 +6,13 @@ import asyncio
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from raw_bot import TOKEN, picture
 from telegram import InlineKeyboardButton, InlineKeyboardMarkup, Update
 from telegram import InputMediaPhoto as PtbInputMediaPhoto
 from telegram.error import BadRequest, ChatMigrated, Forbidden, InvalidToken, RetryAfter
 from telegram.ext import Application, ApplicationBuilder, CallbackQueryHandler, CommandHandler, ContextTypes
 
 from sandbox.client import SandboxClient
+from tests.sandbox.raw_bot import TOKEN, picture
 
 if TYPE_CHECKING:
     from aiogram import Bot as AiogramBot

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import hmac
 import json
 import threading
-from typing import Any
+from typing import Any, ClassVar
+from urllib.parse import parse_qsl
 
 import pytest
 import requests
-from raw_bot import RawBot, picture
 
 from sandbox.client import SandboxClient, SandboxError
+from tests.sandbox.raw_bot import RawBot, picture
 
 
 class TestWriting:
@@ -136,6 +138,30 @@ class TestButtons:
         people.press(ada, sent, "x")
 
         assert bot.result("getUpdates")[-1]["callback_query"]["message"]["date"] == 0
+
+
+class TestMiniApps:
+    KEYBOARD: ClassVar = {"inline_keyboard": [[{"text": "Open", "web_app": {"url": "https://app.example/x"}}]]}
+
+    def test_are_opened_with_data_that_the_token_signed(self, bot: RawBot, ada: Any, people: SandboxClient) -> None:
+        sent = bot.result("sendMessage", chat_id=ada["id"], text="look", reply_markup=self.KEYBOARD)
+
+        address, _, given = people.open_web_app(ada, sent, "Open").partition("#")
+
+        assert address == "https://app.example/x"
+        fields = dict(parse_qsl(dict(parse_qsl(given))["tgWebAppData"]))
+        signed = fields.pop("hash")
+        assert json.loads(fields["user"])["id"] == ada["id"]
+        key = hmac.new(b"WebAppData", bot.token.encode(), "sha256").digest()
+        checked = "\n".join(f"{name}={value}" for name, value in sorted(fields.items()))
+        assert signed == hmac.new(key, checked.encode(), "sha256").hexdigest()
+
+    def test_have_buttons_in_private_chats_alone(self, bot: RawBot, ada: Any, people: SandboxClient) -> None:
+        group = people.group(ada)["id"]
+
+        refusal = bot.refusal("sendMessage", chat_id=group, text="look", reply_markup=self.KEYBOARD)
+
+        assert refusal == "Bad Request: BUTTON_TYPE_INVALID"
 
 
 class TestInline:

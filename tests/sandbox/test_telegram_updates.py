@@ -10,9 +10,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
-from raw_bot import TOKEN, RawBot
 
 from sandbox.client import SandboxClient
+from tests.sandbox.raw_bot import TOKEN, RawBot
 
 
 @pytest.fixture
@@ -126,6 +126,7 @@ class TestGetUpdates:
     def test_updates_are_kept_so_long(
         self, bot: RawBot, ada: Any, people: SandboxClient, kind: str, kept_s: int
     ) -> None:
+        people.stop_clock()
         match kind:
             case "message":
                 people.say(ada, "hello")
@@ -145,6 +146,7 @@ class TestGetUpdates:
         self, bot: RawBot, ada: Any, people: SandboxClient
     ) -> None:
         people.set_limits(repeated_polls="strict")
+        people.stop_clock()
         for text in "abc":
             people.say(ada, text)
 

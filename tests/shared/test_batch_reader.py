@@ -13,6 +13,8 @@ from shared.child_processes import Limits
 from shared.errors import BadBatch
 from shared.styles import Styles
 
+SECONDS = 5.0  # of CPU: ten times what it takes, where it once took minutes
+
 CATALOGUE, STYLES = Catalogue(), Styles()
 
 
@@ -41,16 +43,16 @@ class TestTheReader:
     def test_reads_what_the_function_reads(
         self, reader: BatchReader, content: str | bytes, name: str | None, shared: str
     ):
-        here = read_batch(content, name, CATALOGUE, STYLES, shared=shared, most=50)
+        here = read_batch(content, name, CATALOGUE, STYLES, shared=shared, limit=50)
 
-        assert reader.read(content, name, shared=shared, most=50) == here
+        assert reader.read(content, name, shared=shared, limit=50) == here
 
     @pytest.mark.parametrize(
         ("content", "shared", "reason"), [("", "", "batch_empty"), ("fox", "words", "batch_shared_not_parameters")]
     )
     def test_refuses_what_the_function_refuses(self, reader: BatchReader, content: str, shared: str, reason: str):
         with pytest.raises(BadBatch) as caught:
-            reader.read(content, None, shared=shared, most=50)
+            reader.read(content, None, shared=shared, limit=50)
 
         assert caught.value.reason == reason
 
@@ -58,7 +60,7 @@ class TestTheReader:
         slow = BatchReader(CATALOGUE, STYLES, limits=Limits(cpu_s=1, memory_bytes=2**29, wall_s=20.0))
 
         with pytest.raises(BadBatch) as caught:
-            slow.read(("—stylo " * 400 + "\n") * MAX_LINES, None, most=50)
+            slow.read(("—stylo " * 400 + "\n") * MAX_LINES, None, limit=50)
 
         assert caught.value.reason == "batch_takes_too_long"
 
@@ -84,12 +86,12 @@ class TestFilesThatAreBuiltToTakeLong:
         ],
         ids=lambda value: value if isinstance(value, str) else "",
     )  # fmt: skip
-    def test_are_refused_within_half_a_second_of_cpu(self, content: bytes, name: str, reason: str):
-        started = time.process_time()
+    def test_are_refused_within_seconds_of_cpu(self, content: bytes, name: str, reason: str):
+        started = time.thread_time()
 
         assert refused(content, name) == reason
 
-        assert time.process_time() - started < 0.5
+        assert time.thread_time() - started < SECONDS
 
     @pytest.mark.parametrize(
         ("content", "name"),
@@ -100,12 +102,12 @@ class TestFilesThatAreBuiltToTakeLong:
             (b"a " * 9_000_000, "one line.txt"),
         ],
     )
-    def test_of_one_line_are_told_within_half_a_second_of_cpu(self, content: bytes, name: str):
-        started = time.process_time()
+    def test_of_one_line_are_told_within_seconds_of_cpu(self, content: bytes, name: str):
+        started = time.thread_time()
         reading = read_batch(content, name, CATALOGUE, STYLES)
 
         assert [problem.line for problem in reading.problems] == [1]
-        assert time.process_time() - started < 0.5
+        assert time.thread_time() - started < SECONDS
 
     @pytest.mark.parametrize(
         "idea",
@@ -114,9 +116,9 @@ class TestFilesThatAreBuiltToTakeLong:
         ids=["one look-alike", "many look-alikes", "open quotes", "flags", "dashes", "letters", "signs", "quotes",
              "empty quotes"],
     )  # fmt: skip
-    def test_a_line_takes_some_milliseconds_whatever_is_in_it(self, idea: str):
+    def test_a_hundred_lines_take_seconds_whatever_is_in_them(self, idea: str):
         content = (json.dumps({"idea": idea}) + "\n") * 100
-        started = time.process_time()
+        started = time.thread_time()
         read_batch(content, "a.jsonl", CATALOGUE, STYLES)
 
-        assert (time.process_time() - started) / 100 < 0.015
+        assert time.thread_time() - started < 3 * SECONDS

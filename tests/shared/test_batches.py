@@ -4,11 +4,10 @@ import csv
 import io
 
 import pytest
-from builders import a_job
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.bot.locales import say
+from services.bot.texts.locales import say
 from shared.batches import (
     MAX_FILE_BYTES,
     MAX_LINES,
@@ -25,6 +24,7 @@ from shared.catalogue import Catalogue
 from shared.errors import BadBatch, BadParameter
 from shared.jobs import Prompt, Recipe, Request, State
 from shared.styles import Styles
+from tests.builders import a_job
 
 CATALOGUE, STYLES = Catalogue(), Styles()
 
@@ -72,6 +72,9 @@ class TestLines:
             (4, "parameters_without_idea"),
         ]
 
+    def test_each_idea_is_known_by_its_line_also_after_others_were_left_out(self):
+        assert read("a fox\n\na boat --seed x\n{a,b} tree\na cat").lines == (1, 4, 4, 5)
+
     def test_one_that_is_far_too_long_is_told(self):
         assert [problem.reason for problem in read("a fox\n" + "x" * 100_000).problems] == ["idea_too_long"]
 
@@ -87,6 +90,61 @@ class TestLines:
     @pytest.mark.parametrize("nothing", ["", " \n\t\n", "--ar 16:9"])
     def test_none_at_all_is_refused(self, nothing):
         assert refused(nothing)[0] == "batch_empty"
+
+    @pytest.mark.parametrize("marker", ["1. ", "12) ", "- ", "* ", "• "])
+    def test_of_a_list_are_ideas_without_their_markers(self, marker):
+        assert ideas(read(f"{marker}a fox in the snow\n{marker}a cat")) == ["a fox in the snow", "a cat"]
+
+    @pytest.mark.parametrize("text", ["- a fox", "a fox\n2. a cat", "1984 posters\n2001 posters", "-a fox\n-a cat"])
+    def test_that_only_look_like_items_of_a_list_stay_as_they_are(self, text):
+        assert ideas(read(text)) == text.splitlines()
+
+    def test_around_fences_are_left_out_and_that_is_told(self):
+        reading = read("Here are the prompts:\n```text\n1. a fox\n2. a cat\n```\nEnjoy!\n```\n- a dog\n- a hen\n```")
+
+        assert ideas(reading) == ["a fox", "a cat", "a dog", "a hen"]
+        assert [hint.reason for hint in reading.hints] == ["batch_hint_fences"]
+
+    def test_between_fences_are_a_list_as_well(self):
+        assert ideas(read("Here:\n```\n1. a fox\n2. a cat\n```")) == ["a fox", "a cat"]
+
+    def test_after_a_fence_without_its_end_are_ideas(self):
+        assert ideas(read("a fox\n```\na cat")) == ["a fox", "```", "a cat"]
+
+
+class TestNamesOfOtherPrograms:
+    @pytest.mark.parametrize(
+        ("content", "name"),
+        [
+            ("Prompt,ar\na fox,16:9\n", "ideas.csv"),
+            ("prompt\tar\na fox\t16:9\n", "ideas.txt"),
+            ('{"prompt": "a fox", "ar": "16:9"}\n', "ideas.jsonl"),
+        ],
+    )
+    def test_a_prompt_is_an_idea(self, content, name):
+        [request] = read(content, name).requests
+
+        assert (request.idea, request.parameters.ratio) == ("a fox", (16, 9))
+
+    def test_a_prompt_beside_an_idea_is_another_column(self):
+        reading = read("idea,prompt\na fox,a red fox\n", "ideas.csv")
+
+        assert ideas(reading) == ["a fox"]
+        assert [hint.reason for hint in reading.hints] == ["batch_hint_columns"]
+
+    @pytest.mark.parametrize("text", ['{"subject": "a fox", "style": "noir"}\n', '{\n "subject": "a fox"\n}'])
+    def test_objects_in_a_text_file_are_no_ideas(self, text):
+        reading = read(text, "ideas.txt")
+
+        assert ideas(reading) == []
+        assert [problem.reason for problem in reading.problems] == ["batch_line_without_idea"]
+
+    def test_objects_in_a_text_file_may_have_ideas(self):
+        assert ideas(read('{"idea": "a fox"}\n{"idea": "a cat"}\n', "ideas.txt")) == ["a fox", "a cat"]
+
+    @pytest.mark.parametrize("text", ["{red,blue} boat", "[a fox] in brackets"])
+    def test_braces_and_brackets_of_an_idea_stay(self, text):
+        assert read(text, "ideas.txt").requests
 
 
 class TestChoices:
@@ -193,6 +251,8 @@ class TestTables:
             (b"idea\n" + b"a fox\n" * (MAX_LINES + 1), "batch_too_many_lines"),
             (b"PK\x03\x04\x14\0\0\0", "batch_not_text"),
             (b"idea\na \0 fox", "batch_not_text"),
+            (b'<?xml version="1.0"?><Workbook></Workbook>', "batch_not_text"),
+            (b"\n<HTML><table><tr><td>idea</td></tr></table></HTML>", "batch_not_text"),
             (bytes(range(256)), "batch_not_text"),
             (b" " * (MAX_FILE_BYTES + 1), "batch_file_too_large"),
         ],
@@ -219,10 +279,11 @@ class TestLettersThatNoTextHas:
         assert ideas(read(b"a fox\r\na cat\r\n\x1a", "ideas.txt")) == ["a fox", "a cat"]
 
     @pytest.mark.parametrize("name", ["ideas.txt", "ideas.csv"])
-    def test_one_spoils_its_own_line_alone(self, name):
-        reading = read(b"idea\na fox\na \x1b[0mcat\na dog\n", name)
+    @pytest.mark.parametrize("odd", [b"\x1b[0m", b"\xff"], ids=["a control character", "a byte that is no letter"])
+    def test_one_spoils_its_own_line_alone(self, name, odd):
+        reading = read(b"idea\n" + "лиса\n".encode() + b"a " + odd + b"cat\na dog\n", name)
 
-        assert ideas(reading)[-2:] == ["a fox", "a dog"]
+        assert ideas(reading)[-2:] == ["лиса", "a dog"]
         assert [(problem.line, problem.reason) for problem in reading.problems] == [(3, "batch_line_odd")]
 
 
@@ -279,7 +340,7 @@ class TestAnything:
     )
     def test_is_read_or_refused(self, content, name, shared):
         try:
-            reading = read(content, name, shared=shared, most=50)
+            reading = read(content, name, shared=shared, limit=50)
         except (BadBatch, BadParameter):
             return
         assert reading.requests or reading.problems

@@ -31,7 +31,7 @@ class TestWhatMayBeChosen:
         assert self.SOME.bound(Writing(model=model)).model == (model if counts else None)
         assert Budgets().bound(Writing(model=model)).model == model
 
-    @pytest.mark.parametrize(("wished", "most"), [(None, None), (999, 999), (65_536, 1_000)])
-    def test_an_answer_is_no_longer_than_the_owner_wants(self, wished: int | None, most: int | None) -> None:
-        assert self.SOME.bound(Writing(output_tokens=wished)).output_tokens == most
+    @pytest.mark.parametrize(("wished", "limit"), [(None, None), (999, 999), (65_536, 1_000)])
+    def test_an_answer_is_no_longer_than_the_owner_wants(self, wished: int | None, limit: int | None) -> None:
+        assert self.SOME.bound(Writing(output_tokens=wished)).output_tokens == limit
         assert Budgets().bound(Writing(output_tokens=wished)).output_tokens == wished

@@ -2,7 +2,7 @@
 
 import pytest
 
-from shared.catalogue import MOST_FOUND, Catalogue
+from shared.catalogue import MAX_FOUND, Catalogue
 
 DEV, QWEN, GLM = "black-forest-labs/FLUX.1-dev", "Qwen/Qwen-Image", "zai-org/GLM-Image"
 GHIBLI = "nitrosocke/Ghibli-Diffusion"
@@ -52,9 +52,9 @@ class TestAfterASurvey:
 
     def test_of_very_many_the_most_wanted_ones_are_taken(self):
         catalogue = Catalogue()
-        catalogue.refresh({f"who/{number}": card() for number in range(MOST_FOUND + 7)} | {DEV: card()})
+        catalogue.refresh({f"who/{number}": card() for number in range(MAX_FOUND + 7)} | {DEV: card()})
 
-        assert [model.id for model in catalogue][len(SHIPPED) :] == [f"who/{number}" for number in range(MOST_FOUND)]
+        assert [model.id for model in catalogue][len(SHIPPED) :] == [f"who/{number}" for number in range(MAX_FOUND)]
         assert catalogue.model(DEV).served
 
     def test_the_next_one_counts_alone(self, catalogue: Catalogue):
@@ -67,14 +67,14 @@ class TestAfterASurvey:
 
 class TestWords:
     def test_a_new_model_is_meant_by_a_part_of_its_name(self, catalogue: Catalogue):
-        assert [model.id for model in catalogue.meant_by("foxes")] == [NEW]
+        assert [model.id for model in catalogue.find_by_name("foxes")] == [NEW]
 
     def test_what_is_new_does_not_make_old_words_unclear(self):
         catalogue = Catalogue()
         catalogue.refresh({QWEN: card(), "Qwen/Qwen-Image-2512": card()})
 
-        assert [model.id for model in catalogue.meant_by("qwen")] == [QWEN]
-        assert [model.id for model in catalogue.meant_by("qwen-image-2512")] == ["Qwen/Qwen-Image-2512"]
+        assert [model.id for model in catalogue.find_by_name("qwen")] == [QWEN]
+        assert [model.id for model in catalogue.find_by_name("qwen-image-2512")] == ["Qwen/Qwen-Image-2512"]
 
 
 class TestSuccession:

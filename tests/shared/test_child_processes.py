@@ -9,11 +9,11 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import hostile
 import pytest
 
 from shared.child_processes import CallFailed, ChildProcesses, Limits, NoChildFree, OverLimit
 from shared.jobs import Prompt
+from tests import hostile
 
 MB = 1024 * 1024
 LIMITS = Limits(cpu_s=1, memory_bytes=200 * MB, wall_s=20.0)
@@ -22,7 +22,7 @@ linux_alone = pytest.mark.skipif(sys.platform != "linux", reason="only Linux lim
 
 @pytest.fixture
 def children() -> Iterator[ChildProcesses]:
-    pool = ChildProcesses(LIMITS, most=1, warm=1, modules=("hostile",), answers=(Prompt,))
+    pool = ChildProcesses(LIMITS, limit=1, warm=1, modules=("tests.hostile",), answers=(Prompt,))
     yield pool
     pool.close()
 
@@ -38,10 +38,10 @@ def eventually(condition: Callable[[], bool], seconds: float = 10.0) -> bool:
 
 def is_running(process_id: int) -> bool:
     try:
-        os.kill(process_id, 0)
-    except ProcessLookupError:
+        stat = Path(f"/proc/{process_id}/stat").read_text()
+    except (FileNotFoundError, ProcessLookupError):
         return False
-    return not Path(f"/proc/{process_id}/stat").read_text().rpartition(")")[2].startswith(" Z")
+    return not stat.rpartition(")")[2].startswith(" Z")
 
 
 class TestAnswers:
@@ -53,7 +53,7 @@ class TestAnswers:
         assert children.run(hostile.process_id) == children.run(hostile.process_id) != os.getpid()
 
     def test_of_a_pool_that_keeps_none_come_from_a_new_one_each_time(self):
-        pool = ChildProcesses(LIMITS, most=1, warm=0, modules=("hostile",))
+        pool = ChildProcesses(LIMITS, limit=1, warm=0, modules=("tests.hostile",))
 
         first, second = pool.run(hostile.process_id), pool.run(hostile.process_id)
 
@@ -70,7 +70,7 @@ class TestAnswers:
         assert not Path("/tmp/taken-over").exists()
 
     def test_that_are_far_too_large_are_not_read(self):
-        pool = ChildProcesses(Limits(5, 400 * MB, 20.0), most=1, modules=("hostile",))
+        pool = ChildProcesses(Limits(5, 400 * MB, 20.0), limit=1, modules=("tests.hostile",))
 
         with pytest.raises(OverLimit):
             pool.run(hostile.many_bytes, 65 * MB)
@@ -99,7 +99,7 @@ class TestLimits:
             children.run(hostile.hog, 300)
 
     def test_time(self):
-        pool = ChildProcesses(Limits(10, 200 * MB, 0.5), most=1, modules=("hostile",))
+        pool = ChildProcesses(Limits(10, 200 * MB, 0.5), limit=1, modules=("tests.hostile",))
 
         with pytest.raises(OverLimit, match=r"0\.5 s"):
             pool.run(hostile.sleep, 60.0)
@@ -142,7 +142,7 @@ class TestWaiting:
         holder.join()
 
     def test_calls_at_a_time_are_as_many_as_were_said(self):
-        pool = ChildProcesses(LIMITS, most=2, warm=2, modules=("hostile",))
+        pool = ChildProcesses(LIMITS, limit=2, warm=2, modules=("tests.hostile",))
         seen: set[int] = set()
         threads = [threading.Thread(target=lambda: seen.add(pool.run(hostile.process_id))) for _ in range(12)]
         for thread in threads:
@@ -174,12 +174,17 @@ class TestTheEnd:
         with pytest.raises(OverLimit):
             children.run(hostile.echo, 1)
 
+    def test_is_not_that_of_a_terminals_interrupt(self, children: ChildProcesses):
+        """Ctrl-C goes to the terminal's whole process group."""
+        assert os.getpgid(children.run(hostile.process_id)) != os.getpgid(0)
+
     @pytest.mark.parametrize("work", ["echo, 1", "sleep, 600.0", "spin"])
     def test_of_a_killed_parent_is_that_of_its_children(self, work: str):
         script = (
-            "import hostile, threading\n"
+            "import threading\n"
+            "from tests import hostile\n"
             "from shared.child_processes import ChildProcesses, Limits\n"
-            "pool = ChildProcesses(Limits(600, 2**30, 600.0), most=1, warm=1, modules=('hostile',))\n"
+            "pool = ChildProcesses(Limits(600, 2**30, 600.0), limit=1, warm=1, modules=('tests.hostile',))\n"
             "print(pool.run(hostile.process_id), flush=True)\n"
             f"pool.run(hostile.{work})\n"
             "threading.Event().wait()\n"

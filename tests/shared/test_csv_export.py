@@ -7,13 +7,13 @@ import re
 from pathlib import Path
 
 import pytest
-from builders import a_job
 from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.batches import file_name, write_manifest
 from shared.csv_export import defused, write_csv
 from shared.jobs import Prompt, Request, State
+from tests.builders import a_job
 
 ROOT = Path(__file__).parents[2]
 FORMULAS = [

@@ -66,3 +66,15 @@ class TestImages:
 
         with pytest.raises(StoreAway):
             images.put(7, JPEG)
+
+    def test_a_folder_that_is_not_there_is_away_and_not_made_anew(self, images: Images, folder: Path) -> None:
+        """As where its disk is not mounted: what is in it is not gone."""
+        key = images.put(7, JPEG)
+        folder.rename(folder.with_name("elsewhere"))
+
+        for ask in (lambda: images.get(key), lambda: images.find(7), lambda: images.put(8, PNG)):
+            with pytest.raises(StoreAway):
+                ask()
+        folder.with_name("elsewhere").rename(folder)
+
+        assert images.get(key) == JPEG.data

@@ -21,6 +21,7 @@ ALL = Preferences(
     style="noir",
     as_file=True,
     rewriting=False,
+    photos=False,
     language="pt_BR",
 )
 json = st.recursive(
@@ -75,14 +76,16 @@ class TestTheDefaults:
         filled = ALL.defaults_for(Request("a fox"))
 
         assert filled.parameters == Parameters(
-            model="Qwen/Qwen-Image", ratio=(16, 9), style="noir", raw=True, as_file=True
+            model="Qwen/Qwen-Image", ratio=(16, 9), style="noir", raw=True, as_file=True, describe=True
         )
         assert filled.writing == Writing("gemini-3.5-flash", 0.7, 0.9, 40, 120, 512)
 
     def test_leave_what_it_fixed(self) -> None:
         fixed = Parameters(model="a/b", ratio=(1, 1), style="oil", seed=7, steps=3)
 
-        assert ALL.defaults_for(Request("a fox", fixed)).parameters == replace(fixed, raw=True, as_file=True)
+        assert ALL.defaults_for(Request("a fox", fixed)).parameters == replace(
+            fixed, raw=True, as_file=True, describe=True
+        )
 
     def test_give_no_ratio_to_a_size(self) -> None:
         assert ALL.defaults_for(Request("a fox", Parameters(width=512))).parameters.ratio is None

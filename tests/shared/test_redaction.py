@@ -124,6 +124,6 @@ class TestSecretsInUse:
         assert redact("own g2d") == "own g2d"
 
     def test_are_forgotten_oldest_first(self, in_use: SecretsInUse) -> None:
-        in_use.add(f"secret-{number:05d}" for number in range(redaction.MOST_IN_USE + 1))
+        in_use.add(f"secret-{number:05d}" for number in range(redaction.MAX_IN_USE + 1))
 
         assert redact("secret-00000 secret-00001") == f"secret-00000 {BLOT}"

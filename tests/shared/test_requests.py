@@ -15,10 +15,10 @@ from shared.ideas import (
     MAX_NEGATIVE_LENGTH,
     MAX_RATIO,
     MAX_SEED,
+    Hint,
     Reading,
     read_idea,
     read_request,
-    write_request,
 )
 from shared.jobs import Parameters, Request
 from shared.store.rows import read_parameters
@@ -173,9 +173,35 @@ class TestWordsOfOtherPrograms:
         assert read.request == Request("a red fox in the snow")
         assert [(hint.reason, hint.values) for hint in read.hints] == [("hint_skipped", {"names": names})]
 
+    def test_after_one_hyphen_are_read_before_a_number(self):
+        read = reading("a fox -n 4 -s 250 -ar 16:9")
+
+        assert (read.request.idea, read.request.count, read.request.parameters.ratio) == ("a fox", 4, (16, 9))
+        assert read.hints == (Hint("hint_skipped", {"names": "--s"}),)
+
     @pytest.mark.parametrize(
-        "prose", ["a fox —scale model of a town", "a fox —v shaped sky", "stairs -steps of stone", "a fox — 3 cubs"]
+        ("word", "example"),
+        [("-style", "--style noir"), ("-no", "--no text, watermark"), ("-steps", "--steps 30"), ("-raw", "--raw")],
     )
+    def test_after_one_hyphen_are_else_prose_and_a_hint_says_so(self, word: str, example: str):
+        read = reading(f"a fox {word} of stone")
+
+        assert read.request.idea == f"a fox {word} of stone"
+        assert read.hints == (Hint("hint_doubt", {"word": word, "example": example}),)
+
+    @pytest.mark.parametrize(
+        ("text", "idea", "raw"),
+        [("a fox --raw yes", "a fox", True), ("a --raw=0", None, None), ("a fox --raw off --n 2", "a fox", False),
+         ("--raw on a hill", "on a hill", True)],
+    )  # fmt: skip
+    def test_yes_and_no_after_raw_are_no_part_of_the_idea(self, text: str, idea: str | None, raw: bool | None):
+        if idea is None:
+            with pytest.raises(BadParameter):
+                reading(text)
+        else:
+            assert (reading(text).request.idea, reading(text).request.parameters.raw) == (idea, raw)
+
+    @pytest.mark.parametrize("prose", ["a fox —scale model of a town", "a fox —v shaped sky", "a fox — 3 cubs"])
     def test_are_prose_after_a_dash_that_no_number_follows(self, prose: str):
         assert reading(prose) == Reading(Request(prose))
 
@@ -324,7 +350,7 @@ class TestRefusals:
             ("--ar 16:0", "parameter_unreadable", {"name": "--ar"}),
             ("--ar 17:4", "ratio_out_of_range", {"value": "17:4", "most": MAX_RATIO}),
             ("--ar 1:5", "ratio_out_of_range", {"value": "1:5"}),
-            ("--seed -1", "seed_out_of_range", {"value": "-1", "most": str(MAX_SEED)}),
+            ("--seed -1", "seed_out_of_range", {"value": "-1", "most": MAX_SEED}),
             (f"--seed {MAX_SEED + 1}", "seed_out_of_range", {"value": str(MAX_SEED + 1)}),
             (f"--no {'x' * (MAX_NEGATIVE_LENGTH + 1)}", "negative_too_long", {"most": MAX_NEGATIVE_LENGTH}),
         ],
@@ -440,6 +466,23 @@ def letters(pieces: list[str]) -> str:
 
 def pieces_of(text: str, pieces: list[str]) -> list[str]:
     return [pieces[ord(letter) - 0x100] for letter in text]
+
+
+def write_request(request: Request) -> str:
+    """Write a request as it could be typed."""
+    given = request.parameters
+    options = {
+        "ar": given.ratio and f"{given.ratio[0]}:{given.ratio[1]}",
+        "n": request.count if request.count > 1 else None,
+        "seed": given.seed,
+        "no": given.negative and f'"{given.negative}"',
+        "model": given.model,
+        "style": given.style,
+        "steps": given.steps,
+        "cfg": given.guidance if given.guidance is None else format(given.guidance, ".10g"),
+    }
+    words = [request.idea, *(f"--{name} {value}" for name, value in options.items() if value is not None)]
+    return " ".join([*words, "--raw"] if given.raw else words)
 
 
 MANY = settings(max_examples=2_000, deadline=None)

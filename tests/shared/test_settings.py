@@ -1,15 +1,28 @@
 """The settings, as the owner of an installation gives them."""
 
+import errno
 from pathlib import Path
 
 import pytest
-from pydantic import ValidationError
+from pydantic import AliasChoices, ValidationError
 
 from services.startup import alone_in, opened
 from shared import redaction
 from shared.images import Images
-from shared.secrets import box_for
-from shared.settings import BotSettings, Settings, SettingsError, WorkerSettings, load
+from shared.key_cipher import cipher_for
+from shared.network import Network, Proxy
+from shared.settings import (
+    BotSettings,
+    BucketSettings,
+    NetworkSettings,
+    Settings,
+    SettingsError,
+    TextSettings,
+    WorkerSettings,
+    load,
+    load_both,
+    load_what_can_be_read,
+)
 from shared.styles import Styles
 
 TOKEN = "4242:AAH-abc_DEF0123456789abcdefghijklmno"
@@ -36,14 +49,14 @@ def keys(monkeypatch: pytest.MonkeyPatch) -> None:
 class TestWhatIsMissing:
     def test_all_of_it_is_named_at_once(self) -> None:
         with pytest.raises(SettingsError) as caught:
-            load(BotSettings, WorkerSettings)
+            load_both(BotSettings, WorkerSettings)
 
         first_line = str(caught.value).splitlines()[0]
         assert first_line.startswith("Please set TELEGRAM_BOT_TOKEN, GOOGLE_API_KEY, HF_TOKEN")
 
     def test_each_name_comes_with_what_it_is_for(self) -> None:
         with pytest.raises(SettingsError, match=r"(?s)TELEGRAM_BOT_TOKEN: .*BotFather.*GOOGLE_API_KEY: .*aistudio"):
-            load(BotSettings, WorkerSettings)
+            load_both(BotSettings, WorkerSettings)
 
     def test_its_secrets_are_in_no_log_line_from_then_on(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(redaction, "IN_USE", redaction.SecretsInUse())
@@ -57,7 +70,7 @@ class TestWhatIsMissing:
 
     def test_a_service_asks_for_its_own_keys_alone(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("TELEGRAM_BOT_TOKEN", TOKEN)
-        (bot,) = load(BotSettings)
+        bot = load(BotSettings)
 
         assert not {"google_api_key", "hf_token"} & set(bot.model_dump())
         with pytest.raises(SettingsError) as caught:
@@ -78,7 +91,7 @@ class TestAnOwnerWithoutKeys:
         monkeypatch.setenv("GOOGLE_API_KEY", "own")
         monkeypatch.setenv("HF_TOKEN", "hf_0123456789")
 
-        (worker,) = load(WorkerSettings)
+        worker = load(WorkerSettings)
 
         assert worker.google_api_key is None
         assert worker.hf_token.get_secret_value() == "hf_0123456789"
@@ -122,7 +135,7 @@ class TestWhatIsWrong:
         monkeypatch.setenv(name, value)
 
         with pytest.raises(SettingsError) as caught:
-            load(BotSettings, WorkerSettings)
+            load_both(BotSettings, WorkerSettings)
 
         assert str(caught.value).startswith(f"Please set {name} (")
         assert f"{name}: is wrong" in str(caught.value)
@@ -142,7 +155,7 @@ class TestNameFile:
         (tmp_path / "secret").write_text(f"{TOKEN}\n", encoding="utf-8")
         monkeypatch.setenv("TELEGRAM_BOT_TOKEN_FILE", str(tmp_path / "secret"))
 
-        (bot,) = load(BotSettings)
+        bot = load(BotSettings)
 
         assert bot.telegram_bot_token.get_secret_value() == TOKEN
 
@@ -151,7 +164,7 @@ class TestNameFile:
         monkeypatch.setenv("TELEGRAM_BOT_TOKEN_FILE", str(tmp_path / "secret"))
         monkeypatch.setenv("TELEGRAM_BOT_TOKEN", TOKEN)
 
-        (bot,) = load(BotSettings)
+        bot = load(BotSettings)
 
         assert bot.telegram_bot_token.get_secret_value() == TOKEN
 
@@ -179,7 +192,7 @@ class TestDotEnv:
         lines = "".join(f"{name}={value}\n" for name, value in KEYS.items())
         (tmp_path / ".env").write_text(f"# keys\n{lines}REDIS_URL=\nSOMETHING_ELSE=1\n", encoding="utf-8")
 
-        bot, worker = load(BotSettings, WorkerSettings)
+        bot, worker = load_both(BotSettings, WorkerSettings)
 
         assert bot.telegram_bot_token.get_secret_value() == TOKEN
         assert worker.hf_token.get_secret_value() == KEYS["HF_TOKEN"]
@@ -191,7 +204,7 @@ class TestDotEnv:
         monkeypatch.setenv("GOOGLE_API_KEY", "from-the-environment")
         monkeypatch.setenv("HF_TOKEN_FILE", str(tmp_path / "secret"))
 
-        (worker,) = load(WorkerSettings)
+        worker = load(WorkerSettings)
 
         assert worker.google_api_key.get_secret_value() == "from-the-environment"
         assert worker.hf_token.get_secret_value() == "from-a-file"
@@ -203,7 +216,7 @@ class TestDotEnv:
         mark = "\ufeff" if encoding.endswith("+") else ""
         (tmp_path / ".env").write_bytes((mark + text).encode(encoding.rstrip("+")))
 
-        (worker,) = load(WorkerSettings)
+        worker = load(WorkerSettings)
 
         assert worker.google_api_key.get_secret_value() == "AIza-key"
         assert worker.hf_token.get_secret_value() == "hf_0123456789"
@@ -211,7 +224,7 @@ class TestDotEnv:
     def test_bytes_of_another_encoding_do_no_harm_in_a_comment(self, tmp_path: Path) -> None:
         (tmp_path / ".env").write_bytes("# für mich\nGOOGLE_API_KEY=a\nHF_TOKEN=b\n".encode("latin-1"))
 
-        (worker,) = load(WorkerSettings)
+        worker = load(WorkerSettings)
 
         assert worker.hf_token.get_secret_value() == "b"
 
@@ -233,6 +246,16 @@ class TestDotEnv:
 
         assert len(str(caught.value).splitlines()) == 2
 
+    def test_in_a_folder_that_may_not_be_looked_into_is_one_line(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        def refuse(file: Path) -> bool:
+            raise PermissionError(errno.EACCES, "Permission denied", str(file))
+
+        monkeypatch.setattr(Path, "is_file", refuse)  # Tests may run as root, whom nothing is refused.
+
+        with pytest.raises(SettingsError, match=r"\.env: can't be read: \.env: Permission denied"):
+            load(Settings)
+        assert load_what_can_be_read(Settings)[1].keys() == {".env"}
+
 
 class TestDefaults:
     def test_without_a_broker_everything_is_in_one_folder(self, an_empty_room: Path) -> None:
@@ -250,7 +273,7 @@ class TestDefaults:
 
     @pytest.mark.usefixtures("keys")
     def test_services_are_where_they_are_for_everybody(self) -> None:
-        bot, worker = load(BotSettings, WorkerSettings)
+        bot, worker = load_both(BotSettings, WorkerSettings)
 
         assert bot.telegram_api_url == "https://api.telegram.org"
         assert (worker.hf_router_url, worker.hf_hub_url) == (
@@ -280,7 +303,7 @@ class TestUrls:
     def test_a_slash_at_the_end_is_one_too_many(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("TELEGRAM_API_URL", "http://127.0.0.1:8090/telegram/")
 
-        (bot,) = load(BotSettings)
+        bot = load(BotSettings)
 
         assert bot.telegram_api_url == "http://127.0.0.1:8090/telegram"
 
@@ -288,18 +311,18 @@ class TestUrls:
 @pytest.mark.usefixtures("keys")
 class TestValues:
     def test_the_bots_id_is_in_its_token(self) -> None:
-        (bot,) = load(BotSettings)
+        bot = load(BotSettings)
 
         assert bot.bot_id == 4242
 
     def test_keys_are_not_shown_by_accident(self) -> None:
-        for settings in load(BotSettings, WorkerSettings):
+        for settings in load_both(BotSettings, WorkerSettings):
             for key in KEYS.values():
                 assert key not in repr(settings)
                 assert key not in str(settings.model_dump())
 
     def test_settings_stay_as_they_were_read(self) -> None:
-        (bot,) = load(BotSettings)
+        bot = load(BotSettings)
 
         with pytest.raises(ValidationError):
             bot.log_level = "DEBUG"
@@ -321,21 +344,44 @@ class TestValues:
         if given is not None:
             monkeypatch.setenv("G2D_IMAGE_FALLBACKS", given)
 
-        (worker,) = load(WorkerSettings)
+        worker = load(WorkerSettings)
 
         assert worker.image_fallbacks == read
 
 
 @pytest.mark.usefixtures("keys")
+class TestWhoIsBilled:
+    def test_is_an_organization_by_its_name(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("G2D_HF_BILL_TO", "my-studio")
+        settings = load(WorkerSettings)
+
+        assert settings.hf_bill_to == "my-studio"
+
+    @pytest.mark.parametrize("wrong", ["my studio", "https://huggingface.co/studio", "studio\r\nX: y", "-x", "é"])
+    def test_that_is_no_name_is_complained_of(self, monkeypatch: pytest.MonkeyPatch, wrong: str) -> None:
+        monkeypatch.setenv("G2D_HF_BILL_TO", wrong)
+
+        with pytest.raises(SettingsError, match="G2D_HF_BILL_TO: is wrong"):
+            load(WorkerSettings)
+
+    def test_needs_the_owners_token(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("G2D_HF_BILL_TO", "my-studio")
+        monkeypatch.setenv("HF_TOKEN", "own")
+
+        with pytest.raises(SettingsError, match="your own HF_TOKEN alone"):
+            load(WorkerSettings)
+
+
+@pytest.mark.usefixtures("keys")
 class TestOwners:
     def test_are_nobody_unless_named(self) -> None:
-        [settings] = load(BotSettings)
+        settings = load(BotSettings)
 
         assert settings.owners == ()
 
     def test_are_named_by_their_ids(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("G2D_OWNERS", "12345, 6789")
-        [settings] = load(BotSettings)
+        settings = load(BotSettings)
 
         assert settings.owners == (12345, 6789)
 
@@ -349,13 +395,13 @@ class TestOwners:
 
 ADDRESSES = [
     *("TELEGRAM_API_URL", "GOOGLE_GEMINI_BASE_URL", "HF_ROUTER_URL", "HF_ENDPOINT", "HF_IMAGE_HOSTS", "HF_ENDPOINTS"),
-    *("REDIS_URL", "DATABASE_URL", "IMAGE_STORE_URL"),
+    *("REDIS_URL", "DATABASE_URL", "G2D_DATABASE_DIRECT_URL", "IMAGE_STORE_URL", "G2D_GALLERY_URL"),
 ]
 
 
 def start() -> None:
     """What of a start reads addresses."""
-    for settings in load(BotSettings, WorkerSettings):
+    for settings in load_both(BotSettings, WorkerSettings):
         with opened(settings):
             Images(settings.image_store_url)
 
@@ -376,17 +422,24 @@ NONSENSE = {
 }
 
 
-def start_with(kind: type[Settings]) -> None:
+def start_with(kind: type[TextSettings]) -> None:
     """What of a start reads settings, but for what needs a network."""
-    (settings,) = load(kind)
+    settings = load(kind)
     numbers = [value for value in settings.model_dump().values() if isinstance(value, int | float)]
-    assert max(numbers) < 2**31, "a number that no column and no timer holds"
-    for read_later in ("shares", "budgets", "owners", "bot_id", "endpoints", "image_fallbacks"):
+    assert max(numbers, default=0) < 2**31, "a number that no column and no timer holds"
+    for read_later in ("queue_policy", "budgets", "owners", "bot_id", "endpoints", "image_fallbacks"):
         getattr(settings, read_later, None)
+    if kind is BucketSettings:
+        Images("s3://bucket/pictures")
+    if isinstance(settings, NetworkSettings):
+        for text in filter(None, (settings.http_proxy, settings.https_proxy, settings.all_proxy)):
+            Proxy.read(text)
+        Network.of_environment().proxy_for("https://api.telegram.org")
     if kind is Settings:
+        assert isinstance(settings, Settings)
         with alone_in(settings), opened(settings):
             Images(settings.image_store_url)
-            box_for(settings)
+            cipher_for(settings)
         Styles(settings.styles_file)
 
 
@@ -395,12 +448,13 @@ class TestNonsense:
     """In any setting it is taken, or told in one line that names the setting; nothing else is thrown."""
 
     @pytest.mark.parametrize("kind", NONSENSE)
-    @pytest.mark.parametrize("settings", [Settings, BotSettings, WorkerSettings])
-    def test_of_a_kind(self, kind: str, settings: type[Settings], monkeypatch: pytest.MonkeyPatch) -> None:
+    @pytest.mark.parametrize("settings", [Settings, BotSettings, WorkerSettings, NetworkSettings, BucketSettings])
+    def test_of_a_kind(self, kind: str, settings: type[TextSettings], monkeypatch: pytest.MonkeyPatch) -> None:
         told = {}
         own = settings.model_fields.keys() - (Settings.model_fields.keys() if settings is not Settings else set())
         for field in own:
-            name = str(settings.model_fields[field].validation_alias)
+            alias = settings.model_fields[field].validation_alias
+            name = str(alias.choices[0] if isinstance(alias, AliasChoices) else alias)
             with monkeypatch.context() as patch:
                 patch.setenv(name, NONSENSE[kind])
                 told[name] = self.what_is_told(settings)
@@ -408,7 +462,7 @@ class TestNonsense:
         assert {name: lines for name, lines in told.items() if lines and not self.names(name, lines)} == {}
 
     @staticmethod
-    def what_is_told(kind: type[Settings]) -> list[str]:
+    def what_is_told(kind: type[TextSettings]) -> list[str]:
         try:
             start_with(kind)
         except SettingsError as error:
@@ -478,4 +532,4 @@ class TestAddresses:
     def test_that_are_some_are_taken(self, monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
         monkeypatch.setenv(name, value)
 
-        load(BotSettings, WorkerSettings)
+        load_both(BotSettings, WorkerSettings)

@@ -36,7 +36,7 @@ class TestTheShippedStyles:
 
     @pytest.mark.parametrize("style", SHIPPED, ids=lambda style: style.name)
     def test_each_is_meant_by_its_name_and_by_its_title(self, style: Style):
-        assert Styles().meant_by(style.name) == Styles().meant_by(style.title) == [style]
+        assert Styles().find_by_name(style.name) == Styles().find_by_name(style.title) == [style]
 
     @pytest.mark.parametrize("style", SHIPPED, ids=lambda style: style.name)
     def test_none_forbids_what_it_asks_for(self, style: Style):
@@ -95,4 +95,4 @@ class TestAName:
 
     @pytest.mark.parametrize("words", ["", "?", "baroque"])
     def test_that_fits_none_means_none(self, words: str):
-        assert Styles().meant_by(words) == []
+        assert Styles().find_by_name(words) == []

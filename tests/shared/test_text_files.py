@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.text_files import Text, may_be_text, read_text
+from shared.text_files import DAMAGED, Text, may_be_text, read_text
 
 RUSSIAN = "idea;ar\r\nрыжая лиса в снегу;16:9\r\nкот в космосе;1:1\r\n"
 CHINESE = "idea,ar\r\n雪中的红狐狸,16:9\r\n太空中的猫,1:1\r\n"
@@ -46,6 +46,10 @@ class TestWhatItDoesNotSay:
             ("SÃO PAULO, coração", "cp1252", "cp1252"),
             ("a fox – in the snow", "cp1252", "cp1252"),
             (GERMAN, "mac_roman", "mac_roman"),
+            ("un renard à la ferme\r\n", "cp1252", "cp1252"),
+            ("é noite e é frio\r\n", "cp1252", "cp1252"),
+            ("un gatto è bello\r\n", "mac_roman", "mac_roman"),
+            ("кот и лиса\r\n", "cp1251", "cp1251"),
         ],
     )
     def test_its_letters_tell(self, text: str, encoding: str, name: str) -> None:
@@ -54,6 +58,12 @@ class TestWhatItDoesNotSay:
     @pytest.mark.parametrize("content", [bytes(range(128, 256)), b"\xff\xfe\x00", b"\xb2\xa6\xac\xff" * 10])
     def test_what_no_letters_tell_is_not_read(self, content: bytes) -> None:
         assert read_text(content) is None
+
+    @pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf"])
+    def test_a_few_bytes_that_are_no_letter_spoil_no_file_in_utf_8(self, mark: bytes) -> None:
+        content = mark + "рыжая лиса\nкот \udcff на крыше\n".encode(errors="surrogateescape")
+
+        assert read_text(content) == Text(f"рыжая лиса\nкот {DAMAGED} на крыше\n")
 
     @given(st.binary(max_size=200))
     def test_whatever_comes_is_read_or_not(self, content: bytes) -> None:

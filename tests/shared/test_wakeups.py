@@ -1,12 +1,21 @@
 """News of jobs, from the transaction that changed them to the event loop that waits."""
 
 import asyncio
+import itertools
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import pytest
-from builders import (
+from sqlalchemy import text
+
+from shared.jobs import Job, Stage
+from shared.store.database import CHANNEL, Database
+from shared.store.jobs import Jobs
+from shared.store.leases import MAX_LOSSES
+from shared.store.news import News
+from shared.wakeups import listen
+from tests.builders import (
     ALREADY_OVER,
     FOX_RECIPE,
     RED_FOX,
@@ -15,15 +24,8 @@ from builders import (
     submit_and_claim,
     turns_of,
 )
-from sqlalchemy import text
 
-from shared.jobs import Job, Stage
-from shared.store.database import CHANNEL, Database
-from shared.store.jobs import Jobs
-from shared.store.leases import MAX_LOSSES
-from shared.wakeups import listen
-
-TEST_NEWS = -1  # a job that nobody has
+END, TEST_NEWS = -1, -2  # jobs that nobody has; of test news each has a number of its own, from here downwards
 PATIENCE_S = 20
 
 
@@ -32,23 +34,31 @@ class Listener:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._heard: asyncio.Queue[int] = asyncio.Queue()
+        self._heard: asyncio.Queue[News] = asyncio.Queue()
+        self._numbers = itertools.count(TEST_NEWS, -1)
         self.take = self._heard.put_nowait
 
     async def next(self) -> int:
         """The next job that changed."""
+        return (await self.next_news()).id
+
+    async def next_news(self) -> News:
+        """The next news."""
         while True:
-            job_id = await asyncio.wait_for(self._heard.get(), PATIENCE_S)
-            if job_id != TEST_NEWS:
-                return job_id
+            news = await asyncio.wait_for(self._heard.get(), PATIENCE_S)
+            if news.id > TEST_NEWS:
+                return news
 
     async def is_listening(self) -> None:
-        """Come back when news arrive: they are sent until the first one does."""
+        """Come back when news arrive: they are sent until the first one does. Those of an earlier time don't count."""
+        sent = set()
         async with asyncio.timeout(PATIENCE_S):
             while True:
-                await asyncio.to_thread(tell, self._database, TEST_NEWS)
+                sent.add(number := next(self._numbers))
+                await asyncio.to_thread(tell, self._database, number)
                 with suppress(TimeoutError):
-                    await asyncio.wait_for(self._heard.get(), 0.1)
+                    while (await asyncio.wait_for(self._heard.get(), 0.1)).id not in sent:
+                        continue
                     return
 
 
@@ -124,6 +134,25 @@ class TestWakeUps:
 
         assert heard == changed
 
+    @pytest.mark.parametrize(
+        ("change", "may_be_delivered"),
+        [(claim_it, False), (keep_its_prompt, False), (put_it_aside, False), (finish_it, True), (give_it_up, True)],
+    )
+    def test_a_step_under_way_makes_nobody_look_for_something_to_deliver(
+        self, database: Database, change: Callable[[Database], Job], may_be_delivered: bool
+    ) -> None:
+        async def scene(listener: Listener) -> list[bool]:
+            await asyncio.to_thread(change, database)
+            await asyncio.to_thread(tell, database, END)
+            heard = []
+            while (news := await listener.next_news()).id != END:
+                heard.append(news.may_be_delivered)
+            return heard
+
+        *steps, last = while_listening(database, scene)
+
+        assert (any(steps), last) == (False, may_be_delivered)
+
     def test_a_job_that_was_lost_for_good_is_told(self, database: Database) -> None:
         job = submit(database)
         for _ in range(MAX_LOSSES - 1):
@@ -163,22 +192,11 @@ class TestWakeUps:
         assert while_listening(database, scene) == [1, 2, 3]
 
     def test_news_of_an_errand_are_no_news_of_a_job(self, database: Database) -> None:
-        async def scene() -> tuple[list[int], int]:
-            jobs: list[int] = []
-            errands: asyncio.Queue[int] = asyncio.Queue()
-            task = asyncio.create_task(listen(database, jobs.append, errands.put_nowait))
-            try:
-                async with asyncio.timeout(PATIENCE_S):
-                    while errands.empty():
-                        await asyncio.to_thread(tell_of_errand, database, 12)
-                        with suppress(TimeoutError):
-                            return jobs, await asyncio.wait_for(errands.get(), 0.1)
-            finally:
-                task.cancel()
-                await asyncio.gather(task, return_exceptions=True)
-            raise AssertionError("unheard")
+        async def scene(listener: Listener) -> News:
+            await asyncio.to_thread(tell_of_errand, database, 12)
+            return await listener.next_news()
 
-        assert asyncio.run(scene()) == ([], 12)
+        assert while_listening(database, scene) == News(12, is_errand=True)
 
     def test_nobody_has_to_listen(self, database: Database) -> None:
         async def no_scene(_: Listener) -> None:
@@ -220,7 +238,7 @@ def end_listeners(database: Database) -> int:
     with database.reading() as connection:
         ended = connection.execute(
             text(
-                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity "
                 "WHERE datname = current_database() AND query = :listening"
             ),
             {"listening": f"LISTEN {CHANNEL}"},

@@ -5,11 +5,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from builders import empty
-from servers import postgres_database
 
 from shared.migrations import migrate
 from shared.store.database import Database
+from tests.builders import empty
+from tests.servers import postgres_database
 
 
 @pytest.fixture(scope="session")

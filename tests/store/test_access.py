@@ -9,8 +9,8 @@ from shared.access import Known, Profile, Role
 from shared.errors import LastOwner, OwnerBySettings
 from shared.store import access, tables
 from shared.store.access import Roles
+from shared.store.chat_migration import ChatMigration
 from shared.store.database import Database
-from shared.store.moves import Moves
 
 BOT, ADA, BOB, CAROL, GROUP = 42, 101, 102, 103, -5_001
 A_DAY = timedelta(days=1)
@@ -81,7 +81,7 @@ class TestARole:
         roles.decide(profile(GROUP), Role.MEMBER, by=None)
         roles.note(profile(-100_5001))  # somebody spoke there before the move was heard of
 
-        Moves(database, BOT).move(GROUP, -100_5001)
+        ChatMigration(database, BOT).move(GROUP, -100_5001)
 
         assert roles.one(-100_5001).role is Role.MEMBER
         assert roles.one(GROUP).role is Role.STRANGER
@@ -92,7 +92,7 @@ class TestARole:
         roles.decide(profile(GROUP), Role.MEMBER, by=None)
         roles.decide(profile(-100_5001), Role.BLOCKED, by=None)
 
-        Moves(database, BOT).move(GROUP, -100_5001)
+        ChatMigration(database, BOT).move(GROUP, -100_5001)
 
         assert roles.one(-100_5001).role is Role.BLOCKED
 
@@ -161,8 +161,8 @@ class TestAsking:
         assert not self.ask(roles)
 
     def test_is_bounded_in_an_hour(self, roles: Roles, database: Database) -> None:
-        asked = [self.ask(roles, 1_000 + number) for number in range(access.MOST_ASKED + 3)]
-        assert asked.count(True) == access.MOST_ASKED
+        asked = [self.ask(roles, 1_000 + number) for number in range(access.MAX_ASKED + 3)]
+        assert asked.count(True) == access.MAX_ASKED
 
         let_pass(database, 1_000, timedelta(hours=1))
         assert self.ask(roles, 9_999)
@@ -266,7 +266,7 @@ class TestThePage:
         assert ([one.id for one in page], count) == (found, len(found))
 
     def test_shows_a_part(self, roles: Roles, people: list[Known]) -> None:
-        page, count = roles.page(first=4, most=2)
+        page, count = roles.page(first=4, limit=2)
 
         assert ([one.id for one in page], count) == ([7, 5], 6)
 

@@ -4,21 +4,21 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from builders import BOT, turns_of
 from sqlalchemy import select, update
 
-from shared.errands import Errand, Kind
+from shared.errands import Errand, ErrandKind
 from shared.jobs import Address, Sender, State
 from shared.store import tables
 from shared.store.albums import LONGEST, REPLIED, Albums, Place
 from shared.store.database import Database
 from shared.store.errand_outbox import ErrandOutbox
 from shared.store.errands import Errands
+from tests.builders import BOT, turns_of
 
 
 def of_album(database: Database, album: str = "77") -> Errand:
     errand, _ = Errands(database).submit(
-        Kind.CHAT,
+        ErrandKind.CHAT,
         {"text": "", "attachments": [], "awaited": []},
         address=Address(BOT, 7, 12, album=album),
         sender=Sender(7),
@@ -140,7 +140,7 @@ def test_no_file_at_all_is_no_question_until_one_comes(database: Database) -> No
     albums.bring(errand.id, 12, [])
     let_time_pass(database)
     assert claim(database) is None
-    assert ErrandOutbox(database).claim(BOT, most=10) == []
+    assert ErrandOutbox(database).claim(BOT, limit=10) == []
 
     assert albums.join(errand.id, 13, words()) is Place.HERE
     albums.bring(errand.id, 13, [a_file(13)])

@@ -4,18 +4,19 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from builders import BOT, an_attempt, claim_errand, submit_and_claim
 from sqlalchemy import update
 
 from shared.budgets import Budgets, Period
-from shared.errands import Kind
+from shared.errands import ErrandKind
 from shared.jobs import Address, Attempt, Sender
 from shared.store import tables
-from shared.store.alerts import Alert, Alerts, level_of
+from shared.store.alerts import CALM, Alert, Alerts, level_of
 from shared.store.database import Database
 from shared.store.errands import Errands
 from shared.store.jobs import Jobs
 from shared.store.spending import book
+from shared.store.workers import Workers
+from tests.builders import AN_HOUR, BOT, an_attempt, claim_errand, submit, submit_and_claim
 
 NOW = datetime.now(UTC)
 TODAY, THIS_MONTH = (period.began(NOW).date() for period in Period)
@@ -94,7 +95,7 @@ class TestCallsOnTheOwnersKeys:
         for _ in range(2):
             fail(database, an_attempt(step=step, outcome=outcome, owner_pays=True))
 
-        assert alerts.take_untold() == [Alert(kind, TODAY)]
+        assert [one.kind for one in alerts.take_untold()] == [kind]
         fail(database, an_attempt(step=step, outcome=outcome, owner_pays=True))
         assert alerts.take_untold() == []
 
@@ -107,11 +108,11 @@ class TestCallsOnTheOwnersKeys:
 
     def test_are_told_of_when_a_question_was_refused(self, database: Database) -> None:
         errands = Errands(database)
-        errands.submit(Kind.CHAT, {"text": "hello"}, address=Address(BOT, 7, 1), sender=Sender(7))
+        errands.submit(ErrandKind.CHAT, {"text": "hello"}, address=Address(BOT, 7, 1), sender=Sender(7))
 
         errands.give_up(claim_errand(database), "bad_credentials")
 
-        assert Alerts(database, Budgets()).take_untold() == [Alert("refused_google", TODAY)]
+        assert [one.kind for one in Alerts(database, Budgets()).take_untold()] == ["refused_google"]
 
 
 class TestTelling:
@@ -138,3 +139,56 @@ class TestTelling:
             connection.execute(update(tables.alerts).values(noted_at=NOW - timedelta(days=1, seconds=1)))
 
         assert Alerts(database, Budgets()).take_untold() == []
+
+
+class TestTheQueue:
+    QUARTER = timedelta(minutes=15)
+
+    def kinds(self, alerts: Alerts, now: datetime = NOW) -> list[str]:
+        alerts.look_at_queue(now)
+        return [one.kind for one in alerts.take_untold()]
+
+    def wait(self, database: Database, minutes: float) -> None:
+        with database.writing() as connection:
+            connection.execute(update(tables.jobs).values(created_at=datetime.now(UTC) - timedelta(minutes=minutes)))
+
+    def test_without_a_worker_is_told_of_once_until_there_is_one(self, database: Database) -> None:
+        alerts, workers = Alerts(database, Budgets()), Workers(database)
+        submit(database)
+        assert self.kinds(alerts) == []
+        self.wait(database, 2)
+        assert self.kinds(alerts) == ["no_worker"]
+        assert self.kinds(alerts) == []
+
+        workers.beat("worker", 8, lease=AN_HOUR)
+        later = NOW + CALM + timedelta(minutes=1)
+        assert self.kinds(alerts, later) == []
+        workers.gone("worker")
+
+        assert self.kinds(alerts, later) == ["no_worker"]
+
+    def test_with_a_worker_that_comes_and_goes_is_told_of_once(self, database: Database) -> None:
+        alerts, workers = Alerts(database, Budgets()), Workers(database)
+        submit(database)
+        self.wait(database, 2)
+        told = self.kinds(alerts)
+        for _ in range(3):
+            workers.beat("worker", 8, lease=AN_HOUR)
+            told += self.kinds(alerts)
+            workers.gone("worker")
+            told += self.kinds(alerts)
+
+        assert told == ["no_worker"]
+
+    def test_that_is_old_is_told_of_where_its_owner_wants_it(self, database: Database) -> None:
+        Workers(database).beat("worker", 8, lease=AN_HOUR)
+        submit(database)
+        self.wait(database, 14)
+        assert self.kinds(Alerts(database, Budgets(), oldest=self.QUARTER)) == []
+        self.wait(database, 16)
+
+        assert self.kinds(Alerts(database, Budgets())) == []
+        assert self.kinds(Alerts(database, Budgets(), oldest=self.QUARTER)) == ["old_queue"]
+
+    def test_of_nothing_is_not_told_of(self, database: Database) -> None:
+        assert self.kinds(Alerts(database, Budgets(), oldest=self.QUARTER)) == []

@@ -3,17 +3,17 @@
 from datetime import timedelta
 
 import pytest
-from builders import BOT, FOX_RECIPE, RED_FOX, claim, turns_of
 from sqlalchemy import select, update
 
-from shared.batches import BatchState, Way
+from shared.batches import BatchState, DeliveryFormat, FailedPicture, Problem
 from shared.errors import BatchesFull
 from shared.jobs import Address, Parameters, Request, Sender, State
-from shared.shares import Shares
+from shared.queue_policy import QueuePolicy
 from shared.store import tables
 from shared.store.batches import CHUNK, Batches
 from shared.store.jobs import Jobs
 from shared.store.outbox import Outbox
+from tests.builders import BOT, FOX_RECIPE, RED_FOX, claim, turns_of
 
 ADDRESS, SENDER = Address(BOT, 7, 1), Sender(7)
 
@@ -55,6 +55,13 @@ class TestAsking:
         assert second == first
         assert (first.state, first.pictures) == (BatchState.ASKED, 3)
 
+    def test_keeps_which_lines_were_left_out_and_nothing_of_what_they_said(self, database):
+        left_out = Problem(7, "batch_line_csv", {"value": "words"})
+        batches, batch = asked(database, skipped=[left_out])
+
+        assert batches.skipped(batch.id) == (Problem(7, "batch_line_csv", {}),)
+        assert batches.skipped(asked(database, address=Address(BOT, 7, 2))[1].id) == ()
+
     def test_paints_nothing(self, database):
         batches, batch = asked(database)
 
@@ -65,10 +72,10 @@ class TestAsking:
     def test_the_way_can_be_chosen_until_it_starts(self, database):
         batches, batch = asked(database)
 
-        assert batches.choose(batch.id, Way.ZIP)
+        assert batches.choose(batch.id, DeliveryFormat.ZIP)
         assert batches.start(batch.id)
-        assert not batches.choose(batch.id, Way.ALBUMS)
-        assert batches.read(batch.id).way is Way.ZIP
+        assert not batches.choose(batch.id, DeliveryFormat.ALBUMS)
+        assert batches.read(batch.id).delivery_format is DeliveryFormat.ZIP
 
 
 class TestPuttingAway:
@@ -93,13 +100,13 @@ class TestPuttingAway:
         for number in (2, 3):
             self.ask(database, number)
 
-        assert batches.put_away_old(timedelta(days=1), most=2) == 0
-        assert batches.put_away_old(timedelta(0), most=2) == 2
-        assert batches.put_away_old(timedelta(0), most=2) == 1
+        assert batches.put_away_old(timedelta(days=1), limit=2) == 0
+        assert batches.put_away_old(timedelta(0), limit=2) == 2
+        assert batches.put_away_old(timedelta(0), limit=2) == 1
 
     def test_forgets_what_was_to_be_painted_and_is_told_in_the_chat(self, database):
         batches, batch = self.ask(database, 1)
-        batches.put_away_old(timedelta(0), most=9)
+        batches.put_away_old(timedelta(0), limit=9)
 
         with database.reading() as connection:
             assert connection.scalar(select(tables.batches.c.requests)) == []
@@ -112,7 +119,7 @@ class TestPuttingAway:
         self.ask(database, 2, source="terminal")
 
         assert batches.put_away_oldest(7, keep=0) == 0
-        assert batches.put_away_old(timedelta(0), most=9) == 0
+        assert batches.put_away_old(timedelta(0), limit=9) == 0
         assert not batches.read(batch.id).is_put_away
 
     @pytest.mark.distributed
@@ -121,7 +128,7 @@ class TestPuttingAway:
 
         with postgres.writing() as connection:
             connection.execute(select(tables.batches.c.id).with_for_update())
-            assert batches.put_away_old(timedelta(0), most=9) == 0
+            assert batches.put_away_old(timedelta(0), limit=9) == 0
 
 
 class TestStarting:
@@ -164,7 +171,7 @@ class TestStarting:
         started(database, Request("a fox"))
         finish_next(database)
 
-        assert Outbox(database).claim(BOT, most=10) == []
+        assert Outbox(database).claim(BOT, limit=10) == []
 
 
 class TestSteering:
@@ -209,6 +216,17 @@ class TestSteering:
         assert batches.finish(batch.id)
         assert batches.read(batch.id).state is BatchState.FINISHED
 
+    def test_what_failed_is_named_by_its_line_in_the_file_once_it_is_over(self, database):
+        batches, batch = asked(database, Request("a fox"), Request("a boat"), lines=(1, 7))
+        batches.start(batch.id)
+        batches.fill(batch.id)
+        finish_next(database)
+        Jobs(database).give_up(claim(database), "bad_picture")
+        assert batches.counts(batch.id).failures == ()
+        batches.finish(batch.id)
+
+        assert batches.counts(batch.id).failures == (FailedPicture(7, "a boat", "bad_picture"),)
+
     def test_what_failed_can_be_tried_again_once(self, database):
         batches, batch = started(database, Request("a fox", count=2))
         finish_next(database)
@@ -243,7 +261,7 @@ class TestTheRate:
 
 
 class TestTheLimit:
-    FEW = Shares(queued_in_batches=4)
+    FEW = QueuePolicy(queued_in_batches=4)
 
     def ask(self, database, pictures, message, **more):
         batches = Batches(database, self.FEW)

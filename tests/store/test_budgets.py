@@ -9,31 +9,31 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from builders import ALREADY_OVER, BOT, FOX_RECIPE, UNCAPPED, an_attempt, claim, submit_and_claim, turns_of
 from sqlalchemy import event, select, text, update
 
 from shared.access import Profile, Role
 from shared.budgets import Budgets, Period
 from shared.errors import BudgetUsedUp
 from shared.jobs import Address, Job, Request, Sender, Stage
+from shared.queue_policy import QueuePolicy
 from shared.redaction import HUGGINGFACE
-from shared.shares import Shares
 from shared.store import tables
 from shared.store.access import Roles
 from shared.store.batches import Batches
 from shared.store.budgets import Used, used_by
+from shared.store.chat_migration import ChatMigration
 from shared.store.database import Database
 from shared.store.jobs import Jobs
 from shared.store.keys import REFUSED, Keys
 from shared.store.leases import MAX_LOSSES
-from shared.store.moves import Moves
+from tests.builders import ALREADY_OVER, BOT, FOX_RECIPE, UNCAPPED, an_attempt, claim, submit_and_claim, turns_of
 
 ADA, GROUP = 7, -100
 NOW = datetime.now(UTC)
 _messages = itertools.count(1_000)
 
 
-def terms(**budgets: Any) -> Shares:
+def terms(**budgets: Any) -> QueuePolicy:
     return replace(UNCAPPED, budgets=Budgets(**budgets))
 
 
@@ -41,10 +41,10 @@ THREE_A_DAY = terms(pictures_a_day=3)
 
 
 def ask(
-    database: Database, count: int = 1, *, user: int = ADA, group: int | None = None, shares: Shares = THREE_A_DAY
+    database: Database, count: int = 1, *, user: int = ADA, group: int | None = None, policy: QueuePolicy = THREE_A_DAY
 ) -> Job:
     address = Address(BOT, group or user, next(_messages), private=group is None)
-    return Jobs(database, shares).submit(Request("a fox", count=count), address=address, sender=Sender(user))[0]
+    return Jobs(database, policy).submit(Request("a fox", count=count), address=address, sender=Sender(user))[0]
 
 
 def left(database: Database, **asked: Any) -> int:
@@ -63,9 +63,9 @@ def bring_key(database: Database, user: int = ADA) -> None:
     Keys(database).put(user, HUGGINGFACE, sealed="sealed", last_four="1234", bot_id=BOT, message_id=1, language="en")
 
 
-def a_batch(database: Database, pictures: int, shares: Shares = THREE_A_DAY, *, source: str = "telegram") -> int:
+def a_batch(database: Database, pictures: int, policy: QueuePolicy = THREE_A_DAY, *, source: str = "telegram") -> int:
     wanted, address = [Request("a fox")] * pictures, Address(BOT, ADA, next(_messages))
-    batch, _ = Batches(database, shares).ask(wanted, address=address, sender=Sender(ADA), source=source)
+    batch, _ = Batches(database, policy).ask(wanted, address=address, sender=Sender(ADA), source=source)
     return batch.id
 
 
@@ -111,14 +111,14 @@ class TestPicturesOfADay:
         ids=["failed", "cancelled", "late"],
     )
     def test_what_ends_unpaid_is_given_back(self, database: Database, end: Callable[[Jobs, Job], object]) -> None:
-        job = submit_and_claim(database, shares=THREE_A_DAY)
+        job = submit_and_claim(database, policy=THREE_A_DAY)
 
         end(Jobs(database), job)
 
         assert left(database) == 3
 
     def test_what_dying_workers_take_along_is_given_back(self, database: Database) -> None:
-        submit_and_claim(database, shares=THREE_A_DAY)
+        submit_and_claim(database, policy=THREE_A_DAY)
         for _ in range(MAX_LOSSES):
             with database.writing() as connection:
                 connection.execute(update(tables.jobs).values(lease_until=NOW + ALREADY_OVER, not_before=None))
@@ -128,14 +128,14 @@ class TestPicturesOfADay:
         assert left(database) == 3
 
     def test_every_picture_that_was_paid_for_counts_delivered_or_not(self, database: Database) -> None:
-        end_paid(database, submit_and_claim(database, shares=THREE_A_DAY))
-        black = submit_and_claim(database, shares=THREE_A_DAY)
+        end_paid(database, submit_and_claim(database, policy=THREE_A_DAY))
+        black = submit_and_claim(database, policy=THREE_A_DAY)
         Jobs(database).give_up(black, "picture_refused", [an_attempt(pictures=1, owner_pays=True)])
 
         assert left(database) == 1
 
     def test_what_was_paid_after_it_was_cancelled_counts(self, database: Database) -> None:
-        job = submit_and_claim(database, shares=THREE_A_DAY)
+        job = submit_and_claim(database, policy=THREE_A_DAY)
         Jobs(database).cancel([job.id])
 
         with pytest.raises(Exception, match=f"job {job.id}"):
@@ -147,7 +147,7 @@ class TestPicturesOfADay:
     def test_an_order_counts_once_until_its_provider_says_that_it_failed(
         self, database: Database, taken_back: bool, expected: int
     ) -> None:
-        jobs, job = Jobs(database), submit_and_claim(database, shares=THREE_A_DAY)
+        jobs, job = Jobs(database), submit_and_claim(database, policy=THREE_A_DAY)
         ordered = [an_attempt(pictures=1, owner_pays=True, detail="ordered")]
         jobs.wait(
             job, seconds=-1, stage=Stage.PAINTING, reason="", failures=0, handle={"order": "abc"}, attempts=ordered
@@ -159,7 +159,7 @@ class TestPicturesOfADay:
         assert left(database) == expected
 
     def test_tomorrow_it_begins_anew(self, database: Database) -> None:
-        end_paid(database, submit_and_claim(database, shares=THREE_A_DAY), 3)
+        end_paid(database, submit_and_claim(database, policy=THREE_A_DAY), 3)
 
         with database.writing() as connection:
             connection.execute(update(tables.attempts).values(at=Period.DAY.began(NOW) - timedelta(seconds=1)))
@@ -167,17 +167,17 @@ class TestPicturesOfADay:
         assert left(database) == 3
 
     def test_without_a_limit_nothing_is_counted(self, database: Database) -> None:
-        ask(database, 50, shares=terms())
+        ask(database, 50, policy=terms())
 
 
 def test_a_month_has_a_budget_of_its_own(database: Database) -> None:
     month = terms(pictures_a_month=2)
-    end_paid(database, submit_and_claim(database, shares=month))
+    end_paid(database, submit_and_claim(database, policy=month))
     with database.writing() as connection:
-        connection.execute(update(tables.attempts).values(at=Period.MONTH.began(NOW)))
+        connection.execute(update(tables.attempts).values(at=Period.MONTH.began(datetime.now(UTC))))
 
     with pytest.raises(BudgetUsedUp) as refused:
-        ask(database, 2, shares=month)
+        ask(database, 2, policy=month)
 
     assert (refused.value.reason, refused.value.values["left"]) == ("budget_month", 1)
 
@@ -190,7 +190,7 @@ class TestWhoIsNotCounted:
         ask(database, 50)
 
     def test_owners_by_the_settings(self, database: Database) -> None:
-        ask(database, 50, shares=terms(pictures_a_day=3, unlimited=frozenset({ADA})))
+        ask(database, 50, policy=terms(pictures_a_day=3, unlimited=frozenset({ADA})))
 
     def test_a_batch_from_a_terminal(self, database: Database) -> None:
         assert Batches(database, THREE_A_DAY).start(a_batch(database, 50, source="terminal"))
@@ -217,33 +217,33 @@ class TestGroups:
     SHARED = terms(pictures_in_group_a_day=3)
 
     def test_share_a_budget(self, database: Database) -> None:
-        ask(database, 2, user=1, group=GROUP, shares=self.SHARED)
+        ask(database, 2, user=1, group=GROUP, policy=self.SHARED)
 
         with pytest.raises(BudgetUsedUp) as refused:
-            ask(database, 2, user=2, group=GROUP, shares=self.SHARED)
+            ask(database, 2, user=2, group=GROUP, policy=self.SHARED)
 
         assert (refused.value.reason, refused.value.values["left"]) == ("budget_group", 1)
-        ask(database, 2, user=2, group=GROUP - 1, shares=self.SHARED)
-        ask(database, 2, user=2, shares=self.SHARED)
+        ask(database, 2, user=2, group=GROUP - 1, policy=self.SHARED)
+        ask(database, 2, user=2, policy=self.SHARED)
 
     def test_of_fifty_members_one_gets_the_last_picture(self, database: Database) -> None:
-        ask(database, 2, user=99, group=GROUP, shares=self.SHARED)
+        ask(database, 2, user=99, group=GROUP, policy=self.SHARED)
 
-        assert _race(lambda user: ask(database, user=user, group=GROUP, shares=self.SHARED)) == 1
+        assert _race(lambda user: ask(database, user=user, group=GROUP, policy=self.SHARED)) == 1
 
     def test_what_was_paid_counts_for_the_group(self, database: Database) -> None:
-        ask(database, user=1, group=GROUP, shares=self.SHARED)
+        ask(database, user=1, group=GROUP, policy=self.SHARED)
         end_paid(database, claim(database))
 
-        assert left(database, user=2, group=GROUP, shares=self.SHARED) == 2
+        assert left(database, user=2, group=GROUP, policy=self.SHARED) == 2
 
     def test_keep_what_they_had_when_they_become_supergroups(self, database: Database) -> None:
-        ask(database, 2, user=1, group=GROUP, shares=self.SHARED)
+        ask(database, 2, user=1, group=GROUP, policy=self.SHARED)
         end_paid(database, claim(database))
 
-        Moves(database, BOT).move(GROUP, -1_001)
+        ChatMigration(database, BOT).move(GROUP, -1_001)
 
-        assert left(database, user=2, group=-1_001, shares=self.SHARED) == 1
+        assert left(database, user=2, group=-1_001, policy=self.SHARED) == 1
 
 
 def test_of_fifty_requests_of_one_person_one_gets_the_last_picture(database: Database) -> None:
@@ -332,9 +332,9 @@ def test_the_sums_are_read_from_indexes(database: Database) -> None:
 
 
 def test_the_record_tells_whose_key_paid(database: Database) -> None:
-    end_paid(database, submit_and_claim(database, shares=THREE_A_DAY))
+    end_paid(database, submit_and_claim(database, policy=THREE_A_DAY))
     bring_key(database)
-    end_paid(database, submit_and_claim(database, shares=THREE_A_DAY), owner_pays=False)
+    end_paid(database, submit_and_claim(database, policy=THREE_A_DAY), owner_pays=False)
 
     with database.reading() as connection:
         assert connection.scalars(select(tables.attempts.c.user_id)).all() == [ADA, None]

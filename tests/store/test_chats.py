@@ -3,11 +3,10 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from builders import BOT, RED_FOX, claim, claim_errand, read, submit, submit_and_fail, submit_and_finish, turns_of
 from sqlalchemy import update
 
 from shared.batches import BatchState
-from shared.errands import Kind
+from shared.errands import ErrandKind
 from shared.jobs import Address, Job, Request, Sender, Stage, State
 from shared.status_messages import Work
 from shared.store import tables
@@ -19,6 +18,8 @@ from shared.store.errands import Errands
 from shared.store.jobs import Jobs
 from shared.store.outbox import Outbox
 from shared.store.status_messages import StatusMessages
+from shared.store.updates import RawUpdate, Updates
+from tests.builders import BOT, RED_FOX, claim, claim_errand, read, submit, submit_and_fail, submit_and_finish, turns_of
 
 ADA, BOB, GROUP = 7, 8, -1_001_000_000_001
 
@@ -63,7 +64,7 @@ class TestAChatThatIsGone:
 
         assert (read(database, ordered).state, read(database, ordered).reason) == (State.CANCELLED, CHAT_GONE)
         withdrawing = claim_errand(database)
-        assert (withdrawing.kind, withdrawing.question["job_id"]) == (Kind.WITHDRAW, ordered.id)
+        assert (withdrawing.kind, withdrawing.question["job_id"]) == (ErrandKind.CANCEL_ORDER, ordered.id)
 
     def test_has_no_prompt_written_any_more(self, database: Database) -> None:
         submit(database, user=ADA)
@@ -103,7 +104,7 @@ class TestAChatThatIsGone:
 
     def test_gets_no_answers_and_its_announcements_are_removed(self, database: Database) -> None:
         errands = Errands(database)
-        asked, _ = errands.submit(Kind.CHAT, {"text": "hello"}, address=Address(BOT, ADA, 1), sender=Sender(ADA))
+        asked, _ = errands.submit(ErrandKind.CHAT, {"text": "hello"}, address=Address(BOT, ADA, 1), sender=Sender(ADA))
         errands.keep_shown(asked.id, {"messages": [11]})
 
         assert Chats(database).end(BOT, ADA) == Ended(errands=1)
@@ -112,7 +113,7 @@ class TestAChatThatIsGone:
         assert ended is not None
         assert (ended.state, ended.undelivered_reason) == (State.CANCELLED, CHAT_GONE)
         assert ended.delivered_at is not None
-        (removal,) = StatusMessages(database).claim_removals(BOT, most=10)
+        (removal,) = StatusMessages(database).claim_removals(BOT, limit=10)
         assert (removal.work, removal.message_id) == (Work.ERRAND, 11)
 
     def test_is_ended_once(self, database: Database) -> None:
@@ -189,7 +190,7 @@ class TestAnAnswerThatCouldNotBeDelivered:
         assert [outbox.send_again(errand), outbox.send_again(errand)] == [True, False]
 
         assert Chats(database).undelivered_answers(BOT, ADA, ADA) == []
-        [due] = outbox.claim(BOT, most=10)
+        [due] = outbox.claim(BOT, limit=10)
         assert (due.id, due.shown, due.undelivered_reason) == (errand, {"messages": [500], "said": 1}, None)
 
     def test_is_not_offered_where_nothing_was_answered(self, database: Database) -> None:
@@ -216,7 +217,7 @@ def answer_given_up(database: Database, *, answer: str | None = "Hello", shown: 
     """An answer of Ada's that could not be delivered; returns its errand's id."""
     errands, outbox = Errands(database), ErrandOutbox(database)
     asked, _ = errands.submit(
-        Kind.CHAT, {"text": "hi"}, address=Address(BOT, ADA, 1), sender=Sender(ADA), conversation_id=None
+        ErrandKind.CHAT, {"text": "hi"}, address=Address(BOT, ADA, 1), sender=Sender(ADA), conversation_id=None
     )
     errands.keep_shown(asked.id, shown)
     errands.finish(claim_errand(database), answer=answer)
@@ -236,3 +237,45 @@ def given_up(database: Database) -> int:
 def set_state(database: Database, job_id: int, state: State) -> None:
     with database.writing() as connection:
         connection.execute(update(tables.jobs).where(tables.jobs.c.id == job_id).values(state=state))
+
+
+class TestWhetherAQuoteIsNeeded:
+    """In a private chat, where a message of ours may quote the one that it answers."""
+
+    def wrote(self, database: Database, message_id: int) -> None:
+        Updates(database, BOT).keep([RawUpdate(message_id, "{}", chat_id=ADA, message_id=message_id)])
+
+    def asks(self, database: Database, message_id: int) -> Job:
+        self.wrote(database, message_id)
+        return submit(database, user=ADA, message=message_id)
+
+    def test_not_for_the_only_request_however_many_pictures_it_has(self, database: Database) -> None:
+        self.wrote(database, 1)
+        submit(database, user=ADA, message=1, count=3)
+
+        assert Chats(database).is_clear(BOT, ADA, 1)
+
+    def test_for_each_of_two_until_one_has_arrived(self, database: Database) -> None:
+        first = self.asks(database, 1)
+        self.asks(database, 2)
+        assert not Chats(database).is_clear(BOT, ADA, 2)
+
+        Jobs(database).cancel([first.id])
+        Outbox(database).delivered(first.id, message_id=None)
+
+        assert Chats(database).is_clear(BOT, ADA, 2)
+
+    def test_for_a_picture_beside_a_question(self, database: Database) -> None:
+        self.asks(database, 1)
+        Errands(database).submit(ErrandKind.CHAT, {"text": "?"}, address=Address(BOT, ADA, 2), sender=Sender(ADA))
+
+        assert not Chats(database).is_clear(BOT, ADA, 1)
+
+    def test_not_for_a_question_whose_answer_was_a_picture(self, database: Database) -> None:
+        self.asks(database, 1)
+        Errands(database).submit(ErrandKind.CHAT, {"text": "?"}, address=Address(BOT, ADA, 1), sender=Sender(ADA))
+
+        assert Chats(database).is_clear(BOT, ADA, 1)
+
+    def test_for_a_message_of_ours_whose_button_was_pressed(self, database: Database) -> None:
+        assert not Chats(database).is_clear(BOT, ADA, 99)

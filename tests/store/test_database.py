@@ -5,13 +5,14 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from builders import submit
-from sqlalchemy import Connection, func, select, text, update
+from sqlalchemy import Connection, delete, func, select, text, update
 from sqlalchemy.exc import IntegrityError
 
 from shared.errors import LockConflict, StoreAway
 from shared.store import tables
 from shared.store.database import Database, retrying
+from tests.builders import submit
+from tests.servers import away
 
 
 class TestTransactions:
@@ -83,10 +84,41 @@ def end_other_connections(database: Database) -> None:
     with database.reading() as connection:
         connection.execute(
             text(
-                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity "
                 "WHERE datname = current_database() AND pid <> pg_backend_pid()"
             )
         )
+
+
+@pytest.mark.distributed
+class TestAServerThatTakesNoWrites:
+    def test_is_away_for_writing_as_after_a_switch_to_another_server(self, postgres: Database) -> None:
+        def write() -> None:
+            with postgres.writing() as connection:
+                connection.execute(text("SET TRANSACTION READ ONLY"))
+                connection.execute(delete(tables.jobs))
+
+        with pytest.raises(StoreAway, match="takes no writes"):
+            write()
+
+
+@pytest.mark.distributed
+class TestConnectionsThatEndedWithTheServer:
+    def test_are_all_made_anew_once_one_is_found_to_be_dead(
+        self, postgres: Database, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Not only those that were idle for so long that they are asked whether they still are connections."""
+        with Database(postgres.engine.url.render_as_string(hide_password=False)) as database:
+            with database.reading() as one, database.reading() as other:
+                assert one.scalar(text("SELECT 1")) == other.scalar(text("SELECT 1"))
+            with away(postgres):
+                pass
+
+            for idle_s in (-1.0, 60.0):
+                monkeypatch.setattr("shared.store.database.IDLE_S", idle_s)
+                with database.reading() as connection:
+                    assert connection.scalar(text("SELECT 1")) == 1
+        postgres.engine.dispose()
 
 
 @pytest.mark.distributed

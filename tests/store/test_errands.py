@@ -7,12 +7,10 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-from builders import ALREADY_OVER, AN_HOUR, BOT, UNCAPPED, turns_of, while_written_to
-from builders import claim_errand as claim
 
-from shared.errands import Conversation, Errand, Kind
+from shared.errands import Conversation, Errand, ErrandKind
 from shared.jobs import Address, Sender, State, Writing
-from shared.shares import Shares
+from shared.queue_policy import QueuePolicy
 from shared.store import tables
 from shared.store.conversations import Conversations
 from shared.store.database import Database
@@ -20,6 +18,8 @@ from shared.store.errand_outbox import ErrandOutbox
 from shared.store.errands import Errands
 from shared.store.jobs import LostTurn
 from shared.store.leases import MAX_LOSSES
+from tests.builders import ALREADY_OVER, AN_HOUR, BOT, UNCAPPED, turns_of, while_written_to
+from tests.builders import claim_errand as claim
 
 _messages = itertools.count(1)
 
@@ -28,17 +28,17 @@ def ask(
     database: Database,
     text: str = "hello",
     *,
-    kind: Kind = Kind.CHAT,
+    kind: ErrandKind = ErrandKind.CHAT,
     chat: int = 7,
     message: int | None = None,
     conversation: Conversation | None = None,
     writing: Writing | None = None,
     user: int = 7,
     private: bool = True,
-    shares: Shares = UNCAPPED,
+    policy: QueuePolicy = UNCAPPED,
 ) -> Errand:
     """Submit what a message asked for; each call is another message unless ``message`` says which."""
-    errand, _ = Errands(database, shares).submit(
+    errand, _ = Errands(database, policy).submit(
         kind,
         {"text": text},
         address=Address(BOT, chat, message or next(_messages), private=private),
@@ -69,14 +69,14 @@ class TestAsking:
 
         kept = read(database, asked)
 
-        assert (kept.kind, kept.state, kept.question) == (Kind.CHAT, State.QUEUED, {"text": "who are you?"})
+        assert (kept.kind, kept.state, kept.question) == (ErrandKind.CHAT, State.QUEUED, {"text": "who are you?"})
         assert kept.writing == Writing(model="gemini-x", temperature=0.3)
 
     def test_the_same_message_is_one_errand_of_a_kind(self, database: Database) -> None:
         first = ask(database, message=1)
 
         assert ask(database, message=1).id == first.id
-        assert ask(database, message=1, kind=Kind.DESCRIBE).id != first.id
+        assert ask(database, message=1, kind=ErrandKind.DESCRIBE).id != first.id
 
     def test_twenty_threads_that_hand_in_one_message_make_one_errand(self, database: Database) -> None:
         place = Conversations(database).of(BOT, 7)
@@ -183,8 +183,8 @@ class TestTurns:
         assert found is not None
         assert found.revived == 0
 
-    @pytest.mark.parametrize("kind", [Kind.CHAT, Kind.WITHDRAW])
-    def test_an_errand_that_kills_workers_ends_with_a_reason(self, database: Database, kind: Kind) -> None:
+    @pytest.mark.parametrize("kind", [ErrandKind.CHAT, ErrandKind.CANCEL_ORDER])
+    def test_an_errand_that_kills_workers_ends_with_a_reason(self, database: Database, kind: ErrandKind) -> None:
         asked = ask(database, kind=kind)
         for _ in range(MAX_LOSSES):
             claim(database, lease=ALREADY_OVER)
@@ -192,7 +192,7 @@ class TestTurns:
 
         ended = read(database, asked)
         assert (ended.state, ended.reason) == (State.FAILED, "worker_lost")
-        assert len(ErrandOutbox(database).claim(BOT, most=5)) == (kind is Kind.CHAT)
+        assert len(ErrandOutbox(database).claim(BOT, limit=5)) == (kind is ErrandKind.CHAT)
 
     def test_one_that_is_held_past_its_deadline_ends_and_a_late_answer_is_dropped_but_counted(
         self, database: Database
@@ -252,33 +252,33 @@ class TestTheWayHome:
     def test_an_answer_is_claimed_once_and_delivered(self, database: Database) -> None:
         done = answer(database, "hello there")
 
-        claimed = ErrandOutbox(database).claim(BOT, most=5)
+        claimed = ErrandOutbox(database).claim(BOT, limit=5)
         assert [(errand.id, errand.answer, errand.delivery_tries) for errand in claimed] == [
             (done.id, "hello there", 1)
         ]
-        assert ErrandOutbox(database).claim(BOT, most=5) == []
+        assert ErrandOutbox(database).claim(BOT, limit=5) == []
 
-        ErrandOutbox(database).delivered(done.id, shown=[{"message_id": 4}])
+        ErrandOutbox(database).delivered(done.id, shown={"messages": [4], "said": 1})
         ErrandOutbox(database).release_all(BOT)
-        assert ErrandOutbox(database).claim(BOT, most=5) == []
-        assert read(database, done).shown == [{"message_id": 4}]
+        assert ErrandOutbox(database).claim(BOT, limit=5) == []
+        assert read(database, done).shown == {"messages": [4], "said": 1}
 
     def test_what_was_not_sent_comes_again_when_it_is_due(self, database: Database) -> None:
         done = answer(database)
-        ErrandOutbox(database).claim(BOT, most=5)
+        ErrandOutbox(database).claim(BOT, limit=5)
 
         ErrandOutbox(database).not_sent(done.id, retry_after_s=3600)
-        assert ErrandOutbox(database).claim(BOT, most=5) == []
+        assert ErrandOutbox(database).claim(BOT, limit=5) == []
 
         ErrandOutbox(database).not_sent(done.id, retry_after_s=-1)
-        assert [errand.delivery_tries for errand in ErrandOutbox(database).claim(BOT, most=5)] == [2]
+        assert [errand.delivery_tries for errand in ErrandOutbox(database).claim(BOT, limit=5)] == [2]
 
     def test_each_bot_takes_its_own_oldest_first(self, database: Database) -> None:
-        chat, described = answer(database), answer(database, kind=Kind.DESCRIBE)
+        chat, described = answer(database), answer(database, kind=ErrandKind.DESCRIBE)
 
-        assert ErrandOutbox(database).claim(BOT + 1, most=5) == []
-        assert [errand.id for errand in ErrandOutbox(database).claim(BOT, most=1)] == [chat.id]
-        assert [errand.id for errand in ErrandOutbox(database).claim(BOT, most=5)] == [described.id]
+        assert ErrandOutbox(database).claim(BOT + 1, limit=5) == []
+        assert [errand.id for errand in ErrandOutbox(database).claim(BOT, limit=1)] == [chat.id]
+        assert [errand.id for errand in ErrandOutbox(database).claim(BOT, limit=5)] == [described.id]
 
     def test_what_is_being_said_is_streaming_until_it_ends(self, database: Database) -> None:
         ask(database)
@@ -286,11 +286,11 @@ class TestTheWayHome:
         Errands(database).say_more(errand, "Once")
 
         assert [(e.id, e.answer) for e in Errands(database).streaming(BOT)] == [(errand.id, "Once")]
-        assert Errands(database).keep_shown(errand.id, [1, "Once"])
+        assert Errands(database).keep_shown(errand.id, {"messages": [1], "said": 1})
         Errands(database).finish(errand, answer="Once more")
         assert Errands(database).streaming(BOT) == []
         ErrandOutbox(database).delivered(errand.id)
-        assert not Errands(database).keep_shown(errand.id, [1, "Once more"])
+        assert not Errands(database).keep_shown(errand.id, {"messages": [1], "said": 1})
 
     def test_an_answer_may_hold_what_no_database_takes(self, database: Database) -> None:
         assert answer(database, "nul \0 and half \ud83d").answer == "nul  and half ?"
@@ -315,8 +315,8 @@ class TestConversations:
         Errands(database).give_up(claim(database), "idea_refused")
         answer(database, "to somebody else", conversation=book.of(BOT, 8))
 
-        assert [turn.id for turn in book.turns(talk)] == [good.id]
-        assert book.turns(talk, before=good.id) == []
+        assert [turn.id for turn in book.exchanges(talk)] == [good.id]
+        assert book.exchanges(talk, before=good.id) == []
 
     def test_a_new_start_forgets_turns_and_summary(self, database: Database) -> None:
         book = Conversations(database)
@@ -327,7 +327,7 @@ class TestConversations:
         book.start_over(talk.id)
 
         now = book.of(BOT, 7)
-        assert (now.summary, book.turns(now)) == (None, [])
+        assert (now.summary, book.exchanges(now)) == (None, [])
         assert not book.keep_summary(talk, "a summary that comes too late", until=old.id)
 
     def test_what_was_said_shortly_before_is_that_of_the_same_place(self, database: Database) -> None:
@@ -338,7 +338,7 @@ class TestConversations:
 
         def before(moment: datetime, chat: int = 7) -> list[int]:
             address = Address(BOT, chat, 1)
-            return [turn.id for turn in book.shortly_before(address, moment, within=AN_HOUR, most=4)]
+            return [turn.id for turn in book.shortly_before(address, moment, within=AN_HOUR, limit=4)]
 
         assert before(said.ended_at) == [said.id]
         assert before(said.ended_at + 2 * AN_HOUR) == []
@@ -353,4 +353,4 @@ class TestConversations:
         book.keep_summary(talk, "They said hello.", until=first.id)
 
         now = book.of(BOT, 7)
-        assert (now.summary, [turn.id for turn in book.turns(now)]) == ("They said hello.", [second.id])
+        assert (now.summary, [turn.id for turn in book.exchanges(now)]) == ("They said hello.", [second.id])

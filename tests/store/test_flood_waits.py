@@ -1,10 +1,10 @@
 """Flood waits in the record."""
 
 import pytest
-from builders import BOT
 
 from shared.store.database import Database
 from shared.store.flood_waits import FloodWaits
+from tests.builders import BOT
 
 
 class TestFloodWaits:

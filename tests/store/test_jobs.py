@@ -11,25 +11,8 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
-from builders import (
-    ALREADY_OVER,
-    BOT,
-    FOX_RECIPE,
-    RED_FOX,
-    UNCAPPED,
-    an_attempt,
-    claim,
-    read,
-    show_status,
-    submit,
-    submit_and_claim,
-    submit_and_fail,
-    submit_and_finish,
-    turns_of,
-)
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from servers import away
 from sqlalchemy import Connection, event, func, select
 
 from shared.errors import StoreAway
@@ -38,6 +21,24 @@ from shared.store import tables
 from shared.store.database import Database
 from shared.store.jobs import PAUSES_S, Jobs, LostTurn
 from shared.store.outbox import Outbox
+from tests.builders import (
+    ALREADY_OVER,
+    BOT,
+    FOX_RECIPE,
+    RED_FOX,
+    UNCAPPED,
+    an_attempt,
+    claim,
+    jpeg_key,
+    read,
+    show_status,
+    submit,
+    submit_and_claim,
+    submit_and_fail,
+    submit_and_finish,
+    turns_of,
+)
+from tests.servers import away
 
 
 @pytest.fixture
@@ -261,7 +262,7 @@ class TestTheSteps:
         job = submit_and_finish(database)
 
         assert (job.state, job.stage) == (State.FINISHED, Stage.SENDING)
-        assert (job.recipe, job.image_key, job.media_type) == (FOX_RECIPE, f"000000/{job.id}.jpg", "image/jpeg")
+        assert (job.recipe, job.image_key, job.media_type) == (FOX_RECIPE, jpeg_key(job.id), "image/jpeg")
         assert job.worker is None
         assert job.ended_at is not None
 
@@ -546,12 +547,12 @@ class TestPlaceInTheLine:
     def test_behind_many_it_is_enough_to_know_that_they_are_many(self, database: Database) -> None:
         jobs = [submit(database, user=number) for number in range(1, 8)]
 
-        assert [Jobs(database).position(job.id, most=4) for job in jobs] == [1, 2, 3, 4, 5, 6, 6]
+        assert [Jobs(database).position(job.id, limit=4) for job in jobs] == [1, 2, 3, 4, 5, 6, 6]
 
     def test_those_who_are_held_stand_in_the_line_at_their_turns(self, database: Database) -> None:
-        shares = replace(UNCAPPED, in_flight=1)
-        mine = [submit(database, user=1, shares=shares) for _ in range(3)]
-        other = submit(database, user=2, shares=shares)
+        policy = replace(UNCAPPED, in_flight=1)
+        mine = [submit(database, user=1, policy=policy) for _ in range(3)]
+        other = submit(database, user=2, policy=policy)
 
         assert [Jobs(database).position(job.id) for job in (mine[0], other, mine[1], mine[2])] == [1, 2, 3, 4]
 
@@ -568,8 +569,8 @@ class TestPlaceInTheLine:
         without_status = submit(database, user=3)
         show_status(database, mine, 100, "queued:2")
 
-        assert [(place, job.id) for place, job in Jobs(database).line(BOT, most=10)] == [(2, mine.id)]
-        assert Jobs(database).line(BOT, most=1) == []
+        assert [(place, job.id) for place, job in Jobs(database).line(BOT, limit=10)] == [(2, mine.id)]
+        assert Jobs(database).line(BOT, limit=1) == []
         assert without_status.status_message_id is None
 
 
@@ -600,14 +601,14 @@ class TestWhatPeopleAreTold:
         for message_id, job in enumerate((working, waiting, elsewhere, submit(database)), 100):
             show_status(database, job, message_id, "queued:1")
 
-        assert {job.id for job in jobs.under_way(BOT, most=10)} == {working.id, waiting.id}
+        assert {job.id for job in jobs.under_way(BOT, limit=10)} == {working.id, waiting.id}
 
     def test_chats_at_work_are_named_once_each(self, database: Database) -> None:
         for chat, topic in [(1, None), (1, None), (2, 5), (2, 6)]:
             submit_and_claim(database, chat=chat, topic=topic)
         submit(database, chat=3)
 
-        assert sorted(Jobs(database).chats_at_work(BOT, most=10), key=str) == [(1, None), (2, 5), (2, 6)]
+        assert sorted(Jobs(database).chats_at_work(BOT, limit=10), key=str) == [(1, None), (2, 5), (2, 6)]
 
 
 def test_virtual_time_never_runs_away(database: Database) -> None:

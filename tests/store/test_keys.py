@@ -1,9 +1,8 @@
 """The rows of people's own keys."""
 
-from builders import BOT
-
 from shared.store.database import Database
 from shared.store.keys import ACCEPTED, REFUSED, UNCHECKED, Keys
+from tests.builders import BOT
 
 
 def put(database: Database, sealed: str = "sealed", *, user: int = 7) -> Keys:

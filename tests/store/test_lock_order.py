@@ -10,25 +10,25 @@ from datetime import timedelta
 
 import psycopg
 import pytest
-from builders import BOT, FOX_RECIPE, RED_FOX, claim, submit, submit_and_finish, turns_of
 from psycopg import sql
-from servers import POSTGRES_URL
 from sqlalchemy import Connection, func, select, text, update
 
 from shared.errors import StoreAway
 from shared.jobs import Address, Job, Request, Sender, Stage, State
 from shared.migrations import migrate
-from shared.shares import Flow
+from shared.queue_policy import Flow
 from shared.status_messages import Work
 from shared.store import tables
 from shared.store.batches import TELEGRAM, Batches
+from shared.store.chat_migration import ChatMigration
 from shared.store.database import Database
+from shared.store.job_states import UNDER_WAY
 from shared.store.jobs import Jobs, LostTurn
-from shared.store.line import UNDER_WAY
-from shared.store.moves import Moves
 from shared.store.outbox import Outbox
 from shared.store.status_messages import StatusMessages
 from shared.store.turns import Turns
+from tests.builders import BOT, FOX_RECIPE, RED_FOX, claim, submit, submit_and_finish, turns_of
+from tests.servers import POSTGRES_URL
 
 pytestmark = pytest.mark.distributed
 
@@ -144,13 +144,13 @@ class Burst:
     def _change_status(self, bot: Database) -> None:
         jobs = Jobs(bot)
         while not self._over.is_set():
-            for _, job in jobs.line(BOT, most=50):
+            for _, job in jobs.line(BOT, limit=50):
                 jobs.change_status(job, f"queued:{self._chance.random()}")
 
     def _deliver(self, bot: Database) -> None:
         outbox = Outbox(bot)
         while not self._over.is_set():
-            for job in outbox.claim(BOT, most=20):
+            for job in outbox.claim(BOT, limit=20):
                 outbox.delivered(job.id, message_id=job.id)
 
     def _cancel(self, bot: Database) -> None:
@@ -268,12 +268,12 @@ def giving_back(database: Database) -> tuple[list[int], Callable[[], object]]:
 
 def freeing_deliveries(database: Database) -> tuple[list[int], Callable[[], object]]:
     ids = [submit_and_finish(database).id for _ in range(3)]
-    Outbox(database).claim(BOT, most=3)
+    Outbox(database).claim(BOT, limit=3)
     return ids, lambda: Outbox(database).release_all(BOT)
 
 
 def moving(database: Database) -> tuple[list[int], Callable[[], object]]:
-    return [submit(database, chat=-5).id for _ in range(3)], lambda: Moves(database, BOT).move(-5, -1005)
+    return [submit(database, chat=-5).id for _ in range(3)], lambda: ChatMigration(database, BOT).move(-5, -1005)
 
 
 def cancelling_a_batch(database: Database) -> tuple[list[int], Callable[[], object]]:

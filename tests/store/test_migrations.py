@@ -12,11 +12,9 @@ from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from builders import BOT, claim, claim_errand
-from servers import postgres_database
 from sqlalchemy import inspect
 
-from shared.errands import Kind
+from shared.errands import ErrandKind
 from shared.errors import StoreAway
 from shared.jobs import Address, Picture, Request, Sender
 from shared.migrations import config, is_current, migrate
@@ -25,6 +23,8 @@ from shared.store.errands import Errands
 from shared.store.jobs import Jobs
 from shared.store.sent_files import SentFiles
 from shared.store.tables import metadata
+from tests.builders import BOT, claim, claim_errand
+from tests.servers import postgres_database
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.distributed)])
@@ -43,7 +43,13 @@ def bare(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
 
 def tables_of(database: Database) -> set[str]:
     with database.reading() as connection:
-        return set(inspect(connection).get_table_names()) - {"alembic_version"}
+        names = set(inspect(connection).get_table_names()) - {"alembic_version"}
+        return {name for name in names if not is_of_full_text(name)}
+
+
+def is_of_full_text(name: str | None) -> bool:
+    """Whether something is the index of search terms; in SQLite that is a table, with others that belong to it."""
+    return (name or "").startswith("picture_terms_index")
 
 
 def downgrade(database: Database, revision: str) -> None:
@@ -63,7 +69,9 @@ class TestMigrations:
         migrate(bare)
 
         with bare.reading() as connection:
-            context = MigrationContext.configure(connection, opts={"compare_server_default": not bare.is_sqlite})
+            known = {"include_object": lambda _, name, *__: not (bare.is_sqlite and is_of_full_text(name))}
+            opts = {"compare_server_default": not bare.is_sqlite, **known}
+            context = MigrationContext.configure(connection, opts=opts)
             assert compare_metadata(context, metadata) == []
 
     def test_a_second_time_changes_nothing(self, bare: Database) -> None:
@@ -121,13 +129,13 @@ class TestWhatPeopleHaveSentSoFar:
             jobs.submit(idea, address=Address(BOT, 7, number), sender=Sender(7))
             jobs.give_up(claim(bare), "picture_unreadable", [])
         question = {"text": "What is it?", "attachments": [attachment]}
-        errands.submit(Kind.CHAT, question, address=Address(BOT, -100, 3, private=False), sender=Sender(7))
+        errands.submit(ErrandKind.CHAT, question, address=Address(BOT, -100, 3, private=False), sender=Sender(7))
         errands.give_up(claim_errand(bare), "unexpected")
 
         downgrade(bare, "0013")
         migrate(bare)
 
-        assert set(SentFiles(bare).claim_old(timedelta(0), most=9)) == {"sent/7/1", "sent/-100/2-replied"}
+        assert set(SentFiles(bare).claim_old(timedelta(0), limit=9)) == {"sent/7/1", "sent/-100/2-replied"}
 
 
 class TestAnUnreachableDatabase:

@@ -6,7 +6,18 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from builders import (
+from sqlalchemy import Row, select, update
+
+from shared.errands import ErrandKind
+from shared.jobs import Address, Request, Sender
+from shared.store import tables
+from shared.store.database import Database
+from shared.store.deliveries import LEASE
+from shared.store.errand_outbox import ErrandOutbox
+from shared.store.errands import Errands
+from shared.store.jobs import Jobs
+from shared.store.outbox import Outbox
+from tests.builders import (
     BOT,
     claim,
     claim_errand,
@@ -16,17 +27,6 @@ from builders import (
     submit_and_finish,
     while_somebody_writes,
 )
-from sqlalchemy import Row, select, update
-
-from shared.errands import Kind
-from shared.jobs import Address, Request, Sender
-from shared.store import tables
-from shared.store.database import Database
-from shared.store.deliveries import LEASE
-from shared.store.errand_outbox import ErrandOutbox
-from shared.store.errands import Errands
-from shared.store.jobs import Jobs
-from shared.store.outbox import Outbox
 
 
 @pytest.fixture
@@ -34,8 +34,8 @@ def outbox(database: Database) -> Outbox:
     return Outbox(database)
 
 
-def ids(outbox: Outbox, *, most: int = 100) -> list[int]:
-    return [job.id for job in outbox.claim(BOT, most=most)]
+def ids(outbox: Outbox, *, limit: int = 100) -> list[int]:
+    return [job.id for job in outbox.claim(BOT, limit=limit)]
 
 
 def let_leases_run_out(database: Database) -> None:
@@ -72,8 +72,8 @@ class TestClaim:
     def test_no_more_than_asked_for_are_taken(self, database: Database, outbox: Outbox) -> None:
         ended = [submit_and_finish(database).id for _ in range(3)]
 
-        assert ids(outbox, most=2) == ended[:2]
-        assert ids(outbox, most=2) == ended[2:]
+        assert ids(outbox, limit=2) == ended[:2]
+        assert ids(outbox, limit=2) == ended[2:]
 
     def test_a_claim_is_a_lease(self, database: Database, outbox: Outbox) -> None:
         job = submit_and_finish(database)
@@ -87,7 +87,7 @@ class TestClaim:
 
     def test_a_delivery_whose_process_fell_silent_comes_again(self, database: Database, outbox: Outbox) -> None:
         job = submit_and_finish(database)
-        outbox.claim(BOT, most=1)
+        outbox.claim(BOT, limit=1)
 
         let_leases_run_out(database)
 
@@ -97,7 +97,7 @@ class TestClaim:
         submit_and_finish(database)
         tries = []
         for _ in range(3):
-            tries += [job.delivery_tries for job in outbox.claim(BOT, most=1)]
+            tries += [job.delivery_tries for job in outbox.claim(BOT, limit=1)]
             let_leases_run_out(database)
 
         assert tries == [1, 2, 3]
@@ -109,7 +109,7 @@ class TestClaim:
         def deliver(_: int) -> list[int]:
             barrier.wait()
             mine: list[int] = []
-            while some := ids(outbox, most=3):
+            while some := ids(outbox, limit=3):
                 mine += some
             return mine
 
@@ -123,43 +123,43 @@ class TestWhatBecameOfIt:
     def test_the_first_time_nobody_can_have_sent_it(self, database: Database, outbox: Outbox) -> None:
         submit_and_finish(database)
 
-        (job,) = outbox.claim(BOT, most=1)
+        (job,) = outbox.claim(BOT, limit=1)
 
         assert job.sending_before is None
 
     def test_after_a_crash_it_may_have_been_sent(self, database: Database, outbox: Outbox) -> None:
         submit_and_finish(database)
-        outbox.claim(BOT, most=1)
+        outbox.claim(BOT, limit=1)
         let_leases_run_out(database)
 
-        (job,) = outbox.claim(BOT, most=1)
+        (job,) = outbox.claim(BOT, limit=1)
 
         assert job.sending_before is not None
 
     def test_what_telegram_may_have_taken_comes_again_as_such(self, database: Database, outbox: Outbox) -> None:
         submit_and_finish(database)
-        (job,) = outbox.claim(BOT, most=1)
+        (job,) = outbox.claim(BOT, limit=1)
 
         outbox.unsure(job.id, retry_after_s=0)
 
-        (job,) = outbox.claim(BOT, most=1)
+        (job,) = outbox.claim(BOT, limit=1)
         assert job.sending_before is not None
 
     def test_what_telegram_did_not_take_comes_again_as_if_for_the_first_time(
         self, database: Database, outbox: Outbox
     ) -> None:
         submit_and_finish(database)
-        (job,) = outbox.claim(BOT, most=1)
+        (job,) = outbox.claim(BOT, limit=1)
 
         outbox.not_sent(job.id, retry_after_s=0)
 
-        (job,) = outbox.claim(BOT, most=1)
+        (job,) = outbox.claim(BOT, limit=1)
         assert job.sending_before is None
 
     @pytest.mark.parametrize("became", ["unsure", "not_sent"])
     def test_it_comes_again_no_sooner_than_asked(self, database: Database, outbox: Outbox, became: str) -> None:
         submit_and_finish(database)
-        (job,) = outbox.claim(BOT, most=1)
+        (job,) = outbox.claim(BOT, limit=1)
 
         getattr(outbox, became)(job.id, retry_after_s=60)
 
@@ -167,7 +167,7 @@ class TestWhatBecameOfIt:
 
     def test_what_was_delivered_never_comes_again(self, database: Database, outbox: Outbox) -> None:
         submit_and_finish(database)
-        (job,) = outbox.claim(BOT, most=1)
+        (job,) = outbox.claim(BOT, limit=1)
 
         outbox.delivered(job.id, message_id=500, file_id="AgAC")
 
@@ -180,7 +180,7 @@ class TestWhatBecameOfIt:
 
     def test_where_nobody_can_be_reached_the_matter_is_closed(self, database: Database, outbox: Outbox) -> None:
         submit_and_finish(database)
-        (job,) = outbox.claim(BOT, most=1)
+        (job,) = outbox.claim(BOT, limit=1)
 
         outbox.delivered(job.id, message_id=None)
 
@@ -191,17 +191,17 @@ class TestWhatBecameOfIt:
 class TestTakingOver:
     def test_deliveries_of_a_dead_predecessor_are_free_at_once(self, database: Database, outbox: Outbox) -> None:
         job = submit_and_finish(database)
-        outbox.claim(BOT, most=1)
+        outbox.claim(BOT, limit=1)
 
         outbox.release_all(BOT)
 
-        (again,) = outbox.claim(BOT, most=1)
+        (again,) = outbox.claim(BOT, limit=1)
         assert again.id == job.id
         assert again.sending_before is not None
 
     def test_other_bots_deliveries_are_left_alone(self, database: Database, outbox: Outbox) -> None:
         submit_and_finish(database)
-        outbox.claim(BOT, most=1)
+        outbox.claim(BOT, limit=1)
 
         outbox.release_all(BOT + 1)
 
@@ -214,9 +214,9 @@ class TestSeveralPictures:
         Jobs(database).submit(Request("foxes", count=2), address=Address(BOT, 1, 1), sender=Sender(1))
         Jobs(database).give_up(claim(database), "no_credit")
 
-        early = outbox.claim(BOT, most=10)
+        early = outbox.claim(BOT, limit=10)
         Jobs(database).give_up(claim(database), "no_credit")
-        late = outbox.claim(BOT, most=10)
+        late = outbox.claim(BOT, limit=10)
 
         assert early == []
         assert [(job.number, job.request.count) for job in late] == [(0, 2)]
@@ -230,11 +230,11 @@ def row_of(database: Database, job_id: int) -> Row[Any]:
 class TestAnAlbumThatArrived:
     def test_is_remembered_before_its_delivery_ends(self, database: Database, outbox: Outbox) -> None:
         job = submit_and_finish(database)
-        outbox.claim(BOT, most=1)
+        outbox.claim(BOT, limit=1)
 
         outbox.arrived(job, {job.id: (17, "file")})
         outbox.not_sent(job.id, retry_after_s=-1)
-        [again] = outbox.claim(BOT, most=1)
+        [again] = outbox.claim(BOT, limit=1)
 
         assert (again.delivered_message_id, again.file_id, again.sending_before) == (17, "file", None)
 
@@ -250,11 +250,11 @@ class TestAnAlbumThatArrived:
 class TestGivingUp:
     def test_is_recorded_and_leaves_the_end_to_be_said(self, database: Database, outbox: Outbox) -> None:
         job = submit_and_finish(database)
-        outbox.claim(BOT, most=1)
+        outbox.claim(BOT, limit=1)
 
         outbox.give_up(job, "photos_forbidden")
         let_leases_run_out(database)
-        [again] = outbox.claim(BOT, most=1)
+        [again] = outbox.claim(BOT, limit=1)
 
         assert (again.undelivered_reason, again.delivery_tries, again.sending_before) == ("photos_forbidden", 1, None)
 
@@ -282,7 +282,7 @@ class TestGivingUp:
 class TestADeliveryThatTakesLong:
     def test_keeps_its_lease(self, database: Database, outbox: Outbox) -> None:
         job = submit_and_finish(database)
-        outbox.claim(BOT, most=1)
+        outbox.claim(BOT, limit=1)
         let_leases_run_out(database)
 
         outbox.renew([job.id])
@@ -291,7 +291,7 @@ class TestADeliveryThatTakesLong:
 
     def test_does_not_take_back_what_was_put_back(self, database: Database, outbox: Outbox) -> None:
         job = submit_and_finish(database)
-        outbox.claim(BOT, most=1)
+        outbox.claim(BOT, limit=1)
         outbox.not_sent(job.id, retry_after_s=-1)
 
         outbox.renew([job.id])
@@ -305,32 +305,32 @@ class TestAProcessThatStoodStill:
         self, database: Database, outbox: Outbox, became: str
     ) -> None:
         submit_and_finish(database)
-        (frozen,) = outbox.claim(BOT, most=1)
+        (frozen,) = outbox.claim(BOT, limit=1)
         let_leases_run_out(database)
-        outbox.claim(BOT, most=1)
+        outbox.claim(BOT, limit=1)
 
         getattr(outbox, became)(frozen.id, retry_after_s=0, tries=frozen.delivery_tries)
 
-        assert outbox.claim(BOT, most=1) == []
+        assert outbox.claim(BOT, limit=1) == []
 
     def test_does_not_give_back_the_answer_that_another_one_delivers_by_now(self, database: Database) -> None:
         outbox = ErrandOutbox(database)
         address = Address(BOT, 7, 8, private=True)
-        Errands(database).submit(Kind.CHAT, {"text": "why?"}, address=address, sender=Sender(7))
+        Errands(database).submit(ErrandKind.CHAT, {"text": "why?"}, address=address, sender=Sender(7))
         Errands(database).finish(claim_errand(database), answer="because")
-        (frozen,) = outbox.claim(BOT, most=1)
+        (frozen,) = outbox.claim(BOT, limit=1)
         outbox.release_all(BOT)
-        outbox.claim(BOT, most=1)
+        outbox.claim(BOT, limit=1)
 
         outbox.not_sent(frozen.id, retry_after_s=0, tries=frozen.delivery_tries)
 
-        assert outbox.claim(BOT, most=1) == []
+        assert outbox.claim(BOT, limit=1) == []
 
     def test_gives_back_what_is_still_its_own_also_where_a_part_has_arrived(
         self, database: Database, outbox: Outbox
     ) -> None:
         submit_and_finish(database)
-        (job,) = outbox.claim(BOT, most=1)
+        (job,) = outbox.claim(BOT, limit=1)
         outbox.arrived(job, {job.id: (5, "file")})
 
         outbox.unsure(job.id, retry_after_s=0, tries=job.delivery_tries)

@@ -2,18 +2,18 @@
 
 from datetime import UTC, datetime, timedelta
 
-from builders import AN_HOUR, BOT, submit, submit_and_claim, submit_and_fail, submit_and_finish
 from sqlalchemy import update
 
-from shared.errands import Kind
+from shared.errands import ErrandKind
 from shared.jobs import Address, Job, Sender, State
-from shared.shares import Shares
+from shared.queue_policy import QueuePolicy
 from shared.store import tables
 from shared.store.circuits import Circuit, Circuits
 from shared.store.database import Database
 from shared.store.errands import Errands
 from shared.store.overview import Count, Overview, Resting, look_over
-from shared.store.waits import Workers
+from shared.store.workers import Workers
+from tests.builders import AN_HOUR, BOT, submit, submit_and_claim, submit_and_fail, submit_and_finish
 
 
 def ended(database: Database, job: Job, *, ago: timedelta) -> None:
@@ -40,7 +40,7 @@ def test_pictures_are_counted_by_where_they_stand(database: Database) -> None:
     submit_and_claim(database)
     submit(database)
     submit(database)
-    submit(database, shares=Shares(in_flight=3))
+    submit(database, policy=QueuePolicy(in_flight=3))
 
     assert look_over(database).pictures == {State.WORKING: 1, State.QUEUED: 2, State.HELD: 1}
 
@@ -60,9 +60,9 @@ def test_what_ended_is_counted_by_hour_day_and_reason(database: Database) -> Non
 
 
 def test_questions_count_until_they_are_answered(database: Database) -> None:
-    for kind in (Kind.CHAT, Kind.DESCRIBE, Kind.WITHDRAW):
+    for kind in (ErrandKind.CHAT, ErrandKind.DESCRIBE, ErrandKind.CANCEL_ORDER):
         Errands(database).submit(kind, {}, address=Address(BOT, 7, 1), sender=Sender(7))
-    stopped, _ = Errands(database).submit(Kind.CHAT, {}, address=Address(BOT, 7, 2), sender=Sender(7))
+    stopped, _ = Errands(database).submit(ErrandKind.CHAT, {}, address=Address(BOT, 7, 2), sender=Sender(7))
     Errands(database).ask_to_stop(stopped.id)
 
     assert look_over(database).questions == 2

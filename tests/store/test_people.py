@@ -3,12 +3,12 @@
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from builders import submit
 
 from shared.jobs import Address, Sender
 from shared.preferences import Preferences
 from shared.store.database import Database
 from shared.store.people import People
+from tests.builders import submit
 
 ADA, GROUP = 7, -100_123
 

@@ -4,20 +4,20 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 
 import pytest
-from builders import AN_HOUR, BOT, FOX_RECIPE, claim, claim_errand, read, submit, turns_of
-from servers import PgBouncer, away
 from sqlalchemy import text
 
-from shared.errands import Kind
+from shared.errands import ErrandKind
 from shared.jobs import Address, Sender, State
 from shared.store.database import Database
 from shared.store.errands import Errands
 from shared.store.jobs import Jobs, LostTurn
 from shared.store.process_locks import LOOK_S, LOOKS_APART_S, SETTLE_S, DeadWorkers, Hold, ProcessLock
 from shared.store.turns import Sweep
-from shared.store.waits import Workers
+from shared.store.workers import Workers
+from tests.builders import AN_HOUR, BOT, FOX_RECIPE, claim, claim_errand, read, submit, turns_of
+from tests.servers import PgBouncer, away
 
-MOST_LOOKS = round(LOOKS_APART_S / LOOK_S)  # after the first
+MAX_LOOKS = round(LOOKS_APART_S / LOOK_S)  # after the first
 
 
 class Clock:
@@ -46,7 +46,7 @@ class Plant:
         submit(database)
         self.job = claim(database, "dies")
         address = Address(BOT, 5, 6, private=True)
-        Errands(database).submit(Kind.CHAT, {"text": "why?"}, address=address, sender=Sender(5))
+        Errands(database).submit(ErrandKind.CHAT, {"text": "why?"}, address=address, sender=Sender(5))
         self.errand = claim_errand(database, "dies")
         self.beat()
 
@@ -121,7 +121,7 @@ class TestADeadWorker:
     def test_is_found_soon_and_its_work_is_queued_as_after_a_lease(self, plant: Plant) -> None:
         cut(plant.database, plant.dies)
 
-        assert plant.look(MOST_LOOKS) == frozenset()
+        assert plant.look(MAX_LOOKS) == frozenset()
         dead = plant.look()
         found = turns_of(plant.database).sweep(most_due=10, dead=dead)
 
@@ -132,7 +132,7 @@ class TestADeadWorker:
 
     def test_can_change_nothing_any_more_when_it_was_not_dead(self, plant: Plant) -> None:
         cut(plant.database, plant.dies)
-        turns_of(plant.database).sweep(most_due=10, dead=plant.look(MOST_LOOKS + 1))
+        turns_of(plant.database).sweep(most_due=10, dead=plant.look(MAX_LOOKS + 1))
         for _ in range(2):
             assert turns_of(plant.database).claim_next("looks") is not None
 
@@ -146,7 +146,7 @@ class TestADeadWorker:
 
     def test_is_forgotten_when_nothing_of_its_is_left(self, plant: Plant) -> None:
         cut(plant.database, plant.dies)
-        dead = plant.look(MOST_LOOKS + 1)
+        dead = plant.look(MAX_LOOKS + 1)
 
         plant.dead_workers.forget(dead)
         assert plant.look() == dead
@@ -174,7 +174,7 @@ class TestALivingWorker:
     def test_is_not_dead_when_its_connection_was_cut_and_it(self, plant: Plant, act: Callable[[Plant], None]) -> None:
         cut(plant.database, plant.dies)
 
-        plant.look(MOST_LOOKS)
+        plant.look(MAX_LOOKS)
         act(plant)
 
         assert plant.look() == frozenset()
@@ -182,7 +182,7 @@ class TestALivingWorker:
     def test_keeps_its_work_when_it_regains_its_lock_at_the_last_moment(self, plant: Plant) -> None:
         cut(plant.database, plant.dies)
 
-        dead = plant.look(MOST_LOOKS + 1)
+        dead = plant.look(MAX_LOOKS + 1)
         plant.dies.keep()
 
         assert dead == {"dies"}
@@ -192,7 +192,7 @@ class TestALivingWorker:
         plant.beat(announced=False)
         cut(plant.database, plant.dies)
 
-        assert plant.look(3 * MOST_LOOKS) == frozenset()
+        assert plant.look(3 * MAX_LOOKS) == frozenset()
 
     def test_is_not_judged_by_one_that_stood_still(self, plant: Plant) -> None:
         cut(plant.database, plant.dies)
@@ -208,4 +208,4 @@ class TestALivingWorker:
         plant.looks.keep()
 
         assert plant.look(round(SETTLE_S / LOOK_S)) == frozenset()
-        assert plant.look(MOST_LOOKS + 1) == {"dies"}
+        assert plant.look(MAX_LOOKS + 1) == {"dies"}

@@ -1,11 +1,10 @@
 """Questions that the next message in a private chat may answer."""
 
-from builders import BOT
-
 from shared.questions import Asked, Place, Question
 from shared.store.database import Database
 from shared.store.questions import Questions
 from shared.store.updates import RawUpdate, Updates
+from tests.builders import BOT
 
 HERE = Place(7)
 KEY = Question(Asked.KEY, {"service": "google"})

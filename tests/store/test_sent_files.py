@@ -5,10 +5,9 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from builders import BOT, claim, claim_errand
 from sqlalchemy import event, select, update
 
-from shared.errands import Kind
+from shared.errands import ErrandKind
 from shared.errors import TooMuchSent
 from shared.jobs import Address, Picture, Request, Sender
 from shared.store import tables
@@ -16,6 +15,7 @@ from shared.store.database import Database
 from shared.store.errands import Errands
 from shared.store.jobs import Jobs
 from shared.store.sent_files import MEGABYTE, SentFiles
+from tests.builders import BOT, claim, claim_errand
 
 ADA, BOB = Sender(7), Sender(8)
 WEEK = timedelta(days=7)
@@ -107,14 +107,14 @@ def asks_for_a_picture(database: Database) -> Callable[[], None]:
 
 def asks_gemini(database: Database) -> Callable[[], None]:
     attachment = {"key": "sent/7/1", "media_type": "image/jpeg", "name": "photo.jpg", "message_id": 1}
-    return _errand(database, Kind.CHAT, {"text": "what is it?", "attachments": [attachment]})
+    return _errand(database, ErrandKind.CHAT, {"text": "what is it?", "attachments": [attachment]})
 
 
 def asks_for_a_description(database: Database) -> Callable[[], None]:
-    return _errand(database, Kind.DESCRIBE, {"picture": {"key": "sent/7/1", "media_type": "image/jpeg"}})
+    return _errand(database, ErrandKind.DESCRIBE, {"picture": {"key": "sent/7/1", "media_type": "image/jpeg"}})
 
 
-def _errand(database: Database, kind: Kind, question: dict[str, object]) -> Callable[[], None]:
+def _errand(database: Database, kind: ErrandKind, question: dict[str, object]) -> Callable[[], None]:
     errands = Errands(database)
     errands.submit(kind, question, address=Address(BOT, 7, 1), sender=ADA)
     return lambda: errands.give_up(claim_errand(database), "unexpected")
@@ -126,8 +126,8 @@ class TestDeleting:
             files.make_room(f"sent/7/{number}", ADA, 1)
             let_pass(database, f"sent/7/{number}", days=days)
 
-        assert set(files.claim_old(WEEK, most=2)) == {"sent/7/3", "sent/7/2"}
-        assert files.claim_old(WEEK, most=2) == ["sent/7/1"]
+        assert set(files.claim_old(WEEK, limit=2)) == {"sent/7/3", "sent/7/2"}
+        assert files.claim_old(WEEK, limit=2) == ["sent/7/1"]
 
     @pytest.mark.parametrize("needing", [asks_for_a_picture, asks_gemini, asks_for_a_description])
     def test_waits_for_work_that_needs_the_file(
@@ -138,36 +138,36 @@ class TestDeleting:
             let_pass(database, key, days=8)
         end = needing(database)
 
-        assert files.claim_old(WEEK, most=9) == ["sent/7/11"]
+        assert files.claim_old(WEEK, limit=9) == ["sent/7/11"]
         end()
-        assert files.claim_old(WEEK, most=9) == ["sent/7/1"]
+        assert files.claim_old(WEEK, limit=9) == ["sent/7/1"]
 
     def test_of_what_is_of_no_use_does_not_wait_for_its_age(self, files: SentFiles) -> None:
         files.make_room("sent/7/1", ADA, 1)
         files.make_room("sent/7/2", ADA, 1)
         files.refuse(["sent/7/2", "000000/5.jpg"])
 
-        assert files.claim_refused(most=9) == ["sent/7/2"]
+        assert files.claim_refused(limit=9) == ["sent/7/2"]
 
     def test_is_one_process_s_until_its_lease_runs_out(self, database: Database, files: SentFiles) -> None:
         files.make_room("sent/7/1", ADA, 1)
         files.refuse(["sent/7/1"])
 
-        assert files.claim_refused(most=9) == ["sent/7/1"]
-        assert SentFiles(database).claim_refused(most=9) == []
+        assert files.claim_refused(limit=9) == ["sent/7/1"]
+        assert SentFiles(database).claim_refused(limit=9) == []
         with database.writing() as connection:  # It died before it was done.
             connection.execute(update(tables.sent_files).values(leased_until=datetime.now(UTC)))
-        assert SentFiles(database).claim_refused(most=9) == ["sent/7/1"]
+        assert SentFiles(database).claim_refused(limit=9) == ["sent/7/1"]
 
     def test_is_done_once_and_forgotten_after_a_day(self, database: Database, files: SentFiles) -> None:
         for number, days in enumerate((0, 8)):
             files.make_room(f"sent/7/{number}", ADA, 1)
             let_pass(database, f"sent/7/{number}", days=days)
         files.refuse(["sent/7/0", "sent/7/1"])
-        files.gone(files.claim_refused(most=9))
+        files.gone(files.claim_refused(limit=9))
 
-        assert files.claim_refused(most=9) == []
-        assert files.forget(most=9) == 1
+        assert files.claim_refused(limit=9) == []
+        assert files.forget(limit=9) == 1
         assert rows(database) == ["sent/7/0"]
 
     def test_does_not_read_all_that_was_ever_asked(self, sqlite: Database) -> None:
@@ -178,7 +178,7 @@ class TestDeleting:
         def note(_: object, __: object, statement: str, values: tuple[object, ...], *___: object) -> None:
             run.append((statement, values))
 
-        SentFiles(sqlite).claim_old(WEEK, most=9)
+        SentFiles(sqlite).claim_old(WEEK, limit=9)
         [claim] = [one for one in run if one[0].startswith("UPDATE sent_files")]
         with sqlite.reading() as connection:
             plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {claim[0]}", claim[1]).all()
@@ -192,4 +192,4 @@ class TestDeleting:
         files.refuse(["sent/7/1"])
         files.make_room("sent/7/1", ADA, 1)
 
-        assert files.claim_refused(most=9) == []
+        assert files.claim_refused(limit=9) == []

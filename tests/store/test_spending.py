@@ -8,17 +8,16 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from builders import BOT, FOX_RECIPE, UNCAPPED, an_attempt, claim, claim_errand
 from sqlalchemy import select, update
 
 from shared.access import Profile, Role
 from shared.budgets import Budgets, Period
-from shared.errands import Bill, Errand, Kind
+from shared.errands import Bill, Errand, ErrandKind
 from shared.errors import BudgetUsedUp
 from shared.jobs import Address, Job, Parameters, Request, Sender
 from shared.prices import Prices
+from shared.queue_policy import QueuePolicy
 from shared.redaction import GOOGLE, HUGGINGFACE
-from shared.shares import Shares
 from shared.store import tables
 from shared.store.access import Roles
 from shared.store.batches import Batches
@@ -27,30 +26,30 @@ from shared.store.errands import Errands
 from shared.store.jobs import Jobs, LostTurn
 from shared.store.keys import Keys
 from shared.store.spending import Spending
+from tests.builders import BOT, FOX_RECIPE, UNCAPPED, an_attempt, claim, claim_errand
 
 ADA = 7
-NOW = datetime.now(UTC)
 DEV = "black-forest-labs/FLUX.1-dev"
 RAW = Parameters(raw=True)
 PICTURE = 25_000  # of the model above, in millionths of a dollar
 _messages = itertools.count(1_000)
 
 
-def terms(**budgets: Any) -> Shares:
+def terms(**budgets: Any) -> QueuePolicy:
     return replace(UNCAPPED, budgets=Budgets(**budgets), prices=Prices(image_model=DEV, chat_model="gemini-3.8-flash"))
 
 
 FOUR_PICTURES = terms(money_a_day=4 * PICTURE)
 
 
-def ask(database: Database, count: int = 1, *, user: int = ADA, shares: Shares = FOUR_PICTURES) -> Job:
+def ask(database: Database, count: int = 1, *, user: int = ADA, policy: QueuePolicy = FOUR_PICTURES) -> Job:
     address = Address(BOT, user, next(_messages))
-    return Jobs(database, shares).submit(Request("a fox", RAW, count), address=address, sender=Sender(user))[0]
+    return Jobs(database, policy).submit(Request("a fox", RAW, count), address=address, sender=Sender(user))[0]
 
 
-def ask_gemini(database: Database, *, user: int = ADA, shares: Shares) -> Errand:
+def ask_gemini(database: Database, *, user: int = ADA, policy: QueuePolicy) -> Errand:
     address = Address(BOT, user, next(_messages))
-    return Errands(database, shares).submit(Kind.CHAT, {"text": "hello"}, address=address, sender=Sender(user))[0]
+    return Errands(database, policy).submit(ErrandKind.CHAT, {"text": "hello"}, address=address, sender=Sender(user))[0]
 
 
 def end(database: Database, job: Job, cost: int) -> None:
@@ -59,7 +58,7 @@ def end(database: Database, job: Job, cost: int) -> None:
 
 
 def spent(database: Database) -> tuple[int, int, int]:
-    sums = Spending(database).read(NOW)
+    sums = Spending(database).read(datetime.now(UTC))
     return sums.day, sums.month, sums.reserved
 
 
@@ -102,20 +101,21 @@ class TestMoney:
 
     @pytest.mark.parametrize(("before", "reason"), [(Period.DAY, "budget_money_month"), (Period.MONTH, None)])
     def test_days_and_months_end(self, database: Database, before: Period, reason: str | None) -> None:
-        shares = terms(money_a_day=PICTURE, money_a_month=PICTURE)
-        ask(database, shares=shares)
+        policy = terms(money_a_day=PICTURE, money_a_month=PICTURE)
+        ask(database, policy=policy)
         end(database, claim(database), PICTURE)
-        earlier = before.began(NOW) - timedelta(days=1)
-        if before is Period.DAY and earlier < Period.MONTH.began(NOW):
+        now = datetime.now(UTC)
+        earlier = before.began(now) - timedelta(days=1)
+        if before is Period.DAY and earlier < Period.MONTH.began(now):
             pytest.skip("there is no earlier day in this month")
         with database.writing() as connection:
             connection.execute(update(tables.spending).values(day=earlier.date()))
 
         if reason is None:
-            ask(database, shares=shares)
+            ask(database, policy=policy)
         else:
             with pytest.raises(BudgetUsedUp) as refused:
-                ask(database, shares=shares)
+                ask(database, policy=policy)
             assert refused.value.reason == reason
 
     def test_owners_meet_it_too(self, database: Database) -> None:
@@ -139,7 +139,7 @@ class TestMoney:
         ask(database, 4)
 
         with pytest.raises(BudgetUsedUp):
-            ask_gemini(database, shares=FOUR_PICTURES)
+            ask_gemini(database, policy=FOUR_PICTURES)
 
     def test_a_batch_is_refused_before_it_starts_and_counted_from_then_on(self, database: Database) -> None:
         batches = Batches(database, FOUR_PICTURES)
@@ -166,24 +166,24 @@ class TestTokens:
     SOME = terms(tokens_a_day=1_000)
 
     def test_of_prompts_and_answers_are_counted_together(self, database: Database) -> None:
-        ask(database, shares=self.SOME)
+        ask(database, policy=self.SOME)
         prompt = an_attempt(step="prompt", tokens_in=300, tokens_out=100, owner_pays=True)
         Jobs(database).give_up(claim(database), "no_credit", [prompt])
         for _ in range(2):
-            ask_gemini(database, shares=self.SOME)
+            ask_gemini(database, policy=self.SOME)
             Errands(database).finish(claim_errand(database), answer="Hello!", bill=Bill(300, 5))
 
         with pytest.raises(BudgetUsedUp) as refused:
-            ask_gemini(database, shares=self.SOME)
+            ask_gemini(database, policy=self.SOME)
 
         assert refused.value.reason == "budget_tokens"
         assert spent(database) == (10, 10, 0)
-        ask(database, shares=self.SOME)
+        ask(database, policy=self.SOME)
 
     def test_are_looked_at_again_before_gemini_is_called(self, database: Database) -> None:
         errands = Errands(database, self.SOME)
         for _ in range(2):
-            ask_gemini(database, shares=self.SOME)
+            ask_gemini(database, policy=self.SOME)
         first, second = claim_errand(database), claim_errand(database)
         errands.require_answer(second)
 
@@ -194,36 +194,36 @@ class TestTokens:
 
     def test_of_an_answer_that_was_stopped_or_came_late_count(self, database: Database) -> None:
         errands = Errands(database, self.SOME)
-        ask_gemini(database, shares=self.SOME)
+        ask_gemini(database, policy=self.SOME)
         errands.cancel(claim_errand(database), Bill(400, 2))
-        ask_gemini(database, shares=self.SOME)
+        ask_gemini(database, policy=self.SOME)
         late = claim_errand(database)
         errands.give_up(late, "out_of_time")
         with pytest.raises(LostTurn):
             errands.finish(late, answer="Hello!", bill=Bill(700, 3))
 
         with pytest.raises(BudgetUsedUp):
-            ask_gemini(database, shares=self.SOME)
+            ask_gemini(database, policy=self.SOME)
         assert spent(database)[0] == 5
 
     def test_on_a_persons_own_key_are_not_counted(self, database: Database) -> None:
-        ask_gemini(database, shares=self.SOME)
+        ask_gemini(database, policy=self.SOME)
         Errands(database).finish(claim_errand(database), answer="Hello!", bill=Bill(1_000, 5))
         bring_key(database, GOOGLE)
 
-        ask_gemini(database, shares=self.SOME)
+        ask_gemini(database, policy=self.SOME)
 
     def test_of_owners_have_no_limit(self, database: Database) -> None:
         Roles(database, BOT).decide(Profile(ADA, "Ada"), Role.OWNER, by=None)
-        ask_gemini(database, shares=self.SOME)
+        ask_gemini(database, policy=self.SOME)
         Errands(database).finish(claim_errand(database), answer="Hello!", bill=Bill(1_000, 5))
 
-        ask_gemini(database, shares=self.SOME)
+        ask_gemini(database, policy=self.SOME)
 
 
 def test_what_is_spent_at_the_same_moment_is_all_booked(database: Database) -> None:
     for user in range(1, 21):
-        ask(database, user=user, shares=terms())
+        ask(database, user=user, policy=terms())
     jobs = [claim(database) for _ in range(20)]
 
     with ThreadPoolExecutor(8) as pool:

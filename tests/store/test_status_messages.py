@@ -3,11 +3,10 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from builders import BOT, claim, read, submit, submit_and_claim, submit_and_finish
 from sqlalchemy import select, update
 
-from shared.batches import Way
-from shared.errands import Errand, Kind
+from shared.batches import DeliveryFormat
+from shared.errands import Errand, ErrandKind
 from shared.jobs import Address, Job, Request, Sender
 from shared.status_messages import Removal, Work
 from shared.store import tables
@@ -18,6 +17,7 @@ from shared.store.errands import Errands
 from shared.store.jobs import Jobs
 from shared.store.outbox import Outbox
 from shared.store.status_messages import ANSWER_MAY_COME, StatusMessages
+from tests.builders import BOT, claim, read, submit, submit_and_claim, submit_and_finish
 
 NOW = timedelta(0)
 
@@ -37,7 +37,7 @@ def announced(database: Database, *, after: int = 10) -> Job:
 
 def errand_in(database: Database, chat: int = 7, message: int = 1) -> Errand:
     errand, _ = Errands(database).submit(
-        Kind.CHAT, {"text": "hello"}, address=Address(BOT, chat, message), sender=Sender(7)
+        ErrandKind.CHAT, {"text": "hello"}, address=Address(BOT, chat, message), sender=Sender(7)
     )
     return errand
 
@@ -45,11 +45,11 @@ def errand_in(database: Database, chat: int = 7, message: int = 1) -> Errand:
 def to_remove(record: StatusMessages, database: Database) -> list[Removal]:
     """All that is to be removed, whenever it is due."""
     record.release_removals(BOT)
-    return record.claim_removals(BOT, most=100)
+    return record.claim_removals(BOT, limit=100)
 
 
 def missing(record: StatusMessages, *, age: timedelta = NOW) -> list[int]:
-    return [job.id for job in record.missing(BOT, before=datetime.now(UTC) - age, most=10)]
+    return [job.id for job in record.missing(BOT, before=datetime.now(UTC) - age, limit=10)]
 
 
 class TestSending:
@@ -102,7 +102,7 @@ class TestSending:
         self, database: Database, record: StatusMessages
     ) -> None:
         submit_and_finish(database)
-        (job,) = Outbox(database).claim(BOT, most=1)
+        (job,) = Outbox(database).claim(BOT, limit=1)
         Outbox(database).delivered(job.id, message_id=500)
 
         assert not record.sent(Work.JOB, job.id, 77, "queued:1")
@@ -112,7 +112,11 @@ class TestSending:
     def test_answers_and_batches_have_theirs(self, database: Database, record: StatusMessages) -> None:
         errand = errand_in(database)
         batch, _ = Batches(database).ask(
-            [Request("a fox")], address=Address(BOT, 7, 2), sender=Sender(7), source="telegram", way=Way.ALBUMS
+            [Request("a fox")],
+            address=Address(BOT, 7, 2),
+            sender=Sender(7),
+            source="telegram",
+            delivery_format=DeliveryFormat.ALBUMS,
         )
 
         for work, work_id in ((Work.ERRAND, errand.id), (Work.BATCH, batch.id)):
@@ -121,7 +125,7 @@ class TestSending:
 
         kept, asked = Errands(database).read(errand.id), Batches(database).read(batch.id)
         assert kept is not None
-        assert kept.shown == {"messages": [6]}
+        assert kept.shown == {"messages": [6], "said": 0}
         assert asked is not None
         assert (asked.status_message_id, asked.status_shown) == (6, "asked")
 
@@ -186,7 +190,7 @@ class TestAMessageWhoseNumberIsUnknown:
 
         Outbox(database).delivered(job.id, message_id=500)
 
-        assert record.claim_removals(BOT, most=1) == []
+        assert record.claim_removals(BOT, limit=1) == []
         with database.reading() as connection:
             due = connection.scalar(select(tables.removals.c.not_before))
         assert due is not None
@@ -259,35 +263,35 @@ class TestRemoving:
 
         Outbox(database).delivered(job.id, message_id=500)
 
-        assert [one.message_id for one in record.claim_removals(BOT, most=10)] == [11]
+        assert [one.message_id for one in record.claim_removals(BOT, limit=10)] == [11]
 
     def test_a_try_is_counted_and_keeps_others_away(self, database: Database, record: StatusMessages) -> None:
         record.remove(Work.JOB, submit(database).id, 11)
 
-        assert [one.tries for one in record.claim_removals(BOT, most=10)] == [1]
-        assert record.claim_removals(BOT, most=10) == []
+        assert [one.tries for one in record.claim_removals(BOT, limit=10)] == [1]
+        assert record.claim_removals(BOT, limit=10) == []
 
     def test_a_try_whose_process_fell_silent_comes_again(self, database: Database, record: StatusMessages) -> None:
         record.remove(Work.JOB, submit(database).id, 11)
-        record.claim_removals(BOT, most=10)
+        record.claim_removals(BOT, limit=10)
 
         let_time_pass(database)
 
-        assert [one.tries for one in record.claim_removals(BOT, most=10)] == [2]
+        assert [one.tries for one in record.claim_removals(BOT, limit=10)] == [2]
 
     def test_it_is_tried_again_when_its_time_has_come(self, database: Database, record: StatusMessages) -> None:
         record.remove(Work.JOB, submit(database).id, 11)
-        (one,) = record.claim_removals(BOT, most=10)
+        (one,) = record.claim_removals(BOT, limit=10)
 
         record.again(one.id, in_s=30)
 
-        assert record.claim_removals(BOT, most=10) == []
+        assert record.claim_removals(BOT, limit=10) == []
         let_time_pass(database)
-        assert [one.message_id for one in record.claim_removals(BOT, most=10)] == [11]
+        assert [one.message_id for one in record.claim_removals(BOT, limit=10)] == [11]
 
     def test_it_ends_when_the_message_is_gone(self, database: Database, record: StatusMessages) -> None:
         record.remove(Work.JOB, submit(database).id, 11)
-        (one,) = record.claim_removals(BOT, most=10)
+        (one,) = record.claim_removals(BOT, limit=10)
 
         record.removed(one.id)
 
@@ -305,18 +309,18 @@ class TestRemoving:
     def test_a_chat_that_opens_again_is_tried_at_once(self, database: Database, record: StatusMessages) -> None:
         for chat in (7, 8):
             record.remove(Work.JOB, submit(database, chat=chat).id, 11)
-        for one in record.claim_removals(BOT, most=10):
+        for one in record.claim_removals(BOT, limit=10):
             record.again(one.id, in_s=3600)
 
         record.release_removals(BOT, 8)
 
-        assert [one.chat_id for one in record.claim_removals(BOT, most=10)] == [8]
+        assert [one.chat_id for one in record.claim_removals(BOT, limit=10)] == [8]
 
     def test_every_bot_removes_its_own(self, database: Database, record: StatusMessages) -> None:
         record.remove(Work.JOB, submit_and_claim(database, bot=43).id, 11)
 
-        assert record.claim_removals(BOT, most=10) == []
-        assert len(record.claim_removals(43, most=10)) == 1
+        assert record.claim_removals(BOT, limit=10) == []
+        assert len(record.claim_removals(43, limit=10)) == 1
 
 
 def let_time_pass(database: Database) -> None:

@@ -9,7 +9,20 @@ from datetime import UTC, datetime, timedelta
 from itertools import combinations
 
 import pytest
-from builders import (
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sqlalchemy import select
+
+from shared.jobs import Stage, State
+from shared.queue_policy import Flow
+from shared.store import tables
+from shared.store.database import CONNECTIONS, Database
+from shared.store.jobs import Jobs, LostTurn
+from shared.store.leases import MAX_LOSSES
+from shared.store.locks import AdvisoryLock
+from shared.store.outbox import Outbox
+from shared.store.turns import ALL, Sweep
+from tests.builders import (
     ALREADY_OVER,
     AN_HOUR,
     BOT,
@@ -25,19 +38,6 @@ from builders import (
     while_somebody_writes,
     while_written_to,
 )
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
-from sqlalchemy import select
-
-from shared.jobs import Stage, State
-from shared.shares import Flow
-from shared.store import tables
-from shared.store.database import CONNECTIONS, Database
-from shared.store.jobs import Jobs, LostTurn
-from shared.store.leases import MAX_LOSSES
-from shared.store.locks import AdvisoryLock
-from shared.store.outbox import Outbox
-from shared.store.turns import ALL, Sweep
 
 
 class TestFairness:
@@ -72,8 +72,8 @@ class TestFairness:
         for _ in range(50):
             submit(database, user=1)
 
-        shares = Counter(claim(database).sender.id for _ in range(20))
-        assert abs(shares[1] - shares[2]) <= 2
+        served = Counter(claim(database).sender.id for _ in range(20))
+        assert abs(served[1] - served[2]) <= 2
 
     @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
     @given(steps=st.lists(st.sampled_from([1, 2, 3, "claim"]), min_size=5, max_size=40))
@@ -360,7 +360,7 @@ class TestDeadline:
 
         ended = read(database, job)
         assert (ended.state, ended.stage, ended.reason) == (State.FAILED, Stage.SENDING, "out_of_time")
-        assert Outbox(database).claim(BOT, most=5) == [replace(read(database, job), delivery_tries=1)]
+        assert Outbox(database).claim(BOT, limit=5) == [replace(read(database, job), delivery_tries=1)]
 
     def test_a_worker_that_still_has_its_lease_ends_the_job_itself(self, database: Database) -> None:
         submit(database)

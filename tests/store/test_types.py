@@ -1,11 +1,10 @@
 """Text that Postgres refuses: both databases store the same in its place."""
 
 import pytest
-from builders import BOT, claim_errand, submit, submit_and_claim
 from sqlalchemy import select
 
 from shared import redaction
-from shared.errands import Kind
+from shared.errands import ErrandKind
 from shared.jobs import Address, Attempt, Parameters, Prompt, Sender
 from shared.store import tables
 from shared.store.conversations import Conversations
@@ -13,6 +12,7 @@ from shared.store.database import Database
 from shared.store.errands import Errands
 from shared.store.jobs import Jobs
 from shared.store.types import storable
+from tests.builders import BOT, claim_errand, submit, submit_and_claim
 
 HALF_PAIR = "\ud83d"
 WRITTEN, STORED = f"a\0 fox {HALF_PAIR} 🦊", "a fox ? 🦊"
@@ -46,7 +46,7 @@ class TestEveryTextOfTheRecord:
     def test_of_a_question_and_its_answer(self, database: Database) -> None:
         errands = Errands(database)
         question = {"text": WRITTEN, "attachments": [{"name": WRITTEN}]}
-        asked, _ = errands.submit(Kind.CHAT, question, address=Address(BOT, 7, 1), sender=Sender(7))
+        asked, _ = errands.submit(ErrandKind.CHAT, question, address=Address(BOT, 7, 1), sender=Sender(7))
         claimed = claim_errand(database)
 
         assert claimed.question == {"text": STORED, "attachments": [{"name": STORED}]}

@@ -5,19 +5,19 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from builders import BOT
 
 from shared.store.database import Database
 from shared.store.updates import RawUpdate, Updates
+from tests.builders import BOT
 
 HELLO = RawUpdate(1, '{"update_id":1,"message":{"text":"hello \\u0000"}}')
 WORLD = RawUpdate(2, '{"update_id":2,"message":{"text":"world"}}')
 UNREADABLE = RawUpdate(3, '{"update_id":3,"novelty":{}}', readable=False)
 
 
-def unhandled(updates: Updates, *, most: int) -> list[RawUpdate]:
+def unhandled(updates: Updates, *, limit: int) -> list[RawUpdate]:
     """What is to be handled, as a process that starts reads it."""
-    return updates.read(updates.unhandled(most=most))
+    return updates.read(updates.unhandled(limit=limit))
 
 
 @pytest.fixture
@@ -29,7 +29,7 @@ class TestKeeping:
     def test_what_was_kept_is_unhandled_oldest_first(self, updates: Updates) -> None:
         updates.keep([WORLD, HELLO])
 
-        assert unhandled(updates, most=10) == [HELLO, WORLD]
+        assert unhandled(updates, limit=10) == [HELLO, WORLD]
 
     def test_nothing_is_fine_too(self, updates: Updates) -> None:
         assert updates.keep([]) == frozenset()
@@ -38,7 +38,7 @@ class TestKeeping:
         updates.keep([HELLO])
         updates.keep([HELLO, WORLD])
 
-        assert unhandled(updates, most=10) == [HELLO, WORLD]
+        assert unhandled(updates, limit=10) == [HELLO, WORLD]
 
     @pytest.mark.parametrize("is_handled", [False, True])
     def test_an_update_that_is_known_needs_no_handling_when_it_comes_again(
@@ -49,19 +49,19 @@ class TestKeeping:
             updates.handled([HELLO.update_id])
 
         assert updates.keep([HELLO, WORLD]) == {WORLD.update_id}
-        assert unhandled(updates, most=10) == ([WORLD] if is_handled else [HELLO, WORLD])
+        assert unhandled(updates, limit=10) == ([WORLD] if is_handled else [HELLO, WORLD])
 
     def test_an_unreadable_update_is_kept_but_needs_no_handling(self, updates: Updates) -> None:
         assert updates.keep([HELLO, UNREADABLE]) == {HELLO.update_id}
 
-        assert unhandled(updates, most=10) == [HELLO]
+        assert unhandled(updates, limit=10) == [HELLO]
 
     def test_a_whole_answer_of_telegram_fits(self, updates: Updates) -> None:
         hundred = [RawUpdate(number, "{}") for number in range(2**40, 2**40 + 100)]
 
         assert updates.keep(hundred) == {one.update_id for one in hundred}
 
-        assert unhandled(updates, most=1000) == hundred
+        assert unhandled(updates, limit=1000) == hundred
 
     def test_two_bots_count_their_updates_each(self, database: Database, updates: Updates) -> None:
         other = Updates(database, BOT + 1)
@@ -70,8 +70,8 @@ class TestKeeping:
 
         other.handled([HELLO.update_id])
 
-        assert unhandled(updates, most=10) == [HELLO]
-        assert other.unhandled(most=10) == []
+        assert unhandled(updates, limit=10) == [HELLO]
+        assert other.unhandled(limit=10) == []
 
 
 class TestAnAlbum:
@@ -98,7 +98,7 @@ class TestATextInParts:
     def test_is_handled_with_its_first_part(self, updates: Updates) -> None:
         assert updates.keep([self.HEAD, RawUpdate(11, "{}"), self.TAIL]) == {10, 11}
 
-        assert updates.unhandled(most=10) == [10, 11]
+        assert updates.unhandled(limit=10) == [10, 11]
         assert [one.update_id for one in updates.parts_of(10)] == [12]
 
     def test_may_come_later(self, updates: Updates) -> None:
@@ -111,7 +111,7 @@ class TestATextInParts:
         updates.keep([self.HEAD, self.TAIL])
 
         assert updates.join(10) == updates.join(10)
-        assert updates.unhandled(most=10) == [10]
+        assert updates.unhandled(limit=10) == [10]
 
     def test_does_not_grow_any_more_when_its_handling_has_begun(self, updates: Updates) -> None:
         updates.keep([self.HEAD])
@@ -155,22 +155,22 @@ class TestFeedingAgain:
 
         updates.handled([HELLO.update_id, WORLD.update_id])
 
-        assert updates.unhandled(most=10) == []
+        assert updates.unhandled(limit=10) == []
 
     def test_what_may_still_have_a_handler_at_work_is_left_alone(self, updates: Updates) -> None:
         updates.keep([HELLO])
 
-        assert updates.unhandled(most=10, older_than=timedelta(minutes=1)) == []
-        assert unhandled(updates, most=10) == [HELLO]
+        assert updates.unhandled(limit=10, older_than=timedelta(minutes=1)) == []
+        assert unhandled(updates, limit=10) == [HELLO]
 
     def test_the_oldest_come_first_when_not_all_do(self, updates: Updates) -> None:
         updates.keep([WORLD, HELLO])
 
-        assert unhandled(updates, most=1) == [HELLO]
+        assert unhandled(updates, limit=1) == [HELLO]
 
     def test_what_was_handled_meanwhile_is_not_read(self, updates: Updates) -> None:
         updates.keep([HELLO, WORLD])
-        waiting = updates.unhandled(most=10)
+        waiting = updates.unhandled(limit=10)
 
         updates.handled([HELLO.update_id])
 
@@ -184,7 +184,7 @@ class TestStartingAgain:
         updates.count_start(HELLO.update_id)
         updates.count_start(HELLO.update_id)
 
-        assert unhandled(updates, most=10) == [replace(HELLO, starts=2), WORLD]
+        assert unhandled(updates, limit=10) == [replace(HELLO, starts=2), WORLD]
 
     def test_those_that_ended_well_are_forgotten(self, updates: Updates) -> None:
         updates.keep([HELLO])
@@ -192,20 +192,4 @@ class TestStartingAgain:
 
         updates.forget_starts([HELLO.update_id])
 
-        assert unhandled(updates, most=10) == [HELLO]
-
-
-class TestForgetting:
-    def test_what_was_handled_long_ago_is_forgotten(self, updates: Updates) -> None:
-        updates.keep([HELLO, WORLD])
-        updates.handled([HELLO.update_id])
-
-        assert updates.forget(older_than=timedelta(days=1)) == 0
-        assert updates.forget(older_than=timedelta(0)) == 1
-        assert updates.keep([HELLO]) == {HELLO.update_id}
-
-    def test_what_was_not_handled_is_never_forgotten(self, updates: Updates) -> None:
-        updates.keep([HELLO])
-
-        assert updates.forget(older_than=timedelta(0)) == 0
-        assert unhandled(updates, most=10) == [HELLO]
+        assert unhandled(updates, limit=10) == [HELLO]

@@ -3,25 +3,29 @@
 ``make upstreams`` writes the page anew; the tests see to it that it says what the trials yield.
 """
 
+import json
 import re
 import sys
 import tempfile
 from collections.abc import Iterator
 from html import unescape
+from importlib.metadata import version
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
 from cryptography.fernet import Fernet
 from pydantic import TypeAdapter
-from upstreams.situations import SECTIONS, Situation
-from upstreams.trials import PROOFS, Call, Pause, Seen, Trials, trials
 
-from services.bot.locales import say
+from sandbox import telegram
+from services.bot.texts.locales import say
 from services.worker.engine.retry import MAX_ANNOUNCED_S
 from shared.jobs import Stage
-from shared.secrets import Box
+from shared.key_cipher import KeyCipher
+from shared.provider_hosts import provider_hosts
 from shared.settings import Key
+from tests.upstreams.situations import SECTIONS, Situation
+from tests.upstreams.trials import PROOFS, Call, Pause, Seen, Trials, trials
 
 PAGE = Path(__file__).parents[2] / "docs" / "upstreams.md"
 HEAD = """# What Gemini, HuggingFace and the network may do
@@ -32,6 +36,16 @@ the page anew after a change; `tests/upstreams/situations.py` holds the situatio
 
 While a job waits it holds no slot. A picture may come from other providers of the same model without a word; where
 another model, or other words, were needed, the caption says so.
+"""
+REFERENCE = """## The services as they were last seen
+
+What they answer stands in the rows below as it is played; where their pictures lie, and which of them paints at all, in
+this table. A new provider, or a new form of answer, in HuggingFace's own client (huggingface_hub {client}) fails
+`tests/worker/test_hub_client.py`; the documented answers in `tests/worker/documented_answers.py` have to lie at these
+hosts. Gemini is called with google-genai {genai}, Telegram's stand-in knows Bot API {bot_api}.
+
+| image service | seen | its pictures lie at | source |
+|---|---|---|---|
 """
 NO_KEY = "holds characters that no key has (copy it again)"
 COLUMNS = "| what comes | what we do | what the user reads |\n|---|---|---|"
@@ -54,9 +68,9 @@ def key_rows() -> Iterator[str]:
     Raises:
         AssertionError: One of them would be kept.
     """
-    box = Box(Fernet.generate_key().decode())
+    cipher = KeyCipher(Fernet.generate_key().decode())
     odd = ("AIza" + "ключ" * 8, "hf_" + "x" * 20 + "\r\nX-Header: y", "hf_two words of a key")
-    assert not any(box.seal(key).sealed for key in odd)
+    assert not any(cipher.encrypt(key).sealed for key in odd)
     told = unescape(say("key_impossible", "en", service="Google"))
     kept = "Keeps nothing of it, and calls nobody."
     yield f"| a person's key that holds other letters, a line's end or spaces | {kept} | “{_on_one_line(told)}” |"
@@ -64,6 +78,24 @@ def key_rows() -> Iterator[str]:
         with pytest.raises(ValueError, match=re.escape(NO_KEY)):
             TypeAdapter(Key).validate_python(key)
     yield f"| the same among the owner's settings | Doesn't start. | the owner: “… {NO_KEY}” |"
+
+
+def reference() -> str:
+    """The services with the dates at which they were looked at."""
+    api = json.loads((Path(telegram.__file__).parent / "bot-api.json").read_text(encoding="utf-8"))
+    head = REFERENCE.format(
+        client=version("huggingface_hub"), genai=version("google-genai"), bot_api=str(api["version"]).split()[-1]
+    )
+    return head + "".join(
+        f"| {one.provider} | {one.seen} | {', '.join(f'`{host}`' for host in one.hosts) or 'in the answer'} "
+        f"| {_linked(one.source)} |\n"
+        for one in provider_hosts()
+    )
+
+
+def _linked(source: str) -> str:
+    url, _, note = source.partition(" ")
+    return f"<{url}> {note}".strip()
 
 
 def _row(held: Trials, situation: Situation, fault: dict[str, object] | None) -> str:
@@ -156,7 +188,7 @@ def _on_one_line(text: str) -> str:
 
 def page(rows: dict[str, str]) -> str:
     """The page of these rows, by what comes."""
-    parts = [HEAD]
+    parts = [HEAD, reference()]
     for title, situations in SECTIONS.items():
         parts.append(f"## {title}\n\n{COLUMNS}\n" + "".join(f"{rows[one.what]}\n" for one in situations))
     parts.append(f"## Keys\n\n{COLUMNS}\n" + "".join(f"{one}\n" for one in key_rows()))

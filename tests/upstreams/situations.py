@@ -235,10 +235,15 @@ WAKING = (
 PICTURES = (
     Situation("a black picture", _router("black-picture"), ALONE),
     Situation("a picture of one colour, or of one pixel", _router("grey-picture", "tiny-picture"), ALONE),
-    Situation("HTML under `image/png`, or nothing", _router("html-picture", "empty-picture"), ALONE),
+    Situation("200 with HTML under `image/png`, or with nothing", _router("html-picture", "empty-picture"), ALONE),
     Situation("half a JPEG and no length that would tell", _router("truncated-picture"), ALONE),
     Situation("a PNG that unpacks to 900 million pixels", _router("bomb-picture"), ALONE),
     Situation("200 with `{“error”: “…”}` in JSON", _router("json-200-error"), ALONE),
+    Situation(
+        "200 with a failure's status in its JSON: `{“code”: 402, …}`",
+        ({"service": "router", "status": 200, "reply": {"code": 402, "message": "nothing left", "data": None}},),
+        ALONE,
+    ),
     Situation("a JPEG under `image/png`", _router("wrong-type"), ALONE),
     Situation(
         "a picture inside JSON: `data[0].b64_json` or `output[0]`",
@@ -345,11 +350,13 @@ PROVIDERS = (
     Situation("zai-org's 400", _router("zai-error"), GLM, provider="zai-org"),
     Situation("zai-org answers 200 `FAIL`", _router("zai-failed"), GLM, provider="zai-org"),
     Situation(
-        "the file host answers 403, 404, 500 or 503, or hangs up",
-        (
-            *({"service": "files", "status": code} for code in (403, 404, 500, 503)),
-            {"service": "files", "drop": "before"},
-        ),
+        "the file host answers 403, 404 or 410",
+        tuple({"service": "files", "status": code} for code in (403, 404, 410)),
+        provider="fal-ai",
+    ),
+    Situation(
+        "the file host answers 500 or 503, or hangs up",
+        (*({"service": "files", "status": code} for code in (500, 503)), {"service": "files", "drop": "before"}),
         provider="fal-ai",
     ),
     Situation(

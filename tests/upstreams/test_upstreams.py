@@ -3,12 +3,12 @@
 from collections.abc import Iterator
 
 import pytest
-from upstreams.page import PAGE, page, row
-from upstreams.situations import SECTIONS, Situation
-from upstreams.trials import Trials, trials
 
 from sandbox.gemini.replies import PRESETS as GEMINI
 from sandbox.huggingface.replies import PRESETS as HUGGINGFACE
+from tests.upstreams.page import PAGE, page, row
+from tests.upstreams.situations import SECTIONS, Situation
+from tests.upstreams.trials import Trials, trials
 
 SITUATIONS = [one for situations in SECTIONS.values() for one in situations]
 

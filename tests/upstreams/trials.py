@@ -13,30 +13,31 @@ from typing import Any
 
 from cryptography.fernet import Fernet
 from sqlalchemy import delete, select, update
-from upstreams.situations import ALONE, ELSEWHERE, IDS, NEWEST, OWN, Fault, Situation
 
 from sandbox.app import Sandbox
 from sandbox.client import Json, SandboxClient, mask
-from services.bot.locales import say
 from services.bot.pictures.captions import write_caption
 from services.bot.pictures.status import describe, sentence
+from services.bot.texts.locales import say
 from services.worker.engine.records import Pictures, Questions
 from services.worker.engine.runner import Runner
-from services.worker.engine.user_keys import GOOGLE, HUGGINGFACE, Lent, OwnKeys
+from services.worker.engine.user_keys import ClientPool, UserKeys
 from services.worker.gemini.prompts import PromptWriter
 from services.worker.gemini.quotas import Quotas
 from services.worker.images.decoder import Decoder
-from services.worker.jobs.picture import Pipeline
+from services.worker.jobs.image_services import ImageServices
+from services.worker.jobs.picture import PictureJob
 from services.worker.painters.circuit_breaker import CircuitBreaker
 from services.worker.painters.discovery import Discovery
 from services.worker.painters.dispatcher import PaintDispatcher
 from services.worker.painters.http import HttpClient
+from services.worker.painters.registry import build_painters
 from shared.catalogue import Catalogue
 from shared.images import Images
 from shared.jobs import ENDED, Address, Job, Parameters, Request, Sender, Stage, State
+from shared.key_cipher import KeyCipher
 from shared.migrations import migrate
-from shared.queue import Tickets, make_celery
-from shared.secrets import Box
+from shared.redaction import GOOGLE, HUGGINGFACE
 from shared.store import tables
 from shared.store.circuits import Circuits
 from shared.store.database import Database
@@ -45,9 +46,11 @@ from shared.store.jobs import Jobs
 from shared.store.keys import Keys
 from shared.store.sent_files import SentFiles
 from shared.store.turns import Turns
+from shared.tickets import LocalTickets
+from tests.upstreams.situations import ALONE, ELSEWHERE, IDS, NEWEST, OWN, Fault, Situation
 
 TOKEN, KEY = "hf_trials", "AIzaSandboxKey"
-MOST_TURNS = 200
+MAX_TURNS = 200
 IDLE = {"latency_s": 0.0, "queue_polls": 1, "longest_hold_s": 60.0, "same_picture": True, "cold": {}}
 
 
@@ -99,7 +102,7 @@ class Trials:
         self._jobs = Jobs(database)
         self._http, self._decoder = HttpClient(connections=8), Decoder()
         self._catalogue = Catalogue(fallbacks=(ALONE,))
-        self._own = OwnKeys(Keys(database), Box(Fernet.generate_key().decode()))
+        self._own = UserKeys(Keys(database), KeyCipher(Fernet.generate_key().decode()))
         self._messages = iter(range(1, 10**6))
 
     def run(self, situation: Situation, fault: Fault | None, *, times: int | None) -> Seen:
@@ -138,32 +141,28 @@ class Trials:
         hub = Discovery(
             self._http, hub_url=f"{url}/hub", catalogue=self._catalogue, endpoints={OWN: f"{url}/endpoint/own"}
         )
+        painters = build_painters(
+            self._http, router_url=f"{url}/router", token=TOKEN, image_hosts=url, decoder=self._decoder
+        )
         dispatcher = PaintDispatcher(
-            self._http,
-            hub,
-            CircuitBreaker(circuits),
-            router_url=f"{url}/router",
-            token=TOKEN,
-            image_hosts=url,
-            decoder=self._decoder,
-            chance=random.Random(7),
+            painters, hub, CircuitBreaker(circuits), decoder=self._decoder, rng=random.Random(7)
         )
         writer = PromptWriter(
             api_key=KEY, base_url=f"{url}/gemini", model=NEWEST, slots=2, quotas=Quotas(KEY, circuits)
         )
-        pipeline = Pipeline(
+        picture_job = PictureJob(
             self._jobs,
-            Lent(self._own, GOOGLE, writer, _nobody),
-            Lent(self._own, HUGGINGFACE, dispatcher, _nobody),
+            ClientPool(self._own, GOOGLE, writer, _nobody),
+            ImageServices(self._catalogue, ClientPool(self._own, HUGGINGFACE, dispatcher, _nobody)),
             Images(self._folder.as_uri()),
             self._catalogue,
             decoder=self._decoder,
         )
         turns = Turns(self._database, lease=timedelta(hours=1), deadline=timedelta(seconds=situation.deadline_s))
         try:
-            tickets = Tickets(make_celery(None))
+            tickets = LocalTickets()
             sent_files = SentFiles(self._database)
-            pictures = Pictures(self._jobs, pipeline, tickets, sent_files)
+            pictures = Pictures(self._jobs, picture_job, tickets, sent_files)
             questions = Questions(Errands(self._database), {}, sent_files)
             yield Runner("trials", turns, tickets, pictures=pictures, questions=questions)
         finally:
@@ -172,7 +171,7 @@ class Trials:
     def _watch(self, runner: Runner, job: Job) -> Seen:
         happened: list[Call | Pause] = []
         read: list[str] = []
-        for turn in range(MOST_TURNS):
+        for turn in range(MAX_TURNS):
             runner.run()
             happened += self._new_calls(job, turn, sum(isinstance(one, Call) for one in happened))
             job = self._now(job)
@@ -221,8 +220,8 @@ def _told(job: Job) -> Iterator[str]:
         yield unescape(say(job.reason or "unexpected", "en"))
         return
     caption = write_caption(job, default_model=job.request.parameters.model or "")
-    _, _, remarks = caption.rpartition("<i>")[2].removesuffix("</i>").partition("\n")
-    yield from (unescape(line) for line in remarks.splitlines())
+    if caption.endswith("</i>"):
+        yield from (unescape(line) for line in caption.rpartition("<i>")[2].removesuffix("</i>").splitlines())
 
 
 def _unfetched(trials: Trials) -> str:

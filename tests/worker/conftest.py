@@ -14,16 +14,16 @@ from sandbox.client import SandboxClient
 from services.worker.images.decoder import Decoder
 from services.worker.painters.circuit_breaker import CircuitBreaker
 from services.worker.painters.discovery import Discovery
-from services.worker.painters.dispatcher import Order, PaintDispatcher
+from services.worker.painters.dispatcher import PaintDispatcher, PaintRequest
 from services.worker.painters.http import HttpClient
 from services.worker.painters.painter import Painter
 from services.worker.painters.registry import build_painters
 from shared.catalogue import Catalogue
 from shared.jobs import Attempt, Image, Parameters, Prompt, Recipe
-from shared.migrations import migrate
 from shared.store import tables
 from shared.store.circuits import Circuits
 from shared.store.database import Database
+from tests.sqlite_tables import create_tables
 
 TOKEN = "hf_test"
 IDLE = {"latency_s": 0.0, "queue_polls": 1, "cold": {}}
@@ -68,7 +68,7 @@ def painters(sandbox: SandboxClient, http: HttpClient, decoder: Decoder) -> dict
 @pytest.fixture(scope="session")
 def worker_database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
     database = Database(f"sqlite:///{tmp_path_factory.mktemp('worker') / 'g2d.db'}")
-    migrate(database)
+    create_tables(database)
     yield database
     database.close()
 
@@ -100,21 +100,23 @@ class Workbench:
         negative: str = "",
         width: int = 256,
         height: int = 256,
-        seconds: float = 20.0,
+        timeout_s: float = 20.0,
         handle: dict[str, Any] | None = None,
         barred: frozenset[tuple[str, str]] = frozenset(),
         pictures: int = 0,
+        unfetched: int = 0,
         **parameters: Any,
     ) -> tuple[Image, Recipe]:
-        order = Order(
+        order = PaintRequest(
             Prompt(text, negative),
             Parameters(width=width, height=height, **parameters),
             models,
             handle=handle,
             barred=barred,
             pictures=pictures,
+            unfetched=unfetched,
         )
-        return self.dispatcher.paint(order, seconds=seconds, record=self.attempts.append)
+        return self.dispatcher.paint(order, timeout_s=timeout_s, on_attempt=self.attempts.append)
 
     @property
     def outcomes(self) -> list[tuple[str, str]]:
@@ -122,19 +124,8 @@ class Workbench:
 
 
 @pytest.fixture
-def bench(
-    sandbox: SandboxClient, http: HttpClient, discovery: Discovery, circuits: Circuits, decoder: Decoder
-) -> Workbench:
-    dispatcher = PaintDispatcher(
-        http,
-        discovery,
-        CircuitBreaker(circuits),
-        router_url=f"{sandbox.url}/router",
-        token=TOKEN,
-        image_hosts=sandbox.url,
-        decoder=decoder,
-        chance=random.Random(7),
-    )
+def bench(painters: dict[str, Painter], discovery: Discovery, circuits: Circuits, decoder: Decoder) -> Workbench:
+    dispatcher = PaintDispatcher(painters, discovery, CircuitBreaker(circuits), decoder=decoder, rng=random.Random(7))
     return Workbench(dispatcher)
 
 

@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.worker.painters.generation import brief_for, size_for
+from services.worker.painters.generation import request_for, size_for
 from services.worker.painters.registry import ADAPTERS
-from shared.catalogue import Catalogue
+from shared.catalogue import GEMINI, Catalogue
 from shared.jobs import Parameters, Prompt
 
 MODELS = list(Catalogue())
@@ -34,7 +34,7 @@ class TestTheShippedData:
         assert model.width * model.height <= model.max_pixels
         assert model.steps is None or model.steps.least <= model.steps.usual <= model.steps.most
         assert model.prompt_tokens in {77, 256, 512}
-        assert set(model.providers) <= {adapter.provider for adapter in ADAPTERS}
+        assert set(model.providers) <= {adapter.provider for adapter in ADAPTERS} | {GEMINI}
 
     def test_the_default_and_its_fallbacks_can_be_painted_without_the_hub(self):
         for model_id in Catalogue().in_order(None):
@@ -85,34 +85,34 @@ class TestUnknownModels:
         )
 
     def test_a_name_that_tells_nothing_gets_the_prompt_a_size_and_a_seed(self):
-        brief = brief_for(Catalogue().model("who/knows"), PROMPT, Parameters(steps=10, guidance=3), seed=5)
+        request = request_for(Catalogue().model("who/knows"), PROMPT, Parameters(steps=10, guidance=3), seed=5)
 
-        assert (brief.width, brief.height, brief.seed) == (1024, 1024, 5)
-        assert (brief.negative, brief.steps, brief.guidance) == (None, None, None)
+        assert (request.width, request.height, request.seed) == (1024, 1024, 5)
+        assert (request.negative, request.steps, request.guidance) == (None, None, None)
 
 
 class TestBriefs:
     def test_without_wishes_the_model_gets_what_it_is_used_to(self):
-        brief = brief_for(Catalogue().model("black-forest-labs/FLUX.1-dev"), PROMPT, Parameters(), seed=5)
+        request = request_for(Catalogue().model("black-forest-labs/FLUX.1-dev"), PROMPT, Parameters(), seed=5)
 
-        assert (brief.width, brief.height, brief.steps, brief.guidance) == (1024, 1024, 28, 3.5)
+        assert (request.width, request.height, request.steps, request.guidance) == (1024, 1024, 28, 3.5)
 
     def test_wishes_are_clamped(self):
         wishes = Parameters(steps=900, guidance=99.0, seed=3)
 
-        brief = brief_for(Catalogue().model("Qwen/Qwen-Image"), PROMPT, wishes, seed=5)
+        request = request_for(Catalogue().model("Qwen/Qwen-Image"), PROMPT, wishes, seed=5)
 
-        assert (brief.steps, brief.guidance, brief.seed) == (50, 20.0, 3)
+        assert (request.steps, request.guidance, request.seed) == (50, 20.0, 3)
 
     def test_seed_zero_is_a_wish(self):
-        assert brief_for(Catalogue().model("Qwen/Qwen-Image"), PROMPT, Parameters(seed=0), seed=5).seed == 0
+        assert request_for(Catalogue().model("Qwen/Qwen-Image"), PROMPT, Parameters(seed=0), seed=5).seed == 0
 
     def test_what_a_model_cannot_take_is_not_asked(self):
         wishes = Parameters(steps=3, guidance=2.0, seed=1)
 
-        brief = brief_for(Catalogue().model("zai-org/GLM-Image"), PROMPT, wishes, seed=5)
+        request = request_for(Catalogue().model("zai-org/GLM-Image"), PROMPT, wishes, seed=5)
 
-        assert (brief.negative, brief.steps, brief.guidance, brief.seed) == (None, None, None, None)
+        assert (request.negative, request.steps, request.guidance, request.seed) == (None, None, None, None)
 
     @settings(deadline=None, max_examples=100)
     @given(
@@ -125,14 +125,14 @@ class TestBriefs:
         ),
     )
     def test_nor_is_it_of_any_other_and_what_one_can_take_is_kept_in_bounds(self, model, wishes):
-        brief = brief_for(model, PROMPT, wishes, seed=5)
+        request = request_for(model, PROMPT, wishes, seed=5)
 
-        assert (brief.negative is not None) == model.takes_negative
-        assert (brief.seed is not None) == model.takes_seed
-        assert (brief.guidance is not None) == (model.guidance is not None)
-        assert brief.guidance is None or 0 <= brief.guidance <= 20
-        assert (brief.steps is not None) == (model.steps is not None)
-        assert model.steps is None or model.steps.least <= brief.steps <= model.steps.most
+        assert (request.negative is not None) == model.takes_negative
+        assert (request.seed is not None) == model.takes_seed
+        assert (request.guidance is not None) == (model.guidance is not None)
+        assert request.guidance is None or 0 <= request.guidance <= 20
+        assert (request.steps is not None) == (model.steps is not None)
+        assert model.steps is None or model.steps.least <= request.steps <= model.steps.most
 
     def test_the_proportions_of_a_size_too_large_are_kept(self):
         assert size_for(Catalogue().model("black-forest-labs/FLUX.1-dev"), 3840, 2160) == (1536, 864)

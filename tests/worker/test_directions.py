@@ -9,9 +9,9 @@ from sandbox.app import Sandbox
 from sandbox.client import SandboxClient
 from services.worker.gemini.answers import Draft
 from services.worker.gemini.files import File
-from services.worker.gemini.finishing import finish, join_tags, own_words
+from services.worker.gemini.postprocess import finish, join_tags, own_words
+from services.worker.gemini.prompt_request import PromptRequest, mark
 from services.worker.gemini.prompts import PromptWriter
-from services.worker.gemini.questions import Wish, mark
 from shared.jobs import Earlier
 from shared.styles import Styles
 
@@ -33,13 +33,13 @@ def writer(sandbox):
 
 
 def a_wish(idea, token_limit=75, **given):
-    return Wish(idea, token_limit=token_limit, **{"dialect": "prose", "takes_negative": True} | given)
+    return PromptRequest(idea, token_limit=token_limit, **{"dialect": "prose", "takes_negative": True} | given)
 
 
 def asked(writer, sandbox, **given):
     """The instruction and the message that Gemini gets, and the prompt that comes of it."""
     sandbox.clear_journal()
-    prompt = writer.write(a_wish("a red fox", 200, **given), seconds=20.0, record=[].append)
+    prompt = writer.write(a_wish("a red fox", 200, **given), timeout_s=20.0, on_attempt=[].append)
     [body] = [entry["body"] for entry in sandbox.journal("gemini")]
     return body["systemInstruction"]["parts"][0]["text"], body["contents"][0]["parts"][-1]["text"], prompt
 

@@ -90,11 +90,26 @@ class TestMappings:
             {"status": "staging"},
             {"task": "image-to-image"},
             {"providerId": None},
-            {"adapter": "lora", "adapterWeightsPath": "lora.safetensors"},
+            {"adapter": "controlnet", "adapterWeightsPath": "weights.safetensors"},
+            {"adapter": "lora"},
+            {"adapter": "lora", "adapterWeightsPath": "../../x"},
+            {"adapter": "lora", "adapterWeightsPath": "a//b"},
+            {"adapter": "lora", "adapterWeightsPath": "a?b#c"},
+            {"adapter": "lora", "adapterWeightsPath": 7},
+            {"provider": "together", "adapter": "lora", "adapterWeightsPath": "lora.safetensors"},
         ],
     )
     def test_what_we_could_not_call_is_left_out(self, change: dict[str, Any]):
         assert read_targets("a/b", [{**ENTRY, "provider": "fal-ai", **change}]) == ()
+
+    @pytest.mark.parametrize("provider", ["fal-ai", "replicate", "wavespeed"])
+    @pytest.mark.parametrize("weights", ["lora.safetensors", "v2/my lora_1+2.safetensors"])
+    def test_a_lora_comes_with_its_weights(self, provider: str, weights: str):
+        [target] = read_targets(
+            "a/b", [{**ENTRY, "provider": provider, "adapter": "lora", "adapterWeightsPath": weights}]
+        )
+
+        assert (target.adapter, target.weights) == ("lora", weights)
 
     @pytest.mark.parametrize("mapping", [None, 3, "x", [None, 3], {"fal-ai": None}])
     def test_nonsense_has_no_targets(self, mapping: Any):
@@ -143,7 +158,7 @@ class TestMemory:
     def test_it_does_not_grow_without_end(
         self, sandbox: SandboxClient, discovery: Discovery, monkeypatch: pytest.MonkeyPatch
     ):
-        monkeypatch.setattr("services.worker.painters.discovery.MOST_MODELS", 2)
+        monkeypatch.setattr("services.worker.painters.discovery.MAX_MODELS", 2)
 
         for model in (DEV, SCHNELL, SD3, DEV):
             discovery.targets(model)

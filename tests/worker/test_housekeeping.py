@@ -5,23 +5,27 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from builders import BOT, empty, keep_sent, runner_of
 from sqlalchemy import update
 
 from services.worker.housekeeping import EVERY_S, FILES_A_LOOK, Housekeeping
-from shared.errands import Errand, Kind
+from shared.errands import Errand, ErrandKind
 from shared.errors import FileNotUnderstood, ImagineError, PictureUnreadable, ServiceBusy, StoreAway
 from shared.images import Images
 from shared.jobs import Address, Attempt, Job, Picture, Request, Sender
+from shared.retention import Retention
 from shared.store import tables
+from shared.store.aging import Aging
 from shared.store.batches import Batches
 from shared.store.database import Database
 from shared.store.errands import Errands
 from shared.store.jobs import Jobs
+from shared.store.personal_data import PersonalData
 from shared.store.sent_files import SentFiles
+from tests.builders import BOT, empty, keep_sent, runner_of
 
 ADA = Sender(7)
 WEEK = timedelta(days=7)
+KEPT = Retention(files=WEEK, updates=WEEK, details=WEEK, pictures=WEEK, chats=WEEK)
 
 
 class House:
@@ -32,12 +36,15 @@ class House:
         self.images = Images(folder.as_uri())
         self.files = SentFiles(database)
         self.batches = Batches(database)
+        self.data = PersonalData(database)
         self.folder = folder
         self.now = 0.0
 
     def housekeeping(self, images: Images | None = None) -> Housekeeping:
         images = images or self.images
-        return Housekeeping(self.files, self.batches, images, keep=WEEK, clock=lambda: self.now)
+        return Housekeeping(
+            self.files, self.batches, self.data, Aging(self.database), images, retention=KEPT, clock=lambda: self.now
+        )
 
     def keep(self, number: int, **ago: float) -> str:
         """Keep a file that was sent so long ago; returns its key."""
@@ -93,11 +100,11 @@ class TestTheRounds:
         keeper = house.housekeeping()
 
         keeper.look()
-        assert len(house.files.claim_old(WEEK, most=9)) == 1
+        assert len(house.files.claim_old(WEEK, limit=9)) == 1
 
     def test_of_two_workers_share_the_work(self, house: House) -> None:
         house.keep(1, days=8)
-        claimed = house.files.claim_old(WEEK, most=9)
+        claimed = house.files.claim_old(WEEK, limit=9)
 
         house.housekeeping().look()
 
@@ -123,7 +130,7 @@ class TestTheRounds:
 
         house.housekeeping().look()
 
-        assert house.files.claim_old(WEEK, most=9) == []
+        assert house.files.claim_old(WEEK, limit=9) == []
 
     def test_never_delete_a_picture_of_ours(self, house: House) -> None:
         with pytest.raises(ValueError, match="only what people sent"):
@@ -149,9 +156,9 @@ class TestAFileOfWhichNothingCanBeMade:
         keeper = house.housekeeping()
         keeper.look()
         question = {"picture": {"key": key, "media_type": "image/png"}}
-        Errands(house.database).submit(Kind.DESCRIBE, question, address=Address(BOT, 7, 1), sender=ADA)
+        Errands(house.database).submit(ErrandKind.DESCRIBE, question, address=Address(BOT, 7, 1), sender=ADA)
 
-        runner_of(house.database, handlers={Kind.DESCRIBE: Failing(error)}).run()
+        runner_of(house.database, handlers={ErrandKind.DESCRIBE: Failing(error)}).run()
         keeper.look()
 
         assert house.there() == ([] if is_deleted else [key])

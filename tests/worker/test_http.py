@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from threads import raise_exit_in
 
 from sandbox.client import SandboxClient, mask
 from services.worker.painters.http import Countdown, HttpClient, HttpResponse
 from shared.errors import BadPicture, ServiceUnreachable, UnexpectedAnswer
+from tests.threads import raise_exit_in
 
 
 @pytest.fixture
@@ -55,7 +55,7 @@ class TestAnswer:
     def test_an_answer_has_status_headers_body_and_duration(self, sandbox: SandboxClient, http: HttpClient):
         sandbox.arm("router", status=418, headers={"X-Request-Id": "abc"}, reply={"a": 1})
 
-        answer = http.call("GET", f"{sandbox.url}/router/x", seconds=5)
+        answer = http.call("GET", f"{sandbox.url}/router/x", timeout_s=5)
 
         assert (answer.status, answer.headers["x-request-id"], answer.json) == (418, "abc", {"a": 1})
         assert answer.request_id == "abc"
@@ -69,7 +69,7 @@ class TestAnswer:
     def test_a_request_carries_json_and_headers(self, sandbox: SandboxClient, http: HttpClient):
         sandbox.arm("router", status=200, reply="")
 
-        http.call("POST", f"{sandbox.url}/router/x", seconds=5, headers={"X-A": "b"}, json={"inputs": "ü"})
+        http.call("POST", f"{sandbox.url}/router/x", timeout_s=5, headers={"X-A": "b"}, json={"inputs": "ü"})
 
         (entry,) = sandbox.journal("router")
         assert entry["headers"]["x-a"] == "b"
@@ -82,7 +82,7 @@ class TestTime:
         started = time.monotonic()
 
         with pytest.raises(ServiceUnreachable, match="no whole answer"):
-            http.call("GET", f"{sandbox.url}/router/x", seconds=0.3)
+            http.call("GET", f"{sandbox.url}/router/x", timeout_s=0.3)
 
         # Whole, the body would take 50 seconds; no single pause of it is longer than the time allowed.
         assert time.monotonic() - started < 10
@@ -93,7 +93,7 @@ class TestTime:
             drip(connection, b"x")
 
         with pytest.raises(ServiceUnreachable, match="no whole answer"):
-            http.call("GET", raw_server(talk), seconds=0.3)
+            http.call("GET", raw_server(talk), timeout_s=0.3)
 
     def test_headers_that_drip_end_with_the_seconds(self, raw_server, http: HttpClient):
         def talk(connection: socket.socket) -> None:
@@ -101,19 +101,19 @@ class TestTime:
             drip(connection, b"x")
 
         with pytest.raises(ServiceUnreachable):
-            http.call("GET", raw_server(talk), seconds=0.3)
+            http.call("GET", raw_server(talk), timeout_s=0.3)
 
     def test_silence_ends_with_the_seconds(self, sandbox: SandboxClient, http: HttpClient):
         sandbox.arm("router", gate="silence")
 
         with pytest.raises(ServiceUnreachable):
-            http.call("GET", f"{sandbox.url}/router/x", seconds=0.3)
+            http.call("GET", f"{sandbox.url}/router/x", timeout_s=0.3)
         sandbox.open_gate("silence")
 
     @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
     def test_silence_ends_although_the_thread_that_ends_it_has_died(self, sandbox: SandboxClient, http: HttpClient):
         sandbox.arm("router", status=200, reply="well")
-        http.call("GET", f"{sandbox.url}/router/x", seconds=5)
+        http.call("GET", f"{sandbox.url}/router/x", timeout_s=5)
         timekeeper = http._timekeeper
         raise_exit_in(timekeeper._thread)
         while timekeeper._thread.is_alive():
@@ -122,20 +122,20 @@ class TestTime:
         sandbox.arm("router", gate="silence")
 
         with pytest.raises(ServiceUnreachable):
-            http.call("GET", f"{sandbox.url}/router/x", seconds=0.3)
+            http.call("GET", f"{sandbox.url}/router/x", timeout_s=0.3)
         sandbox.open_gate("silence")
 
     def test_after_a_call_that_ended_early_the_next_one_works(self, sandbox: SandboxClient, http: HttpClient):
         sandbox.arm("router", status=200, reply="x" * 1_000, drip_s=0.05)
         with pytest.raises(ServiceUnreachable):
-            http.call("GET", f"{sandbox.url}/router/x", seconds=0.2)
+            http.call("GET", f"{sandbox.url}/router/x", timeout_s=0.2)
         sandbox.arm("router", status=200, reply="well")
 
-        assert http.call("GET", f"{sandbox.url}/router/x", seconds=5).body == b"well"
+        assert http.call("GET", f"{sandbox.url}/router/x", timeout_s=5).body == b"well"
 
     def test_without_time_nothing_is_called(self, sandbox: SandboxClient, http: HttpClient):
         with pytest.raises(ServiceUnreachable):
-            http.call("GET", f"{sandbox.url}/router/x", seconds=0)
+            http.call("GET", f"{sandbox.url}/router/x", timeout_s=0)
 
         assert sandbox.journal("router") == []
 
@@ -150,31 +150,31 @@ class TestTrouble:
         sandbox.arm("router", drop=when)
 
         with pytest.raises(ServiceUnreachable):
-            http.call("POST", f"{sandbox.url}/router/x", seconds=5)
+            http.call("POST", f"{sandbox.url}/router/x", timeout_s=5)
 
     def test_a_body_shorter_than_announced_is_no_answer(self, sandbox: SandboxClient, http: HttpClient):
         sandbox.arm("router", truncate=5)
 
         with pytest.raises(ServiceUnreachable):
-            http.call("GET", f"{sandbox.url}/router/unknown/path", seconds=5)
+            http.call("GET", f"{sandbox.url}/router/unknown/path", timeout_s=5)
 
     def test_nobody_listening_is_no_answer(self, http: HttpClient):
         with socket.create_server(("127.0.0.1", 0)) as listener:
             port = listener.getsockname()[1]
 
         with pytest.raises(ServiceUnreachable):
-            http.call("GET", f"http://127.0.0.1:{port}/", seconds=5)
+            http.call("GET", f"http://127.0.0.1:{port}/", timeout_s=5)
 
     @pytest.mark.parametrize("url", ["ftp://example.org/", "http://", "http://[::1", "nonsense", "https://.example/"])
     def test_what_is_no_url_for_us_is_an_unexpected_answer(self, http: HttpClient, url: str):
         with pytest.raises(UnexpectedAnswer):
-            http.call("GET", url, seconds=5)
+            http.call("GET", url, timeout_s=5)
 
     def test_a_body_over_the_limit_is_not_read_to_its_end(self, sandbox: SandboxClient):
         sandbox.arm("router", status=200, reply="x" * 300_000)
 
         with pytest.raises(BadPicture) as caught:
-            HttpClient(max_body_bytes=100_000).call("GET", f"{sandbox.url}/router/x", seconds=5)
+            HttpClient(max_body_bytes=100_000).call("GET", f"{sandbox.url}/router/x", timeout_s=5)
 
         assert caught.value.flaw == "too_large"
 
@@ -183,7 +183,7 @@ class TestDiscretion:
     def test_a_redirect_is_an_answer_and_not_followed(self, sandbox: SandboxClient, http: HttpClient):
         sandbox.arm("router", status=302, headers={"Location": f"{sandbox.url}/hub/api/models"}, reply="")
 
-        answer = http.call("POST", f"{sandbox.url}/router/x", seconds=5)
+        answer = http.call("POST", f"{sandbox.url}/router/x", timeout_s=5)
 
         assert answer.status == 302
         assert sandbox.journal("hub") == []
@@ -197,7 +197,7 @@ class TestDiscretion:
         monkeypatch.setenv("NETRC", str(netrc))
         sandbox.arm("router", status=200, reply="")
 
-        http.call("GET", f"{sandbox.url}/router/x", seconds=5, headers={"Authorization": "Bearer hf_ours"})
+        http.call("GET", f"{sandbox.url}/router/x", timeout_s=5, headers={"Authorization": "Bearer hf_ours"})
 
         assert sandbox.journal("router")[0]["headers"]["authorization"] == f"Bearer {mask('hf_ours')}"
 
@@ -205,7 +205,7 @@ class TestDiscretion:
         sandbox.arm("router", status=200, headers={"Set-Cookie": "a=b; Path=/"}, reply="", times=2)
 
         for _ in range(2):
-            http.call("GET", f"{sandbox.url}/router/x", seconds=5)
+            http.call("GET", f"{sandbox.url}/router/x", timeout_s=5)
 
         assert all("cookie" not in entry["headers"] for entry in sandbox.journal("router"))
 
@@ -213,6 +213,6 @@ class TestDiscretion:
         self, sandbox: SandboxClient, http: HttpClient
     ):
         with pytest.raises(UnexpectedAnswer, match="not public"):
-            http.call("GET", f"{sandbox.url}/files/x/image.png", seconds=5, public_only=True)
+            http.call("GET", f"{sandbox.url}/files/x/image.png", timeout_s=5, public_only=True)
 
         assert sandbox.journal("files") == []

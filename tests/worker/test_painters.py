@@ -1,6 +1,7 @@
 """Every provider's language, and every failure of theirs, over real HTTP."""
 
 import base64
+import json
 from collections.abc import Callable
 from io import BytesIO
 from typing import Any
@@ -12,10 +13,10 @@ from sandbox.client import SandboxClient, mask
 from sandbox.huggingface.spoiled import sound
 from services.worker.painters.downloads import Downloads
 from services.worker.painters.http import HttpClient
-from services.worker.painters.painter import Brief, Painter, Painting, Target
+from services.worker.painters.painter import GenerationRequest, Painter, Painting, Target
 from services.worker.painters.paths import checked
 from services.worker.painters.registry import build_painters
-from services.worker.painters.router import MAX_MISSES, authorization
+from services.worker.painters.router import FILE_PAUSES_S, HOST_PAUSES_S, STATUS_PAUSES_S, authorization
 from shared.errors import (
     BadCredentials,
     BadPicture,
@@ -24,10 +25,10 @@ from shared.errors import (
     ModelLoading,
     ModelNotServed,
     NoCredit,
+    PictureNotFetched,
     PictureRefused,
     RequestRefused,
     ServiceBusy,
-    ServiceUnreachable,
     StillPainting,
     UnexpectedAnswer,
 )
@@ -45,21 +46,23 @@ TARGETS = {
     "zai-org": Target("zai-org/GLM-Image", "zai-org", "glm-image"),
 }
 HF, FAL = TARGETS["hf-inference"], TARGETS["fal-ai"]
-BRIEF = Brief("a lighthouse", width=256, height=320, seed=7)
+REQUEST = GenerationRequest("a lighthouse", width=256, height=320, seed=7)
 
 
-def paint(painters: dict[str, Painter], target: Target, brief: Brief = BRIEF, seconds: float = 20) -> Painting:
-    return painters[target.provider].paint(target, brief, seconds=seconds)
+def paint(
+    painters: dict[str, Painter], target: Target, request: GenerationRequest = REQUEST, timeout_s: float = 20
+) -> Painting:
+    return painters[target.provider].paint(target, request, timeout_s=timeout_s)
 
 
 def look(painters: dict[str, Painter], target: Target, still: StillPainting) -> Painting:
-    return painters[target.provider].look(target, still.handle, seconds=20)
+    return painters[target.provider].look(target, still.handle, timeout_s=20)
 
 
-def order(painters: dict[str, Painter], target: Target, brief: Brief = BRIEF) -> StillPainting:
+def order(painters: dict[str, Painter], target: Target, request: GenerationRequest = REQUEST) -> StillPainting:
     """Order a picture that goes into the provider's queue."""
     with pytest.raises(StillPainting) as caught:
-        paint(painters, target, brief)
+        paint(painters, target, request)
     return caught.value
 
 
@@ -70,10 +73,10 @@ def look_in_vain(painters: dict[str, Painter], target: Target, still: StillPaint
     return caught.value
 
 
-def collect(painters: dict[str, Painter], target: Target, brief: Brief = BRIEF) -> Painting:
+def collect(painters: dict[str, Painter], target: Target, request: GenerationRequest = REQUEST) -> Painting:
     """Order a picture, and look until it is there."""
     try:
-        return paint(painters, target, brief)
+        return paint(painters, target, request)
     except StillPainting as error:
         still = error
     for _ in range(10):
@@ -115,7 +118,7 @@ class TestEveryProvider:
     @pytest.mark.parametrize("provider", ["fal-ai", "wavespeed", "replicate"])
     def test_a_picture_that_was_hidden_is_too(self, painters: dict[str, Painter], provider: str):
         with pytest.raises(PictureRefused):
-            collect(painters, TARGETS[provider], Brief("nsfw", width=256, height=256))
+            collect(painters, TARGETS[provider], GenerationRequest("nsfw", width=256, height=256))
 
     @pytest.mark.parametrize("target", TARGETS.values(), ids=TARGETS)
     def test_a_model_it_does_not_serve_is_to_be_had_elsewhere(self, painters: dict[str, Painter], target: Target):
@@ -124,11 +127,13 @@ class TestEveryProvider:
 
 
 class TestTheirWords:
-    def body(self, sandbox: SandboxClient, painters: dict[str, Painter], provider: str, brief: Brief) -> Any:
-        collect(painters, TARGETS[provider], brief)
+    def body(
+        self, sandbox: SandboxClient, painters: dict[str, Painter], provider: str, request: GenerationRequest
+    ) -> Any:
+        collect(painters, TARGETS[provider], request)
         return sandbox.journal("router")[0]["body"]
 
-    FULL = Brief("a fox", negative="blur", width=256, height=320, seed=7, steps=4, guidance=3.5)
+    FULL = GenerationRequest("a fox", negative="blur", width=256, height=320, seed=7, steps=4, guidance=3.5)
 
     def test_hf_inference(self, sandbox: SandboxClient, painters: dict[str, Painter]):
         assert self.body(sandbox, painters, "hf-inference", self.FULL) == {
@@ -198,7 +203,10 @@ class TestTheirWords:
         assert sandbox.journal("router")[0]["headers"]["x-source-channel"] == "hugging_face"
 
     def test_what_a_brief_leaves_open_is_not_sent(self, sandbox: SandboxClient, painters: dict[str, Painter]):
-        assert self.body(sandbox, painters, "hf-inference", Brief("a fox")) == {"inputs": "a fox", "parameters": {}}
+        assert self.body(sandbox, painters, "hf-inference", GenerationRequest("a fox")) == {
+            "inputs": "a fox",
+            "parameters": {},
+        }
 
 
 class TestFailures:
@@ -241,6 +249,8 @@ class TestFailures:
         ("fal-infrastructure", {}, ServiceBusy),
         ("fal-infrastructure", {"error_type": "runner_scheduling_failure"}, ServiceBusy),
         ("json-200-error", {}, ServiceBusy),
+        ("html-picture", {}, ServiceBusy),
+        ("empty-picture", {}, ServiceBusy),
         ("loading", {}, ModelLoading),
         ("loading", {"without_estimate": True}, ModelLoading),
     )
@@ -304,6 +314,30 @@ class TestFailures:
 
         with pytest.raises((UnexpectedAnswer, BadPicture, ServiceBusy)):
             paint(painters, TARGETS[provider])
+
+    @pytest.mark.parametrize("provider", TARGETS)
+    @pytest.mark.parametrize(
+        ("reply", "kind"),
+        [
+            ("", ServiceBusy),
+            ("<!DOCTYPE html><html><title>Just a moment...</title></html>", ServiceBusy),
+            ({"error": "Internal error"}, ServiceBusy),
+            ({"message": "Too many requests", "status": 429}, ServiceBusy),
+            ({"error": {"message": "model x is loading", "code": 503}}, ModelLoading),
+            ({"code": 402, "message": "nothing left", "data": None}, NoCredit),
+            ({"error": "Insufficient balance"}, NoCredit),
+            ({"code": 401, "message": "Invalid API key"}, ServiceBusy),
+        ],
+    )
+    def test_a_success_that_is_none_is_told_by_who_can_mend_it(
+        self, sandbox: SandboxClient, painters: dict[str, Painter], provider: str, reply: Any, kind: type[ImagineError]
+    ):
+        sandbox.arm("router", status=200, reply=reply)
+
+        with pytest.raises(ImagineError) as caught:
+            paint(painters, TARGETS[provider])
+
+        assert type(caught.value) is kind
 
     def test_a_redirect_is_not_followed_with_our_token(self, sandbox: SandboxClient, painters: dict[str, Painter]):
         sandbox.arm("router", status=307, headers={"Location": f"{sandbox.url}/hub/api/models"}, reply="")
@@ -388,7 +422,7 @@ class TestPathsFromElsewhere:
 
         still = order(painters, FAL)
 
-        assert not painters["fal-ai"].withdraw(still.handle, seconds=20)
+        assert not painters["fal-ai"].withdraw(still.handle, timeout_s=20)
 
     @pytest.mark.parametrize("provider", ["fal-ai", "replicate", "wavespeed", "hf-inference"])
     @pytest.mark.parametrize("name", ["../other/x", "a\\b", "a/../../b", "a?b", "a#b", "a%2fb", "/a", "a//b", "."])
@@ -409,8 +443,6 @@ class TestPicturesInTheAnswer:
     @pytest.mark.parametrize(
         ("preset", "flaw"),
         [
-            ("html-picture", "not_an_image"),
-            ("empty-picture", "not_an_image"),
             ("truncated-picture", "truncated"),
             ("bomb-picture", "too_large"),
         ],
@@ -449,8 +481,10 @@ class TestPicturesInTheAnswer:
             lambda item: {"images": [{"image": item}]},
             lambda item: [{"generated_image": item}],
             lambda item: [{"url": f"data:image/png;base64,{item}"}],
+            lambda item: [item],
+            json.dumps,
         ],
-        ids=["image", "images", "generated_image", "a list of addresses"],
+        ids=["image", "images", "generated_image", "a list of addresses", "a list alone", "base64 alone"],
     )
     def test_so_it_is_as_handlers_of_ones_own_answer(
         self, sandbox: SandboxClient, painters: dict[str, Painter], shape: Callable[[str], Any]
@@ -505,7 +539,7 @@ class TestQueues:
         sandbox.call("PUT", "/router/_sandbox", json={"queue_polls": 50})
         still = look_in_vain(painters, FAL, order(painters, FAL))
 
-        assert painters["fal-ai"].withdraw(still.handle, seconds=20)
+        assert painters["fal-ai"].withdraw(still.handle, timeout_s=20)
 
         [cancelled] = [entry for entry in sandbox.journal("router") if entry["method"] == "PUT"]
         assert (cancelled["path"].endswith("/cancel"), cancelled["status"]) == (True, 202)
@@ -519,7 +553,7 @@ class TestQueues:
         sandbox.arm("router", path="/cancel$", status=200, reply={**prediction, "status": "canceled"})
         still = order(painters, TARGETS["replicate"])
 
-        assert painters["replicate"].withdraw(still.handle, seconds=20)
+        assert painters["replicate"].withdraw(still.handle, timeout_s=20)
 
         assert sandbox.journal("router")[-1]["path"].endswith("/replicate/v1/predictions/p1/cancel")
 
@@ -530,14 +564,14 @@ class TestQueues:
         sandbox.call("PUT", "/router/_sandbox", json={"queue_polls": 50})
         still = order(painters, TARGETS[provider])
 
-        assert not painters[provider].withdraw(still.handle, seconds=20)
+        assert not painters[provider].withdraw(still.handle, timeout_s=20)
 
     def test_an_order_that_is_done_is_not_taken_back(self, sandbox: SandboxClient, painters: dict[str, Painter]):
         still = order(painters, FAL)
         sandbox.call("PUT", "/router/_sandbox", json={"queue_polls": 0})
         look(painters, FAL, look_in_vain(painters, FAL, still))
 
-        assert painters["fal-ai"].withdraw(still.handle, seconds=20)
+        assert painters["fal-ai"].withdraw(still.handle, timeout_s=20)
 
         assert sandbox.journal("router")[-1]["status"] == 400
 
@@ -549,7 +583,7 @@ class TestQueues:
         sandbox.arm("router", status=503, reply={"detail": "no runner"})
 
         with pytest.raises(ServiceBusy):
-            painters["fal-ai"].withdraw(still.handle, seconds=20)
+            painters["fal-ai"].withdraw(still.handle, timeout_s=20)
 
     def test_fal_tells_the_place_in_its_queue(self, sandbox: SandboxClient, painters: dict[str, Painter]):
         sandbox.call("PUT", "/router/_sandbox", json={"queue_polls": 3})
@@ -560,7 +594,7 @@ class TestQueues:
         assert look_in_vain(painters, FAL, still).position == 3
 
     def test_fal_tells_the_seed_it_used(self, painters: dict[str, Painter]):
-        assert collect(painters, FAL, Brief("a fox", width=256, height=256, seed=99)).seed == 99
+        assert collect(painters, FAL, GenerationRequest("a fox", width=256, height=256, seed=99)).seed == 99
 
     def test_looks_become_rarer(self, sandbox: SandboxClient, painters: dict[str, Painter]):
         sandbox.call("PUT", "/router/_sandbox", json={"queue_polls": 50})
@@ -593,10 +627,13 @@ class TestQueues:
         still = order(painters, FAL)
         sandbox.arm("router", status=502, times=None)
 
-        for _ in range(MAX_MISSES):
+        pauses = []
+        for _ in STATUS_PAUSES_S:
             still = look_in_vain(painters, FAL, still)
+            pauses.append(still.retry_after)
 
-        with pytest.raises(ServiceBusy):
+        assert sum(pauses) > 60
+        with pytest.raises(PictureNotFetched):
             look(painters, FAL, still)
 
     @pytest.mark.parametrize("provider", ["fal-ai", "wavespeed"])
@@ -643,16 +680,29 @@ class TestDownloads:
         assert (painting.image.width, painting.seed) == (256, 7)
         assert [entry["method"] for entry in sandbox.journal("router")].count("POST") == 1
 
-    def test_a_picture_that_never_arrives_is_given_up(
-        self, sandbox: SandboxClient, painters: dict[str, Painter], finished: StillPainting
+    @pytest.mark.parametrize(
+        ("trouble", "pauses"),
+        [({"status": 404}, FILE_PAUSES_S), ({"status": 503}, HOST_PAUSES_S), ({"drop": "before"}, HOST_PAUSES_S)],
+        ids=["absent", "503", "unreachable"],
+    )
+    def test_a_picture_that_never_arrives_is_given_up_after_minutes_where_it_may_be_there(
+        self,
+        sandbox: SandboxClient,
+        painters: dict[str, Painter],
+        finished: StillPainting,
+        trouble: dict[str, Any],
+        pauses: tuple[float, ...],
     ):
-        sandbox.arm("files", status=404, times=None)
-        still = finished
-        for _ in range(MAX_MISSES):
+        sandbox.arm("files", **trouble, times=None)
+        still, waited = finished, []
+        for _ in pauses:
             still = look_in_vain(painters, FAL, still)
+            waited.append(still.retry_after)
 
-        with pytest.raises(ServiceUnreachable):
+        assert waited == list(pauses)
+        with pytest.raises(PictureNotFetched):
             look(painters, FAL, still)
+        assert [entry["method"] for entry in sandbox.journal("router")].count("POST") == 1
 
     def test_a_black_picture_is_not_fetched_again(
         self, sandbox: SandboxClient, painters: dict[str, Painter], finished: StillPainting
@@ -668,14 +718,14 @@ class TestDownloads:
         sandbox.arm("files", path="moved", status=302, headers={"Location": "/files/there/a.png"}, reply="")
         sandbox.arm("files", path="there", status=200, reply="bytes")
 
-        assert self.downloads(http, sandbox.url).fetch(f"{sandbox.url}/files/moved/a.png", seconds=5) == b"bytes"
+        assert self.downloads(http, sandbox.url).fetch(f"{sandbox.url}/files/moved/a.png", timeout_s=5) == b"bytes"
 
     def test_a_redirect_to_elsewhere_is_not_followed(self, sandbox: SandboxClient, http: HttpClient):
         elsewhere = sandbox.url.replace("127.0.0.1", "localhost")
         sandbox.arm("files", status=302, headers={"Location": f"{elsewhere}/files/x/a.png"}, reply="")
 
         with pytest.raises(UnexpectedAnswer, match="not allowed"):
-            self.downloads(http, sandbox.url).fetch(f"{sandbox.url}/files/x/a.png", seconds=5)
+            self.downloads(http, sandbox.url).fetch(f"{sandbox.url}/files/x/a.png", timeout_s=5)
 
         assert len(sandbox.journal("files")) == 1
 
@@ -683,7 +733,7 @@ class TestDownloads:
         sandbox.arm("files", status=302, headers={"Location": "/files/x/a.png"}, reply="", times=None)
 
         with pytest.raises(UnexpectedAnswer, match="circles"):
-            self.downloads(http, sandbox.url).fetch(f"{sandbox.url}/files/x/a.png", seconds=5)
+            self.downloads(http, sandbox.url).fetch(f"{sandbox.url}/files/x/a.png", timeout_s=5)
 
     @pytest.mark.parametrize(
         "url",
@@ -722,7 +772,7 @@ class TestDownloads:
     )
     def test_nothing_else_is_fetched(self, http: HttpClient, url: str):
         with pytest.raises(UnexpectedAnswer):
-            self.downloads(http, ".fal.media,replicate.delivery").fetch(url, seconds=5)
+            self.downloads(http, ".fal.media,replicate.delivery").fetch(url, timeout_s=5)
 
     @pytest.mark.parametrize(
         ("url", "called"),
@@ -739,7 +789,7 @@ class TestDownloads:
         downloads = self.downloads(http, "http://127.0.0.1:1")
 
         with pytest.raises(UnexpectedAnswer):
-            downloads.fetch(f"{sandbox.url}/files/x/a.png", seconds=5)
+            downloads.fetch(f"{sandbox.url}/files/x/a.png", timeout_s=5)
 
     def test_the_list_of_hosts_is_read_with_care(self):
         hosts = ImageHosts.read(" .Fal.media, replicate.delivery ,http://127.0.0.1:8090/ ,https://images.lan,")
@@ -751,6 +801,46 @@ class TestDownloads:
     def test_a_list_that_cannot_be_read_is_refused(self, text: str):
         with pytest.raises(ValueError, match="image host"):
             ImageHosts.read(text)
+
+
+class TestWhatAnAnswerRepeats:
+    @pytest.mark.parametrize("provider", ["hf-inference", "replicate", "together", "zai-org"])
+    def test_of_the_prompt_says_nothing_of_the_failure(
+        self, sandbox: SandboxClient, painters: dict[str, Painter], provider: str
+    ):
+        words = "a poster of the billing department, not found in any nsfw catalogue"
+        sandbox.arm("router", path=f"/{provider}/", status=400, reply={"error": f"can't be parsed: {words}"})
+
+        with pytest.raises(RequestRefused) as caught:
+            paint(painters, TARGETS[provider], GenerationRequest(words, width=256, height=256))
+
+        assert "billing" not in str(caught.value)
+
+    def test_beside_the_prompt_is_read(self, sandbox: SandboxClient, painters: dict[str, Painter]):
+        sandbox.arm("router", status=400, reply={"error": "'a fox' was flagged by the content policy"})
+
+        with pytest.raises(PictureRefused):
+            paint(painters, HF, GenerationRequest("a fox", width=256, height=256))
+
+
+class TestWhoPays:
+    def test_an_organization_is_named_to_the_router_and_not_to_a_dedicated_endpoint(
+        self, sandbox: SandboxClient, http: HttpClient
+    ):
+        studio = build_painters(
+            http, router_url=f"{sandbox.url}/router", token="hf_test", image_hosts=sandbox.url, bill_to="studio"
+        )
+        own = Target("my/model", "endpoint", f"{sandbox.url}/endpoint/mine")
+        paint(studio, HF)
+        paint(studio, own)
+
+        billed = {entry["path"]: entry["headers"].get("x-hf-bill-to") for entry in sandbox.journal()}
+        assert billed == {f"/router/hf-inference/models/{SCHNELL}": "studio", "/endpoint/mine": None}
+
+    def test_nobody_is_named_without_the_setting(self, sandbox: SandboxClient, painters: dict[str, Painter]):
+        paint(painters, HF)
+
+        assert "x-hf-bill-to" not in sandbox.journal("router")[0]["headers"]
 
 
 class TestDedicatedEndpoints:

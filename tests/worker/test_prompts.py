@@ -15,11 +15,11 @@ from hypothesis import strategies as st
 from sandbox.app import Sandbox
 from sandbox.client import SandboxClient
 from services.worker.gemini.answers import Draft, Garbled, is_english, read_answer, read_draft, salvage
-from services.worker.gemini.finishing import finish, own_words, without_contradictions
 from services.worker.gemini.models import family_of
+from services.worker.gemini.postprocess import finish, own_words, without_contradictions
 from services.worker.gemini.prompt_length import cut, estimate_tokens, few_words
+from services.worker.gemini.prompt_request import PromptRequest, mark, system_instruction
 from services.worker.gemini.prompts import PromptWriter
-from services.worker.gemini.questions import Wish, instruct, mark
 from shared.chat_models import shipped
 from shared.errors import (
     BadCredentials,
@@ -108,10 +108,10 @@ def writer(a_writer):
     return a_writer()
 
 
-def write(writer, idea="a red fox in deep snow", attempts=None, *, seconds=20.0, model=None, **given):
+def write(writer, idea="a red fox in deep snow", attempts=None, *, timeout_s=20.0, model=None, **given):
     usual = {"dialect": "prose", "token_limit": 200, "takes_negative": True, "writing": Writing(model=model)}
-    wish = Wish(idea, **usual | given)
-    return writer.write(wish, seconds=seconds, record=(attempts if attempts is not None else []).append)
+    wish = PromptRequest(idea, **usual | given)
+    return writer.write(wish, timeout_s=timeout_s, on_attempt=(attempts if attempts is not None else []).append)
 
 
 def said(prompt="a red fox in deep snow", **fields):
@@ -270,7 +270,7 @@ class TestModelsDiffer:
         again = gemini.questions[1]
         assert "systemInstruction" not in again
         text = again["contents"][0]["parts"][0]["text"]
-        assert text.startswith(instruct("prose", 200, takes_negative=True))
+        assert text.startswith(system_instruction("prose", 200, takes_negative=True))
         assert text.endswith("</idea>")
 
     def test_where_there_is_no_structured_output_json_is_asked_for_in_words(self, writer, gemini):
@@ -576,20 +576,20 @@ class TestFailures:
         gemini.fail(gate="silence")
 
         with pytest.raises(ServiceUnreachable):
-            write(writer, seconds=0.3)
+            write(writer, timeout_s=0.3)
 
     def test_an_answer_that_drips_ends_at_the_deadline(self, writer, gemini):
         # Two minutes of dripping, and no pause in it that a time-out of a single reading would notice.
         gemini.answer(said("a red fox " * 80), drip_s=0.1)
 
         with pytest.raises(ServiceUnreachable):
-            write(writer, seconds=0.5)
+            write(writer, timeout_s=0.5)
 
     def test_after_a_deadline_the_next_call_finds_the_connections_in_order(self, a_writer, gemini):
         writer = a_writer(slots=1)
         gemini.answer(said("a red fox " * 80), drip_s=0.1)
         with pytest.raises(ServiceUnreachable):
-            write(writer, seconds=0.5)
+            write(writer, timeout_s=0.5)
 
         assert write(writer).text
 
@@ -598,13 +598,13 @@ class TestFailures:
         gemini.fail(gate="silence")
 
         with pytest.raises(ServiceUnreachable):
-            write(writer, seconds=1.5)
+            write(writer, timeout_s=1.5)
 
         assert len(gemini.questions) == 2
 
     def test_without_time_nobody_is_asked(self, writer, gemini):
         with pytest.raises(ServiceUnreachable):
-            write(writer, seconds=0)
+            write(writer, timeout_s=0)
 
         assert gemini.questions == []
 
@@ -802,7 +802,7 @@ class TestLimits:
         assert few_words("a very long story of a fox", characters=16) == "a very long…"
 
     def test_a_missing_title_is_taken_from_the_idea(self):
-        prompt = finish(Draft("a fox"), Wish("лиса", "prose", 75, takes_negative=True), model=NEWEST)
+        prompt = finish(Draft("a fox"), PromptRequest("лиса", "prose", 75, takes_negative=True), model=NEWEST)
 
         assert prompt.title == "лиса"
 
@@ -863,3 +863,16 @@ class TestProxies:
         assert seen[0].startswith(f"POST http://gemini.invalid/gemini/v1beta/models/{NEWEST}:generateContent ")
         login = base64.b64encode(b"me:se@cret").decode()
         assert f"Proxy-Authorization: Basic {login}" in seen[0]
+
+
+class TestABlockReasonThatNamesNone:
+    @pytest.mark.parametrize("reason", ["BLOCKED_REASON_UNSPECIFIED", "BLOCK_REASON_UNSPECIFIED"])
+    @pytest.mark.filterwarnings("ignore:.*is not a valid BlockedReason")  # The SDK says so of one that it doesn't know.
+    def test_beside_an_answer_is_none_and_alone_it_is_one(self, reason: str) -> None:
+        part = {"text": json.dumps({"prompt": "a red fox in the snow, soft light"})}
+        feedback = {"prompt_feedback": {"block_reason": reason}}
+        whole = {"candidates": [{"content": {"parts": [part], "role": "model"}, "finish_reason": "STOP"}]}
+
+        assert isinstance(read_answer(types.GenerateContentResponse.model_validate(feedback | whole)), Draft)
+        with pytest.raises(IdeaRefused):
+            read_answer(types.GenerateContentResponse.model_validate(feedback))

@@ -39,7 +39,7 @@ from shared.jobs import Stage
 
 
 def decide(error: ImagineError, *, failures: int = 0, seconds_left: float = 600.0) -> Wait | GiveUp:
-    return after(error, failures=failures, seconds_left=seconds_left, chance=lambda: 0.5)
+    return after(error, failures=failures, seconds_left=seconds_left, rng=lambda: 0.5)
 
 
 OF_THE_BOT = {BadBatch, BadParameter, GroupQueueFull, QueueFull}  # what keeps a request from being taken in
@@ -144,11 +144,13 @@ class TestAlways:
     ) -> None:
         assert decide(kind(), failures=failures, seconds_left=seconds_left) == GiveUp(kind.reason)
 
-    @given(error=TRANSIENT, failures=st.integers(0, 100), seconds_left=st.floats(-10, 1e6), chance=st.floats(0, 1))
+    @given(
+        error=TRANSIENT, failures=st.integers(0, 100), seconds_left=st.floats(-10, 1e6), random_number=st.floats(0, 1)
+    )
     def test_a_wait_is_positive_and_ends_before_the_deadline(
-        self, error: TransientError, failures: int, seconds_left: float, chance: float
+        self, error: TransientError, failures: int, seconds_left: float, random_number: float
     ) -> None:
-        decision = after(error, failures=failures, seconds_left=seconds_left, chance=lambda: chance)
+        decision = after(error, failures=failures, seconds_left=seconds_left, rng=lambda: random_number)
 
         if isinstance(decision, Wait):
             assert 0 <= decision.seconds < seconds_left
@@ -156,9 +158,9 @@ class TestAlways:
             assert decision.seconds <= 3600
             assert failures <= decision.failures <= max(failures, MAX_FAILURES)
 
-    @given(seconds=st.floats(0, MAX_ANNOUNCED_S), chance=st.floats(0, 1))
-    def test_nobody_comes_back_sooner_than_a_busy_service_asked(self, seconds: float, chance: float) -> None:
-        decision = after(ServiceBusy(retry_after=seconds), failures=0, seconds_left=1e6, chance=lambda: chance)
+    @given(seconds=st.floats(0, MAX_ANNOUNCED_S), random_number=st.floats(0, 1))
+    def test_nobody_comes_back_sooner_than_a_busy_service_asked(self, seconds: float, random_number: float) -> None:
+        decision = after(ServiceBusy(retry_after=seconds), failures=0, seconds_left=1e6, rng=lambda: random_number)
 
         assert isinstance(decision, Wait)
         assert seconds <= decision.seconds <= seconds + 1

@@ -5,15 +5,15 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 
 import pytest
-from builders import BOT, a_job
 
 from services.worker.engine.slots import Slots, needed_by
-from shared.errands import Errand, Kind
+from shared.errands import Errand, ErrandKind
 from shared.jobs import Address, Sender, State
-from shared.shares import Flow, slots_of
+from shared.queue_policy import Flow, slots_of
 from shared.store.turns import PICTURE, PICTURE_ALONE, QUESTION, Claim, Standing, choose
+from tests.builders import BOT, a_job
 
-AN_ERRAND = Errand(1, Kind.CHAT, Address(BOT, 7, 1), Sender(7), {}, State.WORKING, datetime.now(UTC))
+AN_ERRAND = Errand(1, ErrandKind.CHAT, Address(BOT, 7, 1), Sender(7), {}, State.WORKING, datetime.now(UTC))
 
 
 class TestShares:

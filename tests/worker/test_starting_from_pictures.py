@@ -1,6 +1,7 @@
 """Image-to-image: every provider's words for it, who is asked for it, and what comes when nobody can."""
 
 import base64
+from dataclasses import replace
 from io import BytesIO
 from typing import Any
 
@@ -10,15 +11,17 @@ import pytest
 from sandbox.client import SandboxClient
 from services.worker.images.metadata import read_recipe
 from services.worker.painters.discovery import Discovery
-from services.worker.painters.dispatcher import Order
-from services.worker.painters.generation import brief_for, shaped_like
-from services.worker.painters.painter import IMAGE_TO_IMAGE, TEXT_TO_IMAGE, Brief, Painter, Painting, Target
+from services.worker.painters.dispatcher import PaintRequest
+from services.worker.painters.generation import request_for, shaped_like
+from services.worker.painters.painter import IMAGE_TO_IMAGE, TEXT_TO_IMAGE, GenerationRequest, Painter, Painting, Target
+from services.worker.painters.registry import knows_strength
 from shared.catalogue import Catalogue
 from shared.errors import PictureUnreadable, RequestRefused, ServiceBusy, StillPainting
 from shared.jobs import Parameters, Prompt
 
 KONTEXT, FLUX_2 = "black-forest-labs/FLUX.1-Kontext-dev", "black-forest-labs/FLUX.2-dev"
 PIX2PIX = "timbrooks/instruct-pix2pix"
+KREA, Z_IMAGE = "krea/Krea-2-Turbo", "Tongyi-MAI/Z-Image-Turbo"
 TARGETS = {
     "fal-ai": Target(KONTEXT, "fal-ai", "fal-ai/flux-kontext/dev", IMAGE_TO_IMAGE),
     "fal-ai, several": Target(FLUX_2, "fal-ai", "fal-ai/flux-2/edit", IMAGE_TO_IMAGE),
@@ -37,19 +40,19 @@ def a_picture(colour: str, size: tuple[int, int] = (256, 128), form: str = "JPEG
 
 RED = a_picture("red")
 URL = f"data:image/jpeg;base64,{base64.b64encode(RED).decode()}"
-BRIEF = Brief("at night", width=256, height=128, seed=7, source=RED)
+REQUEST = GenerationRequest("at night", width=256, height=128, seed=7, source=RED)
 
 
-def paint(painters: dict[str, Painter], target: Target, brief: Brief = BRIEF) -> Painting:
+def paint(painters: dict[str, Painter], target: Target, request: GenerationRequest = REQUEST) -> Painting:
     """Order a picture, and look until it is there."""
     painter = painters[target.provider]
     try:
-        return painter.paint(target, brief, seconds=20)
+        return painter.paint(target, request, timeout_s=20)
     except StillPainting as error:
         still = error
     for _ in range(10):
         try:
-            return painter.look(target, still.handle, seconds=20)
+            return painter.look(target, still.handle, timeout_s=20)
         except StillPainting as error:
             still = error
     raise AssertionError("ten looks were not enough")
@@ -73,7 +76,7 @@ class TestEveryProvider:
     @pytest.mark.parametrize("target", TARGETS.values(), ids=TARGETS)
     def test_refuses_to_start_from_nothing(self, painters: dict[str, Painter], target: Target) -> None:
         with pytest.raises(RequestRefused):
-            paint(painters, target, Brief("at night", width=256, height=128))
+            paint(painters, target, GenerationRequest("at night", width=256, height=128))
 
 
 class TestTheirWords:
@@ -135,13 +138,14 @@ class TestDiscovery:
 
 
 class TestTheStudio:
-    def paint(self, bench: Any, *models: str, source: bytes | None = RED, **parameters: Any) -> Any:
-        order = Order(Prompt("at night"), Parameters(**parameters), models, source=source)
+    def paint(self, bench: Any, *models: str, others: tuple[str, ...] = (), **parameters: Any) -> Any:
+        starters = (models[0], *others)
+        order = PaintRequest(Prompt("at night"), Parameters(**parameters), models, source=RED, starters=starters)
         while True:
             try:
-                return bench.dispatcher.paint(order, seconds=20, record=bench.attempts.append)
+                return bench.dispatcher.paint(order, timeout_s=20, on_attempt=bench.attempts.append)
             except StillPainting as still:
-                order = Order(order.prompt, order.parameters, models, handle=still.handle, source=source)
+                order = replace(order, handle=still.handle)
 
     def test_starts_from_the_picture_in_its_proportions(self, bench: Any) -> None:
         image, recipe = self.paint(bench, FLUX_2)
@@ -154,13 +158,15 @@ class TestTheStudio:
     def test_keeps_the_picture_out_of_the_handle(self, bench: Any) -> None:
         with pytest.raises(StillPainting) as still:
             bench.dispatcher.paint(
-                Order(Prompt("at night"), Parameters(), (FLUX_2,), source=RED), seconds=20, record=bench.attempts.append
+                PaintRequest(Prompt("at night"), Parameters(), (FLUX_2,), source=RED, starters=(FLUX_2,)),
+                timeout_s=20,
+                on_attempt=bench.attempts.append,
             )
 
         assert still.value.handle["brief"]["source"] is None
 
     def test_paints_from_words_where_nobody_starts_from_pictures(self, bench: Any) -> None:
-        _, recipe = self.paint(bench, "krea/Krea-2-Turbo", source=RED, width=256, height=256)
+        _, recipe = self.paint(bench, KREA, width=256, height=256)
 
         assert not recipe.over_picture
 
@@ -178,9 +184,42 @@ class TestTheStudio:
         with pytest.raises(ServiceBusy):
             self.paint(bench, FLUX_2)
 
+    def test_takes_another_that_can_where_the_wished_one_can_not(self, bench: Any) -> None:
+        _, recipe = self.paint(bench, KREA, others=(FLUX_2,))
+
+        assert (recipe.model, recipe.over_picture, recipe.strength) == (FLUX_2, True, None)
+
+    def test_takes_the_next_of_the_others_while_one_is_busy(self, bench: Any, sandbox: SandboxClient) -> None:
+        sandbox.arm("router", path="/flux-2/edit", status=503)
+
+        _, recipe = self.paint(bench, KREA, others=(FLUX_2, Z_IMAGE))
+
+        assert (recipe.model, recipe.provider) == (Z_IMAGE, "wavespeed")
+
+    def test_waits_for_the_others_where_all_are_busy(self, bench: Any, sandbox: SandboxClient) -> None:
+        sandbox.arm("router", path="/flux-2/edit", status=503)
+
+        with pytest.raises(ServiceBusy):
+            self.paint(bench, KREA, others=(FLUX_2,))
+
     def test_tells_of_a_picture_that_can_not_be_opened(self, bench: Any) -> None:
+        wanted = PaintRequest(Prompt("at night"), Parameters(), (FLUX_2,), source=b"no picture", starters=(FLUX_2,))
         with pytest.raises(PictureUnreadable):
-            self.paint(bench, FLUX_2, source=b"no picture")
+            bench.dispatcher.paint(wanted, timeout_s=20, on_attempt=bench.attempts.append)
+
+    @pytest.mark.parametrize(("strength", "number"), [(None, 0.6), ("subtle", 0.35), ("strong", 0.85)])
+    def test_goes_as_far_from_the_picture_as_is_wished(
+        self, bench: Any, sandbox: SandboxClient, strength: str | None, number: float
+    ) -> None:
+        image, recipe = self.paint(bench, Z_IMAGE, strength=strength)
+
+        [order] = [one for one in sandbox.journal("router") if one["method"] == "POST"]
+        assert order["body"]["strength"] == recipe.strength == number
+        assert read_recipe(image.data) == recipe
+
+    @pytest.mark.parametrize("target", TARGETS.values(), ids=TARGETS)
+    def test_tells_no_strength_to_models_that_edit_by_words(self, target: Target) -> None:
+        assert not knows_strength(target)
 
 
 class TestTheShape:
@@ -189,8 +228,8 @@ class TestTheShape:
         shaped = shaped_like(Parameters(), size)
 
         assert shaped.ratio == ratio
-        brief = brief_for(Catalogue().model(FLUX_2), Prompt("a fox"), shaped, seed=1)
-        assert min(brief.width or 0, brief.height or 0) >= 256
+        request = request_for(Catalogue().model(FLUX_2), Prompt("a fox"), shaped, seed=1)
+        assert min(request.width or 0, request.height or 0) >= 256
 
     @pytest.mark.parametrize("fixed", [{"ratio": (1, 1)}, {"width": 512}])
     def test_is_what_was_asked_for_if_it_was(self, fixed: dict[str, Any]) -> None:

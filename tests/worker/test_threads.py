@@ -7,16 +7,16 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from installation import settings_for
-from threads import raise_exit_in
 
 from services.health import Signs
 from services.worker import app
 from services.worker.app import Worker
-from shared.migrations import migrate
-from shared.queue import make_celery
 from shared.settings import WorkerSettings
 from shared.store.database import Database
+from shared.tickets import LocalTickets
+from tests.end_to_end.installation import settings_for
+from tests.sqlite_tables import create_tables
+from tests.threads import raise_exit_in
 
 NOWHERE = "http://127.0.0.1:9"  # where the services would be
 PATIENCE_S = 30
@@ -25,17 +25,17 @@ ROUNDS = (
     "sweep",
     "look at consumer",
     "check keys",
-    "reseal keys",
+    "renew encryption",
     "clean up",
-    "survey image models",
-    "survey chat models",
+    "refresh image models",
+    "refresh chat models",
 )
 
 
 @pytest.fixture(autouse=True)
 def _hasty(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("services.retrying.FIRST_PAUSE_S", 0.01)
-    for pause in ("SWEEP_S", "CONSUMER_LOOK_S", "CHECK_S", "RESEAL_S", "LOOK_S", "CLEAN_UP_LOOK_S"):
+    for pause in ("SWEEP_S", "CONSUMER_LOOK_S", "CHECK_S", "RENEW_ENCRYPTION_S", "REFRESH_LOOK_S", "CLEAN_UP_LOOK_S"):
         monkeypatch.setattr(app, pause, 0.05)
 
 
@@ -50,8 +50,8 @@ def worker(tmp_path: Path, signs: Signs) -> Iterator[Worker]:
     before = signal.signal(signal.SIGTERM, lambda *_: None)
     settings = WorkerSettings.model_validate(settings_for(NOWHERE, tmp_path) | {"G2D_LEASE_S": 1})
     database = Database(settings.database_url)
-    migrate(database)
-    made = Worker(settings, database, make_celery(None), signs=signs)
+    create_tables(database)
+    made = Worker(settings, database, LocalTickets(), signs=signs)
     made.start()
     yield made
     made.stop()
@@ -95,12 +95,12 @@ class TestThreads:
         assert set(ROUNDS) | {"tickets"} <= ours
         assert set(worker._rounds._work) == set(ROUNDS)
 
+    @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
     def test_without_its_consumer_the_process_is_told_to_end(
         self, worker: Worker, caplog: pytest.LogCaptureFixture
     ) -> None:
         told = threading.Event()
         signal.signal(signal.SIGTERM, lambda *_: told.set())
-        until(lambda: getattr(worker._consumer._controller, "consumer", None) is not None, "the consumer")
 
         kill(thread("tickets"))
         until(told.is_set, "the process is told to end")

@@ -1,36 +1,26 @@
 """From a ticket to a recorded picture: nothing paid twice, nobody left waiting."""
 
+import io
 import logging
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import PIL.Image
 import pytest
-from builders import (
-    ALREADY_OVER,
-    BOT,
-    FOX_RECIPE,
-    RED_FOX,
-    an_attempt,
-    claim,
-    keep_sent,
-    read,
-    runner_of,
-    submit,
-    turns_of,
-)
 from cryptography.fernet import Fernet
 from sqlalchemy import select, update
 
 from services.worker.engine.retry import MAX_FAILURES
-from services.worker.engine.user_keys import GOOGLE, HUGGINGFACE, Lent, OwnKeys
-from services.worker.gemini.questions import Wish
+from services.worker.engine.user_keys import ClientPool, UserKeys
+from services.worker.gemini.prompt_request import PromptRequest
 from services.worker.images.metadata import read_recipe, write_recipe
-from services.worker.jobs.picture import PATIENCE_WITH_GEMINI, Pipeline
-from services.worker.painters.dispatcher import Order
+from services.worker.jobs.image_services import ImageServices
+from services.worker.jobs.picture import PATIENCE_WITH_GEMINI, PictureJob
+from services.worker.painters.dispatcher import PaintRequest
 from shared.catalogue import Catalogue
-from shared.errands import Kind
+from shared.errands import ErrandKind
 from shared.errors import (
     BadCredentials,
     BadPicture,
@@ -62,16 +52,30 @@ from shared.jobs import (
     Stage,
     State,
 )
-from shared.migrations import migrate
-from shared.queue import Tickets, make_celery
-from shared.secrets import Box
+from shared.key_cipher import KeyCipher
+from shared.redaction import GOOGLE, HUGGINGFACE
 from shared.store import tables
 from shared.store.database import Database
 from shared.store.jobs import Jobs
 from shared.store.keys import Keys
 from shared.store.outbox import Outbox
+from shared.tickets import LocalTickets
+from tests.builders import (
+    ALREADY_OVER,
+    BOT,
+    FOX_RECIPE,
+    RED_FOX,
+    an_attempt,
+    claim,
+    keep_sent,
+    read,
+    runner_of,
+    submit,
+    turns_of,
+)
+from tests.sqlite_tables import create_tables
 
-Record = Callable[[Attempt], None]
+OnAttempt = Callable[[Attempt], None]
 Meanwhile = Callable[[], None]
 
 
@@ -82,9 +86,9 @@ class Writer:
         self.ideas: list[str] = []
         self.happenings: list[Exception | Meanwhile] = []
 
-    def write(self, wish: Wish, *, record: Record, **_: Any) -> Prompt:
+    def write(self, wish: PromptRequest, *, on_attempt: OnAttempt, **_: Any) -> Prompt:
         self.ideas.append(wish.idea)
-        record(an_attempt(step="prompt", service="gemini", model="gemini-test"))
+        on_attempt(an_attempt(step="prompt", service="gemini", model="gemini-test"))
         happen(self.happenings)
         return RED_FOX
 
@@ -93,17 +97,17 @@ class PaintDispatcher:
     """Paints the same picture every time, unless something is meant to happen first."""
 
     def __init__(self, picture: bytes) -> None:
-        self.orders: list[Order] = []
+        self.orders: list[PaintRequest] = []
         self.happenings: list[Exception | Meanwhile] = []
         self.answer: ImagineError | None = None
         self._picture = Image(picture, "image/png", 64, 48)
 
-    def paint(self, order: Order, *, seconds: float, record: Record) -> tuple[Image, Recipe]:
-        assert seconds > 0
+    def paint(self, order: PaintRequest, *, timeout_s: float, on_attempt: OnAttempt) -> tuple[Image, Recipe]:
+        assert timeout_s > 0
         self.orders.append(order)
         error = happen(self.happenings, thrown=False) or self.answer
         outcome = error.reason if isinstance(error, ImagineError) else "ok"
-        record(an_attempt(outcome=outcome, pictures=int(error is None)))
+        on_attempt(an_attempt(outcome=outcome, pictures=int(error is None)))
         if error is not None:
             raise error
         return write_recipe(self._picture, FOX_RECIPE), FOX_RECIPE
@@ -134,11 +138,15 @@ class Workshop:
         self.dispatcher = PaintDispatcher(picture)
         self.folder = folder
         self.images = Images(folder.as_uri())
-        self.tickets = Tickets(make_celery(None))
-        own = OwnKeys(Keys(database), Box(Fernet.generate_key().decode()))
-        writers, dispatchers = Lent(own, GOOGLE, self.writer, no_key), Lent(own, HUGGINGFACE, self.dispatcher, no_key)
-        pipeline = Pipeline(self.jobs, writers, dispatchers, self.images, Catalogue())  # type: ignore[arg-type]
-        self._runner = runner_of(database, painting=pipeline, tickets=self.tickets)
+        self.tickets = LocalTickets()
+        own = UserKeys(Keys(database), KeyCipher(Fernet.generate_key().decode()))
+        writers, dispatchers = (
+            ClientPool(own, GOOGLE, self.writer, no_key),
+            ClientPool(own, HUGGINGFACE, self.dispatcher, no_key),
+        )
+        services = ImageServices(Catalogue(), dispatchers)  # type: ignore[arg-type]
+        picture_job = PictureJob(self.jobs, writers, services, self.images, Catalogue())  # type: ignore[arg-type]
+        self._runner = runner_of(database, painting=picture_job, tickets=self.tickets)
 
     def take_a_turn(self) -> None:
         self._runner.run()
@@ -171,7 +179,7 @@ class Workshop:
 @pytest.fixture
 def record(sqlite_url: str) -> Iterator[Database]:
     made = Database(sqlite_url)
-    migrate(made)
+    create_tables(made)
     yield made
     made.close()
 
@@ -234,7 +242,7 @@ class TestNothingIsPaidTwice:
         first = claim(workshop.database, "a worker that dies", lease=ALREADY_OVER)
         workshop.jobs.keep_prompt(first, RED_FOX)
         image, _ = PaintDispatcher(workshop.dispatcher._picture.data).paint(
-            an_order(), seconds=1, record=lambda _: None
+            an_order(), timeout_s=1, on_attempt=lambda _: None
         )
         key = workshop.images.put(job.id, image)
         turns_of(workshop.database).sweep(most_due=10)
@@ -269,8 +277,8 @@ class TestNothingIsPaidTwice:
         assert workshop.dispatcher.orders[0].barred == {("org/model", "fal-ai")}
 
 
-def an_order() -> Order:
-    return Order(RED_FOX, Parameters(), ("org/model",))
+def an_order() -> PaintRequest:
+    return PaintRequest(RED_FOX, Parameters(), ("org/model",))
 
 
 class TestWaiting:
@@ -466,7 +474,7 @@ class TestACallThatCostsMoney:
     def test_is_on_record_where_a_chat_does_not_take_the_picture(self, workshop: Workshop) -> None:
         workshop.take_turns_until_over(submit(workshop.database))
         outbox = Outbox(workshop.database)
-        [home] = outbox.claim(BOT, most=1)
+        [home] = outbox.claim(BOT, limit=1)
 
         outbox.give_up(home, "blocked")
 
@@ -476,7 +484,7 @@ class TestACallThatCostsMoney:
 class TestOrdersThatNobodyWantsAnyMore:
     def withdrawals(self, workshop: Workshop) -> list[tuple[int, dict[str, Any]]]:
         with workshop.database.reading() as connection:
-            rows = connection.execute(select(tables.errands).where(tables.errands.c.kind == Kind.WITHDRAW))
+            rows = connection.execute(select(tables.errands).where(tables.errands.c.kind == ErrandKind.CANCEL_ORDER))
             return [(row.question["job_id"], row.question["handle"]) for row in rows]
 
     def test_one_that_waits_at_its_provider_is_withdrawn(self, workshop: Workshop) -> None:
@@ -536,7 +544,7 @@ class TestOurOwnFaults:
 
         job = read(workshop.database, job)
         assert (job.state, job.reason) == (State.FAILED, "unexpected")
-        assert [due.id for due in Outbox(workshop.database).claim(BOT, most=10)] == [job.id]
+        assert [due.id for due in Outbox(workshop.database).claim(BOT, limit=10)] == [job.id]
         assert "work failed unexpectedly" in caplog.messages
 
     def test_what_only_the_owner_can_mend_is_an_error_in_the_log(
@@ -600,18 +608,57 @@ class TestAPictureToStartFrom:
 
         assert workshop.dispatcher.orders[-1].source == picture_file()
 
-    def test_is_none_for_edited_words_for_a_model_that_can_not_and_once_it_is_gone(self, workshop: Workshop) -> None:
+    def test_is_none_for_edited_words_where_it_is_only_described_and_once_it_is_gone(self, workshop: Workshop) -> None:
         parent = self.ask(workshop, Request("a fox", self.ABLE), message=1)
-        unable = self.ask(workshop, Request("at night"), Lineage.following(parent.id, 2), message=2)
+        described = Request("at night", replace(self.ABLE, describe=True))
+        self.ask(workshop, described, Lineage.following(parent.id, 2), message=2)
         row = self.ask(workshop, Request("at night", self.ABLE), Lineage.following(parent.id, 3), message=3)
         self.ask(workshop, Request("a wolf", self.ABLE), Lineage(row.id, "edit 4", RED_FOX), message=4)
         with workshop.database.writing() as connection:
             connection.execute(update(tables.jobs).where(tables.jobs.c.id == row.id).values(image_key="gone.png"))
         self.ask(workshop, Request("at dawn", self.ABLE), Lineage.following(row.id, 5), message=5)
 
-        assert unable.state is State.FINISHED
         started = [order.source is not None for order in workshop.dispatcher.orders]
         assert started == [False, False, True, False, False]
+
+    def test_goes_to_another_model_where_the_wished_one_can_start_from_none(self, workshop: Workshop) -> None:
+        parent = self.ask(workshop, Request("a fox"), message=1)
+
+        night = self.ask(workshop, Request("at night"), Lineage.following(parent.id, 2), message=2)
+
+        first, second = workshop.dispatcher.orders
+        assert night.state is State.FINISHED
+        assert (first.source, second.source is not None) == (None, True)
+        assert second.starters  # models that can, for the dispatcher to choose
+
+
+class TestALargerPicture:
+    def ask(self, workshop: Workshop) -> Job:
+        picture = Picture(keep_sent(workshop.images, 7, 1, workshop.dispatcher._picture.data), "image/png")
+        request = Request("", Parameters(upscale=2), picture=picture)
+        return workshop.jobs.submit(request, address=Address(1, 7, 1), sender=Sender(7))[0]
+
+    def test_is_made_here_and_paid_by_nobody(self, workshop: Workshop) -> None:
+        job = self.ask(workshop)
+
+        workshop.take_a_turn()
+
+        job = read(workshop.database, job)
+        assert (job.state, job.owner_pays) == (State.FINISHED, False)
+        assert job.recipe is not None
+        assert (job.recipe.model, job.recipe.provider) == ("lanczos", "local")
+        with PIL.Image.open(io.BytesIO(workshop.images.get(str(job.image_key)))) as larger:
+            assert larger.size == (job.recipe.width, job.recipe.height) == (128, 96)
+        assert (workshop.writer.ideas, workshop.dispatcher.orders, workshop.attempts()) == ([], [], [])
+
+    def test_is_made_once_more_where_its_worker_died(self, workshop: Workshop) -> None:
+        job = self.ask(workshop)
+        claim(workshop.database, "a worker that dies", lease=ALREADY_OVER)
+        turns_of(workshop.database).sweep(most_due=10)
+
+        workshop.take_a_turn()
+
+        assert read(workshop.database, job).state is State.FINISHED
 
 
 class TestWhoseKeyPays:
