@@ -27,6 +27,11 @@ RUN tools/bin/pip wheel --quiet --no-deps --no-build-isolation --wheel-dir dist 
 
 
 FROM python:3.13-slim
+ARG VERSION=unversioned
+LABEL org.opencontainers.image.title="Gemini to Diffusion" \
+    org.opencontainers.image.description="A Telegram bot: Gemini writes the prompt, a model served by HuggingFace paints" \
+    org.opencontainers.image.licenses=MIT \
+    org.opencontainers.image.version=$VERSION
 RUN useradd --system --uid 10001 --no-create-home --shell /usr/sbin/nologin g2d && \
     install --directory --owner g2d --group g2d /data /data/images
 COPY --from=build /opt/g2d /opt/g2d

@@ -22,7 +22,7 @@ export UV_SYSTEM_CERTS ?= 1
 install = $(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python $(1) \
 	|| { echo "uv could not install; trying pip, which takes longer."; $(BIN)/python -m pip install --quiet $(1); }
 
-.PHONY: help setup demo run test upstreams fuzz lint guide lock clean
+.PHONY: help setup demo run test upstreams settings film bench gallery docs fuzz chaos lint spelling guide lock clean
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
 
@@ -43,20 +43,44 @@ test: $(VENV)/.installed-dev ## Run the tests (ARGS="-k fox"); those for Postgre
 	@$(BIN)/pytest -n 4 $(ARGS)
 
 upstreams: $(VENV)/.installed-dev ## Write docs/upstreams.md anew from what its situations come to
-	@PYTHONPATH=tests:. $(BIN)/python -m upstreams.page
+	@PYTHONPATH=. $(BIN)/python -m tests.upstreams.page
+
+settings: $(VENV)/.installed-dev ## Write docs/settings.md anew from the settings classes
+	@PYTHONPATH=. $(BIN)/python -m tests.settings_page
 
 WHAT = updates
 fuzz: $(VENV)/.installed-dev ## Feed made-up updates to a bot for ten minutes (ARGS="--minutes 1 --presses"); WHAT=batches, WHAT=pictures: read made-up files
-	@PYTHONPATH=.:tests:tests/bot nice -n 19 $(BIN)/python tests/fuzz/$(WHAT).py $(ARGS)
+	@PYTHONPATH=. nice -n 19 $(BIN)/python -m tests.fuzz.$(WHAT) $(ARGS)
 
-lint: $(VENV)/.installed-dev ## Check style and types
+chaos: $(VENV)/.installed-dev ## Kill, freeze and cut off everything while people ask (ARGS="--minutes 10 --seed 3 --size embedded")
+	@PYTHONPATH=. nice -n 10 $(BIN)/python -m tests.chaos.run $(ARGS)
+
+bench: $(VENV)/.installed-dev ## Measure what the bot itself costs, and write docs/performance.md anew (nine minutes)
+	@PYTHONPATH=. $(BIN)/python -m benchmarks.performance --page docs/performance.md $(ARGS)
+
+lint: $(VENV)/.installed-dev spelling ## Check style, types and spelling
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/mypy --package sandbox
 
+SPELLED = README.md CHANGELOG.md CONTRIBUTING.md SECURITY.md Makefile docs services shared benchmarks .env.example $(wildcard *.sh *.yml)
+CODESPELL = $(VENV)/docs/bin/codespell --ignore-words-list imagin,checkin
+spelling: $(VENV)/docs/.installed
+	@$(CODESPELL) --skip '*.png,*.gif,*.lock,*.po,*.mo,*.pyc,words.js' $(SPELLED)
+	@$(CODESPELL) services/bot/texts/locales/en/*.po
+
 guide: $(VENV)/.installed-dev ## Take the pictures of docs/guide.md anew (needs chromium and an emoji font)
 	@$(BIN)/pytest tests/guide --pictures
+
+film: $(VENV)/.installed-dev ## Take the moving picture of the README anew (needs chromium and an emoji font)
+	@PYTHONPATH=. $(BIN)/python -m tests.guide.film
+
+gallery: $(VENV)/.installed-dev ## Draw the pictures of docs/gallery.md anew, with the demo's painter
+	@PYTHONPATH=. $(BIN)/python -m tests.guide.gallery
+
+docs: $(VENV)/docs/.installed spelling ## Build the pages into build/docs, and fail over dead links and wrong spelling
+	@NO_MKDOCS_2_WARNING=1 $(VENV)/docs/bin/mkdocs build --strict
 
 lock: $(VENV)/.tools ## Choose versions anew for pyproject.toml; UPGRADE=1 takes the newest ones
 	printf 'setuptools\nuv\n' | $(LOCK) $(if $(UPGRADE),--upgrade) --output-file requirements-build.lock - >/dev/null
@@ -67,6 +91,7 @@ lock: $(VENV)/.tools ## Choose versions anew for pyproject.toml; UPGRADE=1 takes
 	$(LOCK) --output-file requirements.lock pyproject.toml >/dev/null
 	cp requirements-dev.lock sandbox/requirements.lock
 	$(LOCK) --output-file sandbox/requirements.lock sandbox/pyproject.toml >/dev/null
+	$(LOCK) $(if $(UPGRADE),--upgrade) --output-file docs/requirements.lock docs/requirements.in >/dev/null
 
 clean: ## Remove what was installed and cached; data/ and .env stay
 	rm -rf $(VENV) build *.egg-info sandbox/build sandbox/*.egg-info .coverage .mypy_cache .ruff_cache .pytest_cache .hypothesis
@@ -93,4 +118,9 @@ $(VENV)/.installed-sandbox: $(VENV)/.installed sandbox/requirements.lock sandbox
 
 $(VENV)/.installed-dev: $(VENV)/.installed-sandbox requirements-dev.lock
 	@$(call install,--require-hashes -r requirements-dev.lock)
+	@touch $@
+
+$(VENV)/docs/.installed: $(VENV)/.tools docs/requirements.lock
+	@$(PYTHON) -m venv --without-pip $(VENV)/docs
+	@$(BIN)/uv pip install --quiet --python $(VENV)/docs/bin/python --require-hashes -r docs/requirements.lock
 	@touch $@

@@ -32,12 +32,12 @@ ROOMS = {  # the innermost of these in a thread's stack says what it is at
     "services/worker/gemini/client.py": "http",
     "services/worker/painters/discovery.py": "http",
     "shared/store/": "database",
-    "shared/queue.py": "broker",
+    "shared/celery_tickets.py": "broker",
     "shared/images.py": "pictures",
 }
 OUR_OWN = {"database", "broker"}
 TURN = ("services/worker/engine/runner.py", "_serve")
-ASLEEP = re.compile(r"\bsleep\(|\b_pause\(")  # the line of whoever sleeps: sleep itself has no frame of Python's
+ASLEEP = re.compile(r"\bsleep\(|\b_pause\(")  # the line that sleeps: sleep itself has no frame of Python's
 UNTIL_WOKEN = {("threading.py", "wait"), ("threading.py", "wait_for"), ("threading.py", "join")}
 STARTS = ("threading.py", "start")  # until the new thread has begun, which it does at once
 

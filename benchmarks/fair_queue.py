@@ -5,7 +5,7 @@
     .venv/bin/python -m benchmarks.fair_queue --jobs 0 --redis redis://127.0.0.1:6379/13   # emptied before
 
 Makes a database of its own and removes it. Claims are those of ``shared/store/turns.py``; the jobs that wait are
-written by one INSERT … SELECT with the rule of ``Line.find_places``, for asking a million times takes an hour. The
+written by one INSERT … SELECT with the rule of ``FairQueue.find_places``, for asking a million times takes an hour. The
 waits come from a model of the line without a database (``benchmarks/line_model.py``).
 """
 
@@ -30,14 +30,14 @@ import psycopg
 from sqlalchemy import Connection, text
 
 from benchmarks.line_model import Crowd, Model, fairness
+from shared.celery_tickets import TASK, CeleryTickets, make_celery
 from shared.jobs import Address, Attempt, Parameters, Prompt, Recipe, Request, Sender, Writing
 from shared.migrations import migrate
-from shared.queue import TASK, Tickets, make_celery
-from shared.shares import Flow, Shares
+from shared.queue_policy import Flow, QueuePolicy
 from shared.status_messages import Work
 from shared.store.database import Database
+from shared.store.fair_queue import NOTHING_YET, virtual_time
 from shared.store.jobs import Jobs
-from shared.store.line import NOTHING_YET, virtual_time
 from shared.store.outbox import Outbox
 from shared.store.status_messages import StatusMessages
 from shared.store.turns import ALL, Turns
@@ -118,9 +118,9 @@ def main() -> None:
     wanted = arguments.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # The database is to go then, too.
     if wanted.jobs:
-        with _database(wanted.postgres) as few, _database(wanted.postgres) as many:
+        with database_on(wanted.postgres) as few, database_on(wanted.postgres) as many:
             _claims(few, many, wanted.jobs, wanted.people)
-    with _database(wanted.postgres) as database:
+    with database_on(wanted.postgres) as database:
         _rows(database, wanted.pictures)
     if wanted.redis:
         _tickets(wanted.redis)
@@ -153,15 +153,15 @@ def _order(connection: Connection, jobs: int) -> None:
     for row in connection.execute(FIRST_PICTURES):
         places = " / ".join(f"{place:,}" for place in (*row.places, row.last))
         print(f"  {row.people:>7,} people {'with batches' if row.in_batch else 'without':<13} {places}")
-    shares = Shares()
-    costs = {"alone": shares.cost(0, Flow.PICTURES), "batch": shares.cost(0, Flow.BATCHES)}
+    policy = QueuePolicy()
+    costs = {"alone": policy.cost(0, Flow.PICTURES), "batch": policy.cost(0, Flow.BATCHES)}
     for served in (jobs // 4, jobs // 2):
         index = connection.scalar(TURNS_HAD, {"served": served, **costs})
         print(f"  Jain's index of the turns that all people had in the first {served:,} claims: {index:.3f}")
 
 
 def _fill(database: Database, jobs: int, people: int) -> None:
-    shares = Shares()
+    policy = QueuePolicy()
     with database.writing() as connection:
         connection.execute(text("SET LOCAL statement_timeout = 0"))
         values = {
@@ -171,8 +171,8 @@ def _fill(database: Database, jobs: int, people: int) -> None:
             "writing": json.dumps(asdict(Writing())),
             "people": people,
             "in_batches": IN_BATCHES,
-            "alone": shares.cost(0, Flow.PICTURES),
-            "batch": shares.cost(0, Flow.BATCHES),
+            "alone": policy.cost(0, Flow.PICTURES),
+            "batch": policy.cost(0, Flow.BATCHES),
             "now": virtual_time(connection),
             "first": NOTHING_YET,
             "jobs": jobs,
@@ -265,7 +265,7 @@ def _rows(database: Database, pictures: int) -> None:
         recipe = Recipe("org/some-model", "fal-ai", PROMPT.text, PROMPT.negative, seed=number, width=1024, height=1024)
         jobs.finish(job, recipe, image_key=f"000000/{job.id}-{uuid.uuid4().hex}.jpg", media_type="image/jpeg",
                     attempts=[painted])  # fmt: skip
-        outbox.claim(BOT, most=1)
+        outbox.claim(BOT, limit=1)
         outbox.delivered(job.id, message_id=number, file_id="A" * 80, removed=number)
     print(f"\nwhat a delivered picture leaves in Postgres ({pictures:,} taken through all steps, one a person)")
     with database.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
@@ -324,7 +324,7 @@ def _tickets(url: str, count: int = 500) -> None:
     number, told = server.connection_pool.connection_kwargs["db"], 0
     with server.monitor() as monitor:
         consumer.start()
-        Tickets(app).send(count)
+        CeleryTickets(app).send(count)
         if not all_taken.wait(60):
             raise RuntimeError("tickets were not taken")
         server.echo("the end")
@@ -360,7 +360,7 @@ def _waits(crowd: Crowd, window_s: float = 600.0) -> None:
 
 
 @contextmanager
-def _database(server: str) -> Iterator[Database]:
+def database_on(server: str) -> Iterator[Database]:
     """A new database with our tables; gone afterwards."""
     name = f"g2d_benchmark_{uuid.uuid4().hex[:12]}"
     _tell(server, f'CREATE DATABASE "{name}"')

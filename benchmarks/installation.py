@@ -81,11 +81,14 @@ class Installed:
 
 
 @contextmanager
-def installed(wanted: argparse.Namespace, *, watched: bool = False, **settings: str) -> Iterator[Installed]:
+def installed(
+    wanted: argparse.Namespace, *, watched: bool = False, counted: bool = False, **settings: str
+) -> Iterator[Installed]:
     """Start all of it as ``options`` say; the bot polls when this begins.
 
     Args:
         watched: Have ``Installed.slots`` written.
+        counted: Have each process count its statements, as ``benchmarks.counting`` does.
     """
     with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
         url = f"http://127.0.0.1:{wanted.port}"
@@ -100,7 +103,8 @@ def installed(wanted: argparse.Namespace, *, watched: bool = False, **settings: 
         for command in ("bot", "worker") if wanted.distributed else ("run",):
             log = stack.enter_context((made.folder / f"{command}.log").open("wb"))
             slots = made.slots if watched and command != "bot" else None
-            ours = process(command, environment=made.settings, log=log, watched=slots)
+            counts = made.folder / f"{command}.counts" if counted else None
+            ours = process(command, environment=made.settings, log=log, watched=slots, counts=counts)
             made.ours.append(stack.enter_context(ours))
         client.wait_for(lambda: client.journal("telegram", "getUpdates"), timeout_s=60, what="the bot")
         yield made
@@ -112,13 +116,19 @@ def process(
     environment: dict[str, str] | None = None,
     log: IO[bytes] | None = None,
     watched: Path | None = None,
+    counts: Path | None = None,
 ) -> Iterator[subprocess.Popen]:
     """Run ``g2d`` with these arguments; it is killed in the end.
 
     Args:
         watched: Where to write what its busy slots are at, look by look.
+        counts: Where to write its counts, when it is asked for them.
     """
-    command = [BIN / "g2d"] if watched is None else [sys.executable, "-m", "benchmarks.busy_slots", str(watched)]
+    command: list[str | Path] = [BIN / "g2d"]
+    if watched is not None:
+        command = [sys.executable, "-m", "benchmarks.busy_slots", str(watched)]
+    elif counts is not None:
+        command = [sys.executable, "-m", "benchmarks.counting", str(counts)]
     started = subprocess.Popen([*command, *arguments], env=environment, stderr=log)
     try:
         yield started

@@ -1,8 +1,8 @@
 """The line without a database: who waits how long, and who gets how much. Pure, and the same at every run.
 
-The turns follow the rules of ``shared/store/line.py``: ``let_in_at`` and ``Shares`` are the real ones, the two lines
-that place a new job are written here once more. A person here asks either alone or in a batch, so that nobody's batch
-is ever shifted behind what its person asks for later.
+The turns follow the rules of ``shared/store/fair_queue.py``: ``let_in_at`` and ``QueuePolicy`` are the real ones, the
+two lines that place a new job are written here once more. A person here asks either alone or in a batch, so that
+nobody's batch is ever shifted behind what its person asks for later.
 """
 
 import heapq
@@ -11,10 +11,10 @@ import random
 from collections import deque
 from dataclasses import dataclass, field
 
-from shared.shares import Flow, Shares, slots_of
-from shared.store.line import NOTHING_YET, let_in_at
+from shared.queue_policy import Flow, QueuePolicy, slots_of
+from shared.store.fair_queue import NOTHING_YET, let_in_at
 
-ASKS_AGAIN = 20  # pictures that somebody who always waits asks for at a time
+ASKS_AGAIN = 20  # pictures that a person who always waits asks for at a time
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +71,7 @@ class Model:
         self._chance = random.Random(seed)
         self._numbers = itertools.count()
         self._people = itertools.count(1)
-        self._shares = Shares()
+        self._policy = QueuePolicy()
         self._slots = slots_of(crowd.slots) if fair else dict.fromkeys(Flow, crowd.slots)
         self._line: list[tuple[float, int, Person]] = []
         self._alone: list[tuple[float, int, Person]] = []
@@ -107,11 +107,11 @@ class Model:
         return now + self._chance.expovariate(self._crowd.newcomers_a_second)
 
     def _ask(self, person: Person, count: int) -> None:
-        cost = self._shares.cost(person.id, person.flow)
+        cost = self._policy.cost(person.id, person.flow)
         first = max(self._virtual_time, person.last + cost)
         turns = [first + number * cost for number in range(count)]
         person.last = turns[-1]
-        room = 0 if person.held else self._shares.in_flight - person.in_flight
+        room = 0 if person.held else self._policy.in_flight - person.in_flight
         if not self._fair:
             room = count
         for turn in turns[:room]:
@@ -156,7 +156,7 @@ class Model:
         person.in_flight -= 1
         self.outcome.served.append((now, person))
         if person.held:
-            cost = self._shares.cost(person.id, person.flow)
+            cost = self._policy.cost(person.id, person.flow)
             before = person.before if person.in_flight else None
             self._let_in(person, let_in_at(person.held.popleft(), now=self._virtual_time, before=before, cost=cost))
         elif not person.in_batch and person.id not in self._newcomers and person.in_flight <= ASKS_AGAIN:
@@ -177,5 +177,5 @@ def fairness(outcome: Outcome, people: range, *, window_s: float, until: float) 
     for at, person in outcome.served:
         if person.id in people and at < len(windows) * window_s:
             # A batch's picture counts for less: measured is what each was served of what it is worth.
-            windows[int(at // window_s)][person.id] += Shares().cost(person.id, person.flow)
+            windows[int(at // window_s)][person.id] += QueuePolicy().cost(person.id, person.flow)
     return [jain(list(window.values())) for window in windows]

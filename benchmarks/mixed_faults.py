@@ -311,12 +311,18 @@ def _read_chats(client: SandboxClient, people: list[Json], requests: list[Json])
         answers: dict[int, list[Json]] = {number: [] for number in range(len(requests))}
         strays = 0
         for person in people:
+            bare = list[Json]()
             for message in client.from_bot(person):
                 request = asked.get((person["id"], message.get("reply_to_message", {}).get("message_id")))
                 if request is None:
-                    strays += 1
+                    bare.append(message)
                 else:
                     answers[request].append(message)
+            # What answers the only request that a person has left quotes nothing.
+            left = [number for (whose, _), number in asked.items() if whose == person["id"] and not answers[number]]
+            for number, message in zip(left, bare, strict=False):
+                answers[number].append(message)
+            strays += max(len(bare) - len(left), 0)
         return answers, strays
 
     def settled() -> tuple[dict[int, list[Json]], int] | None:

@@ -1,11 +1,11 @@
-"""How long work in hand waits after kill -9: of everything in one process, of the only worker, of one of two workers.
+"""How long work in hand waits after kill -9: of the only process, of the bot, of the only worker, of one of two.
 
     .venv/bin/python -m benchmarks.recovery                # g2d run: SQLite, one process
     .venv/bin/python -m benchmarks.recovery --distributed  # g2d bot and workers, Postgres, Redis
 
 In each run ten pictures are in hand, and the lease is at its default of 30 seconds. What was killed is started again
 at once where nothing else is alive. Prints the seconds from the kill until the first of its jobs has been claimed
-again, and until the last has.
+again, and until the last has; of the bot, until the first and the last picture that it was sending is sent again.
 """
 
 import json
@@ -42,13 +42,14 @@ def main() -> None:
         closing(Database(made.database_url)) as database,
         ExitStack() as stack,
     ):
-        plant = Plant(made, database, stack, made.ours[-1])
+        plant = Plant(made, database, stack, made.ours[-1], made.ours[0])
         if not wanted.distributed:
-            figures = {"the only process": _figures(plant, wanted.runs)}
+            figures = {"the only process": _figures(_run, plant, wanted.runs)}
         else:
-            figures = {"the only worker": _figures(plant, wanted.runs)}
+            figures = {"the bot": _figures(_run_of_the_bot, plant, wanted.runs)}
+            figures["the only worker"] = _figures(_run, plant, wanted.runs)
             plant.start_second()
-            figures["one of two workers"] = _figures(plant, wanted.runs)
+            figures["one of two workers"] = _figures(_run, plant, wanted.runs)
     print(json.dumps(figures, indent=2))
 
 
@@ -60,6 +61,7 @@ class Plant:
     database: Database
     stack: ExitStack
     first: "subprocess.Popen[bytes]"
+    bot: "subprocess.Popen[bytes]"
     second: "subprocess.Popen[bytes] | None" = None
     people: Iterator[int] = field(default_factory=lambda: iter(range(1_000_000)))
 
@@ -83,11 +85,11 @@ class Plant:
             return list(connection.execute(select(tables.jobs).where(_jobs.chat_id == chat)))
 
 
-def _figures(plant: Plant, runs: int) -> dict[str, dict[str, float]]:
-    times = [_run(plant) for _ in range(runs)]
+def _figures(run: Callable[[Plant], tuple[float, float]], plant: Plant, runs: int) -> dict[str, dict[str, float]]:
+    times = [run(plant) for _ in range(runs)]
     return {
         name: {"median": round(median(column), 2), "worst": round(max(column), 2)}
-        for name, column in zip(("first job", "last job"), zip(*times, strict=True), strict=True)
+        for name, column in zip(("first", "last"), zip(*times, strict=True), strict=True)
     }
 
 
@@ -119,6 +121,33 @@ def _run(plant: Plant) -> tuple[float, float]:
         plant.start_second()
     print(json.dumps({"held": len(held), "first": round(first, 2), "last": round(last, 2)}), flush=True)
     return first, last
+
+
+def _run_of_the_bot(plant: Plant) -> tuple[float, float]:
+    client = plant.client
+    people = [client.person(f"Person {next(plant.people)}") for _ in range(JOBS)]
+    client.arm("telegram", path="/sendPhoto$", times=None, gate=GATE, drop="before")
+    for person in people:
+        client.say(person, "/imagine a lighthouse")
+    client.wait_at_gate(GATE, count=JOBS)
+    before = max(one["id"] for one in client.journal())
+
+    killed_at = time.monotonic()
+    plant.bot.kill()
+    plant.bot.wait()
+    client.clear_faults()
+    plant.bot = plant.start("bot")
+    first = _wait(lambda: bool(_sent_again(client, before))) - killed_at
+    last = _wait(lambda: _sent_again(client, before) >= {person["id"] for person in people}) - killed_at
+
+    _wait(lambda: all(row.delivered_at is not None for person in people for row in plant.rows(person["id"])))
+    print(json.dumps({"sent": JOBS, "first": round(first, 2), "last": round(last, 2)}), flush=True)
+    return first, last
+
+
+def _sent_again(client: SandboxClient, before: int) -> set[int]:
+    """The chats to which pictures were sent since."""
+    return {int(one["body"]["chat_id"]) for one in client.journal("telegram", "/sendPhoto$", after=before)}
 
 
 def _claimed_again(plant: Plant, chat: int, held: set[int]) -> set[int]:
