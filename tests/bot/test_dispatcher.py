@@ -48,6 +48,17 @@ def a_press(number: int, person: int = 1, chat: int | None = None, bot: Bot = BO
     return _update({"update_id": number, "callback_query": query}, bot)
 
 
+def a_change(number: int, status: str = "kicked", chat: int | None = None) -> Update:
+    """Somebody blocks or unblocks the bot, or a group removes it or lets it in."""
+    where = {"id": chat or 1, "type": "supergroup" if chat else "private"}
+    us = {"id": 4242, "is_bot": True, "first_name": "Bot"}
+    members = {"old_chat_member": {"user": us, "status": "member"}, "new_chat_member": {"user": us, "status": status}}
+    if status == "kicked":
+        members["new_chat_member"]["until_date"] = 0
+    change = {"chat": where, "from": {"id": 1, "is_bot": False, "first_name": "Ada"}, "date": 1} | members
+    return _update({"update_id": number, "my_chat_member": change}, BOT)
+
+
 def _update(body: dict[str, Any], bot: Bot) -> Update:
     update = Update.de_json(body, bot)
     assert update is not None
@@ -86,6 +97,33 @@ class TestDispatcher:
             stage.send(a_message(1))
             await stage.all_handled()
             assert stage.begun == [(0, 1)]
+
+        run(scene())
+
+    @pytest.mark.parametrize("chat", [None, GROUP], ids=["private", "group"])
+    def test_lets_nothing_overtake_a_change_of_our_membership(self, chat: int | None) -> None:
+        async def scene() -> None:
+            stage = Stage()
+            stage.send(a_message(1, chat=chat), takes_s=30)  # came before: neither waits for the other
+            stage.send(a_change(2, "kicked", chat), takes_s=5)
+            stage.send(a_change(3, "member", chat), takes_s=5)
+            stage.send(a_message(4, chat=chat))
+            stage.send(a_press(5, chat=chat, bot=AnsweringBot()))
+            stage.send(a_message(6, person=2, chat=-200))
+            await stage.all_handled()
+            assert [stage.begun_at(number) for number in range(1, 7)] == [0, 0, 5, 10, 10, 0]
+
+        run(scene())
+
+    def test_drops_what_waits_for_a_change_when_it_closes(self) -> None:
+        async def scene() -> None:
+            stage = Stage()
+            stage.send(a_change(1), takes_s=5)
+            stage.send(a_message(2))
+            await asyncio.sleep(1)
+            stage.dispatcher.close()
+            await stage.all_handled()
+            assert (stage.ended, stage.dispatcher.has(2)) == ([1], False)
 
         run(scene())
 

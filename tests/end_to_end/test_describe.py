@@ -7,6 +7,7 @@ import pytest
 from sqlalchemy import select
 
 from shared.store import tables
+from tests.end_to_end.installation import wait_until
 
 STREAM = ":streamGenerateContent"
 
@@ -29,6 +30,12 @@ def ada(sandbox):
 def described(sandbox, chat):
     """Wait until there are prompts in a chat; returns their message."""
     return sandbox.wait_for_message(chat, lambda one: any("🎨 1. " in text for text in buttons(one)))
+
+
+def errand_of(installation, chat):
+    """The row of the one description that somebody asked for in a chat."""
+    with installation.database.reading() as connection:
+        return connection.execute(select(tables.errands).where(tables.errands.c.chat_id == chat["id"])).one()
 
 
 def prompts_in(message):
@@ -63,9 +70,8 @@ class TestAPictureDescribed:
         sandbox.say(ada, "/describe", reply_to_message_id=sandbox.photos(ada)[0]["message_id"])
         described(sandbox, ada)
 
-        with installation.database.reading() as connection:
-            errand = connection.execute(select(tables.errands).where(tables.errands.c.chat_id == ada["id"])).one()
-        assert errand.question == {"picture": {"key": row.image_key, "media_type": row.media_type}}
+        question = errand_of(installation, ada).question
+        assert question == {"picture": {"key": row.image_key, "media_type": row.media_type}}
         assert sandbox.journal("telegram", "/getFile$") == []
 
     def test_of_somebody_else_is_described_for_the_one_who_asks(self, installation, sandbox, ada):
@@ -103,6 +109,7 @@ class TestAPictureDescribed:
 
         sandbox.say(ada, "/describe", photo=a_photo())
         sandbox.wait_at_gate("gemini")
+        wait_until(lambda: errand_of(installation, ada).shown, what="the number of the status message")
         installation.kill()
         sandbox.clear_faults()
         installation.start()

@@ -1,13 +1,15 @@
 """Decides when each update is handled. What waits for Telegram's limits keeps nobody else waiting.
 
 A handler may take long: Telegram tells a chat to wait, a file is slow, a call hangs. So few updates of one person and
-of one chat are handled at a time, and one that takes longer than a moment gives its place to the next.
+of one chat are handled at a time, and one that takes longer than a moment gives its place to the next. Whatever comes
+after the bot was removed from a chat, or let in, begins only when that has been handled: a removal ends what was asked
+for before it, not what is asked for afterwards.
 """
 
 import asyncio
 import sys
-from collections.abc import Awaitable, Coroutine, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Awaitable, Coroutine, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from typing import cast
 
 from telegram import Update
@@ -29,6 +31,7 @@ class Dispatcher(BaseUpdateProcessor):
         self._lines: Lines[asyncio.Future[bool]] = Lines(PLACES, SHARE)
         self._answers = PressAnswers()
         self._here: set[int] = set()
+        self._changes: dict[int, asyncio.Event] = {}  # by chat: the last change of our membership, until it is handled
         self._closed = False
 
     async def initialize(self) -> None:
@@ -65,11 +68,31 @@ class Dispatcher(BaseUpdateProcessor):
         origin = origin_of(update)
         self._here.add(update.update_id)
         try:
-            if self._lines.enter(origin) or await self._turn(origin):
-                with self._place(origin):
-                    await handling
+            async with self._after_changes(update):
+                if not self._closed and (self._lines.enter(origin) or await self._turn(origin)):
+                    with self._place(origin):
+                        await handling
         finally:
             self._here.discard(update.update_id)
+
+    @asynccontextmanager
+    async def _after_changes(self, update: Update) -> AsyncIterator[None]:
+        """Wait until the changes of our membership that came before in this chat are handled."""
+        chat = update.effective_chat
+        if chat is None:
+            yield
+            return
+        before, handled = self._changes.get(chat.id), asyncio.Event()
+        if update.my_chat_member is not None:
+            self._changes[chat.id] = handled
+        try:
+            if before is not None:
+                await before.wait()
+            yield
+        finally:
+            handled.set()
+            if self._changes.get(chat.id) is handled:
+                del self._changes[chat.id]
 
     async def _turn(self, origin: Origin) -> bool:
         """Wait in line; whether the update may begin."""
