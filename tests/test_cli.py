@@ -158,6 +158,13 @@ class TestItsEnd:
 
 
 class TestAnInterrupt:
+    @pytest.fixture(autouse=True)
+    def _is_heard(self) -> Iterator[None]:
+        """As in a terminal: a job in the background of a shell that knows no jobs is started deaf to it."""
+        before = signal.signal(signal.SIGINT, signal.default_int_handler)
+        yield
+        signal.signal(signal.SIGINT, before)
+
     def test_of_an_import_is_heard_after_it(self) -> None:
         done = []
 
