@@ -8,7 +8,7 @@ from http import HTTPStatus
 from typing import Any
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
-from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from sandbox.bodies import Body, UnreadableBody, read_body
 from sandbox.faults import Fault, Gate, Switchboard
@@ -25,7 +25,7 @@ def url_of_this_request() -> str | None:
     return _url_of_this_request.get()
 
 
-class Protocol(H11Protocol):
+class Protocol(HttpToolsProtocol):
     """uvicorn's HTTP/1.1, which also hands the connection itself to the app, so that it can be cut."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]

@@ -18,11 +18,10 @@ from sqlalchemy import Row, delete, exists, or_, select
 from sandbox.app import Sandbox
 from sandbox.client import Json, SandboxClient
 from shared.images import Images
-from shared.migrations import migrate
 from shared.store import tables
 from shared.store.database import Database
 from tests.end_to_end import forked
-from tests.servers import postgres_database, redis_database
+from tests.servers import migrated_postgres, redis_database
 
 T = TypeVar("T")
 
@@ -328,7 +327,7 @@ def installed(size: str, folder: Path, *, workers: int = 1, **settings: str) -> 
         sandbox = stack.enter_context(Sandbox())
         places = settings_for(sandbox.url, folder)
         if size == "distributed":
-            places["DATABASE_URL"] = stack.enter_context(postgres_database())
+            places["DATABASE_URL"] = stack.enter_context(migrated_postgres())
             places["G2D_SECRET_KEY"] = SECRET_KEY
             places["REDIS_URL"] = stack.enter_context(redis_database())
         client = stack.enter_context(SandboxClient(sandbox.url, bot=BOT_ID))
@@ -336,8 +335,6 @@ def installed(size: str, folder: Path, *, workers: int = 1, **settings: str) -> 
         client.call("PUT", "/router/_sandbox", json={"queue_polls": 0})
         made = Installation(client, places | settings, folder, workers=workers)
         stack.callback(made.close)
-        if size == "distributed":
-            migrate(made.database)
         yield made
 
 
