@@ -19,8 +19,8 @@ pytestmark = [
 
 
 @pytest.fixture
-def installation(postgres_url: str, tmp_path: Path) -> Iterator[Installation]:
-    with closing(Database(postgres_url)) as there:
+def installation(migrated_postgres_url: str, tmp_path: Path) -> Iterator[Installation]:
+    with closing(Database(migrated_postgres_url)) as there:
         bouncer = PgBouncer(there)
         with (
             bouncer.running(past=True),
@@ -28,7 +28,7 @@ def installation(postgres_url: str, tmp_path: Path) -> Iterator[Installation]:
                 "distributed",
                 tmp_path,
                 DATABASE_URL=bouncer.url,
-                G2D_DATABASE_DIRECT_URL=postgres_url,
+                G2D_DATABASE_DIRECT_URL=migrated_postgres_url,
                 G2D_IMAGE_MODEL=MODEL,
             ) as made,
         ):
