@@ -38,7 +38,7 @@ PAINTING = "/hf-inference/"  # the path of such a request
 START_S = 60.0  # two cores may be busy with more than us
 END_S = 40.0
 PATIENCE_S = 60.0  # as two cores may be busy with more than us
-LOOK_EVERY_S = 0.02
+LOOK_EVERY_S = 0.05
 KEPT = ("PATH", "PYTHONPATH", "HOME", "LANG", "TMPDIR", "TZ")  # of this process's own environment
 
 G2D = str(Path(sys.executable).with_name("g2d"))
