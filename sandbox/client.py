@@ -61,6 +61,7 @@ class SandboxClient:
 
         Raises:
             SandboxError: It was refused.
+            ConnectionError: There is no sandbox, or it didn't answer.
         """
         given = {**self._query, **(query or {})}
         asked = urlencode({name: value for name, value in given.items() if value is not None})
@@ -343,7 +344,10 @@ class SandboxClient:
         return self.wait_for(look, chat=chat, timeout_s=timeout_s, what=f"photo {count}")
 
     def _ask(self, verb: str, path: str, **content: Any) -> urllib3.BaseHTTPResponse:
-        answer = self._pool.request(verb, self.url + path, **content)
+        try:
+            answer = self._pool.request(verb, self.url + path, **content)
+        except urllib3.exceptions.HTTPError as error:
+            raise ConnectionError(f"{verb} {path}: {error}") from error
         if answer.status >= 400:
             raise SandboxError(answer.status, answer.data.decode(errors="replace"))
         return answer
