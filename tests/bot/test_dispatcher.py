@@ -104,14 +104,15 @@ class TestDispatcher:
     def test_lets_nothing_overtake_a_change_of_our_membership(self, chat: int | None) -> None:
         async def scene() -> None:
             stage = Stage()
-            stage.send(a_message(1, chat=chat), takes_s=30)  # came before: neither waits for the other
+            stage.send(a_message(1, chat=chat), takes_s=30)  # came before: nothing waits for its end
             stage.send(a_change(2, "kicked", chat), takes_s=5)
             stage.send(a_change(3, "member", chat), takes_s=5)
             stage.send(a_message(4, chat=chat))
             stage.send(a_press(5, chat=chat, bot=AnsweringBot()))
             stage.send(a_message(6, person=2, chat=-200))
             await stage.all_handled()
-            assert [stage.begun_at(number) for number in range(1, 7)] == [0, 0, 5, 10, 10, 0]
+            begun = [0, MOMENT_S, 5 + MOMENT_S, 10 + MOMENT_S, 10 + MOMENT_S, 0]
+            assert [stage.begun_at(number) for number in range(1, 7)] == begun
 
         run(scene())
 
@@ -160,6 +161,20 @@ class TestDispatcher:
                 stage.send(a_message(number, person=1000 + number), takes_s=0.1)
             await stage.all_handled()
             assert stage.begun_at(PLACES) == 0.1
+
+        run(scene())
+
+    def test_an_update_waits_for_the_end_of_the_one_before_it_or_for_a_moment(self) -> None:
+        """So ``/cancel`` finds the picture that was asked for just before it."""
+
+        async def scene() -> None:
+            stage = Stage()
+            for number, takes_s in enumerate([0.1, 30, 0.1, 0.1]):
+                stage.send(a_message(number), takes_s=takes_s)
+            stage.send(a_press(4, bot=AnsweringBot()))
+            await stage.all_handled()
+            begun = [0, 0.1, 0.1 + MOMENT_S, 0.2 + MOMENT_S, 0]
+            assert [stage.begun_at(number) for number in range(5)] == pytest.approx(begun)
 
         run(scene())
 

@@ -38,7 +38,19 @@ class TestLines:
 
         assert not arrive(lines, BOB, "b")
         assert begun(lines) == []
-        lines.leave_place()
+        lines.leave_place(Origin(ADA, ADA))
+        assert begun(lines) == ["b"]
+
+    def test_one_of_the_same_person_in_the_same_chat_begins_when_the_one_before_has_left_its_place(self) -> None:
+        lines: Lines[str] = Lines(places=10, share=3)
+
+        assert [arrive(lines, ADA, "a"), arrive(lines, ADA, "b"), arrive(lines, ADA, "c", chat="group")] == [
+            True,
+            False,
+            True,
+        ]
+        assert begun(lines) == []
+        lines.leave_place(Origin(ADA, ADA))
         assert begun(lines) == ["b"]
 
     def test_a_person_has_no_more_than_a_share(self) -> None:
@@ -59,7 +71,7 @@ class TestLines:
         lines: Lines[str] = Lines(places=3, share=3)
         for name in "abc":
             arrive(lines, MALLORY, name)
-            lines.leave_place()
+            lines.leave_place(Origin(MALLORY, MALLORY))
 
         assert arrive(lines, ADA, "a")
         assert not arrive(lines, MALLORY, "d")
@@ -73,7 +85,7 @@ class TestLines:
         order = []
         for _ in "abc":
             lines.end(Origin(ADA, ADA))
-            lines.leave_place()
+            lines.leave_place(Origin(ADA, ADA))
             order += begun(lines)
 
         assert order == ["a", "b", "c"]
@@ -82,7 +94,7 @@ class TestLines:
         lines: Lines[str] = Lines(places=1, share=3)
         arrive(lines, BOB, "b")
         arrive(lines, ADA, "a1")
-        lines.leave_place()
+        lines.leave_place(Origin(BOB, BOB))
 
         assert not arrive(lines, ADA, "a2")
         assert begun(lines) == ["a1"]
@@ -95,8 +107,8 @@ class TestLines:
         arrive(lines, ADA, "a")
 
         order = []
-        for _ in range(3):
-            lines.leave_place()
+        for origin in (Origin("first", "first"), Origin(MALLORY, "group 0"), Origin(ADA, ADA)):
+            lines.leave_place(origin)
             order += begun(lines)
 
         assert order == ["m0", "a", "m1"]
@@ -114,7 +126,7 @@ class TestLines:
         arrive(lines, BOB, "b")
 
         assert lines.clear() == ["b"]
-        lines.leave_place()
+        lines.leave_place(Origin(ADA, ADA))
         assert begun(lines) == []
 
 
@@ -155,7 +167,7 @@ class TestAnyCourse:
                 one = in_hand[which] if step == "linger" else in_hand.pop(which)
                 if one.has_place:
                     one.has_place = False
-                    lines.leave_place()
+                    lines.leave_place(one.origin)
                 if step == "end":
                     lines.end(one.origin)
                 while (item := lines.begin_next()) is not None:
@@ -168,8 +180,12 @@ class TestAnyCourse:
             places = sum(one.has_place for one in in_hand)
             assert max([*people.values(), *chats.values()], default=0) <= 2
             assert places <= 3
+            new = [one.origin for one in in_hand if one.has_place]
+            assert len(new) == len(set(new))
             # Whoever waits has a reason to.
-            assert places == 3 or all(people[one.person] == 2 or chats[one.chat] == 2 for one, _ in waiting)
+            assert places == 3 or all(
+                people[one.person] == 2 or chats[one.chat] == 2 or one in new for one, _ in waiting
+            )
 
         for origin in {origin for origin, _ in order}:
             numbers = [number for one, number in order if one == origin]

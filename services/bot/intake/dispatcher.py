@@ -1,9 +1,10 @@
 """Decides when each update is handled. What waits for Telegram's limits keeps nobody else waiting.
 
 A handler may take long: Telegram tells a chat to wait, a file is slow, a call hangs. So few updates of one person and
-of one chat are handled at a time, and one that takes longer than a moment gives its place to the next. Whatever comes
-after the bot was removed from a chat, or let in, begins only when that has been handled: a removal ends what was asked
-for before it, not what is asked for afterwards.
+of one chat are handled at a time, and one that takes longer than a moment gives its place to the next. What one person
+sends to one chat is begun in order, each when the one before is handled or has had its moment. Whatever comes after
+the bot was removed from a chat, or let in, begins only when that has been handled: a removal ends what was asked for
+before it, not what is asked for afterwards.
 """
 
 import asyncio
@@ -109,7 +110,7 @@ class Dispatcher(BaseUpdateProcessor):
             nonlocal has_left
             if not has_left:
                 has_left = True
-                self._lines.leave_place()
+                self._lines.leave_place(origin)
             self._begin_all()
 
         timer = asyncio.get_running_loop().call_later(MOMENT_S, leave)

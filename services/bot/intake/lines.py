@@ -19,7 +19,8 @@ class Origin:
 class Lines(Generic[T]):
     """Updates that wait, in a line for each person and chat.
 
-    Lines are served in turn: first by person, then by that person's chats. Within a line, order is kept.
+    Lines are served in turn: first by person, then by that person's chats. Within a line, order is kept, and an update
+    begins only when the one before it has left its place.
     """
 
     def __init__(self, places: int, share: int) -> None:
@@ -29,6 +30,7 @@ class Lines(Generic[T]):
         self._waiting: dict[Hashable, dict[Hashable, deque[T]]] = {}
         self._of_person: Counter[Hashable] = Counter()
         self._of_chat: Counter[Hashable] = Counter()
+        self._with_a_place: set[Origin] = set()
 
     def enter(self, origin: Origin) -> bool:
         """Begin an update that has just come, if it need not wait; whether it is begun."""
@@ -55,9 +57,10 @@ class Lines(Generic[T]):
                     return item
         return None
 
-    def leave_place(self) -> None:
+    def leave_place(self, origin: Origin) -> None:
         """Take note that an update goes on without a place: another may begin."""
         self._free += 1
+        self._with_a_place.discard(origin)
 
     def end(self, origin: Origin) -> None:
         """Take note that an update was handled, apart from its place."""
@@ -73,10 +76,12 @@ class Lines(Generic[T]):
         return found
 
     def _may_begin(self, origin: Origin) -> bool:
-        return self._of_person[origin.person] < self._share and self._of_chat[origin.chat] < self._share
+        has_share = self._of_person[origin.person] < self._share and self._of_chat[origin.chat] < self._share
+        return has_share and origin not in self._with_a_place
 
     def _begin(self, origin: Origin) -> None:
         self._free -= 1
+        self._with_a_place.add(origin)
         self._of_person[origin.person] += 1
         self._of_chat[origin.chat] += 1
 
