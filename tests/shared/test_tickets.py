@@ -3,15 +3,18 @@
 import base64
 import json
 import ssl
+import tempfile
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, cast
 
 import pytest
 import redis
 from celery import Celery
-from kombu import Message, Queue
+from kombu import Consumer, Message, Queue
 
 from shared.celery_tickets import QUEUE, SENDERS, TASK, BackgroundTickets, CeleryTickets, make_celery
 from shared.tickets import LocalTickets, Tickets
@@ -253,6 +256,53 @@ class TestAQueueThatOthersWroteTo:
                     connection.drain_events(timeout=5)
 
         assert taken == [TASK]
+
+
+@contextmanager
+def two_taken(url: str) -> Iterator[list[Message]]:
+    """A consumer that takes two tickets at a time, and has taken them; a third waits."""
+    app, taken = make_celery(url), list[Message]()
+    CeleryTickets(app).send(3)
+    with app.connection_for_read() as connection:
+        channel = connection.channel()
+        channel.basic_qos(0, 2, False)
+        consumer = Consumer(channel, [Queue(QUEUE)], on_message=taken.append, accept=["json"])
+        consumer.consume()
+        while len(taken) < 2:
+            connection.drain_events(timeout=5)
+        yield taken
+    app.close()
+
+
+@pytest.mark.distributed
+class TestTicketsThatWereTaken:
+    """Of several that a process took at once, before it began with them."""
+
+    def test_no_more_are_taken_and_redis_knows_nothing_of_them(self, redis_url: str) -> None:
+        with two_taken(redis_url) as taken, redis.Redis.from_url(redis_url) as client:
+            assert client.llen(QUEUE) == 1
+            assert [name for name in client.scan_iter() if b"unacked" in name] == []
+            assert not taken[0].channel.qos.can_consume()
+
+    def test_a_process_that_stops_gives_them_back(self, redis_url: str) -> None:
+        with two_taken(redis_url) as taken:
+            taken[0].ack()
+            taken[0].channel.close()
+
+        with redis.Redis.from_url(redis_url) as client:
+            assert client.llen(QUEUE) == 2
+
+    def test_what_redis_does_not_take_back_is_left_to_the_sweep_and_not_kept_in_a_file(
+        self, own_redis: RedisServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "files"))
+        (tmp_path / "files").mkdir()
+        with two_taken(own_redis.url) as taken:
+            own_redis.stop()
+            taken[0].channel.close()
+        own_redis.start()
+
+        assert list((tmp_path / "files").iterdir()) == []
 
 
 class TestEncryptedConnections:
