@@ -5,12 +5,25 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, String, and_, case, cast, delete, func, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    String,
+    and_,
+    bindparam,
+    case,
+    cast,
+    delete,
+    func,
+    or_,
+    select,
+    update,
+)
 
 from shared.access import MANAGERS, Known, Profile, Role
 from shared.errors import LastOwner, OwnerBySettings
 from shared.store import tables
-from shared.store.database import Database, insert_new, retrying
+from shared.store.database import AnyInsert, Database, InsertInto, built_once, insert_new, retrying
 from shared.store.types import TableRow
 
 ASKED_AGAIN_AFTER = timedelta(days=7)  # after a refusal
@@ -23,6 +36,16 @@ MAX_NAME, MAX_USERNAME = 128, 64  # characters
 
 _access = tables.access.c
 ORDER = (Role.OWNER, Role.ADMIN, Role.MEMBER, Role.GUEST, Role.STRANGER, Role.BLOCKED)
+
+
+LOOK = select(tables.access).where(_access.bot_id == bindparam("bot"), _access.id.in_(bindparam("ids", expanding=True)))
+
+
+@built_once
+def _noting(insert: InsertInto) -> AnyInsert:
+    new = insert(tables.access)
+    told = {name: new.excluded[name] for name in ("name", "username", "language", "noted_at")}
+    return new.on_conflict_do_update(index_elements=["bot_id", "id"], set_=told)
 
 
 class Roles:
@@ -40,7 +63,7 @@ class Roles:
         """Those of these people and groups whom the record knows, or the settings."""
         wanted = set(ids)
         with self._database.reading() as connection:
-            rows = connection.execute(select(tables.access).where(self._of_bot(), _access.id.in_(wanted)))
+            rows = connection.execute(LOOK, {"bot": self._bot_id, "ids": list(wanted)})
             found = {row.id: self._known(row) for row in rows}
         named = {one: Known(Profile(one, str(one)), Role.OWNER) for one in wanted & self._owners}
         return named | found
@@ -260,9 +283,7 @@ class Roles:
         return replace(known, role=Role.OWNER) if row.id in self._owners else known
 
     def _note(self, connection: Connection, profile: Profile) -> None:
-        new = insert_new(self._database, tables.access).values(self._columns(profile))
-        told = {name: new.excluded[name] for name in ("name", "username", "language", "noted_at")}
-        connection.execute(new.on_conflict_do_update(index_elements=["bot_id", "id"], set_=told))
+        connection.execute(_noting(self._database), self._columns(profile))
 
     def _add(self, connection: Connection, profile: Profile) -> None:
         new = insert_new(self._database, tables.access).values(self._columns(profile))

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Self
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, bindparam, func, select
 
 from shared.access import Role
 from shared.batches import BatchState
@@ -24,6 +24,10 @@ from shared.store.budgets import Asker, paid_by_owner, require_budget, require_t
 from shared.store.database import Database
 from shared.store.spending import require_money
 
+_access = tables.access.c
+_GUEST_SINCE = select(_access.decided_at).where(
+    _access.bot_id == bindparam("bot"), _access.id == bindparam("whose"), _access.role == Role.GUEST
+)
 WITHOUT_RESULT = (State.FAILED, State.CANCELLED)  # counts towards nothing
 
 
@@ -140,11 +144,9 @@ def require_answer(database: Database, connection: Connection, asker: Asker, pol
 
 def _guest_since(connection: Connection, asker: Asker) -> datetime | None:
     """When a guest's trial began; None for all others, who have none."""
-    access = tables.access.c
     if not asker.private:
         return None
-    guest = (access.bot_id == asker.bot_id, access.id == asker.user_id, access.role == Role.GUEST)
-    return connection.scalar(select(access.decided_at).where(*guest))
+    return connection.scalar(_GUEST_SINCE, {"bot": asker.bot_id, "whose": asker.user_id})
 
 
 def _pictures(connection: Connection, asker: Asker, since: datetime) -> int:

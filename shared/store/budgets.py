@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Connection, TextClause, case, func, select, text
+from sqlalchemy import ColumnElement, Connection, TextClause, bindparam, case, func, select, text
 
 from shared.access import MANAGERS
 from shared.batches import BatchState
@@ -28,6 +28,7 @@ _RUNNING = _batches.state.in_([str(BatchState.RUNNING), str(BatchState.PAUSED)])
 # What is ordered at a provider is among the attempts already.
 # In the words of the index.
 _RESERVED = (text("jobs.owner_pays"), state_is(*UNDER_WAY), _jobs.handle.is_(None))
+_BROUGHT = select(tables.keys.c.service).where(tables.keys.c.user_id == bindparam("whose"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +77,7 @@ def lock_group(database: Database, connection: Connection, budgets: Budgets, gro
 
 def paid_by_owner(connection: Connection, user_id: int) -> frozenset[str]:
     """The services that somebody uses on the owner's keys: they brought none of their own, not even a refused one."""
-    keys = tables.keys.c
-    return SERVICES - set(connection.scalars(select(keys.service).where(keys.user_id == user_id)))
+    return SERVICES - set(connection.scalars(_BROUGHT, {"whose": user_id}))
 
 
 def require_budget(connection: Connection, asker: Asker, budgets: Budgets, count: int, now: datetime) -> None:

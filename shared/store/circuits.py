@@ -3,7 +3,7 @@
 from dataclasses import asdict, dataclass
 from datetime import datetime
 
-from sqlalchemy import select, update
+from sqlalchemy import bindparam, select, update
 
 from shared.store import tables
 from shared.store.database import Database, insert_new
@@ -26,6 +26,12 @@ class Circuit:
     on_trial: bool = False
 
 
+_circuits = tables.circuits.c
+_READ = select(_circuits.failures, _circuits.openings, _circuits.open_until, _circuits.on_trial).where(
+    _circuits.provider == bindparam("its_provider"), _circuits.model == bindparam("its_model")
+)
+
+
 class Circuits:
     """The rows of circuits, one transaction a method."""
 
@@ -34,13 +40,8 @@ class Circuits:
 
     def read(self, provider: str, model: str) -> Circuit:
         """The circuit; a fresh one where nothing is known."""
-        circuits = tables.circuits.c
         with self._database.reading() as connection:
-            row = connection.execute(
-                select(circuits.failures, circuits.openings, circuits.open_until, circuits.on_trial).where(
-                    circuits.provider == provider, circuits.model == model
-                )
-            ).first()
+            row = connection.execute(_READ, {"its_provider": provider, "its_model": model}).first()
             return Circuit(*row) if row else Circuit()
 
     def swap(self, provider: str, model: str, *, old: Circuit, new: Circuit) -> bool:

@@ -2,17 +2,21 @@
 
 from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import func, or_, select, update
+from sqlalchemy import bindparam, func, or_, select, update
 
 from shared.errands import Conversation, Errand, ErrandKind
 from shared.jobs import Address, State
 from shared.store import tables
 from shared.store.database import Database, insert_new
 from shared.store.rows import read_errand
-from shared.store.types import TableRow, TableSelect
+from shared.store.types import TableRow
 
 RECENT_TURNS = 100  # among which a message that somebody replies to is looked for
 MAX_TURNS = 400  # read at once; whatever is older than these has long been summarised
+
+_AT = select(tables.conversations).where(
+    *(tables.conversations.c[name] == bindparam(name) for name in ("bot_id", "chat_id", "topic_id"))
+)
 
 
 class Conversations:
@@ -30,12 +34,12 @@ class Conversations:
                 .values(**place, created_at=datetime.now(UTC))
                 .on_conflict_do_nothing()
             )
-            return _read(connection.execute(_at(bot_id, chat_id, topic_id)).one())
+            return _read(connection.execute(_AT, place).one())
 
     def find(self, bot_id: int, chat_id: int, topic_id: int | None = None) -> Conversation | None:
         """Return the conversation of a chat, or of a topic of it, if there is one."""
         with self._database.reading() as connection:
-            row = connection.execute(_at(bot_id, chat_id, topic_id)).first()
+            row = connection.execute(_AT, {"bot_id": bot_id, "chat_id": chat_id, "topic_id": topic_id or 0}).first()
             return _read(row) if row else None
 
     def read(self, conversation_id: int) -> Conversation | None:
@@ -124,13 +128,6 @@ class Conversations:
                 .values(summary=summary, summarised_until=until)
             )
             return kept.rowcount == 1
-
-
-def _at(bot_id: int, chat_id: int, topic_id: int | None) -> TableSelect:
-    conversations = tables.conversations.c
-    return select(tables.conversations).where(
-        conversations.bot_id == bot_id, conversations.chat_id == chat_id, conversations.topic_id == (topic_id or 0)
-    )
 
 
 def _read(row: TableRow) -> Conversation:

@@ -7,13 +7,26 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from typing import Any, ParamSpec, Self, TypeVar
+from typing import Any, ParamSpec, Self, TypeAlias, TypeVar
 
 import psycopg
-from sqlalchemy import Connection, Engine, Table, create_engine, event, func, make_url, select
+from sqlalchemy import (
+    Connection,
+    Engine,
+    Insert,
+    Table,
+    Text,
+    bindparam,
+    create_engine,
+    event,
+    func,
+    make_url,
+    select,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DBAPIError, InvalidatePoolError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.sql.dml import ReturningInsert
 
 from shared.errors import LockConflict, StoreAway
 from shared.store.locks import AdvisoryLock
@@ -32,6 +45,8 @@ CONFLICT_PAUSE_S = 0.05  # at most, before the second try; twice as long before 
 
 P = ParamSpec("P")
 T = TypeVar("T")
+AnyInsert: TypeAlias = sqlite.Insert | postgresql.Insert
+InsertInto: TypeAlias = Callable[[Table], AnyInsert]
 
 
 class Database:
@@ -70,10 +85,10 @@ class Database:
         self.engine, self._reader = self._engines()
 
     def _reading_options(self) -> dict[str, object]:
+        # Each statement sees what is committed by then anyway: a transaction would only cost two more round trips.
         if self.is_sqlite:
             return {"g2d_reads": True}
-        # In Postgres each statement sees what is committed by then anyway: a transaction would only cost two more
-        # round trips. Settings of a lent session hold for a transaction alone.
+        # Settings of a lent session hold for a transaction alone.
         return {} if self._is_lent else {"isolation_level": "AUTOCOMMIT"}
 
     @contextmanager
@@ -110,6 +125,17 @@ class Database:
         """
         self._announce(connection, News(job_id, may_be_delivered=not goes_on))
 
+    def insert_and_tell(
+        self, connection: Connection, new: Insert, row: dict[str, Any], *, job_id: int, goes_on: bool = False
+    ) -> None:
+        """Insert a row, and ``tell`` of a job; in Postgres in one round trip."""
+        news = News(job_id, may_be_delivered=not goes_on)
+        if self.is_sqlite:
+            connection.execute(new, row)
+            self._announce(connection, news)
+        else:
+            connection.execute(_telling(new), row | {"news": news.to_text()})
+
     def tell_of_errand(self, connection: Connection, errand_id: int, *, goes_on: bool = False) -> None:
         """The same for an errand."""
         self._announce(connection, News(errand_id, is_errand=True, may_be_delivered=not goes_on))
@@ -118,7 +144,7 @@ class Database:
         if self.is_sqlite:
             connection.info["changed"].append(news)
         else:
-            connection.execute(select(func.pg_notify(CHANNEL, news.to_text())))
+            connection.execute(_TELL, {"news": news.to_text()})
 
     def alone(self, connection: Connection, lock: AdvisoryLock) -> bool:
         """Take this lock until the transaction ends; False when another transaction of the installation has it."""
@@ -157,6 +183,15 @@ class Database:
     def close(self) -> None:
         """Close all connections."""
         self.engine.dispose()
+
+
+_NOTIFY = func.pg_notify(CHANNEL, bindparam("news", type_=Text))
+_TELL = select(_NOTIFY)
+
+
+@functools.cache
+def _telling(new: Insert) -> ReturningInsert[Any]:
+    return new.returning(_NOTIFY)
 
 
 @contextmanager
@@ -257,12 +292,23 @@ def _sqlite(url: str) -> Engine:
     def begin(connection: Connection) -> None:
         # A transaction that starts by reading and then writes can fail at once with "locked"; one that takes the
         # write lock first only waits.
-        reads = connection.get_execution_options().get("g2d_reads")
-        connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
+        if not connection.get_execution_options().get("g2d_reads"):
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
 
     return engine
 
 
-def insert_new(database: Database, table: Table) -> sqlite.Insert | postgresql.Insert:
+def insert_new(database: Database, table: Table) -> AnyInsert:
     """Build an INSERT that can say what happens on a conflict, in the database's own dialect."""
     return sqlite.insert(table) if database.is_sqlite else postgresql.insert(table)
+
+
+def built_once(build: Callable[[InsertInto], T]) -> Callable[[Database], T]:
+    """Have a statement built once for each kind of database, whose INSERT is handed to the function that builds it."""
+    built = functools.cache(build)
+
+    @functools.wraps(build)
+    def of(database: Database) -> T:
+        return built(sqlite.insert if database.is_sqlite else postgresql.insert)
+
+    return of

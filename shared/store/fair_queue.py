@@ -29,17 +29,41 @@ from shared.errors import GroupQueueFull, QueueFull
 from shared.jobs import Sender, Stage, State
 from shared.queue_policy import Flow, QueuePolicy
 from shared.store import tables
-from shared.store.database import Database, insert_new
+from shared.store.database import Database, InsertInto, built_once
 from shared.store.job_states import ALONE, IN_FLIGHT, UNDER_WAY, state_is
 from shared.store.locks import in_order
-from shared.store.types import TableRow
+from shared.store.types import InsertReturning, TableRow
 
 NOTHING_YET = -1.0  # the last turn of who never asked for anything
 LAST_TURN = {Flow.PICTURES: "last_turn", Flow.BATCHES: "last_batch_turn", Flow.QUESTIONS: "last_question_turn"}
 AT_ONCE = 100  # people whose held jobs are looked after in one round of the sweep
 
 
-_jobs = tables.jobs.c
+_jobs, _users = tables.jobs.c, tables.users.c
+
+VIRTUAL_TIME = select(
+    *(
+        select(func.max(one.c.turn)).where(one.c.started_at.is_not(None)).scalar_subquery()
+        for one in (tables.jobs, tables.errands)
+    )
+)
+STANDING = select(
+    func.count().filter(ALONE).label("alone"),
+    func.count().filter(~ALONE).label("in_batches"),
+    func.max(_jobs.turn).filter(ALONE).label("last_alone"),
+    func.max(_jobs.turn).filter(~ALONE).label("last_in_batches"),
+    select(func.count())
+    .where(_jobs.user_id == bindparam("whose"), state_is(State.HELD), ALONE)
+    .scalar_subquery()
+    .label("held_alone"),
+).where(_jobs.user_id == bindparam("whose"), state_is(*IN_FLIGHT))
+LOCKED = select(_users.last_turn, _users.last_batch_turn).where(_users.id == bindparam("whose")).with_for_update()
+PUSH = {
+    flow: update(tables.users)
+    .where(_users.id == bindparam("whose"), _users[name] < bindparam("turn"))
+    .values({name: bindparam("turn")})
+    for flow, name in LAST_TURN.items()
+}
 
 # Most people have nothing that could be let in, and every job's end asks.
 ANY_HELD = select(
@@ -52,12 +76,18 @@ ANY_HELD = select(
 
 @dataclass(frozen=True, slots=True)
 class Places:
-    """Where new jobs of one person would stand: a turn and a state for each."""
+    """Where new jobs of one person would stand: a turn and a state for each.
+
+    Attributes:
+        room: How many of them may stand in the line at once.
+        before_batches: What this person has in flight of batches goes behind them.
+    """
 
     user_id: int
     in_batch: bool
     turns: tuple[float, ...]
     room: int
+    before_batches: bool = False
 
     def columns(self, number: int) -> dict[str, object]:
         """The columns of the job with this number, from 0."""
@@ -73,6 +103,7 @@ class _Standing:
     in_batches: int  # in flight
     last_alone: float | None  # turn, in flight
     last_in_batches: float | None  # turn, in flight
+    held_alone: int
 
 
 class FairQueue:
@@ -98,15 +129,15 @@ class FairQueue:
         """
         last_turn = know(self._database, connection, sender, now).last_turn
         standing = _standing(connection, sender.id)
-        held = connection.scalar(_count(_jobs.user_id == sender.id, state_is(State.HELD), ALONE)) or 0
-        if standing.alone + held + count > self.policy.queued:
+        if standing.alone + standing.held_alone + count > self.policy.queued:
             raise QueueFull(limit=self.policy.queued)
         if group is not None and _in_group(connection, group) + count > self.policy.queued_in_group:
             raise GroupQueueFull(limit=self.policy.queued_in_group)
         cost = self.policy.cost(sender.id, Flow.PICTURES)
         first = max(virtual_time(connection), last_turn + cost)
-        room = 0 if held else max(self.policy.in_flight - standing.alone, 0)
-        return Places(sender.id, False, tuple(first + number * cost for number in range(count)), room)
+        room = 0 if standing.held_alone else max(self.policy.in_flight - standing.alone, 0)
+        turns = tuple(first + number * cost for number in range(count))
+        return Places(sender.id, False, turns, room, before_batches=standing.in_batches > 0)
 
     def find_places_for_batch(self, connection: Connection, sender: Sender, count: int, now: datetime) -> Places:
         """Find places for a batch's pictures, behind what its person asked for alone; ``take`` makes them theirs."""
@@ -125,7 +156,7 @@ class FairQueue:
             return
         user_id, last = places.user_id, places.turns[-1]
         push(connection, user_id, Flow.BATCHES if places.in_batch else Flow.PICTURES, last)
-        if places.in_batch:
+        if not places.before_batches:
             return
         own = [_jobs.user_id == user_id, state_is(State.QUEUED), _jobs.batch_id.is_not(None)]
         first = connection.scalar(select(func.min(_jobs.turn)).where(*own))
@@ -145,10 +176,7 @@ class FairQueue:
         return sum(self._let_in(connection, user_id) for user_id in sorted(set(user_ids)))
 
     def _let_in(self, connection: Connection, user_id: int) -> int:
-        users = tables.users.c
-        person = connection.execute(
-            select(users.last_turn, users.last_batch_turn).where(users.id == user_id).with_for_update()
-        ).first()
+        person = connection.execute(LOCKED, {"whose": user_id}).first()
         if person is None or not connection.scalar(ANY_HELD, {"whose": user_id}):
             return 0
         standing = _standing(connection, user_id)
@@ -257,44 +285,30 @@ def let_in_at(turn: float, *, now: float, before: float | None, cost: float) -> 
 
 def virtual_time(connection: Connection) -> float:
     """The turn of the last job or errand claimed."""
-    newest = (
-        select(func.max(one.c.turn)).where(one.c.started_at.is_not(None)) for one in (tables.jobs, tables.errands)
-    )
-    turns = connection.execute(select(*(one.scalar_subquery() for one in newest))).one()
+    turns = connection.execute(VIRTUAL_TIME).one()
     return max((turn for turn in turns if turn is not None), default=0.0)
 
 
 def know(database: Database, connection: Connection, sender: Sender, now: datetime) -> TableRow:
     """Lock a person's row in ``users``, made new where there is none, and read the turns of their newest work."""
-    users = tables.users.c
-    turns = [users[name] for name in LAST_TURN.values()]
-    person = insert_new(database, tables.users).values(
-        id=sender.id,
-        language=sender.language,
-        settings={},
-        created_at=now,
-        **dict.fromkeys(LAST_TURN.values(), NOTHING_YET),
-    )
+    new = {"id": sender.id, "language": sender.language, "settings": {}, "created_at": now}
+    return connection.execute(_knowing(database), new | dict.fromkeys(LAST_TURN.values(), NOTHING_YET)).one()
+
+
+@built_once
+def _knowing(insert: InsertInto) -> InsertReturning:
+    person = insert(tables.users)
     known = person.on_conflict_do_update(index_elements=["id"], set_={"language": person.excluded.language})
-    return connection.execute(known.returning(*turns)).one()
+    return known.returning(*(_users[name] for name in LAST_TURN.values()))
 
 
 def push(connection: Connection, user_id: int, flow: Flow, turn: float) -> None:
     """Note the turn of a person's newest work in a flow."""
-    column = tables.users.c[LAST_TURN[flow]]
-    later = update(tables.users).where(tables.users.c.id == user_id, column < turn)
-    connection.execute(later.values({column.name: turn}))
+    connection.execute(PUSH[flow], {"whose": user_id, "turn": turn})
 
 
 def _standing(connection: Connection, user_id: int) -> _Standing:
-    rows = connection.execute(
-        select(ALONE.label("is_alone"), func.count().label("jobs"), func.max(_jobs.turn).label("last"))
-        .where(_jobs.user_id == user_id, state_is(*IN_FLIGHT))
-        .group_by(ALONE)
-    )
-    found = {bool(row.is_alone): (row.jobs, row.last) for row in rows}
-    alone, in_batches = found.get(True, (0, None)), found.get(False, (0, None))
-    return _Standing(alone[0], in_batches[0], alone[1], in_batches[1])
+    return _Standing(*connection.execute(STANDING, {"whose": user_id}).one())
 
 
 def _in_group(connection: Connection, chat_id: int) -> int:

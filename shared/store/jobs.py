@@ -34,9 +34,10 @@ from shared.store.budgets import Asker, lock_group
 from shared.store.database import Database, insert_new, retrying
 from shared.store.fair_queue import FairQueue, Places
 from shared.store.job_states import IN_FLIGHT, UNDER_WAY, state_is
-from shared.store.picture_terms import keep_terms
+from shared.store.picture_terms import FOUND_BY, keep_terms
 from shared.store.rows import columns_of, read_job
 from shared.store.spending import book
+from shared.store.types import TableSelect
 from shared.store.withdrawals import can_be_withdrawn, withdraw
 
 MAX_SEED = 2**63 - 1  # what a column of 64 bits holds
@@ -56,9 +57,21 @@ class LostTurn(ImagineError):
     """Another worker has the job now, or it was cancelled: the caller drops it silently."""
 
 
+REACHED = insert(tables.stages).inline()  # Nobody needs the row's id.
+ATTEMPTED = insert(tables.attempts).inline()
+
+
 def reached(connection: Connection, job_id: int, stage: Stage, now: datetime) -> None:
     """Write down when a job came to a stage."""
-    connection.execute(insert(tables.stages), {"job_id": job_id, "stage": stage, "at": now})
+    connection.execute(REACHED, {"job_id": job_id, "stage": stage, "at": now})
+
+
+def tell_of_stage(
+    database: Database, connection: Connection, job_id: int, stage: Stage, now: datetime, *, goes_on: bool
+) -> None:
+    """Write down when a job came to a stage, and wake who waits for news of it, as ``Database.tell`` does."""
+    row = {"job_id": job_id, "stage": stage, "at": now}
+    database.insert_and_tell(connection, REACHED, row, job_id=job_id, goes_on=goes_on)
 
 
 def _written(connection: Connection, job_id: int, now: datetime) -> bool | None:
@@ -145,12 +158,31 @@ def unpaid_in(bot_id: int, chat_id: int) -> list[ColumnElement[bool]]:
     ]
 
 
-CARRY_ON = update(tables.jobs).where(
-    tables.jobs.c.id == bindparam("its_id"),
-    tables.jobs.c.state == State.WORKING,
-    tables.jobs.c.worker == bindparam("its_worker"),
-    tables.jobs.c.claims == bindparam("its_claims"),
+CARRY_ON = (
+    update(tables.jobs)
+    .where(
+        tables.jobs.c.id == bindparam("its_id"),
+        tables.jobs.c.state == State.WORKING,
+        tables.jobs.c.worker == bindparam("its_worker"),
+        tables.jobs.c.claims == bindparam("its_claims"),
+    )
+    .returning(*FOUND_BY)
 )
+READ = select(tables.jobs).where(tables.jobs.c.id.in_(bindparam("ids", expanding=True)))
+
+
+def _placing() -> TableSelect:
+    """Whether the job ``its_id`` is in the line, and how many stand before it, counted up to ``most`` in each part."""
+    jobs = tables.jobs.c
+    its_own = (jobs.id == bindparam("its_id"), or_(*IN_LINE))
+    turn, number = (select(column).where(*its_own).scalar_subquery() for column in (jobs.turn, jobs.id))
+    before = tuple_(jobs.turn, jobs.id) < tuple_(turn, number)
+    some = (select(jobs.id).where(part, before).limit(bindparam("most")).subquery() for part in IN_LINE)
+    counts = (select(func.count()).select_from(found).scalar_subquery() for found in some)
+    return select(number, *counts)
+
+
+PLACE = _placing()
 
 
 class Jobs:
@@ -352,8 +384,7 @@ class Jobs:
     def read_all(self, job_ids: list[int]) -> list[Job]:
         """Read several jobs; unknown ids are passed over."""
         with self._database.reading() as connection:
-            rows = connection.execute(select(tables.jobs).where(tables.jobs.c.id.in_(job_ids)))
-            return [read_job(row) for row in rows]
+            return [read_job(row) for row in connection.execute(READ, {"ids": job_ids})]
 
     def asked_at(self, address: Address) -> Job | None:
         """The first job of what this message, or this press, asked for."""
@@ -595,18 +626,18 @@ class Jobs:
                 return done
             if notes:
                 # A call that was made counts, also where another worker has the job by now.
-                connection.execute(insert(tables.attempts), notes)
-            went_on = connection.execute(CARRY_ON, its_own | {"stage": stage, **values}).rowcount == 1
-            if went_on:
-                reached(connection, job.id, stage, now)
+                connection.execute(ATTEMPTED, notes)
+            row = connection.execute(CARRY_ON, its_own | {"stage": stage, **values}).first()
+            if row is not None:
+                has_ended = values.get("state") in ENDED
+                tell_of_stage(self._database, connection, job.id, stage, now, goes_on=not has_ended)
                 if values.get("state") is State.FINISHED:
-                    keep_terms(self._database, connection, job.id)
-                if values.get("state") in ENDED:
+                    keep_terms(self._database, connection, job.id, row)
+                if has_ended:
                     self._queue.let_in(connection, [job.sender.id])
-                self._database.tell(connection, job.id, goes_on=values.get("state") not in ENDED)
             note_calls(self._database, connection, made, now)
             book(self._database, connection, cost, now)
-            return went_on
+            return row is not None
 
         if not self._persist(write):
             raise LostTurn(f"job {job.id}")
@@ -700,15 +731,9 @@ class Jobs:
 
         It is ``most + 2`` for all who stand behind more than ``limit`` others: a longer line is not counted.
         """
-        jobs = tables.jobs.c
         with self._database.reading() as connection:
-            mine = connection.execute(select(jobs.turn, jobs.id).where(jobs.id == job_id, or_(*IN_LINE))).first()
-            if mine is None:
-                return None
-            before = tuple_(jobs.turn, jobs.id) < tuple_(mine.turn, mine.id)
-            some = (select(jobs.id).where(part, before).limit(limit + 1).subquery() for part in IN_LINE)
-            counts = (select(func.count()).select_from(found).scalar_subquery() for found in some)
-            return min(sum(connection.execute(select(*counts)).one()), limit + 1) + 1
+            row = connection.execute(PLACE, {"its_id": job_id, "most": limit + 1}).one()
+        return None if row[0] is None else min(sum(row[1:]), limit + 1) + 1
 
     def chats_at_work(self, bot_id: int, *, limit: int) -> list[tuple[int, int | None]]:
         """The (chat, topic) pairs for which a picture is being made at this moment."""

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import delete, or_, select, update
+from sqlalchemy import bindparam, delete, or_, select, update
 
 from shared.store import tables
 from shared.store.database import Database, insert_new
@@ -41,7 +41,7 @@ class Keys:
     def of(self, user_id: int) -> dict[str, Key]:
         """A person's keys by service."""
         with self._database.reading() as connection:
-            rows = connection.execute(_KEYS.where(_C.user_id == user_id))
+            rows = connection.execute(_KEYS_OF, {"whose": user_id})
             return {row.service: Key(*row) for row in rows}
 
     def put(
@@ -138,3 +138,4 @@ class Keys:
 
 _C = tables.keys.c
 _KEYS = select(_C.user_id, _C.service, _C.sealed, _C.last_four, _C.state, _C.message_id, _C.language)
+_KEYS_OF = _KEYS.where(_C.user_id == bindparam("whose"))

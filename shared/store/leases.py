@@ -5,7 +5,7 @@ locks them by id (``docs/queue.md``).
 """
 
 from collections import Counter
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cache
@@ -47,11 +47,13 @@ class Tell(Protocol):
         """Wake them when the transaction is committed; ``goes_on``: the row has certainly not ended."""
 
 
-Note = Callable[[Connection, TableRow, datetime], None]
+class NoteAndTell(Protocol):
+    """Writes down elsewhere that a row was claimed or given up, and wakes who waits for news of it."""
 
-
-def _nothing(connection: Connection, row: TableRow, now: datetime) -> None:
-    """Write down nothing."""
+    def __call__(
+        self, database: Database, connection: Connection, row: TableRow, now: datetime, /, *, goes_on: bool
+    ) -> None:
+        """Do both in the caller's transaction; ``goes_on`` as above."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,16 +62,16 @@ class WorkTable:
 
     Attributes:
         tell: Wakes who waits for news of a row.
+        note_and_tell: The same for a row that was claimed or given up.
         claiming: Columns that a claim sets, beside those that all tables have.
         giving_up: Columns that are set where a sweep gives a row up; may take ``at``, the present.
-        note: Writes down elsewhere that a row was claimed or given up.
     """
 
     table: Table
     tell: Tell
+    note_and_tell: NoteAndTell
     claiming: Mapping[str, object] = field(default_factory=dict)
     giving_up: Mapping[str, object] = field(default_factory=dict)
-    note: Note = _nothing
 
     def is_waiting(self) -> ColumnElement[bool]:
         """Whether the time of anything that waited has come; takes ``at``, the present."""
@@ -188,8 +190,9 @@ def take_back(
     rows: Sequence[TableRow] = connection.execute(taken, {"at": now}).all()
     for row in rows:
         if row.state == State.FAILED:
-            work.note(connection, row, now)
-        work.tell(database, connection, row.id, goes_on=row.state != State.FAILED)
+            work.note_and_tell(database, connection, row, now, goes_on=False)
+        else:
+            work.tell(database, connection, row.id, goes_on=True)
     return Counter(row.reason if row.state == State.FAILED else row.state for row in rows)
 
 

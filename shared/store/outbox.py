@@ -27,6 +27,7 @@ _siblings_under_way = exists().where(
 
 A_WHILE = timedelta(seconds=3)  # most deliveries take less
 LEFT = (*left_by(tables.jobs), _jobs.status_message_id)
+DELIVERED = update(tables.jobs).where(_jobs.id == bindparam("its_id")).returning(*LEFT)
 
 
 class Outbox(Deliveries):
@@ -142,7 +143,7 @@ class Outbox(Deliveries):
         if message_id is not None:
             done |= {"delivered_message_id": message_id, "file_id": file_id}
         with self._database.writing() as connection:
-            row = connection.execute(self._of(job_id).values(**done).returning(*LEFT)).one()
+            row = connection.execute(DELIVERED, done | {"its_id": job_id}).one()
             standing = {row.status_message_id} - {None, removed}
             leave_to_remove(connection, Work.JOB, row, standing)
             if row.status_sending_since is not None:

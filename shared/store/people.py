@@ -4,13 +4,15 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import bindparam, select, update
 
 from shared.jobs import Address, Sender
 from shared.preferences import Preferences
 from shared.store import tables
 from shared.store.database import Database, insert_new
 from shared.store.fair_queue import NOTHING_YET
+
+_SETTINGS = select(tables.users.c.settings).where(tables.users.c.id == bindparam("whose"))
 
 
 def whose(address: Address, sender: Sender) -> int:
@@ -26,9 +28,8 @@ class People:
 
     def preferences(self, person_id: int) -> Preferences:
         """What was chosen; somebody unknown chose nothing."""
-        users = tables.users.c
         with self._database.reading() as connection:
-            return Preferences.from_json(connection.scalar(select(users.settings).where(users.id == person_id)))
+            return Preferences.from_json(connection.scalar(_SETTINGS, {"whose": person_id}))
 
     def in_force(self, address: Address, sender: Sender) -> Preferences:
         """What counts for a message: the group's choices in a group, otherwise the person's own."""

@@ -8,21 +8,29 @@ from sqlalchemy.dialects.postgresql import TSQUERY
 from shared.history import Wanted
 from shared.search_terms import IN_PRIVATE, of_group, of_model, of_person, owned, terms_of, wanted_terms
 from shared.store import tables
-from shared.store.database import Database, insert_new
-from shared.store.types import TableSelect
+from shared.store.database import AnyInsert, Database, InsertInto, built_once
+from shared.store.types import TableRow, TableSelect
 
 _index = table("picture_terms_index", column("rowid"))
 _terms = tables.picture_terms.c
 
 
-def keep_terms(database: Database, connection: Connection, job_id: int) -> None:
-    """Have a picture found from now on, in its caller's transaction."""
-    jobs = tables.jobs.c
-    place = (jobs.user_id, jobs.chat_id, jobs.private, jobs.image_model)
-    row = connection.execute(select(*place, jobs.idea, jobs.title, jobs.prompt).where(jobs.id == job_id)).one()
-    terms = all_terms(*row)
-    new = insert_new(database, tables.picture_terms).values(job_id=job_id, terms=terms)
-    connection.execute(new.on_conflict_do_nothing())
+_jobs = tables.jobs.c
+FOUND_BY = (_jobs.user_id, _jobs.chat_id, _jobs.private, _jobs.image_model, _jobs.idea, _jobs.title, _jobs.prompt)
+
+
+@built_once
+def _keeping(insert: InsertInto) -> AnyInsert:
+    return insert(tables.picture_terms).on_conflict_do_nothing()
+
+
+def keep_terms(database: Database, connection: Connection, job_id: int, found_by: TableRow) -> None:
+    """Have a picture found from now on, in its caller's transaction.
+
+    Args:
+        found_by: Its job's ``FOUND_BY``.
+    """
+    connection.execute(_keeping(database), {"job_id": job_id, "terms": all_terms(*tuple(found_by))})
 
 
 def all_terms(

@@ -97,6 +97,9 @@ def whose_lock_is_free() -> TableSelect:
     return select(_workers.name, _workers.alive_until).where(_workers.lock_key.is_not(None), free)
 
 
+_FREE = whose_lock_is_free()
+
+
 class ProcessLock:
     """One process's lock. To be kept by one thread, which calls ``keep`` every ``KEEP_S`` seconds."""
 
@@ -215,7 +218,7 @@ class DeadWorkers:
         if not self._own.is_settled:
             return frozenset()
         with self._database.reading() as connection:
-            free = {(row.name, row.alive_until) for row in connection.execute(whose_lock_is_free())}
+            free = {(row.name, row.alive_until) for row in connection.execute(_FREE)}
         self._free_since = {one: self._free_since.get(one, now) for one in free}
         return frozenset(name for (name, _), since in self._free_since.items() if now - since >= LOOKS_APART_S)
 

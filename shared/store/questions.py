@@ -3,11 +3,16 @@
 from collections.abc import Collection
 from datetime import UTC, datetime
 
-from sqlalchemy import Connection, and_, delete, select
+from sqlalchemy import Connection, bindparam, delete, select
 
 from shared.questions import Asked, OpenQuestion, Place, Question
 from shared.store import tables
 from shared.store.database import Database, insert_new
+
+_questions = tables.open_questions.c
+OPEN = select(tables.open_questions).where(
+    _questions.bot_id == bindparam("bot"), _questions.chat_id.in_(bindparam("chats", expanding=True))
+)
 
 
 class Questions:
@@ -38,12 +43,10 @@ class Questions:
         """The questions in these private chats, of whatever age."""
         if not chat_ids:
             return []
-        questions = tables.open_questions.c
-        wanted = and_(questions.bot_id == self._bot_id, questions.chat_id.in_(chat_ids))
         with self._database.reading() as connection:
             return [
                 OpenQuestion(Place(row.chat_id, row.topic_id), Question(Asked(row.kind), row.about), row.asked_at)
-                for row in connection.execute(select(tables.open_questions).where(wanted))
+                for row in connection.execute(OPEN, {"bot": self._bot_id, "chats": list(chat_ids)})
             ]
 
 

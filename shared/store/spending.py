@@ -14,7 +14,7 @@ from shared.batches import BatchState
 from shared.budgets import Budgets, Period
 from shared.errors import BudgetUsedUp
 from shared.store import tables
-from shared.store.database import Database, insert_new
+from shared.store.database import AnyInsert, Database, InsertInto, built_once
 from shared.store.job_states import UNDER_WAY, state_is
 from shared.store.locks import AdvisoryLock
 
@@ -46,14 +46,19 @@ class Spent:
         return self.day if period is Period.DAY else self.month
 
 
+@built_once
+def _booking(insert: InsertInto) -> AnyInsert:
+    new = insert(tables.spending)
+    more = {"cost": _spending.cost + new.excluded.cost}
+    return new.on_conflict_do_update(index_elements=["day", "part"], set_=more)
+
+
 def book(database: Database, connection: Connection, cost: int, now: datetime) -> None:
     """Add to what was spent on a day; the last thing that a transaction does."""
     if cost == 0:
         return
     part = 0 if database.is_sqlite else random.randrange(PARTS)
-    new = insert_new(database, tables.spending).values(day=Period.DAY.began(now).date(), part=part, cost=cost)
-    more: dict[str, object] = {"cost": _spending.cost + new.excluded.cost}
-    connection.execute(new.on_conflict_do_update(index_elements=["day", "part"], set_=more))
+    connection.execute(_booking(database), {"day": Period.DAY.began(now).date(), "part": part, "cost": cost})
 
 
 def read_spent(connection: Connection, now: datetime) -> Spent:

@@ -14,6 +14,7 @@ from sqlalchemy import (
     Connection,
     Table,
     Update,
+    bindparam,
     delete,
     exists,
     insert,
@@ -93,12 +94,9 @@ class StatusMessages:
             among ``removals``.
         """
         table = TABLES[work]
+        stands = _standing(table, message_id, shown) | NOT_SENDING
         with self._database.writing() as connection:
-            kept = connection.execute(
-                update(table)
-                .where(table.c.id == work_id, _number(table).is_(None), table.c.delivered_at.is_(None))
-                .values(**_standing(table, message_id, shown), **NOT_SENDING)
-            )
+            kept = connection.execute(_SENT[work], stands | {"its_id": work_id})
             if kept.rowcount:
                 return True
             row = connection.execute(select(table).where(table.c.id == work_id)).first()
@@ -326,6 +324,14 @@ def _number(table: Table) -> ColumnElement[Any]:
     """The column that holds the number of a status message; of an answer, the messages in which it stands."""
     column: ColumnElement[Any] = table.c.shown if table is tables.errands else table.c.status_message_id
     return column
+
+
+_SENT = {
+    work: update(table).where(
+        table.c.id == bindparam("its_id"), _number(table).is_(None), table.c.delivered_at.is_(None)
+    )
+    for work, table in TABLES.items()
+}
 
 
 def _is_under_way(table: Table) -> ColumnElement[bool]:

@@ -18,7 +18,7 @@ from shared.queue_policy import Flow, QueuePolicy
 from shared.store import leases, tables
 from shared.store.database import Database, retrying
 from shared.store.fair_queue import FairQueue
-from shared.store.jobs import reached
+from shared.store.jobs import tell_of_stage
 from shared.store.leases import WorkTable, claiming, first_in_line
 from shared.store.locks import AdvisoryLock
 from shared.store.question_queue import QuestionQueue
@@ -31,8 +31,19 @@ ALL = frozenset(Flow)
 _jobs, _errands = tables.jobs.c, tables.errands.c
 
 
-def _note_stage(connection: Connection, row: TableRow, now: datetime) -> None:
-    reached(connection, row.id, Stage(row.stage), now)
+def _tell_of_job(database: Database, connection: Connection, row: TableRow, now: datetime, *, goes_on: bool) -> None:
+    tell_of_stage(database, connection, row.id, Stage(row.stage), now, goes_on=goes_on)
+
+
+def _tell_of_errand(
+    database: Database,
+    connection: Connection,
+    row: TableRow,
+    now: datetime,  # noqa: ARG001
+    *,
+    goes_on: bool,
+) -> None:
+    database.tell_of_errand(connection, row.id, goes_on=goes_on)
 
 
 JOBS = WorkTable(
@@ -40,11 +51,12 @@ JOBS = WorkTable(
     Database.tell,
     claiming={"stage": case((_jobs.prompt.is_(None), Stage.WRITING), else_=Stage.PAINTING)},
     giving_up={"stage": Stage.SENDING},
-    note=_note_stage,
+    note_and_tell=_tell_of_job,
 )
 ERRANDS = WorkTable(
     tables.errands,
     Database.tell_of_errand,
+    note_and_tell=_tell_of_errand,
     giving_up={
         "delivered_at": case(
             (_errands.kind.in_([str(kind) for kind in SILENT]), bindparam("at", type_=Instant)), else_=None
@@ -212,8 +224,7 @@ class Turns:
             held = {"at": now, "holder": worker, "lease": now + self._lease, "end": now + self._deadline}
             row = connection.execute(statement, held | terms).first()
             if row is not None:
-                claim.work.note(connection, row, now)
-                claim.work.tell(self._database, connection, row.id, goes_on=True)
+                claim.work.note_and_tell(self._database, connection, row, now, goes_on=True)
             return row
 
     def renew(self, worker: str, *, jobs: Collection[int] = (), errands: Collection[int] = ()) -> int:

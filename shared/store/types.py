@@ -7,7 +7,7 @@ from typing import Any, TypeAlias
 import sqlalchemy
 from sqlalchemy import JSON, DateTime, Dialect, Row, Select
 from sqlalchemy.dialects.postgresql import JSONB, TSVECTOR
-from sqlalchemy.sql.dml import ReturningUpdate
+from sqlalchemy.sql.dml import ReturningInsert, ReturningUpdate
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
 from shared.redaction import redact
@@ -116,3 +116,4 @@ def _storable_json(value: Any) -> Any:
 TableRow: TypeAlias = Row[Any]
 TableSelect: TypeAlias = Select[Any]
 ClaimStatement: TypeAlias = ReturningUpdate[Any]
+InsertReturning: TypeAlias = ReturningInsert[Any]

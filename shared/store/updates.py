@@ -9,8 +9,9 @@ from sqlalchemy import ColumnElement, Connection, func, select, update
 
 from shared.questions import OpenQuestion
 from shared.store import tables
-from shared.store.database import Database, insert_new
+from shared.store.database import Database, InsertInto, built_once, insert_new
 from shared.store.questions import close
+from shared.store.types import InsertReturning
 
 NEAR_ALBUM = 50  # message numbers: ten of the album itself; all private chats of a bot share one count
 
@@ -45,6 +46,11 @@ class Part:
     received_at: datetime
 
 
+@built_once
+def _keeping(insert: InsertInto) -> InsertReturning:
+    return insert(tables.updates).on_conflict_do_nothing().returning(tables.updates.c.update_id)
+
+
 class Updates:
     """The intake's book, one transaction a method."""
 
@@ -64,12 +70,7 @@ class Updates:
         with self._database.writing() as connection:
             heads = self._open_heads(connection, raw)
             rows = [self._row(one, now, heads) for one in raw]
-            new = connection.scalars(
-                insert_new(self._database, tables.updates)
-                .values(rows)
-                .on_conflict_do_nothing()
-                .returning(tables.updates.c.update_id)
-            ).all()
+            new = connection.scalars(_keeping(self._database), rows).all()
             close(connection, self._bot_id, ended)
         held = {row["update_id"] for row in rows if row["part_of"] is not None or row["handled_at"] is not None}
         return frozenset(new) - held
