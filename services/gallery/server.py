@@ -4,7 +4,7 @@ import asyncio
 import logging
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import uvicorn
 from starlette.types import ASGIApp
@@ -15,6 +15,7 @@ KEEP_ALIVE_S = 15
 GRACE_S = 2
 AT_ONCE = 64  # questions; the others read 503
 AGAIN_S = 60.0
+TURNS_TO_CONNECT = 2  # of the event loop, from a connection's acceptance to its being known to the server
 
 
 class _Server(uvicorn.Server):
@@ -24,7 +25,7 @@ class _Server(uvicorn.Server):
         yield
 
 
-async def keep_serving(app: ASGIApp, host: str, port: int) -> None:
+async def keep_serving(app: ASGIApp, host: str, port: int, *, grace_s: int = GRACE_S) -> None:
     """Serve until cancelled; a port that is taken is a line in the log, and tried again."""
     config = uvicorn.Config(
         app,
@@ -33,7 +34,7 @@ async def keep_serving(app: ASGIApp, host: str, port: int) -> None:
         access_log=False,
         server_header=False,
         timeout_keep_alive=KEEP_ALIVE_S,
-        timeout_graceful_shutdown=GRACE_S,
+        timeout_graceful_shutdown=grace_s,
         limit_concurrency=AT_ONCE,
     )
     while True:
@@ -53,6 +54,15 @@ async def _serve(server: uvicorn.Server, listener: socket.socket) -> None:
     try:
         await server.serve(sockets=[listener])
     except asyncio.CancelledError:
+        await _stop_accepting(listener)
         if server.started:
             await server.shutdown(sockets=[listener])
         raise
+
+
+async def _stop_accepting(listener: socket.socket) -> None:
+    """Let connections be made that were just taken: asyncio loses them, unclosed, where their server closes first."""
+    with suppress(NotImplementedError):  # on Windows
+        asyncio.get_running_loop().remove_reader(listener)
+    for _ in range(TURNS_TO_CONNECT):
+        await asyncio.sleep(0)
