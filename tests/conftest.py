@@ -6,6 +6,7 @@ A test that asks for ``database`` runs on both kinds.
 import gc
 import os
 import re
+import socket
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -128,6 +129,14 @@ def database(request: pytest.FixtureRequest) -> Iterator[Database]:
 
 def pytest_sessionfinish() -> None:
     drop_databases()
+
+
+@pytest.fixture
+def deaf_port() -> Iterator[int]:
+    """A port at which nobody listens, nor will: it is taken, and whoever connects to it is refused."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        yield taken.getsockname()[1]
 
 
 @pytest.fixture

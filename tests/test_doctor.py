@@ -24,7 +24,7 @@ from shared.migrations import Tables
 from shared.settings import PROVIDER_FILE_HOSTS, BotSettings, Complaint, Settings, SettingsError, WorkerSettings
 from shared.store.database import Database
 from shared.store.server import shares_connections
-from tests.servers import RedisServer, away, free_port
+from tests.servers import RedisServer, away
 
 TOKEN = "4242:AAD-doctor-doctor-doctor-doctor-docto"
 GOOGLE_KEY = "AIzaSyDoctorDoctorDoctorDoctorDoctorDoc"
@@ -279,9 +279,9 @@ class TestHuggingFace:
 
 class TestServicesThatAreAway:
     @pytest.mark.parametrize("ask", [as_bot, as_prompt_writer, as_painter])
-    def test_are_told_in_few_words(self, ask: Callable[[str], object]) -> None:
+    def test_are_told_in_few_words(self, ask: Callable[[str], object], deaf_port: int) -> None:
         with pytest.raises(NotReached, match="the connection is refused"):
-            ask(f"http://127.0.0.1:{free_port()}")
+            ask(f"http://127.0.0.1:{deaf_port}")
 
     @pytest.mark.parametrize(
         ("said", "told"),
@@ -313,15 +313,15 @@ class TestClock:
         assert found.verdict is Verdict.BAD
         assert told in found.says
 
-    def test_is_compared_with_the_first_that_answers(self, world: SandboxClient) -> None:
-        nobody = f"http://127.0.0.1:{free_port()}"
+    def test_is_compared_with_the_first_that_answers(self, world: SandboxClient, deaf_port: int) -> None:
+        nobody = f"http://127.0.0.1:{deaf_port}"
 
         found = only(services.check_clock([("A", as_painter, nobody), ("B", as_prompt_writer, f"{world.url}/gemini")]))
 
         assert found.line == "✔ Clock: within a minute of B's"
 
-    def test_is_left_alone_where_nobody_answers(self) -> None:
-        nobody = f"http://127.0.0.1:{free_port()}"
+    def test_is_left_alone_where_nobody_answers(self, deaf_port: int) -> None:
+        nobody = f"http://127.0.0.1:{deaf_port}"
 
         assert only(services.check_clock([("A", as_bot, nobody)])).verdict is Verdict.SKIPPED
 
@@ -417,12 +417,14 @@ class TestRedis:
             "✘ Redis: it keeps nothing ",
         ]
 
-    def test_that_is_away_is_told_within_seconds(self, own_redis: RedisServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_that_is_away_is_told_within_seconds(
+        self, own_redis: RedisServer, deaf_port: int, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         monkeypatch.setattr(storage, "PATIENCE_S", 0.2)
         own_redis.freeze()
         frozen = self.look_at(own_redis)
         own_redis.thaw()
-        nowhere = Settings.model_validate({"REDIS_URL": f"redis://127.0.0.1:{free_port()}"})
+        nowhere = Settings.model_validate({"REDIS_URL": f"redis://127.0.0.1:{deaf_port}"})
 
         for line in [*frozen, only(storage.check_redis(nowhere)).line]:
             assert line.startswith("✘ Redis: it can't be used")

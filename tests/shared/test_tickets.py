@@ -18,7 +18,7 @@ from kombu import Consumer, Message, Queue
 
 from shared.celery_tickets import QUEUE, SENDERS, TASK, BackgroundTickets, CeleryTickets, make_celery
 from shared.tickets import LocalTickets, Tickets
-from tests.servers import RedisServer, free_port
+from tests.servers import RedisServer
 
 NOWHERE = "redis://127.0.0.1:9/0"
 
@@ -124,8 +124,8 @@ class TestTheApplication:
 @pytest.mark.distributed
 class TestABrokerThatIsAway:
     @pytest.mark.timeout(30)
-    def test_nothing_is_thrown_and_nobody_waits_for_ever(self) -> None:
-        tickets = CeleryTickets(make_celery(f"redis://127.0.0.1:{free_port()}/0"))
+    def test_nothing_is_thrown_and_nobody_waits_for_ever(self, deaf_port: int) -> None:
+        tickets = CeleryTickets(make_celery(f"redis://127.0.0.1:{deaf_port}/0"))
 
         tickets.send(100)
 
@@ -222,9 +222,9 @@ class TestTicketsInTheBackground:
 
     @pytest.mark.distributed
     @pytest.mark.timeout(60)
-    def test_a_broker_that_is_gone_keeps_no_more_than_its_own_threads(self) -> None:
+    def test_a_broker_that_is_gone_keeps_no_more_than_its_own_threads(self, deaf_port: int) -> None:
         before = threading.active_count()
-        background = BackgroundTickets(make_celery(f"redis://127.0.0.1:{free_port()}/0"))
+        background = BackgroundTickets(make_celery(f"redis://127.0.0.1:{deaf_port}/0"))
 
         for _ in range(100):
             background.send()

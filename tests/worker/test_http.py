@@ -158,12 +158,9 @@ class TestTrouble:
         with pytest.raises(ServiceUnreachable):
             http.call("GET", f"{sandbox.url}/router/unknown/path", timeout_s=5)
 
-    def test_nobody_listening_is_no_answer(self, http: HttpClient):
-        with socket.create_server(("127.0.0.1", 0)) as listener:
-            port = listener.getsockname()[1]
-
+    def test_nobody_listening_is_no_answer(self, http: HttpClient, deaf_port: int):
         with pytest.raises(ServiceUnreachable):
-            http.call("GET", f"http://127.0.0.1:{port}/", timeout_s=5)
+            http.call("GET", f"http://127.0.0.1:{deaf_port}/", timeout_s=5)
 
     @pytest.mark.parametrize("url", ["ftp://example.org/", "http://", "http://[::1", "nonsense", "https://.example/"])
     def test_what_is_no_url_for_us_is_an_unexpected_answer(self, http: HttpClient, url: str):

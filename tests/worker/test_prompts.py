@@ -564,10 +564,8 @@ class TestFailures:
         assert [(attempt.outcome, attempt.status) for attempt in attempts] == [("gemini_unreachable", None)]
         assert len(gemini.questions) == 1
 
-    def test_nobody_listening_is_unreachable(self, a_writer):
-        with socket.create_server(("127.0.0.1", 0)) as taken:
-            port = taken.getsockname()[1]
-        writer = a_writer(base_url=f"http://127.0.0.1:{port}")
+    def test_nobody_listening_is_unreachable(self, a_writer, deaf_port):
+        writer = a_writer(base_url=f"http://127.0.0.1:{deaf_port}")
 
         with pytest.raises(ServiceUnreachable):
             write(writer)
