@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ from shared.store.access_links import AccessLinks, LinkKind
 from shared.store.database import Database
 from shared.store.jobs import Jobs
 from tests.builders import an_attempt, submit_and_claim
+from tests.days import within_a_day
 
 BOT = 42
 NOWHERE = "http://127.0.0.1:9"
@@ -103,13 +105,23 @@ class TestPeople:
 
 
 class TestFigures:
-    @pytest.fixture(autouse=True)
-    def _used(self, roles: Roles, folder: Path) -> None:
-        with Database(f"sqlite:///{folder / 'data' / 'g2d.db'}") as database:
-            paid = an_attempt(pictures=1, owner_pays=True, cost=25_000)
-            Jobs(database).give_up(submit_and_claim(database), "no_credit", [paid])
+    @pytest.fixture
+    def use(self, folder: Path, tables: Path) -> Callable[[], None]:
+        """Somebody has a picture made, the only one of this installation."""
+        (folder / "data").mkdir()
 
-    def test_of_some_days_are_told_and_drawn(self, folder: Path) -> None:
+        def use() -> None:
+            shutil.copy(tables, folder / "data" / "g2d.db")
+            with Database(f"sqlite:///{folder / 'data' / 'g2d.db'}") as database:
+                paid = an_attempt(pictures=1, owner_pays=True, cost=25_000)
+                Jobs(database).give_up(submit_and_claim(database), "no_credit", [paid])
+
+        return use
+
+    @within_a_day
+    def test_of_some_days_are_told_and_drawn(self, folder: Path, use: Callable[[], None]) -> None:
+        use()
+
         told = run("stats", "7", "--png", "chart.png", "--dark")
         read = json.loads(run("stats", "7", "--json").stdout)
 
@@ -118,14 +130,21 @@ class TestFigures:
         assert (len(read["days"]), read["total"]["pictures"], read["total"]["cost"]) == (7, 1, 25_000)
         assert (folder / "chart.png").read_bytes().startswith(b"\x89PNG")
 
-    def test_that_can_not_be_drawn_are_complained_of(self) -> None:
+    def test_that_can_not_be_drawn_are_complained_of(self, use: Callable[[], None]) -> None:
+        use()
+
         assert "nowhere/chart.png can't be written" in run("stats", "--png", "nowhere/chart.png").output
 
-    def test_of_the_moment_are_told(self) -> None:
+    def test_of_the_moment_are_told(self, use: Callable[[], None]) -> None:
+        use()
+
         assert "failed, no_credit: 1 in the last hour, 1 in the last day" in run("status").stdout
         assert json.loads(run("status", "--json").stdout)["failed"] == {"no_credit": {"hour": 1, "day": 1}}
 
-    def test_of_one_person_are_told(self) -> None:
+    @within_a_day
+    def test_of_one_person_are_told(self, use: Callable[[], None]) -> None:
+        use()
+
         assert "pictures today: 1 of 50, 49 left, anew in " in run("usage", "7").stdout
         assert json.loads(run("usage", "7", "--json").stdout)["limits"][0]["left"] == 49
         assert run("usage", "@nobody").exit_code == 1
@@ -140,8 +159,10 @@ class TestFigures:
         assert (kept["state"], stopped["state"]) == ("asked", "stopped")
         assert "Nothing with the number 1" in run("broadcast", "--stop", "1").output
 
-    def test_of_the_limits_are_told(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    @within_a_day
+    def test_of_the_limits_are_told(self, use: Callable[[], None], monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("G2D_MONEY_MONTH", "0")
+        use()
 
         told, read = run("budgets").stdout, json.loads(run("budgets", "--json").stdout)
 

@@ -8,7 +8,8 @@ from datetime import UTC, datetime
 import pytest
 
 from shared.store.spending import Spending
-from tests.end_to_end.installation import MODEL, PAINTING
+from tests.days import within_a_day
+from tests.end_to_end.installation import MODEL, PAINTING, wait_until
 
 SETTINGS = {
     "G2D_IMAGE_MODEL": MODEL,
@@ -22,8 +23,11 @@ def spent(installation):
     return Spending(installation.database).read(datetime.now(UTC))
 
 
+@within_a_day
 @pytest.mark.parametrize("outcome", ["painted", "failed"])
 def test_what_was_reserved_is_settled_once_after_a_kill(installation, sandbox, outcome):
+    wait_until(lambda: spent(installation).reserved == 0, what="the end of what was asked before midnight")
+    sandbox.clear_faults()
     ada = sandbox.person("Ada")
     before = spent(installation)
     sandbox.arm("router", path=PAINTING, gate="huggingface")
