@@ -160,7 +160,7 @@ class SandboxClient:
         return opened
 
     def callback(self, query_id: str) -> Json:
-        """What the bot answered: ``{"answered", "text"?, "show_alert"?, "url"?}``."""
+        """What the bot answered: ``{"answered", "text"?, "show_alert"?, "url"?, "after_s"?}``."""
         answer: Json = self.call("GET", f"/callbacks/{query_id}")
         return answer
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import random
+import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -150,13 +151,14 @@ class Bot:
 
 @dataclass
 class Callback:
-    """A pressed button waiting for its answer."""
+    """A pressed button waiting for its answer; ``pressed_at`` is of a clock that nobody stops or moves."""
 
     id: str
     bot_id: int
     chat_id: int
     asked_at: float
     answer: Json | None = None
+    pressed_at: float = field(default_factory=time.monotonic)
 
 
 @dataclass

@@ -56,6 +56,21 @@ def is_answer(message: Json) -> bool:
     return "text" in message and ("reply_markup" not in message or buttons == ["🎨 Draw this"])
 
 
+def calls_about(sandbox: SandboxClient, chat: Json, path: str = "") -> list[Json]:
+    """The bot's calls about a chat, of the methods that match a regular expression; late ones about others may come."""
+    return [
+        call
+        for call in sandbox.journal("telegram", path)
+        if str((call["body"] or {}).get("chat_id")) == str(chat["id"])
+    ]
+
+
+def is_fetched(sandbox: SandboxClient, message: Json) -> bool:
+    """Whether the bot has asked for the photo of a message."""
+    ids = {size["file_id"] for size in message["photo"]}
+    return any(call["body"]["file_id"] in ids for call in sandbox.journal("telegram", "/getFile$"))
+
+
 def wait_until(look: Callable[[], T | None], *, timeout_s: float = PATIENCE_S, what: str = "what was awaited") -> T:
     """Look until there is something to see; for what the sandbox doesn't notice.
 

@@ -6,7 +6,17 @@ import pytest
 from PIL import Image
 
 from services.worker.images.metadata import read_recipe
-from tests.end_to_end.pressing import DELETE, DELETE_NOW, MORE, delete, press_through, with_buttons
+from tests.end_to_end.pressing import (
+    DELETE,
+    DELETE_NOW,
+    MORE,
+    answer_to,
+    delete,
+    press_through,
+    says,
+    warns,
+    with_buttons,
+)
 
 
 @pytest.fixture
@@ -23,10 +33,6 @@ def photo(installation, sandbox, ada):
     return photo
 
 
-def answered(sandbox, query_id):
-    return sandbox.wait_for(lambda: (answer := sandbox.callback(query_id))["answered"] and answer, what="an answer")
-
-
 class TestAgain:
     def test_paints_the_same_prompt_with_another_seed(self, sandbox, ada, photo):
         sandbox.press(ada, photo, "🔁 Again")
@@ -40,12 +46,12 @@ class TestAgain:
         sandbox.arm("router", path="/hf-inference/", gate="painter")
 
         presses = [sandbox.press(ada, photo, "🔁 Again") for _ in range(2)]
-        answers = [answered(sandbox, press) for press in presses]
+        answers = [answer_to(sandbox, press) for press in presses]
         sandbox.wait_at_gate("painter")
         sandbox.open_gate("painter")
         sandbox.wait_for_photo(ada, count=2)
 
-        assert {answer["text"] for answer in answers} == {"Queued."}
+        assert all(says(answer, "Queued.") for answer in answers)
         assert len(sandbox.journal("router", "/hf-inference/")) == 2
 
     def test_works_after_the_bot_was_restarted(self, installation, sandbox, ada, photo):
@@ -101,20 +107,20 @@ class TestOriginalAndDelete:
     def test_delete_takes_the_picture_out_of_the_chat(self, sandbox, ada, photo):
         press = delete(sandbox, ada, photo)
 
-        assert answered(sandbox, press)["text"] == "Deleted."
-        assert sandbox.photos(ada) == []
+        assert says(answer_to(sandbox, press), "Deleted.")
+        sandbox.wait_for(lambda: not sandbox.photos(ada), chat=ada, what="the removal")
 
     def test_delete_pressed_twice_at_once_is_answered_twice(self, sandbox, ada, photo):
         sandbox.arm("telegram", path="/deleteMessage$", gate="deletion", times=None)
         asked = press_through(sandbox, ada, photo, MORE, DELETE)
-        assert "text" not in answered(sandbox, asked)
+        assert "text" not in answer_to(sandbox, asked)
         sure = with_buttons(sandbox, photo, DELETE_NOW)
         presses = [sandbox.press(ada, sure, DELETE_NOW) for _ in range(2)]
         sandbox.wait_at_gate("deletion", count=2)
         sandbox.open_gate("deletion")
 
-        assert [answered(sandbox, press)["text"] for press in presses] == ["Deleted.", "Deleted."]
-        assert sandbox.photos(ada) == []
+        assert all(says(answer_to(sandbox, press), "Deleted.") for press in presses)
+        sandbox.wait_for(lambda: not sandbox.photos(ada), chat=ada, what="the removal")
 
 
 class TestSomebodyElse:
@@ -124,8 +130,8 @@ class TestSomebodyElse:
         sandbox.say(ada, "/imagine a fox in the snow", chat=group)
         [photo] = sandbox.wait_for_photo(group, count=1)
 
-        answer = answered(sandbox, sandbox.press(bob, photo, "🔁 Again"))
+        answer = answer_to(sandbox, sandbox.press(bob, photo, "🔁 Again"))
 
-        assert answer["show_alert"]
-        assert "Only the person who asked" in answer["text"]
+        assert warns(answer)
+        assert says(answer, "Only the person who asked")
         assert len(sandbox.photos(group)) == 1

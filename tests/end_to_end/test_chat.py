@@ -8,6 +8,7 @@ from sqlalchemy import select
 
 from shared.store import tables
 from tests.end_to_end.installation import wait_until
+from tests.end_to_end.pressing import answer_to, says
 
 STREAM = ":streamGenerateContent"
 STOP, DRAW = "⏹ Stop", "🎨 Draw this"
@@ -287,11 +288,10 @@ class TestStop:
         sandbox.say(ada, "@sandbox_bot hello", chat=group)
         begun = sandbox.wait_for_message(group, lambda one: labels(one) == [STOP])
 
-        query = sandbox.press(bob, begun, STOP)
-        refused = sandbox.wait_for(lambda: (one := sandbox.callback(query))["answered"] and one)
+        refused = answer_to(sandbox, sandbox.press(bob, begun, STOP))
         sandbox.open_gate("stream")
 
-        assert "Only the person who asked" in refused["text"]
+        assert says(refused, "Only the person who asked")
         assert answered(installation, sandbox, group)
         assert not any(one.stop_asked for one in errands(installation, group))
 

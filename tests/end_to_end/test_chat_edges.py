@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.end_to_end.installation import wait_until
+from tests.end_to_end.installation import calls_about, wait_until
 from tests.end_to_end.test_chat import answered, break_off, errands, growing, labels
 
 
@@ -18,11 +18,7 @@ def closed(installation, chat, *, count=1):
 
 def refused(sandbox, chat, status):
     """The bot's calls to a chat that Telegram refused with a status."""
-    return [
-        entry["path"].rpartition("/")[2]
-        for entry in sandbox.journal("telegram")
-        if entry["status"] == status and str((entry["body"] or {}).get("chat_id")) == str(chat["id"])
-    ]
+    return [call["path"].rpartition("/")[2] for call in calls_about(sandbox, chat) if call["status"] == status]
 
 
 class TestMemory:

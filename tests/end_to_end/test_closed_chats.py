@@ -5,7 +5,8 @@ from sqlalchemy import func, select
 
 from shared.jobs import State
 from shared.store import tables
-from tests.end_to_end.installation import MODEL, PAINTING, wait_until
+from tests.end_to_end.installation import MODEL, PAINTING, calls_about, wait_until
+from tests.end_to_end.pressing import answer_to, says
 
 SETTINGS = {"G2D_IMAGE_MODEL": MODEL, "G2D_USER_IN_FLIGHT": "2", "G2D_LEASE_S": "3"}
 
@@ -25,8 +26,7 @@ def begin(installation, sandbox, person, chat, count):
 
 
 def pressed(sandbox, person, message, button):
-    query = sandbox.press(person, message, button)
-    return sandbox.wait_for(lambda: (got := sandbox.callback(query))["answered"] and got, what="an answer")["text"]
+    return answer_to(sandbox, sandbox.press(person, message, button))
 
 
 def buttons(message):
@@ -63,14 +63,13 @@ class TestAPersonWhoBlocksTheBot:
         sandbox.wait_for_message(ada, lambda message: "Creating the picture" in message["text"])
         sandbox.block(ada)
         installation.all_handled()
-        before = sandbox.journal("telegram")[-1]["id"]
+        before = len(calls_about(sandbox, ada))
 
         sandbox.open_gate("huggingface")
         [row] = installation.wait_for_deliveries(ada, 1)
 
         assert (row.state, row.undelivered_reason) == (State.FINISHED, "chat_gone")
-        calls = sandbox.journal("telegram", after=before)
-        assert [one["path"] for one in calls if str(ada["id"]) == str((one["body"] or {}).get("chat_id"))] == []
+        assert [call["path"] for call in calls_about(sandbox, ada)][before:] == []
 
     @pytest.mark.parametrize("has_receipt", [True, False], ids=["ordered", "being ordered"])
     def test_has_what_is_ordered_at_a_provider_withdrawn(self, installation, sandbox, has_receipt):
@@ -105,7 +104,7 @@ class TestAPersonWhoBlocksTheBot:
         sandbox.unblock(ada)
         sandbox.say(ada, "/start")
         offer = sandbox.wait_for_message(ada, lambda message: "could not be sent here" in message["text"])
-        assert pressed(sandbox, ada, offer, "📨 Send it") == "Queued."
+        assert says(pressed(sandbox, ada, offer, "📨 Send it"), "Queued.")
 
         [photo] = sandbox.wait_for_photo(ada)
         assert photo["caption"].startswith("fox number 0\n")
@@ -209,9 +208,9 @@ class TestTheQueue:
         retrying = "Telegram isn't accepting it right now"
         status = sandbox.wait_for_message(ada, lambda message: retrying in message["text"], timeout_s=30)
         assert buttons(status) == []
-        tries = len(sandbox.journal("telegram", "/sendPhoto$"))
+        tries = len(calls_about(sandbox, ada, "/sendPhoto$"))
         # Before each try the message is asked whether it is there; it says the same afterwards.
-        sandbox.wait_for(lambda: len(sandbox.journal("telegram", "/sendPhoto$")) > tries, timeout_s=30, what="a try")
+        sandbox.wait_for(lambda: len(calls_about(sandbox, ada, "/sendPhoto$")) > tries, timeout_s=30, what="a try")
         assert [retrying in one["text"] for one in sandbox.from_bot(ada)] == [True]
 
         sandbox.say(ada, "/queue")

@@ -8,7 +8,7 @@ from sqlalchemy import select, update
 
 from shared.jobs import State
 from shared.store import tables
-from tests.end_to_end.installation import PAINTING, wait_until
+from tests.end_to_end.installation import PAINTING, calls_about, wait_until
 
 JOBS = 20
 
@@ -26,11 +26,6 @@ def answered(installation, sandbox, person):
     return sorted(found)
 
 
-def calls(sandbox, method, person):
-    """The bot's calls of a method for a person's chat."""
-    return [call for call in sandbox.journal("telegram", f"/{method}$") if int(call["body"]["chat_id"]) == person["id"]]
-
-
 class TestAWorkerThatIsKilled:
     def test_in_the_middle_of_twenty_jobs_loses_and_doubles_none(self, installation, sandbox):
         ada = sandbox.person("Ada")
@@ -45,7 +40,7 @@ class TestAWorkerThatIsKilled:
         installation.wait_for_deliveries(ada, JOBS)
 
         assert answered(installation, sandbox, ada) == requests
-        assert len(sandbox.journal("telegram", "/sendPhoto$")) == JOBS
+        assert len(calls_about(sandbox, ada, "/sendPhoto$")) == JOBS
 
     def test_pays_for_no_prompt_again_that_was_written_down(self, installation, sandbox):
         ada = sandbox.person("Ada")
@@ -149,7 +144,7 @@ class TestABotThatIsKilled:
         sandbox.arm("router", path=PAINTING, gate="huggingface")
 
         request = sandbox.say(ada, "/imagine a fox in the snow")
-        sandbox.wait_for_message(ada, lambda message: "Creating the picture" in message["text"])
+        installation.announced(request)
         installation.bot.kill()
         sandbox.open_gate("huggingface")
         installation.start()
@@ -185,7 +180,7 @@ class TestABotThatIsKilled:
         row = installation.delivered(request)
 
         assert len(sandbox.photos(ada)) == 1
-        assert len(calls(sandbox, "sendPhoto", ada)) == 1
+        assert len(calls_about(sandbox, ada, "/sendPhoto$")) == 1
         assert row.state == State.FINISHED
 
     def test_rather_sends_a_photo_twice_than_never(self, installation, sandbox):

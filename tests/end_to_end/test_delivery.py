@@ -9,12 +9,7 @@ import pytest
 
 from services.worker.images.metadata import read_recipe
 from shared.jobs import State
-from tests.end_to_end.installation import PAINTING
-
-
-def calls(sandbox, method, chat):
-    """The bot's calls of a method for a chat."""
-    return [call for call in sandbox.journal("telegram", f"/{method}$") if int(call["body"]["chat_id"]) == chat["id"]]
+from tests.end_to_end.installation import PAINTING, calls_about
 
 
 class TestTheRecord:
@@ -42,7 +37,7 @@ class TestAPhotoThatTelegramDidNotTake:
 
         installation.delivered(sandbox.say(ada, "/imagine a fox in the snow"))
 
-        refused, taken = calls(sandbox, "sendPhoto", ada)
+        refused, taken = calls_about(sandbox, ada, "/sendPhoto$")
         assert (refused["status"], taken["status"]) == (429, 200)
         assert taken["at"] - refused["done_at"] >= 1
         assert len(sandbox.photos(ada)) == 1
@@ -62,7 +57,7 @@ class TestAPhotoThatTelegramDidNotTake:
 
         installation.delivered(sandbox.say(ada, "/imagine a fox in the snow"))
 
-        assert [call["status"] for call in calls(sandbox, "sendPhoto", ada)] == [502, 500, 200]
+        assert [call["status"] for call in calls_about(sandbox, ada, "/sendPhoto$")] == [502, 500, 200]
         assert len(sandbox.photos(ada)) == 1
 
     def test_as_a_photo_is_sent_as_a_document(self, installation, sandbox):
@@ -161,7 +156,7 @@ class TestAPersonWhoIsGone:
         row = installation.delivered(request)
 
         assert (row.state, row.delivered_message_id, row.file_id) == (State.FINISHED, None, None)
-        assert len(calls(sandbox, "sendPhoto", ada)) <= 1  # none where the bot has heard of it before
+        assert len(calls_about(sandbox, ada, "/sendPhoto$")) <= 1  # none where the bot has heard of it before
 
 
 class TestARequestThatIsDeleted:

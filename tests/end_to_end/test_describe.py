@@ -7,7 +7,8 @@ import pytest
 from sqlalchemy import select
 
 from shared.store import tables
-from tests.end_to_end.installation import wait_until
+from tests.end_to_end.installation import is_fetched, wait_until
+from tests.end_to_end.pressing import answer_to, says, warns
 
 STREAM = ":streamGenerateContent"
 
@@ -48,7 +49,7 @@ def prompts_in(message):
 def answers(installation, sandbox, presses):
     """What was answered to presses, once all handlers are through."""
     for press in presses:
-        sandbox.wait_for(lambda press=press: sandbox.callback(press)["answered"], what="an answer")
+        answer_to(sandbox, press)
     installation.all_handled()
     return [sandbox.callback(press) for press in presses]
 
@@ -67,12 +68,13 @@ class TestAPictureDescribed:
     def test_of_ours_in_reply_is_the_original(self, installation, sandbox, ada):
         row = installation.delivered(sandbox.say(ada, "/imagine a fox"))
 
-        sandbox.say(ada, "/describe", reply_to_message_id=sandbox.photos(ada)[0]["message_id"])
+        [photo] = sandbox.photos(ada)
+        sandbox.say(ada, "/describe", reply_to_message_id=photo["message_id"])
         described(sandbox, ada)
 
         question = errand_of(installation, ada).question
         assert question == {"picture": {"key": row.image_key, "media_type": row.media_type}}
-        assert sandbox.journal("telegram", "/getFile$") == []
+        assert not is_fetched(sandbox, photo)
 
     def test_of_somebody_else_is_described_for_the_one_who_asks(self, installation, sandbox, ada):
         bob = sandbox.person("Bob")
@@ -152,7 +154,7 @@ class TestAPromptsButton:
         [answer] = answers(installation, sandbox, [press])
         installation.wait_for_deliveries(ada, 1)
 
-        assert answer["text"] == "Queued."
+        assert says(answer, "Queued.")
         assert len(sandbox.photos(ada)) == 1
 
     def test_pressed_again_later_says_that_it_is_there(self, installation, sandbox, ada, message):
@@ -161,7 +163,7 @@ class TestAPromptsButton:
 
         [answer] = answers(installation, sandbox, [sandbox.press(ada, message, buttons(message)[0])])
 
-        assert "Already requested" in answer["text"]
+        assert says(answer, "Already requested")
         assert len(installation.rows(ada)) == 1
 
     def test_whose_picture_failed_paints_it_again(self, installation, sandbox, ada, message):
@@ -182,8 +184,8 @@ class TestAPromptsButton:
 
         [answer] = answers(installation, sandbox, [sandbox.press(bob, message, buttons(message)[0])])
 
-        assert answer["show_alert"]
-        assert "Only the person who asked" in answer["text"]
+        assert warns(answer)
+        assert says(answer, "Only the person who asked")
         assert installation.rows(group) == []
 
     def test_under_a_message_that_is_deleted_meanwhile_is_served(self, installation, sandbox, ada, message):
@@ -196,7 +198,7 @@ class TestAPromptsButton:
         [answer] = answers(installation, sandbox, [press])
 
         installation.wait_for_deliveries(ada, 1)
-        assert answer["text"] == "Queued."
+        assert says(answer, "Queued.")
         assert len(sandbox.photos(ada)) == 1
 
     def test_that_nobody_knows_any_more_says_so(self, installation, sandbox, ada, message):
@@ -205,5 +207,5 @@ class TestAPromptsButton:
 
         [answer] = answers(installation, sandbox, [sandbox.press(ada, message, buttons(message)[0])])
 
-        assert "no longer know this prompt" in answer["text"]
+        assert says(answer, "no longer know this prompt")
         assert installation.rows(ada) == []

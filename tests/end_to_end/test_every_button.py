@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import pytest
 
 from tests.end_to_end.installation import PAINTING
-from tests.end_to_end.pressing import DELETE, DELETE_NOW, MORE
+from tests.end_to_end.pressing import DELETE, DELETE_NOW, MORE, answer_to, says, warns
 
 MISSING = 8  # the seed of the album's picture that fails
 BACK = "‹ Back"
@@ -104,7 +104,7 @@ class Table:
 
     def wait_for_answers(self, presses):
         for press in presses:
-            self.sandbox.wait_for(lambda press=press: self.sandbox.callback(press)["answered"], what="an answer")
+            answer_to(self.sandbox, press)
 
     def answers(self, presses):
         """What was answered, once all handlers are through."""
@@ -165,8 +165,8 @@ class TestEveryButton:
 
         [answer] = table.answers([table.press(button.label, bob)])
 
-        assert answer["show_alert"]
-        assert "Only the person who asked" in answer["text"]
+        assert warns(answer)
+        assert says(answer, "Only the person who asked")
         assert sandbox.messages(table.chat) == before
         table.assert_made(0)
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from tests.end_to_end.installation import PAINTING, is_answer
-from tests.end_to_end.pressing import delete
+from tests.end_to_end.installation import PAINTING, calls_about, is_answer
+from tests.end_to_end.pressing import answer_to, delete, says, warns
 
 ADMIN = "administrator"
 NEEDING_RIGHTS = "/(deleteMessages|pinChatMessage|banChatMember|promoteChatMember|getChatMember)$"
@@ -17,10 +17,6 @@ def ada(sandbox):
 @pytest.fixture
 def bob(sandbox):
     return sandbox.person("Bob")
-
-
-def answered(sandbox, query_id):
-    return sandbox.wait_for(lambda: (answer := sandbox.callback(query_id))["answered"] and answer, what="an answer")
 
 
 def painted(installation, sandbox, person, words="/imagine a fox in the snow", **where):
@@ -48,9 +44,8 @@ class TestABotWithoutRights:
         installation.wait_for_deliveries(group, 2)
 
         assert [row.message_id for row in installation.rows(group)] == [request["message_id"], photo["message_id"]]
-        assert sandbox.journal("telegram", NEEDING_RIGHTS) == []
-        calls = [entry for entry in sandbox.journal("telegram") if str(group["id"]) in str(entry["body"])]
-        assert {entry["status"] for entry in calls} <= {200, None}
+        assert calls_about(sandbox, group, NEEDING_RIGHTS) == []
+        assert {call["status"] for call in calls_about(sandbox, group)} <= {200, None}
 
 
 class TestDelete:
@@ -60,21 +55,21 @@ class TestDelete:
         _, first = painted(installation, sandbox, ada, chat=group)
         _, second = painted(installation, sandbox, ada, chat=group)
 
-        refused = answered(sandbox, sandbox.press(eve, first, data_of_delete(first)))
-        answers = [answered(sandbox, delete(sandbox, bob, photo)) for photo in (first, second)]
+        refused = answer_to(sandbox, sandbox.press(eve, first, data_of_delete(first)))
+        answers = [answer_to(sandbox, delete(sandbox, bob, photo)) for photo in (first, second)]
 
-        assert refused["show_alert"]
-        assert [answer["text"] for answer in answers] == ["Deleted.", "Deleted."]
-        assert sandbox.photos(group) == []
-        assert len(sandbox.journal("telegram", "/getChatAdministrators$")) == 1
+        assert warns(refused)
+        assert all(says(answer, "Deleted.") for answer in answers)
+        sandbox.wait_for(lambda: not sandbox.photos(group), chat=group, what="the removal")
+        assert len(calls_about(sandbox, group, "/getChatAdministrators$")) == 1
 
     def test_is_all_that_an_admin_may_do_with_other_peoples_pictures(self, installation, sandbox, ada, bob):
         group = sandbox.group(bob, ada)
         _, photo = painted(installation, sandbox, ada, chat=group)
 
-        answer = answered(sandbox, sandbox.press(bob, photo, "✨ Vary"))
+        answer = answer_to(sandbox, sandbox.press(bob, photo, "✨ Vary"))
 
-        assert answer["show_alert"]
+        assert warns(answer)
         assert len(installation.rows(group)) == 1
 
 
@@ -85,13 +80,13 @@ class TestAnAnonymousAdmin:
         sandbox.join(bob, group, status=ADMIN)
 
         request, photo = painted(installation, sandbox, ada, chat=group, as_chat=group["id"])
-        refused = answered(sandbox, sandbox.press(eve, photo, "🔁 Again"))
+        refused = answer_to(sandbox, sandbox.press(eve, photo, "🔁 Again"))
         sandbox.press(bob, photo, "🔁 Again")
         installation.wait_for_deliveries(group, 2)
 
         assert request["from"]["username"] == "GroupAnonymousBot"
         assert photo["reply_to_message"]["message_id"] == request["message_id"]
-        assert refused["show_alert"]
+        assert warns(refused)
         assert {row.user_id for row in installation.rows(group)} == {group["id"]}
 
     def test_edits_the_prompt(self, installation, sandbox, ada):
@@ -121,7 +116,7 @@ class TestAnAnonymousAdmin:
         sandbox.say(ada, "/settings", chat=group, as_chat=group["id"])
         menu = sandbox.wait_for_message(group, lambda one: "reply_markup" in one)
 
-        assert not answered(sandbox, sandbox.press(ada, menu, "set ratio"))["show_alert"]
+        assert not answer_to(sandbox, sandbox.press(ada, menu, "set ratio"))["show_alert"]
 
 
 class TestAChannelWithComments:
@@ -158,12 +153,12 @@ class TestAChannelWithComments:
         channel, group = places
 
         request, photo = painted(installation, sandbox, ada, chat=group, as_chat=channel["id"])
-        refused = answered(sandbox, sandbox.press(bob, photo, "🔁 Again"))
+        refused = answer_to(sandbox, sandbox.press(bob, photo, "🔁 Again"))
         sandbox.press(ada, photo, "🔁 Again")
         rows = installation.wait_for_deliveries(group, 2)
 
         assert request["sender_chat"]["id"] == channel["id"]
-        assert refused["show_alert"]
+        assert warns(refused)
         assert {row.user_id for row in rows} == {channel["id"]}
 
 

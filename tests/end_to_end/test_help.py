@@ -3,6 +3,7 @@
 import pytest
 
 from services.bot.help.command_menus import menus_for
+from tests.end_to_end.pressing import answer_to
 
 
 def labels(message):
@@ -29,7 +30,7 @@ class TestTheStart:
         query = sandbox.press(ada, begun, "🎨 Try: a fox in the snow")
 
         assert "a fox in the snow" in sandbox.wait_for_message(ada, lambda one: "photo" in one)["caption"]
-        assert sandbox.callback(query)["answered"]
+        answer_to(sandbox, query)
         assert labels(begun) == ["🎨 Try: a fox in the snow", "🌍 Language", "❓ Help"]
 
     def test_leads_to_the_language_and_to_the_topics(self, installation, sandbox):
@@ -83,7 +84,7 @@ class TestHelp:
         for label in labels(begun):
             query = sandbox.press(ada, begun, label)
             topic = sandbox.wait_for_message(ada, lambda one: labels(one) == ["‹ Topics"])
-            assert sandbox.callback(query)["answered"]
+            answer_to(sandbox, query)
             sandbox.press(ada, topic, "‹ Topics")
             shows(sandbox, begun, "What would you like to know more about?")
 
@@ -106,7 +107,7 @@ class TestHelp:
 
         shows(sandbox, begun, "Good ideas say")
         for query in queries:
-            sandbox.wait_for(lambda query=query: sandbox.callback(query)["answered"])
+            answer_to(sandbox, query)
         assert len(sandbox.from_bot(ada)) == 1
 
 

@@ -5,11 +5,10 @@ import re
 import zipfile
 from urllib.parse import parse_qs
 
-import pytest
 import requests
 
 from sandbox.client import Json, SandboxClient
-from tests.end_to_end.installation import MODEL, Installation
+from tests.end_to_end.installation import MODEL, Installation, wait_until
 
 SETTINGS = {
     "G2D_IMAGE_MODEL": MODEL,
@@ -88,8 +87,16 @@ class TestAPicture:
         sure = sandbox.wait_for_message(ada, lambda one: "reply_markup" in one and "🗑 Delete for good" in keyboard(one))
         sandbox.press(ada, sure, "🗑 Delete for good")
         sandbox.wait_for(lambda: page.ask(f"/{made.id}/original").status_code == 404, what="the removal")
-        with pytest.raises(FileNotFoundError):
-            installation.picture(made.image_key)
+        wait_until(lambda: is_gone(installation, made.image_key), what="the file's removal")  # after the record's
+
+
+def is_gone(installation, image_key):
+    """Whether the image store no longer has a picture."""
+    try:
+        installation.picture(image_key)
+    except FileNotFoundError:
+        return True
+    return False
 
 
 class TestAnExport:

@@ -5,7 +5,7 @@ import pytest
 from shared.store.models import CHAT, IMAGE, Models
 from shared.store.people import People
 from tests.end_to_end.installation import MODEL, Installation, wait_until
-from tests.end_to_end.pressing import MORE, press_through
+from tests.end_to_end.pressing import MORE, answer_to, press_through, warns
 
 SETTINGS = {"G2D_IMAGE_MODEL": MODEL}
 IDEOGRAM = "ideogram-ai/ideogram-4"
@@ -119,8 +119,7 @@ class TestModels:
 
         sandbox.press(bob, menu, "Qwen-Image")
         menu = self.edited(sandbox, group, menu, "Qwen-Image", "Use this model")
-        refused = sandbox.press(bob, menu, "✓ Use this model")
-        sandbox.wait_for(lambda: sandbox.callback(refused)["answered"], what="an answer")
+        refused = answer_to(sandbox, sandbox.press(bob, menu, "✓ Use this model"))
         sandbox.press(bob, menu, "‹ Back")
         menu = self.edited(sandbox, group, menu, "Image models", "💬 Chat models")
         sandbox.press(bob, menu, "💬 Chat models")
@@ -130,7 +129,7 @@ class TestModels:
         sandbox.press(ada, menu, "✓ Use this model")
         self.edited(sandbox, group, menu, "✓ gemini-3.5-flash", "✓")
 
-        assert sandbox.callback(refused)["show_alert"]
+        assert warns(refused)
         chosen = People(installation.database).preferences(group["id"])
         assert (chosen.image_model, chosen.chat_model) == (None, "gemini-3.5-flash")
 

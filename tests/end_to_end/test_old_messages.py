@@ -3,6 +3,7 @@
 import pytest
 
 from tests.end_to_end.installation import PAINTING
+from tests.end_to_end.pressing import says
 
 TWO_DAYS_S = 2 * 24 * 60 * 60  # for so long Telegram tells what a button stands under
 
@@ -54,7 +55,7 @@ def test_an_answer_is_drawn(installation, sandbox, ada):
 
     answer = pressed_later(sandbox, ada, old, "🎨 Draw this")
 
-    assert answer["text"] == "Queued."
+    assert says(answer, "Queued.")
     assert sandbox.wait_for_photo(ada)
 
 

@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy import update
 
 from shared.store import tables
+from tests.end_to_end.installation import is_fetched
 
 ELEVEN_MINUTES = timedelta(minutes=11)
 TOKEN = "hf_WITHOUTAREPLYwithoutareplyWITHOUT"
@@ -229,8 +230,8 @@ class TestATextThatTheClientHasCut:
 class TestAnAlbumWhoseCaptionComesLater:
     def test_is_the_command_s_and_no_question(self, installation, sandbox, ada):
         album = {"media_group_id": "77"}
-        sandbox.say(ada, photo=a_picture(), **album)
-        sandbox.wait_for(lambda: sandbox.journal("telegram", "/getFile$"), what="a look at the first picture")
+        first = sandbox.say(ada, photo=a_picture(), **album)
+        sandbox.wait_for(lambda: is_fetched(sandbox, first), what="a look at the first picture")
 
         captioned = sandbox.say(ada, "/imagine in the snow", photo=a_picture(), **album)
         sandbox.say(ada, photo=a_picture(), **album)

@@ -7,6 +7,7 @@ import pytest
 
 from sandbox.client import Json, SandboxClient
 from shared.styles import Styles
+from tests.end_to_end.installation import calls_about
 
 SETTINGS = {"G2D_IMAGE_MODEL": "black-forest-labs/FLUX.1-dev"}  # reads no negative prompt; Qwen-Image does
 
@@ -142,7 +143,7 @@ class TestWhatIsCorrected:
         assert painted.order["num_inference_steps"] == 50
         [sent] = [
             entry["body"]
-            for entry in sandbox.journal("telegram", "/sendMessage$")
+            for entry in calls_about(sandbox, painted.ada, "/sendMessage$")
             if "out of range" in entry["body"]["text"]
         ]
         assert str(sent["disable_notification"]).lower() == "true"

@@ -5,6 +5,7 @@ import pytest
 from shared.store.models import CHAT, IMAGE, Models
 from shared.store.people import People
 from tests.end_to_end.installation import wait_until
+from tests.end_to_end.pressing import answer_to, warns
 
 SETTINGS = {"G2D_IMAGE_MODEL": "black-forest-labs/FLUX.1-dev"}
 
@@ -42,10 +43,6 @@ def showing(sandbox, chat, menu, words, button=""):
             and button in str(one.get("reply_markup"))
         ),
     )
-
-
-def answered(sandbox, query_id):
-    return sandbox.wait_for(lambda: (answer := sandbox.callback(query_id))["answered"] and answer, what="an answer")
 
 
 def orders(sandbox):
@@ -180,11 +177,11 @@ class TestAGroup:
         sandbox.wait_for_message(group, lambda one: "Only admins can change" in one.get("text", ""))
 
         menu = open_settings(sandbox, ada, group)
-        refusal = answered(sandbox, sandbox.press(bob, menu, "set ratio"))
+        refusal = answer_to(sandbox, sandbox.press(bob, menu, "set ratio"))
         sandbox.press(ada, menu, "📄 Send as file ☐")
         showing(sandbox, group, menu, "Settings", "📄 Send as file ✅")
 
-        assert refusal["show_alert"]
+        assert warns(refusal)
         people = People(installation.database)
         assert people.preferences(group["id"]).as_file
         assert not people.preferences(ada["id"]).as_file

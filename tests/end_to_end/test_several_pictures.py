@@ -1,6 +1,7 @@
 """Several pictures of one idea: painted side by side, delivered as one album, with buttons for each."""
 
 from tests.end_to_end.installation import PAINTING
+from tests.end_to_end.pressing import answer_to
 
 
 def buttons_of(message):
@@ -98,7 +99,7 @@ class TestTheMissingOnes:
 
         presses = [sandbox.press(ada, control, "🔁 Retry the missing 2") for _ in range(2)]
         for press in presses:
-            sandbox.wait_for(lambda press=press: sandbox.callback(press)["answered"], what="an answer")
+            answer_to(sandbox, press)
         sandbox.wait_at_gate("painter")
         sandbox.open_gate("painter")
         sandbox.wait_for_photo(ada, count=4)

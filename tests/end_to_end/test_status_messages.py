@@ -8,7 +8,8 @@ import pytest
 from sqlalchemy import delete, select, update
 
 from shared.store import tables
-from tests.end_to_end.installation import PAINTING, wait_until
+from tests.end_to_end.installation import PAINTING, calls_about, wait_until
+from tests.end_to_end.pressing import answer_to, says
 from tests.servers import away
 
 ITS_BUTTON = "cancel "  # a status message is known by it
@@ -37,7 +38,7 @@ def imagine(sandbox, ada, chat, idea="a red fox"):
 
 def sent_to(sandbox, chat):
     """How many messages the bot has tried to send to a chat."""
-    return sum(int(call["body"]["chat_id"]) == chat["id"] for call in sandbox.journal("telegram", "/sendMessage$"))
+    return len(calls_about(sandbox, chat, "/sendMessage$"))
 
 
 class TestAStatusMessageThatTelegramDoesNotDelete:
@@ -244,7 +245,7 @@ class TestAPressOnAButton:
 
         sandbox.say(ada, "/imagine a red fox")
         status = sandbox.wait_for_message(ada)
-        assert pressed(sandbox, ada, status, "✖ Cancel") == "Cancelled."
+        assert says(pressed(sandbox, ada, status, "✖ Cancel"), "Cancelled.")
 
         sandbox.wait_for(lambda: from_bot(sandbox, ada) == [], chat=ada)
         sandbox.open_gate("huggingface")
@@ -259,7 +260,7 @@ class TestAPressOnAButton:
 
         request = imagine(sandbox, ada, group)
         status = sandbox.wait_for_message(group)
-        assert "Only the person who asked" in pressed(sandbox, bob, status, "✖ Cancel")
+        assert says(pressed(sandbox, bob, status, "✖ Cancel"), "Only the person who asked")
         wait_until(lambda: installation.row(request).status_message_id == status["message_id"], what="the number")
         sandbox.open_gate("huggingface")
 
@@ -269,7 +270,7 @@ class TestAPressOnAButton:
         """As older versions left them: the record knows of nothing to remove."""
         ada, status = with_a_status_message_left(installation, sandbox)
 
-        assert "This request is finished" in pressed(sandbox, ada, status, "✖ Cancel")
+        assert says(pressed(sandbox, ada, status, "✖ Cancel"), "This request is finished")
 
         wait_for_photos_alone(sandbox, ada)
 
@@ -277,7 +278,7 @@ class TestAPressOnAButton:
         ada, status = with_a_status_message_left(installation, sandbox)
         forget_jobs_of(installation, ada)
 
-        assert pressed(sandbox, ada, status, "✖ Cancel") == "I no longer know this picture."
+        assert says(pressed(sandbox, ada, status, "✖ Cancel"), "I no longer know this picture.")
 
         wait_for_photos_alone(sandbox, ada)
 
@@ -287,7 +288,7 @@ class TestAPressOnAButton:
         forget_jobs_of(installation, ada)
         [photo] = sandbox.photos(ada)
 
-        assert pressed(sandbox, ada, photo, "🔁 Again") == "I no longer know this picture."
+        assert says(pressed(sandbox, ada, photo, "🔁 Again"), "I no longer know this picture.")
 
         sandbox.wait_for(lambda: ["reply_markup" in one for one in sandbox.photos(ada)] == [False], chat=ada)
 
@@ -309,7 +310,7 @@ class TestAPressOnAButton:
         sandbox.wait_at_gate("telegram")
         status = sandbox.wait_for_message(ada)
 
-        assert pressed(sandbox, ada, status, "✖ Cancel") == "The picture is ready and being sent."
+        assert says(pressed(sandbox, ada, status, "✖ Cancel"), "The picture is ready and being sent.")
 
         assert [one["message_id"] for one in sandbox.from_bot(ada)] == [status["message_id"]]
         sandbox.open_gate("telegram")
@@ -318,8 +319,7 @@ class TestAPressOnAButton:
 
 def pressed(sandbox, person, message, button):
     """Press a button; returns what was answered."""
-    query = sandbox.press(person, message, button)
-    return sandbox.wait_for(lambda: (got := sandbox.callback(query))["answered"] and got, what="an answer")["text"]
+    return answer_to(sandbox, sandbox.press(person, message, button))
 
 
 def with_a_status_message_left(installation, sandbox):

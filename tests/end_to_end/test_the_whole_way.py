@@ -10,7 +10,7 @@ from sqlalchemy import Row
 from sandbox.client import Json, SandboxClient
 from services.worker.images.metadata import read_recipe
 from shared.jobs import State
-from tests.end_to_end.installation import BOT_ID, Installation
+from tests.end_to_end.installation import BOT_ID, Installation, calls_about
 
 SETTINGS: dict[str, str] = {}
 
@@ -64,8 +64,7 @@ class TestAnIdea:
 
 def action_in(sandbox: SandboxClient, chat: Json) -> str | None:
     """What a chat is shown that the bot is doing."""
-    calls = [call["body"] for call in sandbox.journal("telegram", "/sendChatAction$")]
-    return next((call["action"] for call in calls if int(call["chat_id"]) == chat["id"]), None)
+    return next((call["body"]["action"] for call in calls_about(sandbox, chat, "/sendChatAction$")), None)
 
 
 class Finished(NamedTuple):

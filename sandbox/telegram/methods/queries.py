@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from typing import Any
 
 from sandbox.telegram.api import Call, method
@@ -27,7 +28,7 @@ def answer_callback_query(call: Call) -> bool:
     for name in ("text", "url"):
         if call.has(name):
             answer[name] = call.text(name)
-    query.answer = answer
+    query.answer = answer | {"after_s": time.monotonic() - query.pressed_at}
     chat = call.world.find_chat(call.bot, query.chat_id)
     if chat is not None:
         call.world.tell(chat, "callback_answer", callback=query.id, **answer)
