@@ -12,9 +12,9 @@ FIRST_REMINDER_S = 5.0
 LONGEST_REMINDER_S = 300.0
 
 
-def pause_s(failures: int, *, longest_s: float = LONGEST_PAUSE_S) -> float:
+def pause_s(failures: int, *, first_s: float = FIRST_PAUSE_S, longest_s: float = LONGEST_PAUSE_S) -> float:
     """Seconds to wait after so many failures in a row (from 1 on): doubled each time, up to ``longest_s``. Pure."""
-    return min(FIRST_PAUSE_S * 2.0 ** min(max(failures - 1, 0), 16), longest_s)
+    return min(first_s * 2.0 ** min(max(failures - 1, 0), 16), longest_s)
 
 
 def jittered(seconds: float) -> float:

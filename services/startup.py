@@ -14,7 +14,7 @@ from filelock import FileLock, Timeout
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 
-from services.retrying import Outage, jittered, pause_s
+from services.retrying import FIRST_PAUSE_S, Outage, jittered, pause_s
 from shared.errors import StoreAway
 from shared.migrations import Tables, migrate, state_of
 from shared.settings import Settings, SettingsError
@@ -165,22 +165,26 @@ def migrate_now(database: Database, place: str) -> None:
     _at_once(lambda: _migrate(database), place)
 
 
-def wait_for_tables(database: Database, settings: Settings, stop: threading.Event) -> bool:
+def wait_for_tables(
+    database: Database, settings: Settings, stop: threading.Event, *, first_pause_s: float = FIRST_PAUSE_S
+) -> bool:
     """Wait until the database answers, and check its tables; False: ``stop`` was set meanwhile.
 
     Raises:
         SettingsError: The database refuses us, or its tables are of another version.
     """
-    return _patiently(lambda: _check_tables(database), settings, stop)
+    return _patiently(lambda: _check_tables(database), settings, stop, first_pause_s)
 
 
-def wait_and_migrate(database: Database, settings: Settings, stop: threading.Event) -> bool:
+def wait_and_migrate(
+    database: Database, settings: Settings, stop: threading.Event, *, first_pause_s: float = FIRST_PAUSE_S
+) -> bool:
     """Wait until the database answers, and bring its tables up to date; False: ``stop`` was set meanwhile.
 
     Raises:
         SettingsError: The database refuses us, or its tables are from a newer version.
     """
-    return _patiently(lambda: _migrate(database), settings, stop)
+    return _patiently(lambda: _migrate(database), settings, stop, first_pause_s)
 
 
 def _check_tables(database: Database) -> None:
@@ -211,7 +215,7 @@ def _at_once(act: Callable[[], None], place: str) -> None:
         raise SettingsError(f"{trouble_in(error, place).sentence}.") from None
 
 
-def _patiently(act: Callable[[], None], settings: Settings, stop: threading.Event) -> bool:
+def _patiently(act: Callable[[], None], settings: Settings, stop: threading.Event, first_pause_s: float) -> bool:
     outage = Outage(log, "the database answers")
     while not stop.is_set():
         try:
@@ -222,7 +226,7 @@ def _patiently(act: Callable[[], None], settings: Settings, stop: threading.Even
                 raise SettingsError(f"{trouble.sentence}.") from None
             outage.failed(trouble)
             outage.say(logging.WARNING, "waiting for the database", error=trouble.sentence)
-            stop.wait(jittered(pause_s(outage.failures)))
+            stop.wait(jittered(pause_s(outage.failures, first_s=first_pause_s)))
         else:
             outage.succeeded()
             return True

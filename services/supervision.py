@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Coroutine, Mapping
 from typing import Any
 
-from services.retrying import jittered, pause_s
+from services.retrying import FIRST_PAUSE_S, jittered, pause_s
 from shared.errors import TransientError
 
 log = logging.getLogger(__name__)
@@ -23,8 +23,9 @@ Round = Callable[[], Coroutine[Any, Any, None]]
 class Restarts:
     """How often one task or thread has ended of late. Pure but for the clock."""
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, clock: Callable[[], float] = time.monotonic, *, first_pause_s: float = FIRST_PAUSE_S) -> None:
         self._clock = clock
+        self._first_pause_s = first_pause_s
         self._count = 0
         self._started_at = clock()
 
@@ -32,7 +33,7 @@ class Restarts:
         """Take note that it has ended; returns the seconds until it shall be started again."""
         ran_s = self._clock() - self._started_at
         self._count = 1 if ran_s >= HEALTHY_S else self._count + 1
-        pause = jittered(pause_s(self._count, longest_s=LONGEST_PAUSE_S))
+        pause = jittered(pause_s(self._count, first_s=self._first_pause_s, longest_s=LONGEST_PAUSE_S))
         self._started_at = self._clock() + pause
         return pause
 
@@ -40,8 +41,9 @@ class Restarts:
 class Tasks:
     """Background tasks of an event loop. None of them is meant to end."""
 
-    def __init__(self, rounds: Mapping[str, Round]) -> None:
-        """Name the tasks; nothing runs before ``watch``."""
+    def __init__(self, rounds: Mapping[str, Round], *, first_pause_s: float = FIRST_PAUSE_S) -> None:
+        """Name the tasks; nothing runs before ``watch``. One that ends first pauses for ``first_pause_s``."""
+        self._first_pause_s = first_pause_s
         self._rounds = dict(rounds)
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._restarts: dict[str, Restarts] = {}
@@ -53,7 +55,7 @@ class Tasks:
     async def watch(self, stop: asyncio.Event, until: "asyncio.Future[None] | None" = None) -> None:
         """Run all of them until ``stop`` is set or ``until`` is done; they still run when this returns."""
         for name in self._rounds.keys() - self._tasks.keys():
-            self._restarts[name] = Restarts()
+            self._restarts[name] = Restarts(first_pause_s=self._first_pause_s)
             self._start(name)
         while not stop.is_set() and not (until is not None and until.done()):
             stopping = asyncio.ensure_future(stop.wait())
@@ -95,8 +97,9 @@ async def _after(pause: float, round_: Round) -> None:
 class Threads:
     """Threads that are not meant to end. Daemons: they hold up no exit."""
 
-    def __init__(self, work: Mapping[str, Callable[[], None]]) -> None:
-        """Name the threads; nothing runs before ``start``."""
+    def __init__(self, work: Mapping[str, Callable[[], None]], *, first_pause_s: float = FIRST_PAUSE_S) -> None:
+        """Name the threads; nothing runs before ``start``. One that ends first pauses for ``first_pause_s``."""
+        self._first_pause_s = first_pause_s
         self._work = work
         self._threads: dict[str, threading.Thread] = {}
         self._restarts: dict[str, Restarts] = {}
@@ -105,7 +108,7 @@ class Threads:
     def start(self) -> None:
         """Start all of them."""
         for name in self._work:
-            self._restarts[name] = Restarts()
+            self._restarts[name] = Restarts(first_pause_s=self._first_pause_s)
             self._start(name)
 
     def look_after(self) -> None:

@@ -20,6 +20,7 @@ from services.doctor import at_start, checks, network, services, storage
 from services.doctor.calls import NotReached, as_bot, as_painter, as_prompt_writer, reason
 from services.doctor.findings import Finding, Verdict, as_json, bad, good, skipped, status
 from services.doctor.report import about_settings, check_files, read_installation, select_services
+from services.doctor.storage import PATIENCE_S
 from shared.migrations import Tables
 from shared.settings import PROVIDER_FILE_HOSTS, BotSettings, Complaint, Settings, SettingsError, WorkerSettings
 from shared.store.database import Database
@@ -395,8 +396,9 @@ class TestPictures:
 
 class TestRedis:
     @staticmethod
-    def look_at(server: RedisServer) -> list[str]:
-        return [one.line for one in storage.check_redis(Settings.model_validate({"REDIS_URL": server.url}))]
+    def look_at(server: RedisServer, patience_s: float = PATIENCE_S) -> list[str]:
+        settings = Settings.model_validate({"REDIS_URL": server.url})
+        return [one.line for one in storage.check_redis(settings, patience_s=patience_s)]
 
     def test_is_not_needed_in_one_process(self) -> None:
         assert only(storage.check_redis(Settings.model_validate({}))).verdict is Verdict.SKIPPED
@@ -417,12 +419,9 @@ class TestRedis:
             "✘ Redis: it keeps nothing ",
         ]
 
-    def test_that_is_away_is_told_within_seconds(
-        self, own_redis: RedisServer, deaf_port: int, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        monkeypatch.setattr(storage, "PATIENCE_S", 0.2)
+    def test_that_is_away_is_told_within_seconds(self, own_redis: RedisServer, deaf_port: int) -> None:
         own_redis.freeze()
-        frozen = self.look_at(own_redis)
+        frozen = self.look_at(own_redis, patience_s=0.2)
         own_redis.thaw()
         nowhere = Settings.model_validate({"REDIS_URL": f"redis://127.0.0.1:{deaf_port}"})
 

@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
+from functools import partial
 from pathlib import Path
 
 import psycopg
@@ -141,20 +142,17 @@ class TestAddresses:
             assert isinstance(database, Database)
 
 
-@pytest.fixture
-def _hasty(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let pauses be short."""
-    monkeypatch.setattr("services.retrying.FIRST_PAUSE_S", 0.01)
+wait_for_tables = partial(startup.wait_for_tables, first_pause_s=0.01)
+wait_and_migrate = partial(startup.wait_and_migrate, first_pause_s=0.01)
 
 
 @pytest.mark.distributed
-@pytest.mark.usefixtures("_hasty")
 class TestWaitingForPostgres:
     @pytest.fixture
     def places(self, postgres_url: str, tmp_path: Path) -> Settings:
         return settings_for(postgres_url, tmp_path)
 
-    @pytest.mark.parametrize("wait", [startup.wait_for_tables, startup.wait_and_migrate])
+    @pytest.mark.parametrize("wait", [wait_for_tables, wait_and_migrate], ids=["check", "migrate"])
     def test_goes_on_until_it_answers(
         self,
         wait: Callable[[Database, Settings, threading.Event], bool],
@@ -180,7 +178,7 @@ class TestWaitingForPostgres:
     def test_ends_when_the_process_is_to_stop(self, places: Settings, caplog: pytest.LogCaptureFixture) -> None:
         stop = threading.Event()
         with opened(places) as database, ThreadPoolExecutor(1) as threads, away(database):
-            waiting = threads.submit(startup.wait_for_tables, database, places, stop)
+            waiting = threads.submit(wait_for_tables, database, places, stop)
             while not caplog.records:
                 time.sleep(0.01)
             stop.set()
@@ -202,8 +200,8 @@ class TestWaitingForPostgres:
             acts: dict[str, Callable[[], object]] = {
                 "require": lambda: startup.require_tables(database, places),
                 "migrate": lambda: startup.migrate_now(database, startup.place_of(places)),
-                "wait": lambda: startup.wait_for_tables(database, places, threading.Event()),
-                "wait and migrate": lambda: startup.wait_and_migrate(database, places, threading.Event()),
+                "wait": lambda: wait_for_tables(database, places, threading.Event()),
+                "wait and migrate": lambda: wait_and_migrate(database, places, threading.Event()),
             }
             with pytest.raises(SettingsError) as caught:
                 acts[act]()

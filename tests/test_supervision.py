@@ -22,11 +22,6 @@ class Clock:
         return self.now
 
 
-@pytest.fixture(autouse=True)
-def _hasty(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("services.retrying.FIRST_PAUSE_S", 0.01)
-
-
 class TestPauses:
     def test_they_grow_up_to_a_bound(self) -> None:
         pauses = [pause_s(failures, longest_s=30.0) for failures in range(1, 100)]
@@ -151,7 +146,7 @@ class TestTasks:
                 started.append("lasting")
                 await asyncio.Event().wait()
 
-            tasks = Tasks({"short": short_lived, "lasting": lasting})
+            tasks = Tasks({"short": short_lived, "lasting": lasting}, first_pause_s=0.01)
             await asyncio.wait_for(tasks.watch(stop), 20)
             await tasks.end()
 
@@ -194,7 +189,7 @@ class TestTasks:
                     stop.set()
                 raise StoreAway("the database does not answer")
 
-            tasks = Tasks({"needs the database": needs_the_database})
+            tasks = Tasks({"needs the database": needs_the_database}, first_pause_s=0.01)
             await asyncio.wait_for(tasks.watch(stop), 20)
             await tasks.end()
 
@@ -242,7 +237,7 @@ class TestThreads:
             if len(started) >= 3:
                 stop.wait()
 
-        threads = Threads({"renewals": work})
+        threads = Threads({"renewals": work}, first_pause_s=0.01)
         threads.start()
         end = time.monotonic() + 20
         while len(started) < 3 and time.monotonic() < end:

@@ -9,7 +9,7 @@ from functools import partial
 from services.bot.build import POLLS, Parts
 from services.bot.routes import add_handlers
 from services.health import Sign, Signs
-from services.retrying import Outage, jittered, pause_s
+from services.retrying import FIRST_PAUSE_S, Outage, jittered, pause_s
 from services.supervision import Round, Tasks
 from shared import wakeups
 from shared.errors import StoreAway
@@ -35,20 +35,23 @@ class Bot:
         *,
         signs: Signs | None = None,
         stop_s: float = STOP_S,
+        first_pause_s: float = FIRST_PAUSE_S,
     ) -> None:
         """Build everything; nothing connects yet. Call inside the event loop that ``run`` will use.
 
         Args:
             stop_s: Seconds for handlers under way at the end.
+            first_pause_s: Before what has failed is tried again, the first time.
         """
         # Database and files block, so they wait in threads; tickets have threads of their own.
         asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(settings.threads, thread_name_prefix="bot"))
         self._signs = signs or Signs()
         self._database = database
         self._stop_s = stop_s
+        self._first_pause_s = first_pause_s
         self._gallery_port = settings.gallery_port
         self._is_for_real = settings.is_for_real
-        self._parts = Parts(settings, database, tickets, self._signs)
+        self._parts = Parts(settings, database, tickets, self._signs, first_pause_s=first_pause_s)
         self._application = self._parts.application
         self._poller = self._parts.poller
         add_handlers(self._application, self._parts.handlers)
@@ -59,7 +62,7 @@ class Bot:
         Raises:
             SettingsError: Telegram has refused the token for a minute.
         """
-        tasks = Tasks(beside or {})
+        tasks = Tasks(beside or {}, first_pause_s=self._first_pause_s)
         beginning = asyncio.ensure_future(self._begin())
         try:
             await tasks.watch(stop, until=beginning)

@@ -32,7 +32,7 @@ from services.bot.intake.annotations import Annotator
 from services.bot.intake.application import DurableApplication
 from services.bot.intake.dispatcher import Dispatcher
 from services.bot.intake.outage_notice import OutageNotice
-from services.bot.intake.poller import Poller
+from services.bot.intake.poller import Pace, Poller
 from services.bot.intake.raw_api import RawApi
 from services.bot.intake.service_messages import ChatMigrationHandler
 from services.bot.intake.takeover import TakeOver
@@ -80,6 +80,7 @@ from services.bot.telegram.status_messages import StatusMessages as SentStatusMe
 from services.bot.telegram.transport import Transport
 from services.contact_sheet import ContactSheets
 from services.health import Signs
+from services.retrying import FIRST_PAUSE_S
 from services.supervision import Round
 from shared.access import Verdict, verdict
 from shared.batch_reader import BatchReader
@@ -176,11 +177,20 @@ class Handlers:
 class Parts:
     """Each part is built when it is first asked for, once. To be used in the event loop that runs the bot."""
 
-    def __init__(self, settings: BotSettings, database: Database, tickets: Tickets, signs: Signs) -> None:
+    def __init__(
+        self,
+        settings: BotSettings,
+        database: Database,
+        tickets: Tickets,
+        signs: Signs,
+        *,
+        first_pause_s: float = FIRST_PAUSE_S,
+    ) -> None:
         self.tickets = tickets
         self._settings = settings
         self._database = database
         self._signs = signs
+        self._pace = Pace(first_pause_s=first_pause_s)
         self._bot_id = settings.bot_id
         self._known = KnownMessages()
         self._polling = Transport(connections=1)
@@ -241,6 +251,7 @@ class Parts:
             hand_over=self.application.hand_over,
             sign=self._signs.of(POLLS),
             notice=OutageNotice(self._bot),
+            pace=self._pace,
         )
 
     @cached_property

@@ -76,13 +76,13 @@ def about_database_away(sentence: str) -> Finding:
     return bad(DATABASE, sentence, "see that it runs, and correct DATABASE_URL")
 
 
-def check_redis(settings: Settings) -> Sequence[Finding]:
-    """Look whether Redis answers, and whether it keeps what it is given."""
+def check_redis(settings: Settings, *, patience_s: float = PATIENCE_S) -> Sequence[Finding]:
+    """Look whether Redis answers within so many seconds, and whether it keeps what it is given."""
     if settings.redis_url is None:
         return [skipped(REDIS, "REDIS_URL is not set, everything runs in one process")]
     try:
         with redis.Redis.from_url(
-            settings.redis_url, socket_connect_timeout=PATIENCE_S, socket_timeout=PATIENCE_S, decode_responses=True
+            settings.redis_url, socket_connect_timeout=patience_s, socket_timeout=patience_s, decode_responses=True
         ) as server:
             info: dict[str, object] = server.info()
             return about_redis(info, _snapshots(server))

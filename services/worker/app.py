@@ -8,11 +8,13 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Collection
+from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING
 
 from services.health import Sign, Signs
+from services.retrying import FIRST_PAUSE_S
 from services.supervision import Threads
 from services.worker.build import Parts
 from shared.errors import StoreAway
@@ -30,15 +32,31 @@ log = logging.getLogger(__name__)
 
 RENEWALS_A_LEASE = 4  # so that a few may fail before a living worker loses its jobs
 LATE = 2 / 3  # of a lease: an outage in which somebody's leases run out keeps all others from renewing for longer
-SWEEP_S = 3.0
-CONSUMER_LOOK_S = 5.0
 MAX_TICKETS = 500  # topped up in one sweep
-CLEAN_UP_LOOK_S = 30.0
-REFRESH_LOOK_S = 60.0  # how often it is looked whether lists of models are due
-CHECK_S = 1.0  # between two looks for keys that nobody has checked
-RENEW_ENCRYPTION_S = 3600.0
 STOP_S = 20.0  # for jobs under way to come to an end by themselves
 LAST_ROUND_S = 1.0  # for each round, which takes milliseconds unless it calls a service
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How often each of a worker's rounds is made; in seconds.
+
+    Attributes:
+        refresh_look_s: Between two looks whether lists of models are due.
+        check_s: Between two looks for keys that nobody has checked.
+        first_pause_s: Before a thread that has ended is started again, the first time.
+    """
+
+    sweep_s: float = 3.0
+    consumer_look_s: float = 5.0
+    clean_up_look_s: float = 30.0
+    refresh_look_s: float = 60.0
+    check_s: float = 1.0
+    renew_encryption_s: float = 3600.0
+    first_pause_s: float = FIRST_PAUSE_S
+
+
+USUAL = Pace()
 
 
 class Worker:
@@ -51,6 +69,7 @@ class Worker:
         tickets: "CeleryTickets | LocalTickets",
         *,
         signs: Signs | None = None,
+        pace: Pace = USUAL,
     ) -> None:
         """Build everything; nothing connects yet."""
         signs = signs or Signs()
@@ -73,9 +92,9 @@ class Worker:
         self._untaken = LocalTickets()  # those that the broker does not take: this process serves them itself
         self._standby = None if settings.embedded else self._parts.standby(self._runner, self._untaken)
         self._stopping = threading.Event()
-        self._rounds = Threads(self._make_rounds(signs))
+        self._rounds = Threads(self._make_rounds(signs, pace), first_pause_s=pace.first_pause_s)
 
-    def _make_rounds(self, signs: Signs) -> dict[str, Callable[[], None]]:
+    def _make_rounds(self, signs: Signs, pace: Pace) -> dict[str, Callable[[], None]]:
         def again(act: Callable[[], None], every_s: float, sign: Sign | None = None) -> Callable[[], None]:
             return partial(self._again_and_again, act, every_s, sign)
 
@@ -87,13 +106,13 @@ class Worker:
         return {
             **({} if self._settings.embedded else among_others),
             "renew leases": again(self._renew, self._settings.lease_s / RENEWALS_A_LEASE, signs.of("renews leases")),
-            "sweep": again(self._sweep, SWEEP_S, signs.of("sweeps")),
-            "look at consumer": again(self._consumer.look, CONSUMER_LOOK_S),
-            "check keys": again(parts.checks.check_new, CHECK_S),
-            "renew encryption": again(parts.user_keys.renew_all, RENEW_ENCRYPTION_S),
-            "clean up": again(parts.housekeeping.look, CLEAN_UP_LOOK_S, signs.of("cleans up")),
-            "refresh image models": again(parts.image_models.refresh_if_due, REFRESH_LOOK_S),
-            "refresh chat models": again(parts.chat_models.refresh_if_due, REFRESH_LOOK_S),
+            "sweep": again(self._sweep, pace.sweep_s, signs.of("sweeps")),
+            "look at consumer": again(self._consumer.look, pace.consumer_look_s),
+            "check keys": again(parts.checks.check_new, pace.check_s),
+            "renew encryption": again(parts.user_keys.renew_all, pace.renew_encryption_s),
+            "clean up": again(parts.housekeeping.look, pace.clean_up_look_s, signs.of("cleans up")),
+            "refresh image models": again(parts.image_models.refresh_if_due, pace.refresh_look_s),
+            "refresh chat models": again(parts.chat_models.refresh_if_due, pace.refresh_look_s),
         }
 
     @property

@@ -52,13 +52,15 @@ InsertInto: TypeAlias = Callable[[Table], AnyInsert]
 class Database:
     """One engine, shared by all threads of a process."""
 
-    def __init__(self, url: str, direct_url: str | None = None) -> None:
+    def __init__(self, url: str, direct_url: str | None = None, *, clock: Callable[[], float] = time.monotonic) -> None:
         """Prepare the engine; nothing connects before the first transaction.
 
         Args:
             direct_url: Postgres itself, where ``url`` leads to a transaction pooler: what lasts longer than a
                 transaction goes there.
+            clock: Tells for how long connections were idle.
         """
+        self._clock = clock
         self._url = url
         self._direct_url = direct_url
         self._is_lent = direct_url is not None
@@ -70,7 +72,7 @@ class Database:
         self._writer: AbstractContextManager[Any] = threading.Lock() if self.is_sqlite else nullcontext()
 
     def _engines(self) -> tuple[Engine, Engine]:
-        engine = _sqlite(self._url) if self.is_sqlite else _postgres(self._url, lent=self._is_lent)
+        engine = _sqlite(self._url) if self.is_sqlite else _postgres(self._url, self._clock, lent=self._is_lent)
         return engine, engine.execution_options(**self._reading_options())
 
     @property
@@ -242,7 +244,7 @@ def _connect_args(*, lent: bool) -> dict[str, object]:
     return patience | {"options": " ".join(f"-c {name}={value}" for name, value in _SETTINGS.items())}
 
 
-def _postgres(url: str, *, lent: bool) -> Engine:
+def _postgres(url: str, clock: Callable[[], float], *, lent: bool) -> Engine:
     engine = create_engine(
         url,
         pool_size=CONNECTIONS,
@@ -259,12 +261,12 @@ def _postgres(url: str, *, lent: bool) -> Engine:
 
     @event.listens_for(engine, "checkin")
     def note_time(_: object, record: Any) -> None:
-        record.info["idle_since"] = time.monotonic()
+        record.info["idle_since"] = clock()
 
     @event.listens_for(engine, "checkout")
     def look_before_use(connection: Any, record: Any, _: object) -> None:
         # The pool's own ping asks before every transaction; one that was used a moment ago is alive.
-        if time.monotonic() - record.info.get("idle_since", time.monotonic()) < IDLE_S:
+        if clock() - record.info.get("idle_since", clock()) < IDLE_S:
             return
         try:
             connection.execute("SELECT 1")

@@ -32,8 +32,9 @@ _jobs, _favourites, _views = tables.jobs.c, tables.favourites.c, tables.history_
 class History:
     """What was made, one transaction a method. Pages go by id, so that each takes the same time."""
 
-    def __init__(self, database: Database, bot_id: int) -> None:
-        """Look at the pictures of this bot."""
+    def __init__(self, database: Database, bot_id: int, *, nearest: int = NEAREST) -> None:
+        """Look at the pictures of this bot; in Postgres, at the terms of the ``nearest`` ones one by one."""
+        self._nearest = nearest
         self._database = database
         self._bot_id = bot_id
 
@@ -81,13 +82,13 @@ class History:
         Postgres' index tells all that have a term, in no order, and each is then read from the table: of a frequent
         term thousands for a page. Most pages of such a term end here, and what goes on has few.
         """
-        nearest = span.of(select(_jobs.id).where(*self._conditions(wanted)), _jobs.id).limit(NEAREST)
+        nearest = span.of(select(_jobs.id).where(*self._conditions(wanted)), _jobs.id).limit(self._nearest)
         near, terms = nearest.cte("near").prefix_with("MATERIALIZED"), tables.picture_terms
         looked = select(near.c.id, has_them(wanted, owners)).outerjoin(terms, terms.c.job_id == near.c.id)
         seen = {row[0]: row[1] for row in connection.execute(looked)}
         in_order = sorted(seen, reverse=span.after is None)
         having = [job_id for job_id in in_order if seen[job_id]][:limit]
-        return self._read(connection, wanted, having), span.beyond(in_order[-1]) if len(seen) == NEAREST else None
+        return self._read(connection, wanted, having), span.beyond(in_order[-1]) if len(seen) == self._nearest else None
 
     def _read(self, connection: Connection, wanted: Wanted, ids: Sequence[int]) -> list[Job]:
         theirs = select(tables.jobs).where(_jobs.id.in_(ids), *self._conditions(wanted))

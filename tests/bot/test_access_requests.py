@@ -13,7 +13,7 @@ from services.bot.texts.locales import say
 from services.health import Sign
 from shared.access import Profile, Role
 from shared.store import tables
-from shared.store.access import LEAVE_AFTER, Roles
+from shared.store.access import LEAVE_AFTER, MAX_ASKED, Roles
 from shared.store.access_links import AccessLinks
 from tests.bot.stage import BOT, Outcome, Stage
 from tests.bot.updates_scene import ADA, BOB, CAROL, EVE, FRANK, GROUP, OTHER, Scene
@@ -139,9 +139,11 @@ class TestANewcomer:
         assert outcome.sent == []
 
     def test_is_not_told_that_the_owners_were_asked_where_they_are_asked_too_much(
-        self, scene: Scene, roles: Roles, monkeypatch: pytest.MonkeyPatch
+        self, scene: Scene, roles: Roles
     ) -> None:
-        monkeypatch.setattr("shared.store.access.MAX_ASKED", 0)
+        for number in range(MAX_ASKED):
+            roles.note(Profile(1_000 + number, "Somebody"))
+            roles.may_ask(1_000 + number)
 
         outcome = scene.say(EVE, "hello")
 

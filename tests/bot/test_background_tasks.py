@@ -22,11 +22,6 @@ T = TypeVar("T")
 PATIENCE_S = 30
 
 
-@pytest.fixture(autouse=True)
-def _hasty(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("services.retrying.FIRST_PAUSE_S", 0.01)
-
-
 @pytest.fixture
 def telegram() -> Iterator[SandboxClient]:
     with Sandbox() as server, SandboxClient(server.url) as client:
@@ -78,7 +73,10 @@ def play(
     create_tables(database)
 
     async def on_stage() -> None:
-        stop, bot = asyncio.Event(), Bot(settings, database, LocalTickets(), signs=signs, stop_s=stop_s)
+        stop, bot = (
+            asyncio.Event(),
+            Bot(settings, database, LocalTickets(), signs=signs, stop_s=stop_s, first_pause_s=0.01),
+        )
         running = asyncio.create_task(bot.run(stop))
         await scene(Running(bot, telegram, signs))
         assert not running.done()

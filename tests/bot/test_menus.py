@@ -22,9 +22,8 @@ ADMIN = Known(Profile(7_000_000_002, "Bob"), Role.ADMIN)
 
 
 @pytest.fixture(autouse=True)
-def _hasty(monkeypatch: pytest.MonkeyPatch, sandbox: SandboxClient) -> None:
+def _empty(sandbox: SandboxClient) -> None:
     sandbox.reset()  # It knows a bot by its id, and other tests give this one another token.
-    monkeypatch.setattr("services.retrying.FIRST_PAUSE_S", 0.01)
 
 
 def set_until(
@@ -44,7 +43,7 @@ def set_until(
         )
         async with bot:
             changed = asyncio.Event()
-            keeping = asyncio.create_task(keep_menus(bot, managers, changed))
+            keeping = asyncio.create_task(keep_menus(bot, managers, changed, first_pause_s=0.01))
             await asyncio.to_thread(sandbox.wait_for, done)
             if then is not None:
                 changed.set()

@@ -63,7 +63,7 @@ REFUSALS: dict[str, Json] = {
     "half an answer": {"status": 200, "reply": {"ok": True, "result": []}, "truncate": 10},
 }
 T = TypeVar("T")
-HASTY = Pace(least_poll_s=0.0, goodbye_s=20.0)
+HASTY = Pace(least_poll_s=0.0, goodbye_s=20.0, first_pause_s=0.01)
 
 
 @pytest.fixture(scope="module")
@@ -79,12 +79,6 @@ def telegram(_server: Sandbox) -> Iterator[SandboxClient]:
         client.reset()
         yield client
         client.clear_faults()
-
-
-@pytest.fixture(autouse=True)
-def _hasty(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let pauses and polls be short."""
-    monkeypatch.setattr("services.retrying.FIRST_PAUSE_S", 0.01)
 
 
 @pytest.fixture(scope="module")
@@ -319,7 +313,7 @@ class TestFetching:
         telegram_has(telegram, times=4)
         telegram_has(telegram, a_message(10))
 
-        play(telegram, updates, Intake.next, Pace(least_poll_s=0.2))
+        play(telegram, updates, Intake.next, replace(HASTY, least_poll_s=0.2))
 
         first, *_, last = [call["at"] for call in telegram.journal("telegram", "getUpdates")][:5]
         assert last - first > 0.6  # 0.8 between beginnings, and a little of it may be lost on the way
@@ -464,7 +458,7 @@ class TestStarting:
         telegram.arm("telegram", path="getMe", times=None, preset="unauthorized")
 
         async def scene() -> None:
-            intake = Intake(f"{telegram.url}/telegram", updates, Pace(certain_after_s=0.05))
+            intake = Intake(f"{telegram.url}/telegram", updates, replace(HASTY, certain_after_s=0.05))
             try:
                 await intake.poller.connect(intake.bot.initialize)
             finally:

@@ -19,11 +19,14 @@ SHORT_LEASE = {"G2D_LEASE_S": "3"}
 HASTY = """
     import time
     from services import health, runtime
+    from functools import partial
+    from services.bot import build
     from services.bot.intake import poller
     from services.worker import app
     from services.worker.takers import local_worker
-    poller.Poller.__init__.__kwdefaults__["pace"] = poller.Pace(poll_s=1)
-    runtime.LOOK_S = health.LOOK_S = app.SWEEP_S = app.CONSUMER_LOOK_S = 0.5
+    build.Pace = partial(poller.Pace, poll_s=1)
+    app.Worker.__init__.__kwdefaults__["pace"] = app.Pace(sweep_s=0.5, consumer_look_s=0.5)
+    runtime.LOOK_S = health.LOOK_S = 0.5
     health.Watchdog.__init__.__kwdefaults__["stuck_s"] = 6.0
 """
 HANGS = {

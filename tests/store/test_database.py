@@ -10,7 +10,7 @@ from sqlalchemy.exc import IntegrityError
 
 from shared.errors import LockConflict, StoreAway
 from shared.store import tables
-from shared.store.database import Database, retrying
+from shared.store.database import IDLE_S, Database, retrying
 from tests.builders import submit
 from tests.servers import away
 
@@ -104,18 +104,18 @@ class TestAServerThatTakesNoWrites:
 
 @pytest.mark.distributed
 class TestConnectionsThatEndedWithTheServer:
-    def test_are_all_made_anew_once_one_is_found_to_be_dead(
-        self, postgres: Database, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    def test_are_all_made_anew_once_one_is_found_to_be_dead(self, postgres: Database) -> None:
         """Not only those that were idle for so long that they are asked whether they still are connections."""
-        with Database(postgres.engine.url.render_as_string(hide_password=False)) as database:
+        now = [0.0]
+        url = postgres.engine.url.render_as_string(hide_password=False)
+        with Database(url, clock=lambda: now[0]) as database:
             with database.reading() as one, database.reading() as other:
                 assert one.scalar(text("SELECT 1")) == other.scalar(text("SELECT 1"))
             with away(postgres):
                 pass
 
-            for idle_s in (-1.0, 60.0):
-                monkeypatch.setattr("shared.store.database.IDLE_S", idle_s)
+            for idle_s in (IDLE_S, 0.0):
+                now[0] = idle_s
                 with database.reading() as connection:
                     assert connection.scalar(text("SELECT 1")) == 1
         postgres.engine.dispose()

@@ -101,10 +101,8 @@ class TestASearch:
 
         assert ids(history.page(Wanted(BOT, SUPERGROUP, "fox"), limit=9)) == [after.id, before.id]
 
-    def test_goes_on_beyond_those_that_were_looked_at_one_by_one(
-        self, database: Database, history: History, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        monkeypatch.setattr("shared.store.history.NEAREST", 2)
+    def test_goes_on_beyond_those_that_were_looked_at_one_by_one(self, database: Database) -> None:
+        history = History(database, BOT, nearest=2)
         kinds = ("Fuchs", "Wal", "Wal", "Wal", "Fuchs", "Wal", "Fuchs", "Fuchs")
         made = [submit_and_finish(database, idea=f"ein {kind}", user=ADA).id for kind in kinds]
         foxes, wanted = [made[7], made[6], made[4], made[0]], replace(OF_ADA, search="fuchs")

@@ -14,7 +14,6 @@ from typing import IO
 import pytest
 from sqlalchemy import event, update
 
-from services.worker.jobs import export
 from services.worker.jobs.export import ExportJob
 from shared.errands import ErrandKind
 from shared.images import Images
@@ -69,12 +68,11 @@ class DyingImages(Images):
 
 def work(reached: Event, url: str, folder: str) -> None:
     """Be a worker that does what is asked for."""
-    export.MAX_PART_BYTES = PART_BYTES
     with Database(url) as database:
         house, images = House(database, Path(folder)), DyingImages(Path(folder).as_uri())
         images.reached = reached
         handlers = {
-            ErrandKind.EXPORT: ExportJob(house.errands, house.data, images),
+            ErrandKind.EXPORT: ExportJob(house.errands, house.data, images, part_bytes=PART_BYTES),
             ErrandKind.FORGET: house.job(images),
         }
         runner_of(database, handlers=handlers).run()
@@ -126,15 +124,14 @@ def pictures(house: House, count: int) -> list[int]:
     return ids
 
 
-def test_an_export_has_every_picture_once(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_export_has_every_picture_once(house: House) -> None:
     ids = pictures(house, 5)
     errands = Errands(house.database, UNCAPPED)
     asked, _ = errands.submit(ErrandKind.EXPORT, {}, address=Address(BOT, ADA, 1), sender=Sender(ADA))
 
     killed_in_the_middle(work, url_of(house.database), str(house.folder))
     turns_of(house.database).release(None)
-    monkeypatch.setattr(export, "MAX_PART_BYTES", PART_BYTES)
-    handler = ExportJob(errands, house.data, house.images)
+    handler = ExportJob(errands, house.data, house.images, part_bytes=PART_BYTES)
     runner_of(house.database, handlers={ErrandKind.EXPORT: handler}).run()
 
     done = errands.read(asked.id)

@@ -21,7 +21,6 @@ from services.worker.engine.user_keys import ClientPool, UserKeys
 from services.worker.gemini.chat import ChatClient
 from services.worker.gemini.client import Gemini
 from services.worker.gemini.quotas import Quotas
-from services.worker.jobs import chat as chatting
 from services.worker.jobs.chat import ChatJob
 from shared.budgets import Budgets
 from shared.errands import Errand, ErrandKind
@@ -64,8 +63,8 @@ class Parlour:
         self._messages = itertools.count(1)
         self.lend(owners=self._client(KEY))
 
-    def lend(self, *, owners: ChatClient | None, policy: QueuePolicy | None = None) -> None:
-        """Answer with this client whoever has no key of their own."""
+    def lend(self, *, owners: ChatClient | None, policy: QueuePolicy | None = None, **memory: int) -> None:
+        """Answer with this client whoever has no key of their own, and remember so much."""
         clients = ClientPool(UserKeys(self.keys, self.cipher), GOOGLE, owners, self._client)
         handler = ChatJob(
             self.errands,
@@ -74,9 +73,14 @@ class Parlour:
             self.images,
             clock=lambda: float(next(self.seconds)),
             policy=policy,
+            **memory,
         )
         self.tickets = LocalTickets()
         self.runner = runner_of(self.database, handlers={ErrandKind.CHAT: handler}, tickets=self.tickets)
+
+    def remember_little(self) -> None:
+        """Sum a conversation up as soon as it has some sentences."""
+        self.lend(owners=self._client(KEY), history_tokens=300, kept_tokens=100)
 
     def _client(self, key: str) -> ChatClient:
         base_url = f"{self.sandbox.url}/gemini"
@@ -222,9 +226,8 @@ class TestMemory:
 
         assert parlour.say("what did I say?").answer == "This is the first thing you said to me."
 
-    def test_a_conversation_that_grew_is_summed_up(self, parlour: Parlour, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(chatting, "HISTORY_TOKENS", 300)
-        monkeypatch.setattr(chatting, "KEPT_TOKENS", 100)
+    def test_a_conversation_that_grew_is_summed_up(self, parlour: Parlour) -> None:
+        parlour.remember_little()
         parlour.say("my name is Ada")
         parlour.say("echo: " + "the first words of all " * 60)
         parlour.say("echo: the last words")
@@ -239,11 +242,8 @@ class TestMemory:
         assert "the last words" in str(asked["contents"])
         assert "the first words of all" not in str(asked["contents"])
 
-    def test_where_summing_up_fails_the_oldest_are_left_out_this_time(
-        self, parlour: Parlour, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        monkeypatch.setattr(chatting, "HISTORY_TOKENS", 300)
-        monkeypatch.setattr(chatting, "KEPT_TOKENS", 100)
+    def test_where_summing_up_fails_the_oldest_are_left_out_this_time(self, parlour: Parlour) -> None:
+        parlour.remember_little()
         parlour.say("echo: " + "the first words of all " * 60)
         parlour.fail("overloaded", path=":generateContent")
 
@@ -552,9 +552,8 @@ class TestWhoseKeyPays:
 
         assert parlour.paid_by == [mask(ADAS_KEY), mask(KEY), mask(ADAS_KEY)]
 
-    def test_the_same_one_sums_up(self, parlour: Parlour, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(chatting, "HISTORY_TOKENS", 300)
-        monkeypatch.setattr(chatting, "KEPT_TOKENS", 100)
+    def test_the_same_one_sums_up(self, parlour: Parlour) -> None:
+        parlour.remember_little()
         parlour.bring(ADAS_KEY, person=ADA)
         parlour.say("echo: " + "the first words of all " * 60, chat=ADA)
 

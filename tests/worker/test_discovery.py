@@ -155,10 +155,8 @@ class TestMemory:
         clock.now += GONE_S + 1
         assert discovery.targets(DEV) == (gone, *others)
 
-    def test_it_does_not_grow_without_end(
-        self, sandbox: SandboxClient, discovery: Discovery, monkeypatch: pytest.MonkeyPatch
-    ):
-        monkeypatch.setattr("services.worker.painters.discovery.MAX_MODELS", 2)
+    def test_it_does_not_grow_without_end(self, sandbox: SandboxClient, http: HttpClient):
+        discovery = Discovery(http, hub_url=f"{sandbox.url}/hub", catalogue=Catalogue(), most_models=2)
 
         for model in (DEV, SCHNELL, SD3, DEV):
             discovery.targets(model)

@@ -10,7 +10,6 @@ from typing import IO
 import pytest
 from sqlalchemy import select, update
 
-from services.worker.jobs import export
 from services.worker.jobs.export import ExportJob
 from services.worker.jobs.forget import ForgetJob
 from shared.errands import Errand, ErrandKind, StoredPart
@@ -49,8 +48,8 @@ class House:
         asked, _ = self.errands.submit(ErrandKind.EXPORT, {}, address=Address(BOT, ADA, message), sender=Sender(ADA))
         return asked
 
-    def run(self, images: Images | None = None) -> None:
-        job = ExportJob(self.errands, self.data, images or self.images)
+    def run(self, images: Images | None = None, **limits: int) -> None:
+        job = ExportJob(self.errands, self.data, images or self.images, **limits)
         runner_of(self.database, handlers={ErrandKind.EXPORT: job}).run()
 
     def parts(self, asked: Errand) -> list[StoredPart]:
@@ -105,47 +104,43 @@ class TestAnExport:
         assert history(archive) == []
         assert [one["kind"] for one in json.loads(archive.read("record.json"))["errands"]] == [ErrandKind.EXPORT]
 
-    def test_is_of_parts_that_fit(self, house: House, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(export, "MAX_PART_BYTES", 5_000)
+    def test_is_of_parts_that_fit(self, house: House) -> None:
         ids = [house.picture() for _ in range(5)]
         asked = house.ask()
 
-        house.run()
+        house.run(part_bytes=5_000)
 
         assert [part["pictures"] for part in house.parts(asked)] == [2, 2, 1]
         names = [name for archive in house.archives(asked) for name in archive.namelist() if "pictures/" in name]
         assert [int(name.rpartition("-")[2].removesuffix(".jpg")) for name in names] == ids
 
-    def test_leaves_what_has_no_room_to_another_one(self, house: House, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(export, "MAX_PART_BYTES", 1)
-        monkeypatch.setattr(export, "MAX_PARTS", 2)
+    def test_leaves_what_has_no_room_to_another_one(self, house: House) -> None:
         ids = [house.picture() for _ in range(3)]
         asked = house.ask()
 
-        house.run()
+        house.run(part_bytes=1, most_parts=2)
 
         done = house.errands.read(asked.id)
         assert done is not None
         assert done.result is not None
         assert (done.result["is_all"], done.result["last"]) == (False, ids[1])
 
-    def test_goes_on_after_the_last_part_that_was_kept(self, house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_goes_on_after_the_last_part_that_was_kept(self, house: House) -> None:
         class Dying(Images):
             def put_export(self, key: str, file: IO[bytes]) -> None:
                 super().put_export(key, file)
                 if key.endswith("/1.zip"):
                     raise Killed
 
-        monkeypatch.setattr(export, "MAX_PART_BYTES", 5_000)
         ids = [house.picture() for _ in range(5)]
         asked = house.ask()
-        house.run(Dying(house.folder.as_uri()))
+        house.run(Dying(house.folder.as_uri()), part_bytes=5_000)
         assert [part["pictures"] for part in house.parts(asked)] == [2]
         with house.database.writing() as connection:
             its_own = update(tables.errands).where(tables.errands.c.id == asked.id)
             connection.execute(its_own.values(state=State.QUEUED, ended_at=None, reason=None))  # as after a kill
 
-        house.run()
+        house.run(part_bytes=5_000)
 
         told = [one for archive in house.archives(asked) for one in history(archive)]
         assert len(told) == len(ids)

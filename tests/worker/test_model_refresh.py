@@ -34,10 +34,10 @@ def surveying(discovery: Discovery, models: Models) -> ImageModelRefresh:
 
 
 @pytest.fixture
-def long_ago(models: Models, monkeypatch: pytest.MonkeyPatch) -> None:
+def due(discovery: Discovery, models: Models) -> ImageModelRefresh:
     """There is a list, and it is time for another one."""
     models.replace(IMAGE, OLD)
-    monkeypatch.setattr("services.worker.jobs.model_refresh.EVERY", timedelta(0))
+    return ImageModelRefresh(discovery, models, every=timedelta(0))
 
 
 def test_what_the_hub_names_is_written_down(surveying: ImageModelRefresh, models: Models):
@@ -63,22 +63,20 @@ def test_it_is_not_done_again_for_a_while_by_whomever(
     assert other.model(IDEOGRAM).served
 
 
-@pytest.mark.usefixtures("long_ago")
-def test_a_new_list_takes_the_place_of_the_old_one(surveying: ImageModelRefresh, models: Models):
-    surveying.refresh_if_due()
+def test_a_new_list_takes_the_place_of_the_old_one(due: ImageModelRefresh, models: Models):
+    due.refresh_if_due()
 
     assert "a/fox" not in models.all(IMAGE)
     assert DEV in models.all(IMAGE)
 
 
-@pytest.mark.usefixtures("long_ago")
 @pytest.mark.parametrize("trouble", [{"status": 503}, {"drop": "before"}, {"status": 200, "reply": []}])
 def test_while_the_hub_is_away_the_old_list_stays(
-    sandbox: SandboxClient, surveying: ImageModelRefresh, models: Models, trouble: dict[str, Any]
+    sandbox: SandboxClient, due: ImageModelRefresh, models: Models, trouble: dict[str, Any]
 ):
     sandbox.arm("hub", times=None, **trouble)
 
-    surveying.refresh_if_due()
+    due.refresh_if_due()
 
     assert sandbox.journal("hub") != []
     assert models.all(IMAGE) == OLD
@@ -116,15 +114,17 @@ def test_a_worker_that_knows_the_list_paints_on_without_the_hub(
 class TestChatModels:
     @pytest.fixture
     def gemini(self, sandbox: SandboxClient) -> Iterator[Gemini]:
-        client = Gemini(api_key="AIzaSy-survey", base_url=f"{sandbox.url}/gemini", api_version="v1beta", slots=1)
+        client = Gemini(
+            api_key="AIzaSy-survey",
+            base_url=f"{sandbox.url}/gemini",
+            api_version="v1beta",
+            slots=1,
+            models_a_page=4,
+        )
         yield client
         client.close()
 
-    def test_all_pages_are_read_and_only_what_writes_is_written_down(
-        self, gemini: Gemini, models: Models, monkeypatch: pytest.MonkeyPatch
-    ):
-        monkeypatch.setattr("services.worker.gemini.client.MODELS_A_PAGE", 4)
-
+    def test_all_pages_are_read_and_only_what_writes_is_written_down(self, gemini: Gemini, models: Models):
         ChatModelRefresh(gemini, models).refresh_if_due()
 
         written = models.all(CHAT)
@@ -146,14 +146,12 @@ class TestChatModels:
         sandbox: SandboxClient,
         gemini: Gemini,
         models: Models,
-        monkeypatch: pytest.MonkeyPatch,
         trouble: dict[str, Any],
     ):
         models.replace(CHAT, {"gemini-old": {}})
-        monkeypatch.setattr("services.worker.jobs.model_refresh.EVERY", timedelta(0))
         sandbox.arm("gemini", times=None, **trouble)
 
-        ChatModelRefresh(gemini, models).refresh_if_due()
+        ChatModelRefresh(gemini, models, every=timedelta(0)).refresh_if_due()
 
         assert sandbox.journal("gemini") != []
         assert models.all(CHAT) == {"gemini-old": {}}

@@ -9,8 +9,7 @@ from pathlib import Path
 import pytest
 
 from services.health import Signs
-from services.worker import app
-from services.worker.app import Worker
+from services.worker.app import Pace, Worker
 from shared.settings import WorkerSettings
 from shared.store.database import Database
 from shared.tickets import LocalTickets
@@ -32,11 +31,15 @@ ROUNDS = (
 )
 
 
-@pytest.fixture(autouse=True)
-def _hasty(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("services.retrying.FIRST_PAUSE_S", 0.01)
-    for pause in ("SWEEP_S", "CONSUMER_LOOK_S", "CHECK_S", "RENEW_ENCRYPTION_S", "REFRESH_LOOK_S", "CLEAN_UP_LOOK_S"):
-        monkeypatch.setattr(app, pause, 0.05)
+HASTY = Pace(
+    sweep_s=0.05,
+    consumer_look_s=0.05,
+    clean_up_look_s=0.05,
+    refresh_look_s=0.05,
+    check_s=0.05,
+    renew_encryption_s=0.05,
+    first_pause_s=0.01,
+)
 
 
 @pytest.fixture
@@ -51,7 +54,7 @@ def worker(tmp_path: Path, signs: Signs) -> Iterator[Worker]:
     settings = WorkerSettings.model_validate(settings_for(NOWHERE, tmp_path) | {"G2D_LEASE_S": 1})
     database = Database(settings.database_url)
     create_tables(database)
-    made = Worker(settings, database, LocalTickets(), signs=signs)
+    made = Worker(settings, database, LocalTickets(), signs=signs, pace=HASTY)
     made.start()
     yield made
     made.stop()

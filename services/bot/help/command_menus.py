@@ -20,7 +20,7 @@ from telegram import (
 from telegram.error import BadRequest, NetworkError, RetryAfter, TelegramError
 
 from services.bot.texts.locales import DEFAULT, languages, say
-from services.retrying import jittered, pause_s
+from services.retrying import FIRST_PAUSE_S, jittered, pause_s
 from shared.access import Known, Role
 
 log = logging.getLogger(__name__)
@@ -91,7 +91,13 @@ FOR_MANAGERS: Mapping[Role, tuple[str, ...]] = {
 COMMANDS = tuple(dict.fromkeys((*FOR_MANAGERS[Role.OWNER], *IN_GROUPS, *FOR_ADMINS)))
 
 
-async def keep_menus(bot: Bot, managers: Callable[[], Sequence[Known]], changed: asyncio.Event) -> None:
+async def keep_menus(
+    bot: Bot,
+    managers: Callable[[], Sequence[Known]],
+    changed: asyncio.Event,
+    *,
+    first_pause_s: float = FIRST_PAUSE_S,
+) -> None:
     """Let Telegram show our menus, and look again every day, and when it ``changed`` who manages the bot.
 
     Menus are an extra: whatever Telegram answers, however long it asks to wait, nothing else waits for them. Runs until
@@ -105,7 +111,7 @@ async def keep_menus(bot: Bot, managers: Callable[[], Sequence[Known]], changed:
             await _remove(bot, person_id)
         before = {one.id for one in now}
         for menu in menus_for(now):
-            await _set_patiently(bot, menu)
+            await _set_patiently(bot, menu, first_pause_s)
         with suppress(TimeoutError):
             await asyncio.wait_for(changed.wait(), DAY_S)
 
@@ -145,7 +151,7 @@ async def _remove(bot: Bot, person_id: int) -> None:
             return
 
 
-async def _set_patiently(bot: Bot, menu: Menu) -> None:
+async def _set_patiently(bot: Bot, menu: Menu, first_pause_s: float) -> None:
     """Set a menu where Telegram doesn't show it yet."""
     wanted = tuple(BotCommand(command, say(f"command_{command}", menu.language)) for command in menu.commands)
 
@@ -153,10 +159,17 @@ async def _set_patiently(bot: Bot, menu: Menu) -> None:
         if await bot.get_my_commands(menu.scope, menu.code) != wanted:
             await bot.set_my_commands(wanted, menu.scope, menu.code)
 
-    await until_taken(set_it, "command menu", {"scope": str(menu.scope.type), "language": menu.language})
+    fields = {"scope": str(menu.scope.type), "language": menu.language}
+    await until_taken(set_it, "command menu", fields, first_pause_s=first_pause_s)
 
 
-async def until_taken(set_it: Callable[[], Awaitable[None]], what: str, fields: dict[str, object]) -> None:
+async def until_taken(
+    set_it: Callable[[], Awaitable[None]],
+    what: str,
+    fields: Mapping[str, object],
+    *,
+    first_pause_s: float = FIRST_PAUSE_S,
+) -> None:
     """Make an optional call to Telegram; temporary failures are repeated, others are logged with ``what``."""
     for failures in count(1):
         try:
@@ -167,7 +180,7 @@ async def until_taken(set_it: Callable[[], Awaitable[None]], what: str, fields: 
                 log.warning("%s not set", what, extra=reported)
                 return
             log.info("%s not set yet", what, extra=reported)
-            await asyncio.sleep(jittered(max(pause_s(failures), wait_of(error))))
+            await asyncio.sleep(jittered(max(pause_s(failures, first_s=first_pause_s), wait_of(error))))
         else:
             return
 

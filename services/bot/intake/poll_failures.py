@@ -4,7 +4,7 @@ import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from services.retrying import pause_s
+from services.retrying import FIRST_PAUSE_S, pause_s
 
 CERTAIN_AFTER_S = 60.0  # Telegram's servers now and then answer 401 or 404 by mistake, for seconds
 LONGEST_FLOOD_WAIT_S = 3600.0  # then it is worth asking, whatever was said
@@ -73,7 +73,13 @@ def kind_of(failure: Failure) -> object:
 
 
 def after(
-    failure: Failure, *, failures: int, lasting_s: float, address: str, certain_after_s: float = CERTAIN_AFTER_S
+    failure: Failure,
+    *,
+    failures: int,
+    lasting_s: float,
+    address: str,
+    certain_after_s: float = CERTAIN_AFTER_S,
+    first_pause_s: float = FIRST_PAUSE_S,
 ) -> Next:
     """Choose pause, log line and remedy.
 
@@ -82,8 +88,9 @@ def after(
         lasting_s: For how long there have been failures of this kind and no others.
         address: Of the Bot API server, for the log.
         certain_after_s: So long a refusal lasts that is no mistake.
+        first_pause_s: After the first failure.
     """
-    wait = pause_s(failures)
+    wait = pause_s(failures, first_s=first_pause_s)
     match failure:
         case NotKept():
             return Next(wait, logging.WARNING, "updates not written down: the database is away")

@@ -30,7 +30,7 @@ from services.bot.intake.poll_failures import (
 )
 from services.bot.intake.raw_api import CallFailed, RawApi
 from services.health import Sign
-from services.retrying import Outage, jittered
+from services.retrying import FIRST_PAUSE_S, Outage, jittered
 from shared.errors import StoreAway
 from shared.json_types import JsonObject, JsonValue, inside, whole_number
 from shared.key_cipher import KeyCipher
@@ -55,6 +55,7 @@ class Pace:
         breath_s: Between two signs of life in a long pause.
         goodbye_s: For the last request.
         certain_after_s: So long a refusal lasts that is no mistake of Telegram's.
+        first_pause_s: After a first failure; twice as long after each further one.
     """
 
     poll_s: int = 30
@@ -62,6 +63,7 @@ class Pace:
     breath_s: float = 30.0
     goodbye_s: float = 2.0
     certain_after_s: float = CERTAIN_AFTER_S
+    first_pause_s: float = FIRST_PAUSE_S
 
 
 USUAL = Pace()
@@ -199,6 +201,7 @@ class Poller:
             lasting_s=lasting_s,
             address=self._api.address,
             certain_after_s=self._pace.certain_after_s,
+            first_pause_s=self._pace.first_pause_s,
         )
         self._outage.say(decided.level, decided.event, **decided.fields)
         return decided

@@ -48,6 +48,7 @@ class Gemini:
         slots: Calls at a time; a call beyond them waits for a connection, within its own time.
         transport: What carries the calls; the network, unless given.
         network: How the internet is reached; as the environment says, unless given.
+        models_a_page: Of the list of all models.
     """
 
     def __init__(
@@ -59,7 +60,9 @@ class Gemini:
         slots: int,
         transport: httpx2.BaseTransport | None = None,
         network: Network | None = None,
+        models_a_page: int = MODELS_A_PAGE,
     ) -> None:
+        self._models_a_page = models_a_page
         # At INFO, both write a line a call.
         for name in ("httpx2", "google_genai"):
             logging.getLogger(name).setLevel(logging.WARNING)
@@ -125,7 +128,7 @@ class Gemini:
     def models(self, *, timeout_s: float) -> list[types.Model] | Failure:
         """Ask which models there are, all pages of them, and wait at most so many seconds."""
         config = types.ListModelsConfig(
-            page_size=MODELS_A_PAGE, http_options=types.HttpOptions(timeout=max(1, int(timeout_s * 1000)))
+            page_size=self._models_a_page, http_options=types.HttpOptions(timeout=max(1, int(timeout_s * 1000)))
         )
         try:
             with deadline(timeout_s):

@@ -79,7 +79,12 @@ class Scans:
 
 
 def open_picture(
-    data: bytes, size: tuple[int, int] | None, *, formats: Iterable[str] = FORMATS, most_pixels: int = MAX_JPEG_PIXELS
+    data: bytes,
+    size: tuple[int, int] | None,
+    *,
+    formats: Iterable[str] = FORMATS,
+    most_pixels: int = MAX_JPEG_PIXELS,
+    most_decoded: int = MAX_PIXELS,
 ) -> tuple[PIL.Image.Image, tuple[int, int]]:
     """Open a picture whose decoding is bounded, of a film the first frame; beside it its whole size in pixels.
 
@@ -87,6 +92,7 @@ def open_picture(
         size: Pixels that it is wanted for: a JPEG is decoded at a fraction of its size if that is enough. None: its
             header alone is wanted.
         most_pixels: That the picture may have at all.
+        most_decoded: That it may have in memory.
 
     Raises:
         TooLarge: It has too many pixels or scans.
@@ -99,21 +105,21 @@ def open_picture(
     width, height = picture.size
     in_memory = width * height if size else 0
     if scans is not None and size:
-        _decode_smaller(picture, size)
+        _decode_smaller(picture, size, most_decoded)
         in_memory = in_memory if scans.are_collected else picture.width * picture.height
-    if width * height > most_pixels or in_memory > MAX_PIXELS:
+    if width * height > most_pixels or in_memory > most_decoded:
         raise TooLarge(f"{width} × {height} pixels")
     return picture, (width, height)
 
 
-def _decode_smaller(picture: PIL.Image.Image, size: tuple[int, int]) -> None:
+def _decode_smaller(picture: PIL.Image.Image, size: tuple[int, int], most_decoded: int) -> None:
     """Have a JPEG decoded smaller: to twice what is wanted each way, to just what is wanted if that is too much."""
     width, height = picture.size
     scale = min(size[0] / width, size[1] / height, 1.0)
     for room in (2, 1):
         target = max(round(width * scale * room), 1), max(round(height * scale * room), 1)
         fraction = next((one for one in _FRACTIONS if one <= min(width // target[0], height // target[1])), 1)
-        if room == 1 or width * height <= MAX_PIXELS * fraction**2:
+        if room == 1 or width * height <= most_decoded * fraction**2:
             picture.draft("RGB", target)
             return
 

@@ -56,13 +56,23 @@ class ChatJob:
         *,
         clock: Callable[[], float] = time.monotonic,
         policy: QueuePolicy | None = None,
+        history_tokens: int = HISTORY_TOKENS,
+        kept_tokens: int = KEPT_TOKENS,
     ) -> None:
+        """Answer with these clients.
+
+        Args:
+            history_tokens: Of the exchanges that go along with a question; older ones become a summary.
+            kept_tokens: Of them stay word for word when that happens.
+        """
         self._errands = errands
         self._conversations = conversations
         self._clients = clients
         self._images = images
         self._clock = clock
         self._policy = policy or QueuePolicy()
+        self._history_tokens = history_tokens
+        self._kept_tokens = kept_tokens
 
     def run(self, errand: Errand) -> None:
         """Answer and record it.
@@ -126,9 +136,9 @@ class ChatJob:
         if talk is None:
             return Memory()
         exchanges = self._conversations.exchanges(talk, before=errand.id)
-        if sum(map(_tokens, exchanges)) <= HISTORY_TOKENS:
+        if sum(map(_tokens, exchanges)) <= self._history_tokens:
             return Memory(tuple(exchanges), talk.summary)
-        kept = _newest(exchanges, KEPT_TOKENS)
+        kept = _newest(exchanges, self._kept_tokens)
         older = exchanges[: len(exchanges) - len(kept)]
         summary = self._sum_up(talk, older, client)
         if summary is None:
@@ -138,9 +148,8 @@ class ChatJob:
     def _sum_up(self, talk: Conversation, older: Sequence[Errand], client: ChatClient) -> Answer | None:
         """Put older exchanges into the summary; where that fails, they are left out this time and tried again later."""
         # What is too long even for that is summed up from its newest end.
-        told = [
-            said for exchange in _newest(older, 4 * HISTORY_TOKENS) for said in (_said(exchange), _replied(exchange))
-        ]
+        newest = _newest(older, 4 * self._history_tokens)
+        told = [said for exchange in newest for said in (_said(exchange), _replied(exchange))]
         summary = client.summarise(told, talk.summary)
         if summary is None:
             log.warning("conversation not summarised", extra={"conversation_id": talk.id})

@@ -47,7 +47,18 @@ class Entry(TypedDict):
 class ExportJob:
     """Runs the errands that export. A killed worker's goes on after the last part that was kept."""
 
-    def __init__(self, errands: Errands, data: PersonalData, images: Images) -> None:
+    def __init__(
+        self,
+        errands: Errands,
+        data: PersonalData,
+        images: Images,
+        *,
+        part_bytes: int = MAX_PART_BYTES,
+        most_parts: int = MAX_PARTS,
+    ) -> None:
+        """Pack parts of up to so many bytes; so many lie in the image store at a time."""
+        self._part_bytes = part_bytes
+        self._most_parts = most_parts
         self._errands = errands
         self._data = data
         self._images = images
@@ -70,7 +81,7 @@ class ExportJob:
 
     def _pack(self, errand: Errand) -> None:
         result = _begun(errand) or self._begin(errand)
-        while not result["is_all"] and len(result["parts"]) < MAX_PARTS:
+        while not result["is_all"] and len(result["parts"]) < self._most_parts:
             if self._errands.is_to_stop(errand):
                 self._errands.cancel(errand)
                 return
@@ -111,7 +122,7 @@ class ExportJob:
             for job in self._jobs(errand, result["last"]):
                 data = self._original(job)
                 size += len(data or b"") + 3 * len(job.request.idea) + 2_000  # its entries in archive and history
-                if packed and size > MAX_PART_BYTES:
+                if packed and size > self._part_bytes:
                     break
                 name = _name(job) if data is not None else ""
                 if data is not None:

@@ -29,6 +29,7 @@ class ImageModelRefresh:
         own: Collection[str] = (),
         gemini: Gemini | None = None,
         has_google_alone: bool = False,
+        every: timedelta = EVERY,
     ) -> None:
         """Take the models that the owner serves, at ``own`` endpoints, for served whatever the Hub says.
 
@@ -41,6 +42,7 @@ class ImageModelRefresh:
         self._own = tuple(own)
         self._gemini = gemini
         self._has_google_alone = has_google_alone
+        self._every = every
 
     def refresh_if_due(self) -> None:
         """Write the list anew if it is time, and this process is the one to do it.
@@ -48,7 +50,7 @@ class ImageModelRefresh:
         Raises:
             StoreAway: The database does not answer.
         """
-        if self._models.due(IMAGE, EVERY):
+        if self._models.due(IMAGE, self._every):
             self._survey()
         self._discovery.catalogue.refresh(self._models.all(IMAGE))
 
@@ -87,10 +89,11 @@ class ImageModelRefresh:
 class ChatModelRefresh:
     """Asks Gemini now and then which models write. While it is away, what is written down stays."""
 
-    def __init__(self, gemini: Gemini | None, models: Models) -> None:
+    def __init__(self, gemini: Gemini | None, models: Models, *, every: timedelta = EVERY) -> None:
         """Ask with the owner's key; without one nobody asks, and the shipped list is what people choose from."""
         self._gemini = gemini
         self._models = models
+        self._every = every
 
     def refresh_if_due(self) -> None:
         """Write the list anew if it is time, and this process is the one to do it.
@@ -98,7 +101,7 @@ class ChatModelRefresh:
         Raises:
             StoreAway: The database does not answer.
         """
-        if self._gemini is None or not self._models.due(CHAT, EVERY):
+        if self._gemini is None or not self._models.due(CHAT, self._every):
             return
         found = self._gemini.models(timeout_s=GEMINI_S)
         if isinstance(found, Failure):

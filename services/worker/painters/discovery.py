@@ -47,13 +47,16 @@ class Discovery:
         catalogue: Catalogue,
         endpoints: Mapping[str, str] | None = None,
         clock: Callable[[], float] = time.monotonic,
+        most_models: int = MAX_MODELS,
     ) -> None:
         """Remember where to ask; nothing is called yet.
 
         Args:
             hub_url: ``https://huggingface.co``.
             endpoints: Model → URL of a dedicated endpoint of the owner's, which is tried first.
+            most_models: That are remembered at a time.
         """
+        self._most_models = most_models
         self.catalogue = catalogue
         self._http = http
         self._hub_url = hub_url.rstrip("/")
@@ -136,7 +139,7 @@ class Discovery:
 
     def _remember(self, model: str, known: _Known) -> None:
         with self._lock:
-            if len(self._known) >= MAX_MODELS:
+            if len(self._known) >= self._most_models:
                 del self._known[next(iter(self._known))]
             self._known[model] = known
 
