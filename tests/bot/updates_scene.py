@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Table, update
+from sqlalchemy import Table, select, update
 from telegram import InlineKeyboardMarkup, User
 
 from sandbox.bodies import Upload
@@ -37,7 +37,7 @@ from shared.store.batches import Batches
 from shared.store.chat_migration import ChatMigration
 from shared.store.errands import Errands
 from shared.store.jobs import Jobs
-from shared.store.picture_terms import keep_terms
+from shared.store.picture_terms import FOUND_BY, keep_terms
 from tests.bot.stage import BOT, Outcome, Stage
 from tests.builders import FOX_RECIPE, RED_FOX
 
@@ -245,7 +245,8 @@ class Scene:
         message_id = self.post(address.chat_id, "a red fox", keyboards.picture(job), photo=photo)
         self._change(tables.jobs, job.id, delivered_message_id=message_id, file_id=photo[-1]["file_id"])
         with self.stage.database.writing() as connection:
-            keep_terms(self.stage.database, connection, job.id)
+            found_by = connection.execute(select(*FOUND_BY).where(tables.jobs.c.id == job.id)).one()
+            keep_terms(self.stage.database, connection, job.id, found_by)
         self.jobs[f"{sender.id} in {address.chat_id}"] = job.id
         lists = [keyboards.ratios(job), keyboards.models(job, self._catalogue)]
         lists += [keyboards.more(job), keyboards.really_delete(job)]
