@@ -11,7 +11,7 @@ import sys
 from collections import Counter
 from pathlib import Path
 
-from sqlalchemy import Engine, event
+from sqlalchemy import Engine, Pool, event
 
 COUNTS: Counter[str] = Counter()
 
@@ -21,6 +21,7 @@ def main() -> None:
     target = Path(sys.argv.pop(1))
     event.listen(Engine, "before_cursor_execute", _statement)
     event.listen(Engine, "commit", lambda _: COUNTS.update(["commits"]))
+    event.listen(Pool, "connect", lambda *_: COUNTS.update(["connections opened"]))
     _count_redis()
     signal.signal(signal.SIGUSR2, lambda *_: _write(target))
     from services.cli import main as g2d

@@ -15,7 +15,7 @@ import re
 import statistics
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
@@ -41,6 +41,7 @@ REPEATS = 3  # of which the best is told: others may use the machine
 EXPLAINED = 15  # times a statement is explained, of which the median is told
 TIME = re.compile(r"(?:Planning|Execution) Time: ([0-9.]+) ms")
 BATCH = 20_000
+FILES = ("AgACAgIAAxkBAAI",)  # ids of Telegram's, of which each picture has one
 MODELS = [f"org/model-{number}" for number in range(12)]
 SUBJECTS = ("fox", "owl", "whale", "lighthouse", "castle", "robot", "garden", "dragon", "ship", "city", "forest", "cat")
 PLACES = ("snow", "storm", "desert", "night", "sunrise", "rain", "jungle", "space", "autumn", "fog", "harbour", "cave")
@@ -57,7 +58,7 @@ COLUMNS = (
 Row = dict[str, object]
 
 
-def picture(number: int, rng: random.Random, share: float) -> tuple[Row, list[str]]:
+def picture(number: int, rng: random.Random, share: float, files: Sequence[str]) -> tuple[Row, list[str]]:
     """A finished picture and its terms; ``share`` of all are Ada's."""
     user_id = ADA if rng.random() < share else 1_000 + rng.randrange(OTHERS)
     subject, place = rng.choice(SUBJECTS), rng.choice(PLACES)
@@ -72,23 +73,23 @@ def picture(number: int, rng: random.Random, share: float) -> tuple[Row, list[st
         "parameters": asdict(Parameters()), "owner_pays": True, "state": "finished", "stage": "sending", "turn": number,
         "prompt": prompt, "title": title, "image_model": model, "image_key": f"{number}.jpg",
         "media_type": "image/jpeg", "recipe": recipe, "created_at": now, "ended_at": now, "delivered_at": now,
-        "delivered_message_id": number, "file_id": f"file{number}",
+        "delivered_message_id": number, "file_id": files[number % len(files)],
     }  # fmt: skip
     return row, all_terms(user_id, user_id, True, model, idea, title, prompt)
 
 
-def batches(pictures: int) -> Iterator[list[tuple[Row, list[str]]]]:
+def batches(pictures: int, files: Sequence[str]) -> Iterator[list[tuple[Row, list[str]]]]:
     """All pictures, some at a time, the same in each run."""
     rng, share = random.Random(1), HERS / pictures
     for first in range(1, pictures + 1, BATCH):
-        yield [picture(number, rng, share) for number in range(first, min(first + BATCH, pictures + 1))]
+        yield [picture(number, rng, share, files) for number in range(first, min(first + BATCH, pictures + 1))]
 
 
-def fill_postgres(database: Database, pictures: int) -> None:
+def fill_postgres(database: Database, pictures: int, files: Sequence[str] = FILES) -> None:
     """Write the pictures with COPY; the index of terms is made afterwards, as by a migration."""
     with psycopg.connect(database.conninfo, autocommit=True) as connection:
         connection.execute("DROP INDEX picture_terms_index")
-        for rows in batches(pictures):
+        for rows in batches(pictures, files):
             with connection.cursor().copy(f"COPY jobs ({', '.join(COLUMNS)}) FROM STDIN") as copy:
                 for row, _ in rows:
                     values = (row[name] for name in COLUMNS)
@@ -100,9 +101,9 @@ def fill_postgres(database: Database, pictures: int) -> None:
         connection.execute("VACUUM ANALYZE jobs, picture_terms")
 
 
-def fill_sqlite(database: Database, pictures: int) -> None:
+def fill_sqlite(database: Database, pictures: int, files: Sequence[str] = FILES) -> None:
     """Write the pictures with ``executemany``."""
-    for rows in batches(pictures):
+    for rows in batches(pictures, files):
         with database.writing() as connection:
             connection.execute(insert(tables.jobs), [row for row, _ in rows])
             connection.execute(

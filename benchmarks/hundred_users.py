@@ -10,12 +10,9 @@ Gemini takes 2 s and HuggingFace 3 s in the sandbox, so 5 s is the least; the sa
 shares the machine's cores. Prints seconds from the first message to the first, the middle and the last photo.
 """
 
-import os
-import subprocess
 import threading
 import time
 from bisect import bisect_right
-from pathlib import Path
 
 from benchmarks.installation import installed, options
 from sandbox.client import SandboxClient
@@ -36,9 +33,9 @@ def main() -> None:
         client.call("PUT", "/gemini/_sandbox", json={"latency_s": GEMINI_S})
         client.call("PUT", "/router/_sandbox", json={"latency_s": PAINTER_S, "same_picture": True})
         client.set_limits(flood="strict" if wanted.strict else "off")
-        before = [_cpu_seconds(one) for one in made.ours]
+        used = made.cpu_s()
         waits = _measure(client, wanted.users)
-        used = sum(_cpu_seconds(one) for one in made.ours) - sum(before)
+        used = made.cpu_s() - used
         least = GEMINI_S + PAINTER_S
         print(
             f"{'distributed' if wanted.distributed else 'embedded'}: {len(waits)} users, least {least:.1f} s: "
@@ -82,11 +79,6 @@ def _say(url: str, people: list[dict]) -> None:
     with SandboxClient(url) as client:
         for person in people:
             client.say(person, f"/imagine a lighthouse for {person['first_name']}")
-
-
-def _cpu_seconds(started: subprocess.Popen) -> float:
-    user, system = Path(f"/proc/{started.pid}/stat").read_text().rpartition(")")[2].split()[11:13]
-    return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
 
 
 if __name__ == "__main__":

@@ -1,12 +1,15 @@
 """An installation under measurement: real processes against a sandbox, and nothing of the machine's own settings."""
 
 import argparse
+import json
 import os
+import signal
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,6 +20,7 @@ from sandbox.client import SandboxClient
 BIN = Path(sys.executable).parent
 MODEL = "stabilityai/stable-diffusion-3-medium-diffusers"  # served synchronously, by hf-inference
 TOKEN = "4242:" + "b" * 35
+TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 
 
 def environment(url: str, folder: str) -> dict[str, str]:
@@ -78,6 +82,19 @@ class Installed:
     def log(self) -> str:
         """All that our processes have said."""
         return "\n".join(file.read_text(encoding="utf-8") for file in sorted(self.folder.glob("*.log")))
+
+    def cpu_s(self) -> float:
+        """CPU seconds of our processes and their children, from their start."""
+        return cpu_s(self.ours)
+
+    def counts(self) -> Counter[str]:
+        """What ``benchmarks.counting`` has counted since the start, in all our processes."""
+        for file in self.folder.glob("*.counts"):
+            file.unlink()
+        for one in self.ours:
+            one.send_signal(signal.SIGUSR2)
+        until(lambda: len(list(self.folder.glob("*.counts"))) == len(self.ours), 10)
+        return sum((Counter(json.loads(file.read_text())) for file in self.folder.glob("*.counts")), Counter())
 
 
 @contextmanager
@@ -160,3 +177,22 @@ def until(ready, seconds: float = 60) -> None:
                 return
         time.sleep(0.1)
     raise TimeoutError(f"no server within {seconds} s")
+
+
+def cpu_s(processes: Iterable[subprocess.Popen]) -> float:
+    """CPU seconds of processes and their children, from their start."""
+    return sum(_cpu_s(pid) for one in processes for pid in tree(one.pid))
+
+
+def tree(pid: int) -> list[int]:
+    """A process and all below it; none where it has ended."""
+    try:
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    except FileNotFoundError:
+        return []
+    return [pid, *(below for child in children for below in tree(int(child)))]
+
+
+def _cpu_s(pid: int) -> float:
+    user, system = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[11:13]
+    return (int(user) + int(system)) / TICKS_PER_S

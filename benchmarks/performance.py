@@ -13,7 +13,6 @@ any second. The bare loop keeps no record, so that its figures tell what the cal
 import json
 import os
 import platform
-import signal
 import subprocess
 import sys
 import threading
@@ -27,7 +26,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from benchmarks import plots
-from benchmarks.installation import environment, fresh, installed, options, process, until
+from benchmarks.installation import cpu_s, environment, fresh, installed, options, process, tree, until
 from sandbox.client import SandboxClient
 
 SIZES = ("bare", "embedded", "distributed")
@@ -38,7 +37,6 @@ COUNTED = 10  # pictures whose round trips are counted
 STEADY_PER_S, STEADY_S, UPSTREAM_S = 5, 12, 1.0
 SLOW_S = 10.0
 PATIENCE_S = 180.0
-TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 
 Curves = dict[str, list[float]]
 
@@ -85,11 +83,11 @@ class Subject:
 
     def cpu_s(self) -> float:
         """CPU seconds of our processes and their children, from their start."""
-        return sum(_cpu_s(pid) for one in self.ours for pid in _tree(one.pid))
+        return cpu_s(self.ours)
 
     def memory_mb(self) -> float:
         """Proportional set size of our processes and their children."""
-        return sum(_memory_kb(pid) for one in self.ours for pid in _tree(one.pid)) / 1024
+        return sum(_memory_kb(pid) for one in self.ours for pid in tree(one.pid)) / 1024
 
     def seen(self) -> int:
         """The number of the newest request so far."""
@@ -255,26 +253,17 @@ def count_round_trips(wanted: Namespace, size: str) -> Counter[str]:
         subject = Subject(made.client, made.ours)
         upstream(subject, 0.0)
         ask_alone(subject, 5)
-        before, seen = _counts(made.ours, made.folder), subject.seen()
+        before, seen = made.counts(), subject.seen()
         ask_alone(subject, COUNTED)
         made.client.wait_for(
             lambda: len(made.client.journal("telegram", "deleteMessage", seen)) >= COUNTED, what="the end"
         )
-        counts = _counts(made.ours, made.folder)
+        counts = made.counts()
         counts.subtract(before)
         calls = Counter(one["path"].rpartition("/")[2] for one in made.client.journal("telegram", after=seen))
         calls.pop("getUpdates")
         counts["calls to Telegram"] = calls.total()
     return +counts + calls
-
-
-def _counts(ours: list[subprocess.Popen], folder: Path) -> Counter[str]:
-    for file in folder.glob("*.counts"):
-        file.unlink()
-    for one in ours:
-        one.send_signal(signal.SIGUSR2)
-    until(lambda: len(list(folder.glob("*.counts"))) == len(ours), 10)
-    return sum((Counter(json.loads(file.read_text())) for file in folder.glob("*.counts")), Counter())
 
 
 ROWS = (
@@ -334,22 +323,6 @@ def _where() -> str:
 def _at(values: list[float], part: float) -> float:
     ordered = sorted(values)
     return ordered[min(int(len(ordered) * part), len(ordered) - 1)]
-
-
-def _tree(pid: int) -> list[int]:
-    try:
-        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    except FileNotFoundError:
-        return []
-    return [pid, *(below for child in children for below in _tree(int(child)))]
-
-
-def _cpu_s(pid: int) -> float:
-    user, system, of_children, system_of_children = (
-        Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[11:15]
-    )
-    del of_children, system_of_children
-    return (int(user) + int(system)) / TICKS_PER_S
 
 
 def _memory_kb(pid: int) -> int:
