@@ -288,6 +288,15 @@ class TestTheRecordIsAway:
         assert_did_nothing(outcome)
         assert len(postponed) == 1
 
+    def test_lets_no_inline_query_in_and_drops_it(self, scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+        def fail(*_: object) -> None:
+            raise StoreAway("the database does not answer")
+
+        monkeypatch.setattr(Roles, "look", fail)
+
+        assert an_inline_query(scene, ADA, ADA).calls == []
+        assert not scene.stage.application._timers
+
 
 class TestTheSentence:
     def test_is_said_once_a_day(self, scene: Scene) -> None:

@@ -48,6 +48,12 @@ def a_press(number: int, person: int = 1, chat: int | None = None, bot: Bot = BO
     return _update({"update_id": number, "callback_query": query}, bot)
 
 
+def a_query(number: int, person: int = 1) -> Update:
+    sender = {"id": person, "is_bot": False, "first_name": "Ada"}
+    body = {"id": f"q{number}", "from": sender, "query": "f" * number, "offset": ""}
+    return _update({"update_id": number, "inline_query": body}, BOT)
+
+
 def a_change(number: int, status: str = "kicked", chat: int | None = None) -> Update:
     """Somebody blocks or unblocks the bot, or a group removes it or lets it in."""
     where = {"id": chat or 1, "type": "supergroup" if chat else "private"}
@@ -88,6 +94,50 @@ class Stage:
         self.begun.append((round(asyncio.get_running_loop().time(), 3), number))
         await asyncio.sleep(takes_s)
         self.ended.append(number)
+
+
+class TestInlineQueries:
+    def test_of_one_person_are_handled_one_at_a_time_and_of_those_that_wait_the_newest(self) -> None:
+        async def scene() -> None:
+            stage = Stage()
+            for number in (1, 2, 3, 4):
+                stage.send(a_query(number), takes_s=MOMENT_S / 2)
+            stage.send(a_query(5, person=2))
+            await stage.all_handled()
+            assert sorted(number for _, number in stage.begun) == [1, 4, 5]
+            assert [stage.begun_at(number) for number in (1, 5, 4)] == [0, 0, MOMENT_S / 2]
+
+        run(scene())
+
+    def test_wait_but_a_moment_for_one_that_takes_long(self) -> None:
+        async def scene() -> None:
+            stage = Stage()
+            stage.send(a_query(1), takes_s=30)
+            stage.send(a_query(2))
+            await stage.all_handled()
+            assert stage.begun_at(2) == MOMENT_S
+
+        run(scene())
+
+    def test_that_come_one_after_the_other_are_all_handled(self) -> None:
+        async def scene() -> None:
+            stage = Stage()
+            for number in (1, 2, 3):
+                stage.send(a_query(number))
+                await stage.all_handled()
+            assert [number for _, number in stage.begun] == [1, 2, 3]
+
+        run(scene())
+
+    def test_hold_up_no_message_of_the_same_person(self) -> None:
+        async def scene() -> None:
+            stage = Stage()
+            stage.send(a_query(1), takes_s=30)
+            stage.send(a_message(2))
+            await stage.all_handled()
+            assert stage.begun_at(2) == 0
+
+        run(scene())
 
 
 class TestDispatcher:

@@ -47,6 +47,11 @@ def a_message(update_id: int, text: str = "hello") -> dict[str, Any]:
     return {"update_id": update_id, "message": {"message_id": 1, "date": 1, "chat": chat, "from": sender, "text": text}}
 
 
+def a_query(update_id: int) -> dict[str, Any]:
+    sender = {"id": 7, "is_bot": False, "first_name": "Ada"}
+    return {"update_id": update_id, "inline_query": {"id": "1", "from": sender, "query": "fox", "offset": ""}}
+
+
 class OpenGate:
     """Lets everything in."""
 
@@ -160,6 +165,19 @@ class TestHandling:
 
         assert updates.unhandled(limit=10) == [10]
 
+    def test_an_inline_query_does_not_come_again_whatever_time_can_mend(
+        self, sandbox: SandboxClient, updates: Updates
+    ) -> None:
+        async def handle(update: Update, context: ContextTypes.DEFAULT_TYPE) -> None:
+            raise RetryAfter(0)
+
+        async def scene(bot: Bot) -> bool:
+            query = Update.de_json(a_query(10), bot.application.bot)
+            await bot.application.process_update(query)
+            return bot.application._has(10)
+
+        assert not play(sandbox, updates, scene, handle)
+
     @pytest.mark.parametrize("error", [Forbidden("blocked"), BadRequest("chat not found"), ZeroDivisionError()])
     def test_what_time_can_not_mend_is_over(self, sandbox: SandboxClient, updates: Updates, error: Exception) -> None:
         async def handle(update: Update, context: ContextTypes.DEFAULT_TYPE) -> None:
@@ -244,6 +262,23 @@ class TestFeeding:
 
         assert play(sandbox, updates, scene) == [11]
         assert updates.unhandled(limit=10) == [11]
+
+    def test_an_inline_query_that_an_earlier_version_wrote_down_is_over(
+        self, sandbox: SandboxClient, updates: Updates
+    ) -> None:
+        handled: list[Update] = []
+
+        async def handle(update: Update, context: ContextTypes.DEFAULT_TYPE) -> None:
+            handled.append(update)
+
+        async def scene(bot: Bot) -> None:
+            updates.keep([RawUpdate(10, json.dumps(a_query(10)))])
+            await bot.application.feed_unhandled()
+            await bot.handle_all()
+
+        play(sandbox, updates, scene, handle)
+
+        assert (handled, updates.unhandled(limit=10)) == ([], [])
 
 
 class Killed(BaseException):

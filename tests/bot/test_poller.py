@@ -184,6 +184,13 @@ def a_message(update_id: int, text: str = "hello") -> Json:
     return {"update_id": update_id, "message": {"message_id": 1, "date": 1, "chat": chat, "from": sender, "text": text}}
 
 
+def a_query(update_id: int, words: str, person: int = 7) -> Json:
+    """What somebody types after the bot's name."""
+    sender = {"id": person, "is_bot": False, "first_name": "Ada"}
+    asked = {"id": str(update_id), "from": sender, "query": words, "offset": "", "chat_type": "group"}
+    return {"update_id": update_id, "inline_query": asked}
+
+
 def telegram_has(telegram: SandboxClient, *bodies: Any, **fault: Any) -> None:
     """Telegram's next answer to getUpdates."""
     telegram.arm("telegram", path="getUpdates", status=200, reply={"ok": True, "result": list(bodies)}, **fault)
@@ -236,6 +243,33 @@ class TestFetching:
 
         assert play(telegram, AwayAtFirst(book, times=2), Intake.next_text) == "hello"
         assert offsets(telegram)[:4] == [0, 0, 0, 11]
+
+    def test_an_inline_query_is_handed_over_and_not_written_down(
+        self, telegram: SandboxClient, updates: Updates, book: Database
+    ) -> None:
+        telegram_has(telegram, a_query(10, "fox"))
+
+        update = play(telegram, updates, Intake.next)
+
+        assert update.inline_query is not None
+        assert update.inline_query.query == "fox"
+        assert kept(book) == "[]"
+        assert set(offsets(telegram)[1:]) == {11}
+
+    def test_an_inline_query_does_not_wait_for_the_record(self, telegram: SandboxClient, book: Database) -> None:
+        telegram_has(telegram, a_message(10), a_query(11, "fox"))
+
+        assert play(telegram, AwayAtFirst(book, times=1), Intake.next).update_id == 11
+
+    def test_of_a_persons_inline_queries_that_come_together_the_newest_is_handed_over(
+        self, telegram: SandboxClient, updates: Updates
+    ) -> None:
+        telegram_has(telegram, a_query(10, "f"), a_query(11, "owl", person=8), a_query(12, "fo"), a_message(13))
+
+        async def scene(intake: Intake) -> set[int]:
+            return {(await intake.next()).update_id for _ in range(3)}
+
+        assert play(telegram, updates, scene) == {11, 12, 13}
 
     def test_a_person_whose_message_can_not_be_written_down_is_told_once_that_it_is_kept(
         self, telegram: SandboxClient, book: Database

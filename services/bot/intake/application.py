@@ -13,7 +13,8 @@ from telegram import Bot, Update
 from telegram.ext import Application, ExtBot
 
 from services.bot.intake.dispatcher import Dispatcher
-from services.bot.intake.failures import give_up, pause_s
+from services.bot.intake.failures import give_up, log_dropped, pause_s
+from services.bot.intake.fleeting import is_fleeting
 from services.bot.intake.joining import whole
 from services.bot.intake.languages import in_language
 from services.bot.intake.poller import parse
@@ -113,6 +114,9 @@ class DurableApplication(_Application):
                 if await self._gate.admits(readable, self.bot):
                     await super().process_update(await whole(readable, self._updates, self.bot))
         except StoreAway as error:
+            if is_fleeting(update):
+                log_dropped(update, error)
+                return
             log.warning("update left for later", extra={"update_id": update.update_id, "error": str(error)})
             self.postpone(update, pause_s(error, tries=self.tries(update) + 1) or AGAIN_EVERY_S)
 
@@ -146,6 +150,8 @@ class DurableApplication(_Application):
     def _settle(self, update: Update) -> None:
         """Take note of what came of a try."""
         number = update.update_id
+        if is_fleeting(update):
+            return  # It stands in no record.
         seconds = self._postponed.pop(number, None)
         if seconds is None:
             self._handled.append(number)
@@ -179,7 +185,8 @@ class DurableApplication(_Application):
         missing = [number for number in unhandled if not self._has(number)]
         for raw in await asyncio.to_thread(self._updates.read, missing):
             update = parse(raw.update_id, json.loads(raw.body), self.bot)
-            if update is None:  # The library may have changed since it was written down.
+            # The library may have changed since it was written down, and earlier versions kept what is fleeting.
+            if update is None or is_fleeting(update):
                 self._handled.append(raw.update_id)
                 continue
             self._starts[raw.update_id] = raw.starts

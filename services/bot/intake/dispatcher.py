@@ -5,12 +5,15 @@ of one chat are handled at a time, and one that takes longer than a moment gives
 sends to one chat is begun in order, each when the one before is handled or has had its moment. Whatever comes after
 the bot was removed from a chat, or let in, begins only when that has been handled: a removal ends what was asked for
 before it, not what is asked for afterwards.
+
+Who types after the bot's name asks anew with each letter. One inline query of a person is answered at a time, and of
+those that come meanwhile the newest alone.
 """
 
 import asyncio
 import sys
 from collections.abc import AsyncIterator, Awaitable, Coroutine, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import cast
 
 from telegram import Update
@@ -33,6 +36,7 @@ class Dispatcher(BaseUpdateProcessor):
         self._answers = PressAnswers()
         self._here: set[int] = set()
         self._changes: dict[int, asyncio.Event] = {}  # by chat: the last change of our membership, until it is handled
+        self._queries: dict[int, asyncio.Event] = {}  # by person: the newest inline query, until it is over
         self._closed = False
 
     async def initialize(self) -> None:
@@ -69,8 +73,8 @@ class Dispatcher(BaseUpdateProcessor):
         origin = origin_of(update)
         self._here.add(update.update_id)
         try:
-            async with self._after_changes(update):
-                if not self._closed and (self._lines.enter(origin) or await self._turn(origin)):
+            async with self._after_changes(update), self._newest_query(update) as is_wanted:
+                if is_wanted and not self._closed and (self._lines.enter(origin) or await self._turn(origin)):
                     with self._place(origin):
                         await handling
         finally:
@@ -94,6 +98,24 @@ class Dispatcher(BaseUpdateProcessor):
             handled.set()
             if self._changes.get(chat.id) is handled:
                 del self._changes[chat.id]
+
+    @asynccontextmanager
+    async def _newest_query(self, update: Update) -> AsyncIterator[bool]:
+        """Wait a moment for the person's inline query before; False when a newer one has come meanwhile."""
+        if update.inline_query is None:
+            yield True
+            return
+        person = update.inline_query.from_user.id
+        before, over = self._queries.get(person), asyncio.Event()
+        self._queries[person] = over
+        try:
+            if before is not None:
+                await _happened(before, MOMENT_S)
+            yield self._queries.get(person) is over
+        finally:
+            over.set()
+            if self._queries.get(person) is over:
+                del self._queries[person]
 
     async def _turn(self, origin: Origin) -> bool:
         """Wait in line; whether the update may begin."""
@@ -124,6 +146,13 @@ class Dispatcher(BaseUpdateProcessor):
     def _begin_all(self) -> None:
         while (turn := self._lines.begin_next()) is not None:
             _tell(turn, may_begin=True)
+
+
+async def _happened(event: asyncio.Event, within_s: float) -> None:
+    """Wait for something, for so long at most."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(within_s):
+            await event.wait()
 
 
 def _tell(turn: "asyncio.Future[bool]", *, may_begin: bool) -> None:

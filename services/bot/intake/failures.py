@@ -9,6 +9,7 @@ from telegram import Bot, Update
 from telegram.error import BadRequest, Conflict, InvalidToken, NetworkError, RetryAfter, TelegramError, TimedOut
 from telegram.ext import ContextTypes
 
+from services.bot.intake.fleeting import is_fleeting
 from services.bot.telegram.addresses import address_of, answer, sender_of
 from services.bot.telegram.errors import NotConnected, seconds_to_wait, words_of
 from services.bot.texts.locales import say
@@ -63,6 +64,9 @@ async def failed(update: object, context: ContextTypes.DEFAULT_TYPE) -> None:
     if not isinstance(update, Update):
         log.error("background work of the library failed", exc_info=error)
         return
+    if is_fleeting(update) and error is not None and _may_pass(error):
+        log_dropped(update, error)
+        return
     application = cast("DurableApplication", context.application)
     tries = application.tries(update) + 1
     fields = {"update_id": update.update_id, "error": type(error).__name__, "tries": tries}
@@ -79,6 +83,11 @@ async def failed(update: object, context: ContextTypes.DEFAULT_TYPE) -> None:
     else:
         log.error("handler failed", exc_info=error, extra=fields)
         await _tell(update, "unexpected", context.bot)
+
+
+def log_dropped(update: Update, error: Exception) -> None:
+    """Say that a fleeting update is not handled: time could mend the failure, but nobody waits so long."""
+    log.warning("update dropped", extra={"update_id": update.update_id, "error": type(error).__name__})
 
 
 async def give_up(update: Update, bot: Bot, *, starts: int) -> None:

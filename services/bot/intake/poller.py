@@ -1,8 +1,8 @@
 """fetch → annotate → redact keys → commit → hand over → confirm: the way of updates from Telegram to the handlers.
 
 Telegram forgets an update as soon as it is asked for the ones after it, and handlers keep theirs in memory only. So
-every update is in the database before the next request confirms it. No failure ends the polling; what follows from
-each is decided in ``poll_failures``.
+every update is in the database before the next request confirms it, but for those of ``fleeting``. No failure ends
+the polling; what follows from each is decided in ``poll_failures``.
 """
 
 import asyncio
@@ -16,6 +16,7 @@ from telegram import Bot, Update
 from telegram.error import TelegramError
 
 from services.bot.intake.annotations import Annotator, Notes
+from services.bot.intake.fleeting import is_fleeting, newest_fleeting
 from services.bot.intake.key_redaction import redact_update
 from services.bot.intake.outage_notice import OutageNotice
 from services.bot.intake.poll_failures import (
@@ -160,7 +161,11 @@ class Poller:
         try:
             notes = await self._annotate(fetched)
             bodies = redacted(fetched, self._cipher, self._bot.id)
-            new = await self._commit(bodies, notes)
+            read = {number: parse(number, body, self._bot) for number, body in bodies.items()}
+            # What is over in a moment does not wait for the record.
+            for update in newest_fleeting(read.values()):
+                self._hand_over(update)
+            new = await self._commit(bodies, read, notes)
         except StoreAway:
             left = redacted(fetched, self._cipher, self._bot.id)
             await self._notice.tell(parse(number, body, self._bot) for number, body in left.items())
@@ -182,16 +187,20 @@ class Poller:
             log.error("updates not annotated", extra={"error": type(error).__name__})  # noqa: TRY400 - no words
             return Notes()
 
-    async def _commit(self, bodies: dict[int, JsonObject | None], notes: Notes) -> list[Update]:
-        """Write updates down; returns those that have to be handled now.
+    async def _commit(
+        self, bodies: dict[int, JsonObject | None], read: dict[int, Update | None], notes: Notes
+    ) -> list[Update]:
+        """Write down those updates that are not fleeting; returns those that have to be handled now.
 
         Raises:
             StoreAway: The database does not answer.
         """
-        readable = {number: parse(number, body, self._bot) for number, body in bodies.items()}
-        raw = [raw_update(number, body, notes, readable=bool(readable[number])) for number, body in bodies.items()]
+        kept = {number: update for number, update in read.items() if not is_fleeting(update)}
+        if not kept:
+            return []
+        raw = [raw_update(number, bodies[number], notes, readable=bool(update)) for number, update in kept.items()]
         new = await asyncio.to_thread(self._updates.keep, raw, ended=notes.ended)
-        return [update for number, update in readable.items() if update is not None and number in new]
+        return [update for number, update in kept.items() if update is not None and number in new]
 
     def _decide(self, failure: Failure) -> Next:
         lasting_s = self._outage.failed(kind_of(failure))
