@@ -279,7 +279,13 @@ def _postgres(url: str, clock: Callable[[], float], *, lent: bool) -> Engine:
 
 
 def _sqlite(url: str) -> Engine:
-    engine = create_engine(url, hide_parameters=True, connect_args={"timeout": BUSY_TIMEOUT_MS / 1000})
+    engine = create_engine(
+        url,
+        pool_size=CONNECTIONS,  # Above it a connection is opened for one transaction, which costs more than most.
+        max_overflow=CONNECTIONS,
+        hide_parameters=True,
+        connect_args={"timeout": BUSY_TIMEOUT_MS / 1000},
+    )
 
     @event.listens_for(engine, "connect")
     def set_up(connection: Any, _: object) -> None:
