@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import groupby
 
-from sqlalchemy import Connection, Table, exists, or_, select, union, update
+from sqlalchemy import BindParameter, Connection, Table, and_, bindparam, exists, func, or_, select, union, update
 
 from shared.errands import SILENT, Errand
 from shared.jobs import Job, State
@@ -25,6 +25,8 @@ CHAT_GONE = "chat_gone"
 OFFERED_FOR = timedelta(days=30)
 MAX_OFFERED = 200  # pictures, and answers, of one person in one chat
 MAX_LOOKED_AT = 30  # of somebody's newest requests, whether they are open
+BOT: BindParameter[int] = bindparam("bot")
+USER: BindParameter[int] = bindparam("user")
 ASKED_FOR_WORDS = (tables.errands.c.kind.not_in(sorted(SILENT)), tables.errands.c.state.in_(UNBEGUN))
 
 
@@ -38,6 +40,30 @@ class Ended:
 
     def __bool__(self) -> bool:
         return bool(self.jobs or self.batches or self.errands)
+
+
+def _newest_open(table: Table) -> TableSelect:
+    """The keys of those among a person's newest requests in their private chat that have not arrived."""
+    newest = select(table).where(table.c.user_id == USER).order_by(table.c.id.desc()).limit(MAX_LOOKED_AT)
+    one = newest.subquery()
+    alone = (one.c.batch_id.is_(None),) if "batch_id" in table.c else (one.c.kind.not_in(sorted(SILENT)),)
+    return select(one.c.request_key).where(
+        one.c.bot_id == BOT, one.c.chat_id == USER, one.c.delivered_at.is_(None), *alone
+    )
+
+
+def _is_clear() -> TableSelect:
+    updates, batches = tables.updates.c, tables.batches.c
+    theirs = exists().where(updates.chat_id == USER, updates.message_id == bindparam("message"), updates.bot_id == BOT)
+    requests = union(*map(_newest_open, (tables.jobs, tables.errands))).subquery()
+    of_batches = select(batches.id).where(
+        batches.user_id == USER, batches.bot_id == BOT, batches.delivered_at.is_(None)
+    )
+    counts = [select(func.count()).select_from(one) for one in (requests, of_batches.limit(2).subquery())]
+    return select(and_(theirs, counts[0].scalar_subquery() + counts[1].scalar_subquery() < 2))
+
+
+IS_CLEAR = _is_clear()
 
 
 class Chats:
@@ -66,18 +92,8 @@ class Chats:
         It is while they have one request open there at most. A message that is not theirs, such as a picture whose
         button was pressed, is one of many.
         """
-        updates = tables.updates.c
-        theirs = exists().where(updates.chat_id == user_id, updates.message_id == message_id, updates.bot_id == bot_id)
-        open_ones = union(*(_newest_open(table, bot_id, user_id) for table in (tables.jobs, tables.errands)))
-        batches = tables.batches.c
-        of_batches = select(batches.id).where(
-            batches.user_id == user_id, batches.bot_id == bot_id, batches.delivered_at.is_(None)
-        )
         with self._database.reading() as connection:
-            if not connection.scalar(select(theirs)):
-                return False
-            count = len(connection.execute(open_ones).all())
-            return count + len(connection.execute(of_batches.limit(2)).all()) < 2
+            return bool(connection.scalar(IS_CLEAR, {"bot": bot_id, "user": user_id, "message": message_id}))
 
     def arriving(self, bot_id: int, chat_id: int, user_id: int) -> list[tuple[Job, ...]]:
         """One person's pictures and failures that are being delivered to a chat: by request, oldest first.
@@ -151,16 +167,6 @@ class Chats:
         )
         with self._database.reading() as connection:
             return bool(connection.scalar(select(waiting)))
-
-
-def _newest_open(table: Table, bot_id: int, user_id: int) -> TableSelect:
-    """The keys of those among a person's newest requests in their private chat that have not arrived."""
-    newest = select(table).where(table.c.user_id == user_id).order_by(table.c.id.desc()).limit(MAX_LOOKED_AT)
-    one = newest.subquery()
-    alone = (one.c.batch_id.is_(None),) if "batch_id" in table.c else (one.c.kind.not_in(sorted(SILENT)),)
-    return select(one.c.request_key).where(
-        one.c.bot_id == bot_id, one.c.chat_id == user_id, one.c.delivered_at.is_(None), *alone
-    )
 
 
 def _end_errands(connection: Connection, bot_id: int, chat_id: int) -> int:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from sqlalchemy import event
 
+from shared.store.chats import Chats
 from shared.store.database import Database
 from shared.store.jobs import Jobs
 from shared.store.outbox import Outbox
@@ -42,6 +43,14 @@ def counted(database: Database) -> Iterator[Trips]:
     finally:
         event.remove(database.engine, "before_cursor_execute", note)
         event.remove(database.engine, "commit", commit)
+
+
+class TestAPlaceToAnswer:
+    def test_is_told_by_one_statement(self, database: Database) -> None:
+        with counted(database) as trips:
+            Chats(database).is_clear(BOT, 7, 1)
+
+        assert trips.count(database) == (1, 0)
 
 
 class TestAPicture:
