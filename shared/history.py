@@ -30,6 +30,27 @@ class Wanted:
 
 
 @dataclass(frozen=True, slots=True)
+class Preview:
+    """What a list shows of a picture.
+
+    Attributes:
+        idea: As it was typed; empty where the picture came of something else.
+        language: Of who asked for it.
+        title, prompt: As Gemini wrote them.
+        model: The image model.
+        file_id: Telegram's.
+    """
+
+    id: int
+    idea: str
+    language: str
+    title: str | None = None
+    prompt: str | None = None
+    model: str | None = None
+    file_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class HistoryView:
     """A message that shows a history: who asked for it, and what it shows."""
 

@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, Table, delete, exists, select, update
 
 from shared.errands import QUESTIONS, ErrandKind
 from shared.jobs import ENDED
-from shared.store import tables
+from shared.store import inline_ideas, tables
 from shared.store.database import Database, retrying
 from shared.store.job_states import UNDER_WAY
 from shared.store.locks import in_order
@@ -136,7 +136,8 @@ class Aging:
                 count += connection.execute(delete(tables.updates).where(*old)).rowcount
         with self._database.writing() as connection:
             connection.execute(delete(tables.edit_hints).where(tables.edit_hints.c.at < before))
-            connection.execute(delete(tables.inline_ideas).where(tables.inline_ideas.c.at < before))
+            old_ideas = tables.inline_ideas.c.at < self._before(min(age, inline_ideas.KEPT_FOR))
+            connection.execute(delete(tables.inline_ideas).where(old_ideas))
             connection.execute(delete(tables.open_questions).where(tables.open_questions.c.asked_at < before))
         return count
 

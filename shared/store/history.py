@@ -4,20 +4,31 @@ from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 
-from sqlalchemy import ColumnElement, Connection, delete, exists, func, insert, or_, select, update
+from sqlalchemy import Connection, delete, insert, select, update
 
-from shared.history import KEPT_FOR, MAX_SEARCH, HistoryView, Wanted
+from shared.history import KEPT_FOR, MAX_SEARCH, HistoryView, Preview, Wanted
 from shared.jobs import Job, Parameters, State
 from shared.search_terms import of_group, of_person, wanted_terms
 from shared.store import tables
 from shared.store.database import Database, insert_new, retrying
 from shared.store.job_states import state_is
-from shared.store.picture_terms import forget_terms, found, has_them
+from shared.store.picture_pages import (
+    BRIEF,
+    WHOLE,
+    Columns,
+    Way,
+    Whose,
+    by_ids,
+    ids_by_terms,
+    models,
+    nearest,
+    newest,
+)
+from shared.store.picture_terms import as_query, forget_terms
 from shared.store.rows import read_job
-from shared.store.types import TableRow, TableSelect
+from shared.store.types import TableRow
 
 NEAREST = 250  # pictures whose terms Postgres looks at one by one
-MODELS_OF = 500  # pictures whose models are offered as a filter, the newest
 WITHOUT_WORDS = {
     "idea": "",
     "parameters": asdict(Parameters()),
@@ -42,65 +53,64 @@ class History:
 
     def page(self, wanted: Wanted, *, before: int | None = None, after: int | None = None, limit: int) -> list[Job]:
         """Up to so many pictures, newest first: those next older than ``before``, or next newer than ``after``."""
+        return [read_job(row) for row in self._rows(wanted, Span(before, after), limit, WHOLE)]
+
+    def previews(self, wanted: Wanted, *, before: int | None = None, limit: int) -> list[Preview]:
+        """The same, with no more of each picture than a list shows: most of what a page costs is reading whole jobs."""
+        return [_read_preview(row) for row in self._rows(wanted, Span(before), limit, BRIEF)]
+
+    def _rows(self, wanted: Wanted, span: "Span", limit: int, columns: Columns) -> list[TableRow]:
         with self._database.reading() as connection:
             if wanted.search or wanted.model is not None or wanted.chat_id is not None:
-                return self._found(connection, wanted, Span(before, after), limit)
-            chosen, at = select(tables.jobs).where(*self._conditions(wanted)), _jobs.id
-            if wanted.favourites:
-                chosen, at = _among_favourites(chosen, _jobs.id, wanted.owner_id), _favourites.job_id
-            rows = connection.execute(Span(before, after).of(chosen, at).limit(limit))
-            return sorted((read_job(row) for row in rows), key=_newest_first)
+                return self._found(connection, wanted, span, limit, columns)
+            page = newest(_whose(wanted), span.way, columns)
+            rows = connection.execute(page, self._values(wanted, span, rows=limit))
+            return sorted(rows, key=_newest_first)
 
-    def _found(self, connection: Connection, wanted: Wanted, span: "Span", limit: int) -> list[Job]:
+    def _found(
+        self, connection: Connection, wanted: Wanted, span: "Span", limit: int, columns: Columns
+    ) -> list[TableRow]:
         """By terms: their index tells ids alone, so a few at a time are looked up."""
         if wanted.search and not wanted_terms(wanted.search):
             return []  # Signs alone: nothing has them.
-        owners = self._owner_terms(connection, wanted)
-        having = found(self._database, wanted, owners)
-        ids = select(having.c.job_id)
-        if wanted.favourites:
-            # As a condition, so that SQLite goes through what has the terms, and asks its index for them but once.
-            ids = ids.where(
-                exists().where(_favourites.owner_id == wanted.owner_id, _favourites.job_id == having.c.job_id)
-            )
-        jobs: list[Job] = []
+        is_sqlite, owners = self._database.is_sqlite, self._owner_terms(connection, wanted)
+        terms = as_query(wanted, owners, is_sqlite=is_sqlite)
+        found: list[TableRow] = []
         rest: Span | None = span
-        if not (self._database.is_sqlite or wanted.favourites):
-            jobs, rest = self._among_nearest(connection, wanted, owners, span, limit)
-        while rest is not None and len(jobs) < limit:
-            some = connection.scalars(rest.of(ids, having.c.job_id).limit(limit)).all()
-            jobs += self._read(connection, wanted, some)
+        if not (is_sqlite or wanted.favourites):
+            ids, rest = self._among_nearest(connection, wanted, terms, span)
+            found = self._read(connection, wanted, ids[:limit], columns)
+        while rest is not None and len(found) < limit:
+            those = ids_by_terms(_whose(wanted), rest.way, is_sqlite=is_sqlite)
+            some = connection.scalars(those, self._values(wanted, rest, rows=limit, terms=terms)).all()
+            found += self._read(connection, wanted, some, columns)
             rest = None if len(some) < limit else rest.beyond(some[-1])
-        jobs.sort(key=_newest_first)
-        return jobs[:limit] if span.after is None else jobs[-limit:]
+        found.sort(key=_newest_first)
+        return found[:limit] if span.after is None else found[-limit:]
 
     def _among_nearest(
-        self, connection: Connection, wanted: Wanted, owners: Sequence[str], span: "Span", limit: int
-    ) -> "tuple[list[Job], Span | None]":
+        self, connection: Connection, wanted: Wanted, terms: str, span: "Span"
+    ) -> "tuple[list[int], Span | None]":
         """Those of the next pictures that have the terms, and where to go on; None where there are no others.
 
         Postgres' index tells all that have a term, in no order, and each is then read from the table: of a frequent
         term thousands for a page. Most pages of such a term end here, and what goes on has few.
         """
-        nearest = span.of(select(_jobs.id).where(*self._conditions(wanted)), _jobs.id).limit(self._nearest)
-        near, terms = nearest.cte("near").prefix_with("MATERIALIZED"), tables.picture_terms
-        looked = select(near.c.id, has_them(wanted, owners)).outerjoin(terms, terms.c.job_id == near.c.id)
-        seen = {row[0]: row[1] for row in connection.execute(looked)}
+        looking, values = nearest(_whose(wanted), span.way), self._values(wanted, span, rows=self._nearest, terms=terms)
+        looked = connection.execute(looking, values)
+        seen = {row.id: row.has_them for row in looked}
         in_order = sorted(seen, reverse=span.after is None)
-        having = [job_id for job_id in in_order if seen[job_id]][:limit]
-        return self._read(connection, wanted, having), span.beyond(in_order[-1]) if len(seen) == self._nearest else None
+        having = [job_id for job_id in in_order if seen[job_id]]
+        return having, span.beyond(in_order[-1]) if len(seen) == self._nearest else None
 
-    def _read(self, connection: Connection, wanted: Wanted, ids: Sequence[int]) -> list[Job]:
-        theirs = select(tables.jobs).where(_jobs.id.in_(ids), *self._conditions(wanted))
-        return sorted((read_job(row) for row in connection.execute(theirs)), key=_newest_first)
+    def _read(self, connection: Connection, wanted: Wanted, ids: Sequence[int], columns: Columns) -> list[TableRow]:
+        if not ids:
+            return []
+        return list(connection.execute(by_ids(_whose(wanted), columns), self._values(wanted, Span(), ids=ids)))
 
-    def _conditions(self, wanted: Wanted) -> list[ColumnElement[bool]]:
-        stored = _jobs.image_key.is_not(None)
-        shown = stored if wanted.with_original else or_(stored, _jobs.file_id.is_not(None))
-        conditions = [_jobs.bot_id == self._bot_id, shown, state_is(State.FINISHED)]
-        if wanted.owner_id < 0:
-            return [*conditions, _jobs.chat_id == wanted.owner_id, ~_jobs.private]
-        return [*conditions, _jobs.user_id == wanted.owner_id]
+    def _values(self, wanted: Wanted, span: "Span", **others: object) -> dict[str, object]:
+        at = {} if span.at is None else {"at": span.at}
+        return {"bot": self._bot_id, "owner": wanted.owner_id} | at | others
 
     @staticmethod
     def _owner_terms(connection: Connection, wanted: Wanted) -> list[str]:
@@ -113,12 +123,8 @@ class History:
 
     def models(self, wanted: Wanted) -> list[str]:
         """The image models of the newest pictures, the most used first; filters do not count."""
-        everything = Wanted(wanted.bot_id, wanted.owner_id)
-        newest = select(_jobs.image_model).where(*self._conditions(everything), _jobs.image_model.is_not(None))
-        some = newest.order_by(_jobs.id.desc()).limit(MODELS_OF).subquery()
-        by_use = select(some.c.image_model).group_by(some.c.image_model).order_by(func.count().desc())
         with self._database.reading() as connection:
-            return list(connection.scalars(by_use))
+            return list(connection.scalars(models(Whose(wanted.owner_id < 0)), self._values(wanted, Span())))
 
     def keep_file_id(self, job_id: int, file_id: str) -> None:
         """Write down under which id Telegram keeps the picture as a photo."""
@@ -187,24 +193,33 @@ class Span:
     before: int | None = None
     after: int | None = None
 
-    def of(self, chosen: TableSelect, at: ColumnElement[int]) -> TableSelect:
-        """Those of a selection; ``at`` is the column with their ids."""
+    @property
+    def way(self) -> Way:
+        """Which of them come next."""
         if self.after is not None:
-            return chosen.where(at > self.after).order_by(at.asc())
-        return (chosen if self.before is None else chosen.where(at < self.before)).order_by(at.desc())
+            return Way.NEWER
+        return Way.NEWEST if self.before is None else Way.OLDER
+
+    @property
+    def at(self) -> int | None:
+        """The picture where they begin."""
+        return self.before if self.after is None else self.after
 
     def beyond(self, job_id: int) -> "Span":
         """What comes after one of them."""
         return Span(before=job_id) if self.after is None else Span(after=job_id)
 
 
-def _newest_first(job: Job) -> int:
-    return -job.id
+def _newest_first(row: TableRow) -> int:
+    return -int(row.id)
 
 
-def _among_favourites(chosen: TableSelect, at: ColumnElement[int], owner_id: int) -> TableSelect:
-    theirs = chosen.join(tables.favourites, _favourites.job_id == at)
-    return theirs.where(_favourites.owner_id == owner_id)
+def _whose(wanted: Wanted) -> Whose:
+    return Whose(wanted.owner_id < 0, wanted.with_original, wanted.favourites)
+
+
+def _read_preview(row: TableRow) -> Preview:
+    return Preview(row.id, row.idea, row.language, row.title, row.prompt, row.image_model, row.file_id)
 
 
 def _filters(wanted: Wanted) -> dict[str, object]:

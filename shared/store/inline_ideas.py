@@ -3,13 +3,20 @@
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 
-from sqlalchemy import delete, select
+from sqlalchemy import select
 
 from shared.store import tables
-from shared.store.database import Database, insert_new, retrying
+from shared.store.database import AnyInsert, Database, InsertInto, built_once, retrying
 
 KEPT_FOR = timedelta(days=1)
 _ideas = tables.inline_ideas.c
+
+
+@built_once
+def _keeping(insert: InsertInto) -> AnyInsert:
+    new = insert(tables.inline_ideas)
+    keys = ["bot_id", "user_id", "code"]
+    return new.on_conflict_do_update(index_elements=keys, set_={"at": new.excluded.at})
 
 
 class InlineIdeas:
@@ -22,15 +29,11 @@ class InlineIdeas:
 
     @retrying
     def keep(self, user_id: int, idea: str) -> str:
-        """Keep an idea for a day; returns its code, 16 letters and digits. The older ones of this person go."""
+        """Keep an idea for a day; returns its code, 16 letters and digits."""
         code, now = sha256(idea.encode()).hexdigest()[:16], datetime.now(UTC)
         row = {"bot_id": self._bot_id, "user_id": user_id, "code": code, "idea": idea, "at": now}
-        new = insert_new(self._database, tables.inline_ideas).values(row)
-        keys = ["bot_id", "user_id", "code"]
-        old = (_ideas.bot_id == self._bot_id, _ideas.user_id == user_id, _ideas.at < now - KEPT_FOR)
         with self._database.writing() as connection:
-            connection.execute(delete(tables.inline_ideas).where(*old))
-            connection.execute(new.on_conflict_do_update(index_elements=keys, set_={"at": now}))
+            connection.execute(_keeping(self._database), row)
         return code
 
     def read(self, user_id: int, code: str) -> str | None:

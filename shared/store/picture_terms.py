@@ -2,14 +2,14 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy import CTE, ColumnElement, Connection, cast, column, delete, literal, literal_column, select, table
+from sqlalchemy import CTE, Connection, String, bindparam, cast, column, delete, literal_column, select, table
 from sqlalchemy.dialects.postgresql import TSQUERY
 
 from shared.history import Wanted
 from shared.search_terms import IN_PRIVATE, of_group, of_model, of_person, owned, terms_of, wanted_terms
 from shared.store import tables
 from shared.store.database import AnyInsert, Database, InsertInto, built_once
-from shared.store.types import TableRow, TableSelect
+from shared.store.types import TableRow
 
 _index = table("picture_terms_index", column("rowid"))
 _terms = tables.picture_terms.c
@@ -54,24 +54,35 @@ def forget_terms(connection: Connection, job_ids: Sequence[int]) -> None:
 Terms = Sequence[Sequence[tuple[str, bool]]]  # for each owner all that must be there
 
 
-def found(database: Database, wanted: Wanted, owners: Sequence[str]) -> CTE:
-    """The pictures of these owners that have all words, and pass the filters, as ``found.job_id``.
+HAVE_THEM = _terms.terms.op("@@")(cast(bindparam("terms", type_=String), TSQUERY))
+"""Whether a row of ``picture_terms`` in Postgres has all words, and passes the filters, as ``terms`` says."""
+
+
+def found(*, is_sqlite: bool, favourites: bool) -> CTE:
+    """The pictures that have all words, and pass the filters, as ``terms`` says: ``found.job_id``.
+
+    Args:
+        favourites: They are then looked for among somebody's favourites.
+    """
+    if is_sqlite:
+        matching = literal_column("picture_terms_index").op("MATCH")(bindparam("terms", type_=String))
+        return select(_index.c.rowid.label("job_id")).where(matching).cte("found")
+    # Kept apart, so that Postgres asks the index for the terms, and does not look through all from the newest on.
+    # Favourites are few: their terms are looked at one by one.
+    cte = select(_terms.job_id).where(HAVE_THEM).cte("found")
+    return cte if favourites else cte.prefix_with("MATERIALIZED")
+
+
+def as_query(wanted: Wanted, owners: Sequence[str], *, is_sqlite: bool) -> str:
+    """All words and filters, as a database reads them.
 
     Args:
         owners: What begins a picture's terms; for each of them it is looked.
     """
-    if database.is_sqlite:
-        return _in_sqlite(_terms_of(wanted, owners)).cte("found")
-    # Kept apart, so that Postgres asks the index for the terms, and does not look through all from the newest on.
-    # Favourites are few: their terms are looked at one by one.
-    cte = select(_terms.job_id).where(has_them(wanted, owners)).cte("found")
-    return cte if wanted.favourites else cte.prefix_with("MATERIALIZED")
-
-
-def has_them(wanted: Wanted, owners: Sequence[str]) -> ColumnElement[bool]:
-    """Whether a row of ``picture_terms`` in Postgres has all words, and passes the filters."""
-    query = " | ".join(_all(terms, " & ", "'{}'", "'{}':*") for terms in _terms_of(wanted, owners))
-    return _terms.terms.op("@@")(cast(literal(query), TSQUERY))
+    theirs = _terms_of(wanted, owners)
+    if is_sqlite:
+        return " OR ".join(_all(terms, " AND ", '"{}"', '"{}"*') for terms in theirs)
+    return " | ".join(_all(terms, " & ", "'{}'", "'{}':*") for terms in theirs)
 
 
 def _terms_of(wanted: Wanted, owners: Sequence[str]) -> Terms:
@@ -79,11 +90,6 @@ def _terms_of(wanted: Wanted, owners: Sequence[str]) -> Terms:
     terms += [(IN_PRIVATE, False)] if wanted.chat_id is not None else []
     terms += [(of_model(wanted.model), False)] if wanted.model is not None else []
     return [[(owned(owner, term), is_beginning) for term, is_beginning in terms] for owner in owners]
-
-
-def _in_sqlite(theirs: Terms) -> TableSelect:
-    query = " OR ".join(_all(terms, " AND ", '"{}"', '"{}"*') for terms in theirs)
-    return select(_index.c.rowid.label("job_id")).where(literal_column("picture_terms_index").op("MATCH")(query))
 
 
 def _all(terms: Sequence[tuple[str, bool]], sign: str, whole: str, beginning: str) -> str:

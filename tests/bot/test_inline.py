@@ -8,9 +8,10 @@ import pytest
 
 from sandbox.telegram import people
 from services.bot.pictures.history.inline import A_PAGE, Asked, read_query, result_of
+from shared.history import Preview
 from tests.bot.stage import BOT, Outcome, Stage
 from tests.bot.updates_scene import ADA, BOB, EVE, GROUP, Scene
-from tests.builders import RED_FOX, a_job, submit_and_finish
+from tests.builders import submit_and_finish
 
 
 @pytest.fixture(scope="module")
@@ -116,8 +117,8 @@ class TestReading:
 
 class TestAResult:
     def test_is_a_photo_or_a_file_as_telegram_has_it(self) -> None:
-        photo = result_of(a_job(prompt=RED_FOX, file_id="AgACAgIAAxkBAAI"), with_caption=False)
-        file = result_of(a_job(prompt=RED_FOX, file_id="BQACAgIAAxkBAAI"), with_caption=False)
+        photo = result_of(Preview(1, "a red fox", "en", file_id="AgACAgIAAxkBAAI"), with_caption=False)
+        file = result_of(Preview(1, "a red fox", "en", file_id="BQACAgIAAxkBAAI"), with_caption=False)
 
         assert photo is not None
         assert file is not None
@@ -125,4 +126,4 @@ class TestAResult:
 
     @pytest.mark.parametrize("file_id", [None, "", "x", "~~~~", "AwACAgIAAxkBAAI"])
     def test_is_none_where_telegram_has_no_picture(self, file_id: str | None) -> None:
-        assert result_of(a_job(file_id=file_id), with_caption=False) is None
+        assert result_of(Preview(1, "a red fox", "en", file_id=file_id), with_caption=False) is None

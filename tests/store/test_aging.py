@@ -14,6 +14,7 @@ from shared.store.aging import Aging
 from shared.store.conversations import Conversations
 from shared.store.database import Database
 from shared.store.errands import Errands
+from shared.store.inline_ideas import InlineIdeas
 from shared.store.jobs import Jobs
 from shared.store.updates import RawUpdate, Updates
 from tests.builders import BOT, UNCAPPED, an_attempt, jpeg_key, submit, submit_and_claim, submit_and_finish
@@ -156,3 +157,13 @@ class TestUpdates:
 
         assert record.aging.updates(WEEK, limit=MAX) == 1
         assert record.count(tables.updates) == 1
+
+    def test_go_with_the_ideas_that_were_typed_a_day_ago(self, record: Record) -> None:
+        ideas = InlineIdeas(record.database, BOT)
+        ideas.keep(7, "a red fox")
+        record.change(tables.inline_ideas, at=datetime.now(UTC) - timedelta(hours=25))
+        ideas.keep(7, "a blue owl")
+
+        record.aging.updates(WEEK, limit=MAX)
+
+        assert record.count(tables.inline_ideas) == 1

@@ -4,14 +4,14 @@ from dataclasses import replace
 
 import pytest
 
-from shared.history import Wanted
+from shared.history import Preview, Wanted
 from shared.jobs import Job, State
 from shared.store.aging import Aging
 from shared.store.chat_migration import ChatMigration
 from shared.store.database import Database
 from shared.store.history import History
 from shared.store.jobs import Jobs
-from tests.builders import BOT, submit_and_fail, submit_and_finish
+from tests.builders import BOT, RED_FOX, submit_and_fail, submit_and_finish
 
 ADA, BOB, GROUP, SUPERGROUP = 7, 8, -100, -1_000_100
 OF_ADA = Wanted(BOT, ADA)
@@ -123,6 +123,17 @@ class TestASearch:
         all_at_once = Wanted(BOT, ADA, "fox", favourites=True, model="org/model", chat_id=ADA)
 
         assert ids(history.page(all_at_once, limit=9)) == [made[0]]
+
+
+class TestPreviews:
+    def test_are_a_page_with_what_a_list_shows(self, database: Database, history: History) -> None:
+        made = [submit_and_finish(database, idea="ein Fuchs", user=ADA) for _ in range(3)]
+        submit_and_finish(database, idea="ein Fuchs", user=BOB)
+        history.keep_file_id(made[1].id, "AgAC")
+
+        shown = Preview(made[1].id, "ein Fuchs", "en", RED_FOX.title, RED_FOX.text, "org/model", "AgAC")
+        assert history.previews(OF_ADA, before=made[2].id, limit=1) == [shown]
+        assert history.previews(replace(OF_ADA, search="fuchs"), before=made[2].id, limit=9)[0] == shown
 
 
 class TestFavourites:

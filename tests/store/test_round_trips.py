@@ -6,11 +6,14 @@ from dataclasses import dataclass, field
 
 from sqlalchemy import event
 
+from shared.history import Wanted
 from shared.store.chats import Chats
 from shared.store.database import Database
+from shared.store.history import History
+from shared.store.inline_ideas import InlineIdeas
 from shared.store.jobs import Jobs
 from shared.store.outbox import Outbox
-from tests.builders import BOT, FOX_RECIPE, RED_FOX, an_attempt, jpeg_key, submit, turns_of
+from tests.builders import BOT, FOX_RECIPE, RED_FOX, an_attempt, jpeg_key, submit, submit_and_finish, turns_of
 
 
 @dataclass
@@ -43,6 +46,30 @@ def counted(database: Database) -> Iterator[Trips]:
     finally:
         event.remove(database.engine, "before_cursor_execute", note)
         event.remove(database.engine, "commit", commit)
+
+
+class TestAnInlineQuery:
+    """One that somebody types after the bot's name; who it is and what they chose is a statement each."""
+
+    def test_of_what_it_finds(self, database: Database) -> None:
+        """By words the index, in Postgres with a look at the nearest, and the rows; without words one."""
+        submit_and_finish(database, user=7)
+        history = History(database, BOT)
+
+        with counted(database) as by_words:
+            assert len(history.previews(Wanted(BOT, 7, "fox"), limit=20)) == 1
+        with counted(database) as by_none:
+            assert len(history.previews(Wanted(BOT, 7), limit=20)) == 1
+        with counted(database) as in_vain:
+            assert history.previews(Wanted(BOT, 7, "zeppelin"), limit=20) == []
+
+        assert [one.count(database) for one in (by_words, by_none, in_vain)] == [(2, 0), (1, 0), (1, 0)]
+
+    def test_of_the_idea_that_it_leads_to(self, database: Database) -> None:
+        with counted(database) as trips:
+            InlineIdeas(database, BOT).keep(7, "a red fox")
+
+        assert trips.count(database) == (1, 1)
 
 
 class TestAPlaceToAnswer:

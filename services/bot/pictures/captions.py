@@ -70,8 +70,12 @@ def title_of(job: Job, before: str = "") -> str:
 
 def idea_of(job: Job) -> str:
     """What was typed; where a picture came without words, the title that Gemini found, or what was meant."""
-    title = job.prompt.title if job.prompt else ""
-    return job.request.idea or title or html.unescape(say("idea_like_this", job.sender.language))
+    return idea_or(job.request.idea, job.prompt.title if job.prompt else None, job.sender.language)
+
+
+def idea_or(idea: str, title: str | None, language: str) -> str:
+    """What was typed, or the title, or what was meant by a picture without words."""
+    return idea or title or html.unescape(say("idea_like_this", language))
 
 
 def _left_out(job: Job) -> str:

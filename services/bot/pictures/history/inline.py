@@ -23,7 +23,7 @@ from telegram.constants import ParseMode
 from telegram.error import BadRequest
 from telegram.ext import ContextTypes
 
-from services.bot.pictures.captions import idea_of
+from services.bot.pictures.captions import idea_or
 from services.bot.pictures.imagine import Imagine, Material
 from services.bot.telegram import start_links
 from services.bot.telegram.errors import words_of
@@ -31,8 +31,7 @@ from services.bot.telegram.incoming import Incoming, for_message
 from services.bot.texts.locales import say
 from services.bot.texts.utf16 import shorten
 from shared.catalogue import name_of
-from shared.history import MAX_SEARCH, Wanted
-from shared.jobs import Job
+from shared.history import MAX_SEARCH, Preview, Wanted
 from shared.store.history import History
 from shared.store.inline_ideas import InlineIdeas
 
@@ -73,6 +72,20 @@ class Asked:
     before: int | None
 
 
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What is offered.
+
+    Attributes:
+        next_offset: Where the next results begin; empty where there are no others.
+        leads_to: The parameter of the link to the private chat; None where pictures were found.
+    """
+
+    results: Sequence[Result]
+    next_offset: str
+    leads_to: str | None = None
+
+
 def read_query(text: str, offset: str) -> Asked:
     """Read ``red fox --caption``. Pure."""
     idea = " ".join(_WITH_CAPTION.sub(" ", text).split())
@@ -81,24 +94,25 @@ def read_query(text: str, offset: str) -> Asked:
     return Asked(words, idea, _WITH_CAPTION.search(text) is not None, int(offset) if is_number else None)
 
 
-def result_of(job: Job, *, with_caption: bool) -> Result | None:
+def result_of(picture: Preview, *, with_caption: bool) -> Result | None:
     """A picture as Telegram offers it; None where Telegram does not know it. Pure."""
-    title = shorten(idea_of(job), MAX_TITLE)
-    model = name_of(job.recipe.model) if job.recipe is not None else None
+    idea = idea_or(picture.idea, picture.title, picture.language)
+    title = shorten(idea, MAX_TITLE)
+    model = name_of(picture.model) if picture.model else None
     caption = None
     if with_caption:
-        said = f"<b>{html.escape(shorten(idea_of(job), MAX_CAPTION), quote=False)}</b>"
+        said = f"<b>{html.escape(shorten(idea, MAX_CAPTION), quote=False)}</b>"
         caption = f"{said}\n{html.escape(model, quote=False)}" if model else said
-    description = shorten(job.prompt.text, MAX_DESCRIPTION) if job.prompt is not None else model
-    match _kind_of(job.file_id or ""):
+    description = shorten(picture.prompt, MAX_DESCRIPTION) if picture.prompt is not None else model
+    match _kind_of(picture.file_id or ""):
         case FileType.PHOTO:
             return InlineQueryResultCachedPhoto(
-                str(job.id), str(job.file_id), title=title, description=description, caption=caption,
+                str(picture.id), str(picture.file_id), title=title, description=description, caption=caption,
                 parse_mode=ParseMode.HTML,
             )  # fmt: skip
         case FileType.DOCUMENT:
             return InlineQueryResultCachedDocument(
-                str(job.id), title, str(job.file_id), description=description, caption=caption,
+                str(picture.id), title, str(picture.file_id), description=description, caption=caption,
                 parse_mode=ParseMode.HTML,
             )  # fmt: skip
     return None
@@ -127,32 +141,34 @@ class InlineHandler:
             return
         asked = read_query(query.query, query.offset)
         wanted = Wanted(context.bot.id, query.from_user.id, asked.words)
-        results, next_offset = await asyncio.to_thread(self._find, wanted, asked)
-        button = await self._button(query, asked.idea) if not results and asked.before is None else None
+        # All that is asked of the database at once: each thread that is waited for costs time.
+        found = await asyncio.to_thread(self._look, wanted, asked)
         try:
-            await _answer(query, results, button, next_offset)
+            await _answer(query, found, query.from_user.language_code or "en")
         except BadRequest as error:
             log.warning("inline query refused", extra={"user_id": query.from_user.id, "error": words_of(error)})
+
+    def _look(self, wanted: Wanted, asked: Asked) -> Found:
+        """Find pictures, or keep the idea for one. Blocks."""
+        results, next_offset = self._find(wanted, asked)
+        if results or asked.before is not None:
+            return Found(results, next_offset)
+        code = self._ideas.keep(wanted.owner_id, asked.idea) if asked.idea else None
+        leads_to = start_links.FIRST_PICTURE if code is None else f"{start_links.IDEA}{code}"
+        return Found(results, next_offset, leads_to)
 
     def _find(self, wanted: Wanted, asked: Asked) -> tuple[list[Result], str]:
         """A page of results, and where the next one begins; pictures that Telegram does not know are passed over."""
         before, results = asked.before, list[Result]()
         for _ in range(LOOKS):
-            jobs = self._history.page(wanted, before=before, limit=A_PAGE)
-            results = [found for job in jobs if (found := result_of(job, with_caption=asked.with_caption)) is not None]
-            if len(jobs) < A_PAGE:
+            page = self._history.previews(wanted, before=before, limit=A_PAGE)
+            results = [found for one in page if (found := result_of(one, with_caption=asked.with_caption)) is not None]
+            if len(page) < A_PAGE:
                 return results, ""
-            before = jobs[-1].id
+            before = page[-1].id
             if results:
                 break
         return results, str(before)
-
-    async def _button(self, query: InlineQuery, idea: str) -> InlineQueryResultsButton:
-        language = query.from_user.language_code or "en"
-        if not idea:
-            return InlineQueryResultsButton(say("inline_none", language), start_parameter=start_links.FIRST_PICTURE)
-        code = await asyncio.to_thread(self._ideas.keep, query.from_user.id, idea)
-        return InlineQueryResultsButton(say("inline_create", language), start_parameter=f"{start_links.IDEA}{code}")
 
     @for_message
     async def start(self, asked: Incoming) -> None:
@@ -167,7 +183,11 @@ class InlineHandler:
         await asked.answer(say("inline_back", asked.language), InlineKeyboardMarkup.from_button(back), quiet=True)
 
 
-async def _answer(
-    query: InlineQuery, results: Sequence[Result], button: InlineQueryResultsButton | None, next_offset: str
-) -> None:
-    await query.answer(results, cache_time=CACHE_S, is_personal=True, next_offset=next_offset, button=button)
+async def _answer(query: InlineQuery, found: Found, language: str) -> None:
+    button = None
+    if found.leads_to is not None:
+        label = "inline_none" if found.leads_to == start_links.FIRST_PICTURE else "inline_create"
+        button = InlineQueryResultsButton(say(label, language), start_parameter=found.leads_to)
+    await query.answer(
+        found.results, cache_time=CACHE_S, is_personal=True, next_offset=found.next_offset, button=button
+    )
