@@ -51,6 +51,7 @@ def run_everything(bot_settings: BotSettings | None = None, worker_settings: Wor
             return
         bots, workers = _tickets(bot_settings)
         guard = Guard(bot_settings)
+        startup.allow_files_for(worker_settings.slots)
         worker = Worker(worker_settings, database, workers, signs=guard.signs)
         _tell_of_google_alone(worker_settings)
         slots = worker_settings.slots
@@ -103,6 +104,7 @@ def run_worker() -> None:
         if not startup.wait_for_tables(database, settings, stop):
             return
         guard = Guard(settings)
+        startup.allow_files_for(settings.slots)
         tickets = CeleryTickets(make_celery(redis_url))
         worker = Worker(settings, database, tickets, signs=guard.signs)
         _tell_of_google_alone(settings)

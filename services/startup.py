@@ -5,6 +5,7 @@ sentence with the setting's name (``SettingsError``).
 """
 
 import logging
+import sys
 import threading
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
@@ -20,6 +21,9 @@ from shared.migrations import Tables, migrate, state_of
 from shared.settings import Settings, SettingsError
 from shared.store.database import Database
 from shared.store.server import shares_connections
+
+if sys.platform != "win32":
+    import resource
 
 log = logging.getLogger(__name__)
 
@@ -124,6 +128,26 @@ def _make_folder(settings: Settings) -> None:
 def _unwritable(settings: Settings, error: OSError) -> SettingsError:
     path = error.filename or settings.data_dir
     return SettingsError(f"G2D_DATA_DIR ({settings.data_dir}) can't be written: {path}: {error.strerror}.")
+
+
+FILES_BESIDE_SLOTS = 1_000  # connections to Redis and the database, files, pipes to children
+FILES_A_SLOT = 2  # a call, and a picture's file
+
+
+def allow_files_for(slots: int) -> None:
+    """Let this process open as many files as its slots need, as far as the system lets it; many start with 1,024."""
+    if sys.platform == "win32":
+        return
+    softest, hardest = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = FILES_BESIDE_SLOTS + FILES_A_SLOT * slots
+    if hardest != resource.RLIM_INFINITY:
+        wanted = min(wanted, hardest)
+    if softest == resource.RLIM_INFINITY or softest >= wanted:
+        return
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hardest))
+    except (OSError, ValueError) as error:
+        log.warning("limit of open files stays", extra={"files": softest, "error": str(error)})
 
 
 @contextmanager

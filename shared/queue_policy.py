@@ -57,15 +57,18 @@ class QueuePolicy:
         return COSTS[flow] / self.weights.get(user_id, 1.0)
 
 
+MOST_KEPT = 24  # slots that are kept free of pictures: a question takes seconds
+
+
 def slots_of(slots: int) -> dict[Flow, int]:
     """How many of a worker's slots the work of each flow may have at a time; at least one.
 
-    An eighth is kept free of questions, and a sixteenth of pictures: neither can keep the other from beginning. Of the
-    slots for pictures an eighth of all is kept free of batches. A worker with fewer than 16 slots has none to keep for
-    questions alone; with one slot, everything has its turn there.
+    An eighth is kept free of questions, and a sixteenth, 24 at most, of pictures: neither can keep the other from
+    beginning. Of the slots for pictures an eighth of all is kept free of batches. A worker with fewer than 16 slots has
+    none to keep for questions alone; with one slot, everything has its turn there.
     """
     kept = max(slots // 8, 1)
-    pictures = slots - slots // 16
+    pictures = slots - min(slots // 16, MOST_KEPT)
     return {
         Flow.QUESTIONS: max(slots - kept, 1),
         Flow.PICTURES: pictures,

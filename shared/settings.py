@@ -875,7 +875,7 @@ class WorkerSettings(Settings):
         "killed they are within five",
     )
     slots: int = Field(
-        128,
+        1024,
         ge=1,
         le=2000,
         validation_alias="G2D_WORKER_SLOTS",

@@ -1,5 +1,7 @@
 """What a service needs before it can serve: what time can mend is waited for, the rest is one sentence."""
 
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -261,3 +263,26 @@ class TestFolders:
             enter(settings_for("sqlite://", tmp_path / "a file" / "data")).__enter__()
 
         assert "Not a directory" in str(caught.value)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such limit")
+class TestOpenFiles:
+    """In a process of its own: a limit is of the whole process."""
+
+    @pytest.mark.parametrize(("hardest", "then"), [(4_096, 3_048), (2_000, 2_000)])
+    def test_the_limit_is_raised_for_the_slots_as_far_as_the_system_lets_it(self, hardest: int, then: int) -> None:
+        assert limit_after(256, hardest, slots=1_024) == then
+
+    def test_a_higher_one_stays(self) -> None:
+        assert limit_after(4_000, 4_096, slots=8) == 4_000
+
+
+def limit_after(softest: int, hardest: int, *, slots: int) -> int:
+    """The limit of open files, once a process that began with these has allowed itself those for its slots."""
+    code = (
+        "import resource; from services.startup import allow_files_for;"
+        f"resource.setrlimit(resource.RLIMIT_NOFILE, ({softest}, {hardest})); allow_files_for({slots});"
+        "print(resource.getrlimit(resource.RLIMIT_NOFILE)[0])"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    return int(run.stdout)

@@ -36,7 +36,7 @@ class TestStatus:
 
         assert "In the queue: 0 · held back: 0 · in progress: 0" in told
         assert "Last hour: 1 created, 1 failed\nLast day: 1 created, 1 failed\n· no_credit: 1 in the last hour" in told
-        assert "1 worker running, 128 slots" in told
+        assert "1 worker running, 1,024 slots" in told
 
     def test_is_no_command_for_others_nor_in_groups(self, installation, sandbox, ada):
         eve = sandbox.person("Eve")

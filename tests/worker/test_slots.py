@@ -19,7 +19,7 @@ AN_ERRAND = Errand(1, ErrandKind.CHAT, Address(BOT, 7, 1), Sender(7), {}, State.
 class TestShares:
     @pytest.mark.parametrize(
         ("slots", "questions", "pictures", "batches"),
-        [(1, 1, 1, 1), (2, 1, 2, 1), (8, 7, 8, 7), (16, 14, 15, 13), (128, 112, 120, 104)],
+        [(1, 1, 1, 1), (2, 1, 2, 1), (8, 7, 8, 7), (16, 14, 15, 13), (128, 112, 120, 104), (1024, 896, 1000, 872)],
     )
     def test_each_flow_leaves_some_to_the_others(self, slots: int, questions: int, pictures: int, batches: int) -> None:
         assert slots_of(slots) == {Flow.QUESTIONS: questions, Flow.PICTURES: pictures, Flow.BATCHES: batches}
