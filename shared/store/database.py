@@ -26,6 +26,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DBAPIError, InvalidatePoolError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.pool import QueuePool
 from sqlalchemy.sql.dml import ReturningInsert
 
 from shared.errors import LockConflict, StoreAway
@@ -281,6 +282,7 @@ def _postgres(url: str, clock: Callable[[], float], *, lent: bool) -> Engine:
 def _sqlite(url: str) -> Engine:
     engine = create_engine(
         url,
+        poolclass=QueuePool,
         pool_size=CONNECTIONS,  # Above it a connection is opened for one transaction, which costs more than most.
         max_overflow=CONNECTIONS,
         hide_parameters=True,

@@ -115,7 +115,7 @@ class TestChatModels:
     @pytest.fixture
     def gemini(self, sandbox: SandboxClient) -> Iterator[Gemini]:
         client = Gemini(
-            api_key="AIzaSy-survey",
+            api_key="AIzaSy-survey",  # pragma: allowlist secret
             base_url=f"{sandbox.url}/gemini",
             api_version="v1beta",
             slots=1,
