@@ -22,6 +22,7 @@ from shared.errors import BadCredentials, ExportUnderWay
 from shared.jobs import ENDED, Address, Sender, State, Writing
 from shared.queue_policy import QueuePolicy
 from shared.redaction import GOOGLE, HUGGINGFACE
+from shared.status_messages import Work
 from shared.store import tables
 from shared.store.alerts import REFUSED, note
 from shared.store.allowances import require_answer, require_question
@@ -32,7 +33,8 @@ from shared.store.jobs import LostTurn
 from shared.store.question_queue import Place, QuestionQueue
 from shared.store.rows import columns_of, read_errand
 from shared.store.spending import book
-from shared.store.types import TableRow
+from shared.store.status_messages import left_by, messages_of, remove
+from shared.store.types import TableRow, TableSelect
 
 OWN_DATA_MAY_TAKE = timedelta(days=1)  # from the request: files of years may have to be deleted
 UNBEGUN = (State.HELD, State.QUEUED, State.WAITING)
@@ -319,14 +321,21 @@ class Errands:
         ]
 
     def keep_shown(self, errand_id: int, shown: ShownMessages) -> bool:
-        """Remember which messages hold the answer, and what they say; False when it was delivered meanwhile."""
+        """Remember which messages hold the answer, and what they say; False when it was delivered meanwhile.
+
+        A message that held it and is not among them is to be removed: the number of one that announced the answer may
+        have been written down a moment ago.
+        """
+        errands = tables.errands.c
+        undelivered = (errands.id == errand_id, errands.delivered_at.is_(None))
         with self._database.writing() as connection:
-            kept = connection.execute(
-                update(tables.errands)
-                .where(tables.errands.c.id == errand_id, tables.errands.c.delivered_at.is_(None))
-                .values(shown=shown)
-            )
-            return kept.rowcount == 1
+            before: TableSelect = select(*left_by(tables.errands), errands.shown).where(*undelivered)
+            row = connection.execute(before.with_for_update()).first()
+            if row is None:
+                return False
+            connection.execute(update(tables.errands).where(errands.id == errand_id).values(shown=shown))
+            remove(connection, Work.ERRAND, row, messages_of(row) - set(shown["messages"]))
+            return True
 
 
 def _known(connection: Connection, kind: ErrandKind, address: Address) -> Errand | None:

@@ -285,10 +285,15 @@ def leave_to_remove(connection: Connection, work: Work, row: TableRow, message_i
     Args:
         row: Its ``left_by``, as they were before ``NOT_SENDING`` was written into it.
     """
-    for message_id in message_ids:
-        _remove(connection, work, row, message_id=message_id)
+    remove(connection, work, row, message_ids)
     if row.status_sending_since is not None:
         _remove(connection, work, row, message_id=None)
+
+
+def remove(connection: Connection, work: Work, row: TableRow, message_ids: Collection[int]) -> None:
+    """Have these messages removed, of a row's ``left_by``; one that is on its way still belongs to the row."""
+    for message_id in message_ids:
+        _remove(connection, work, row, message_id=message_id)
 
 
 def messages_of(row: TableRow) -> set[int]:

@@ -56,10 +56,10 @@ def _killed(name: str) -> Strike:
 def _stopped(name: str) -> Strike:
     def strike(plant: Plant, end: ExitStack) -> None:
         for service in _service(plant, name):
+            end.callback(service.start)
             status, _ = service.stop()
             if status:
                 raise RuntimeError(f"{service.command} ended with status {status}")
-            end.callback(service.start)
 
     return strike
 

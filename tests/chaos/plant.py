@@ -47,12 +47,16 @@ class Service:
         """Ask it to end; returns its exit status and how many seconds it took.
 
         Raises:
-            subprocess.TimeoutExpired: It did not end within its grace.
+            subprocess.TimeoutExpired: It did not end within its grace, and was killed.
         """
         self.wanted, begun = False, time.monotonic()
         if self._process is not None:
             self._process.send_signal(signal.SIGTERM)
-        return self._wait(), time.monotonic() - begun
+        try:
+            return self._wait(), time.monotonic() - begun
+        except subprocess.TimeoutExpired:
+            self.kill()
+            raise
 
     def freeze(self) -> None:
         self._send(signal.SIGSTOP)

@@ -187,7 +187,33 @@ class TestABatchInAFile:
         assert batch_of(installation, ada) is None
 
 
+def is_handled(installation, message):
+    """Whether it is written down that a message was handled."""
+    updates = tables.updates.c
+    of_message = (updates.chat_id == message["chat"]["id"], updates.message_id == message["message_id"])
+    with installation.database.reading() as connection:
+        return connection.scalar(select(updates.handled_at).where(*of_message)) is not None
+
+
 class TestKills:
+    def test_a_summary_that_did_not_arrive_is_sent_after_the_death_of_everybody(self, installation, sandbox):
+        """Telegram's connections break; they die while it is looked whether the summary is in the chat."""
+        ada = sandbox.person("Ada")
+        sandbox.arm("telegram", path="/sendMessage$", drop="before")
+        sandbox.arm("telegram", path="/editMessageReplyMarkup$", times=None, gate="look", drop="before")
+        sandbox.say(ada, "/batch\nfox in the snow --raw\nred boat --raw")
+        sandbox.wait_at_gate("look")
+        later = sandbox.say(sandbox.person("Bob"), "/help")
+        wait_until(lambda: is_handled(installation, later), what="the mark of what is handled")
+
+        installation.kill()
+        sandbox.clear_faults()
+        installation.start()
+        start(sandbox, ada)
+        done(sandbox, ada)
+
+        assert len(sandbox.photos(ada)) == 2
+
     def test_two_hundred_pictures_survive_the_death_of_everybody(self, installation, sandbox):
         ada = sandbox.person("Ada")
         sandbox.arm("router", path=PAINTING, skip=60, times=None, gate="huggingface")

@@ -245,6 +245,24 @@ class TestMessagesThatTheRecordKnows:
 
 
 class TestRemoving:
+    def test_an_announcement_whose_number_came_while_the_answer_was_sent_below_it_goes(
+        self, database: Database, record: StatusMessages
+    ) -> None:
+        errand = errand_in(database)
+        record.begin(Work.ERRAND, errand.id, after=10)
+        assert record.sent(Work.ERRAND, errand.id, 11, "")  # found again after the delivery had read the errand
+
+        Errands(database).keep_shown(errand.id, {"messages": [12], "said": 1})
+
+        assert [one.message_id for one in to_remove(record, database)] == [11]
+
+    def test_what_goes_on_holding_the_answer_stays(self, database: Database, record: StatusMessages) -> None:
+        errand = errand_in(database)
+        for shown in ([11], [11, 12], [11, 12, 13]):
+            Errands(database).keep_shown(errand.id, {"messages": shown, "said": len(shown)})
+
+        assert to_remove(record, database) == []
+
     def test_a_status_message_that_is_gone_is_not_removed_again(
         self, database: Database, record: StatusMessages
     ) -> None:

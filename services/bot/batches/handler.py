@@ -5,7 +5,7 @@ import re
 from collections.abc import Sequence
 
 from telegram import Update
-from telegram.error import BadRequest
+from telegram.error import BadRequest, TimedOut
 from telegram.ext import ContextTypes
 
 from services.bot.batches import progress as progress_lines
@@ -105,6 +105,18 @@ class BatchCommand:
         await self._ask(batch, text, asked.bot.username)
         if put_away:
             self._delivery.changed()
+        await self._see_it_stand(batch.id)
+
+    async def _see_it_stand(self, batch_id: int) -> None:
+        """Keep the request at hand until its summary is in the chat: it is all that can be seen of a batch till then.
+
+        Raises:
+            TimedOut: It may have been sent, and was found nowhere.
+        """
+        await self._messages.come_to_rest(Work.BATCH, batch_id)
+        batch = await asyncio.to_thread(self._batches.read, batch_id)
+        if batch is not None and batch.state is BatchState.ASKED and batch.status_message_id is None:
+            raise TimedOut("the summary of a batch was found nowhere")
 
     async def _summary(
         self, batch: Batch, reading: BatchReading, requests: Sequence[Request], *, put_away: bool, preview: bool

@@ -120,6 +120,11 @@ class StatusMessages:
         if not self.has_in_hand(*message.key):
             self._take_in_hand(message, self._carry_on(message, Unsure(0.0)))
 
+    async def come_to_rest(self, work: Work, work_id: int) -> None:
+        """Wait until this process neither sends such a message again nor looks for it."""
+        if (task := self._in_hand.get((work, work_id))) is not None:
+            await asyncio.wait([task])
+
     async def pressed(self, query: CallbackQuery, work: Work, work_id: int, chat_id: int) -> bool:
         """Learn the number of a status message from a press of its button; one that nobody needs is removed.
 
