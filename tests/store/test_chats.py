@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import update
 
 from shared.batches import BatchState
-from shared.errands import ErrandKind
+from shared.errands import ErrandKind, ShownMessages
 from shared.jobs import Address, Job, Request, Sender, Stage, State
 from shared.status_messages import Work
 from shared.store import tables
@@ -213,13 +213,14 @@ def wait_for(database: Database, job: Job, *, order: dict[str, str], seconds: fl
     Jobs(database).wait(job, seconds=seconds, stage=Stage.PAINTING, reason="", failures=0, handle=handle)
 
 
-def answer_given_up(database: Database, *, answer: str | None = "Hello", shown: object = None) -> int:
+def answer_given_up(database: Database, *, answer: str | None = "Hello", shown: ShownMessages | None = None) -> int:
     """An answer of Ada's that could not be delivered; returns its errand's id."""
     errands, outbox = Errands(database), ErrandOutbox(database)
     asked, _ = errands.submit(
         ErrandKind.CHAT, {"text": "hi"}, address=Address(BOT, ADA, 1), sender=Sender(ADA), conversation_id=None
     )
-    errands.keep_shown(asked.id, shown)
+    if shown is not None:
+        errands.keep_shown(asked.id, shown)
     errands.finish(claim_errand(database), answer=answer)
     outbox.give_up(asked.id, CHAT_GONE)
     outbox.delivered(asked.id)
