@@ -65,6 +65,11 @@ class Trouble:
     sentence: str
     certain: bool
 
+    @property
+    def ended(self) -> str:
+        """The sentence with its full stop, where it has not brought a sign of its own."""
+        return self.sentence if self.sentence.endswith((".", "?", "!")) else f"{self.sentence}."
+
 
 def trouble_in(error: StoreAway | SQLAlchemyError, place: str) -> Trouble:
     """Read a failure of the database at this place. Pure."""
@@ -236,7 +241,7 @@ def _at_once(act: Callable[[], None], place: str) -> None:
     try:
         act()
     except (StoreAway, SQLAlchemyError) as error:
-        raise SettingsError(f"{trouble_in(error, place).sentence}.") from None
+        raise SettingsError(trouble_in(error, place).ended) from None
 
 
 def _patiently(act: Callable[[], None], settings: Settings, stop: threading.Event, first_pause_s: float) -> bool:
@@ -247,7 +252,7 @@ def _patiently(act: Callable[[], None], settings: Settings, stop: threading.Even
         except (StoreAway, SQLAlchemyError) as error:
             trouble = trouble_in(error, place_of(settings))
             if trouble.certain:
-                raise SettingsError(f"{trouble.sentence}.") from None
+                raise SettingsError(trouble.ended) from None
             outage.failed(trouble)
             outage.say(logging.WARNING, "waiting for the database", error=trouble.sentence)
             stop.wait(jittered(pause_s(outage.failures, first_s=first_pause_s)))

@@ -90,6 +90,10 @@ class TestTrouble:
         assert " ".join(words.split()) in trouble.sentence
         assert "\n" not in trouble.sentence
 
+    @pytest.mark.parametrize(("words", "end"), [("accepting connections?", "connections?"), ("starting up", "up.")])
+    def test_ends_with_one_sign(self, words: str, end: str, tmp_path: Path) -> None:
+        assert trouble_in(failure(words), place_of(settings_for(None, tmp_path))).ended.endswith(f" {end}")
+
     def test_in_the_data_folder_names_the_folder(self, tmp_path: Path) -> None:
         sentence = trouble_in(failure("unable to open database file"), place_of(settings_for(None, tmp_path))).sentence
 
