@@ -122,7 +122,7 @@ def measured(act: Callable[[int], object]) -> tuple[float, float]:
 
 
 def measure(database: Database, pictures: int) -> None:
-    """Print what each kind of page costs, and what Postgres tells of it."""
+    """Print the cost of each kind of page, and Postgres' query plan."""
     history, hers, step = History(database, BOT), Wanted(BOT, ADA), pictures // (ROUNDS + 1)
     for job in history.page(hers, before=pictures // 2, limit=40):
         history.set_favourite(ADA, job.id, is_one=True)

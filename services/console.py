@@ -9,7 +9,7 @@ import threading
 from collections.abc import Callable
 from typing import NoReturn
 
-# What whoever runs the program can mend: a full or read-only disk, a folder that belongs to somebody else.
+# Errors that the owner can mend: a full or read-only disk, a folder that belongs to another user.
 OF_THE_MACHINE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO})
 INTERRUPTED = 130
 STREAMS = (("stdin", "r"), ("stdout", "w"), ("stderr", "w"))  # by their numbers, from 0 on

@@ -121,7 +121,7 @@ class StoredPart(TypedDict):
     """A part of an export in the image store.
 
     Attributes:
-        pictures: Jobs that it tells of.
+        pictures: The jobs that it mentions.
     """
 
     key: str

@@ -58,7 +58,7 @@ class Images:
             obstore.put(self._store, key, data)
 
     def keep_sheet(self, key: str, data: bytes) -> None:
-        """Keep a sheet of sample pictures, or what tells of it."""
+        """Keep a sheet of sample pictures, or its description."""
         with self._asked():
             obstore.put(self._store, key, data)
 

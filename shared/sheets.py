@@ -1,4 +1,4 @@
-"""The sheets from which styles and models are picked: one of each kind, in the image store beside what tells of it."""
+"""The sheets from which styles and models are picked: one of each kind, in the image store, with its description."""
 
 import json
 

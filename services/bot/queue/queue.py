@@ -89,7 +89,7 @@ class Page:
     """A page of the list.
 
     Attributes:
-        described: The jobs with status messages that it tells of, and what it says of each.
+        described: The listed jobs that have status messages, and the text of each.
     """
 
     text: str

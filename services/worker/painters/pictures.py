@@ -56,7 +56,7 @@ def read_json_picture(answer: HttpResponse, provider: str) -> Found:
 
 
 def unknown_state(answer: HttpResponse, provider: str, state: JsonValue) -> ImagineError:
-    """The error for an answer that tells of an order, in a state that nobody knows, or of something else."""
+    """The error for an answer with an order in an unknown state, or without an order."""
     if not isinstance(state, str) and tells_an_error(answer.body):
         return read_failure(answer.status, answer.headers, answer.body, provider=provider)
     return UnexpectedAnswer(f"{provider} told of an order in a state that nobody knows, or that can't be looked for")

@@ -33,7 +33,7 @@ class BrokerIsAway(logging.Filter):
     )
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Whether a record tells of something else."""
+        """Whether a log record is about something else."""
         if not record.getMessage().startswith(tuple(one.partition("%")[0].rstrip() for one in self.FORMATS)):
             return True
         log.warning("broker not reached, trying again")
