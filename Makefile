@@ -22,7 +22,7 @@ export UV_SYSTEM_CERTS ?= 1
 install = $(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python $(1) \
 	|| { echo "uv could not install; trying pip, which takes longer."; $(BIN)/python -m pip install --quiet $(1); }
 
-.PHONY: help setup demo run test upstreams settings film bench gallery docs fuzz chaos lint spelling guide lock clean
+.PHONY: help setup demo run test upstreams settings schema film bench gallery docs fuzz chaos lint spelling guide lock clean
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
 
@@ -40,13 +40,16 @@ run: $(VENV)/.installed ## Run the bot with the keys in .env
 
 test: $(VENV)/.installed-dev ## Run the tests (ARGS="-k fox"); those for Postgres, Redis and chromium need them
 	@# Many tests wait for services: more at a time than a small machine has cores.
-	@$(BIN)/pytest -n 4 $(ARGS)
+	@$(BIN)/pytest -n 5 $(ARGS)
 
 upstreams: $(VENV)/.installed-dev ## Write docs/upstreams.md anew from what its situations come to
 	@PYTHONPATH=. $(BIN)/python -m tests.upstreams.page
 
 settings: $(VENV)/.installed-dev ## Write docs/settings.md anew from the settings classes
 	@PYTHONPATH=. $(BIN)/python -m tests.settings_page
+
+schema: $(VENV)/.installed-dev ## Write shared/migrations/sqlite.sql anew from the migrations
+	@PYTHONPATH=. $(BIN)/python -m tests.sqlite_schema
 
 WHAT = updates
 fuzz: $(VENV)/.installed-dev ## Feed made-up updates to a bot for ten minutes (ARGS="--minutes 1 --presses"); WHAT=batches, WHAT=pictures: read made-up files
@@ -55,7 +58,7 @@ fuzz: $(VENV)/.installed-dev ## Feed made-up updates to a bot for ten minutes (A
 chaos: $(VENV)/.installed-dev ## Kill, freeze and cut off everything while people ask (ARGS="--minutes 10 --seed 3 --size embedded")
 	@PYTHONPATH=. nice -n 10 $(BIN)/python -m tests.chaos.run $(ARGS)
 
-bench: $(VENV)/.installed-dev ## Measure what the bot itself costs, and write docs/performance.md anew (nine minutes)
+bench: $(VENV)/.installed-dev ## Measure what the bot itself costs, and write docs/performance.md anew (six minutes)
 	@PYTHONPATH=. $(BIN)/python -m benchmarks.performance --page docs/performance.md $(ARGS)
 
 lint: $(VENV)/.installed-dev spelling ## Check style, types and spelling

@@ -14,6 +14,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 log = logging.getLogger(__name__)
@@ -22,6 +23,7 @@ MAX_SILENCE_S = 120.0
 STUCK_S = 600.0
 LOOK_S = 5.0
 LAST_WORDS_S = 60.0  # for a process that hangs to stop in order
+TAKES_TICKETS = "takes tickets"  # the duty of a worker, and of a process in which one is to start
 
 
 class Sign:
@@ -102,16 +104,30 @@ def tell(path: Path) -> int:
 class Watchdog:
     """Writes the signs of a process to their file, and ends the process when one of its duties hangs."""
 
-    def __init__(self, signs: Signs, *, stuck_s: float = STUCK_S, end: Callable[[], None] | None = None) -> None:
-        """Call ``end`` once when a duty was not tried for ``stuck_s``; by default the process is told to stop."""
+    def __init__(
+        self,
+        signs: Signs,
+        *,
+        stuck_s: float = STUCK_S,
+        look_s: float = LOOK_S,
+        last_words_s: float = LAST_WORDS_S,
+        end: Callable[[], None] | None = None,
+    ) -> None:
+        """Call ``end`` once when a duty was not tried for ``stuck_s``; by default the process is told to stop.
+
+        Args:
+            look_s: Between two looks.
+            last_words_s: Until the process is ended all the same.
+        """
+        self.look_s = look_s
         self._signs = signs
-        self._looks = max(round(stuck_s / LOOK_S), 1)
-        self._end = end or _end_this_process
+        self._looks = max(round(stuck_s / look_s), 1)
+        self._end = end or partial(_end_this_process, last_words_s)
         self._seen: dict[str, tuple[int, int]] = {}
         self.reason: str | None = None
 
     def look(self) -> None:
-        """Look once; to be called every ``LOOK_S`` seconds."""
+        """Look once; to be called every ``look_s`` seconds."""
         self._signs.write()
         # Looks are counted, not seconds: after a time in which the whole process stood still, with its machine, each
         # duty has as many looks as ever to show that it goes on.
@@ -125,9 +141,9 @@ class Watchdog:
             self._end()
 
 
-def _end_this_process() -> None:
+def _end_this_process(last_words_s: float) -> None:
     """Stop in order, or at once where that hangs as well."""
-    timer = threading.Timer(LAST_WORDS_S, os._exit, [1])
+    timer = threading.Timer(last_words_s, os._exit, [1])
     timer.daemon = True
     timer.start()
     os.kill(os.getpid(), signal.SIGTERM)

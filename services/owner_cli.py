@@ -4,7 +4,6 @@ import html
 import json
 import time
 from dataclasses import asdict
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -13,6 +12,7 @@ import typer
 
 from services.admin_cli import Installation, find, installed, refuse
 from services.importing import importing
+from shared.clock import present
 from shared.errands import ErrandKind
 from shared.jobs import ENDED, Address, Sender, State
 from shared.prices import MICRO
@@ -68,7 +68,7 @@ def _draw(read: Stats, png: Path, *, dark: bool) -> None:
         refuse(f"{png} can't be written: {error.strerror}.")
 
 
-def _stats_as_json(read: Stats) -> dict[str, Any]:
+def _stats_as_json(read: Stats) -> dict[str, object]:
     names = ("finished", "failed", "calls", "pictures", "of_calls", "cost")
     days = [asdict(one) | {"day": one.day.isoformat()} for one in read.days]
     return asdict(read) | {"days": days, "total": {name: read.total(name) for name in names}}
@@ -120,7 +120,7 @@ def _limit(one: Budget) -> str:
 def budgets(*, as_json: bool) -> None:
     """Print the limits and the money."""
     with installed() as here:
-        limits, spent = here.settings.budgets, Spending(here.database).read(datetime.now(UTC))
+        limits, spent = here.settings.budgets, Spending(here.database).read(present())
     told = {
         "G2D_USER_PICTURES_DAY": limits.pictures_a_day,
         "G2D_USER_PICTURES_MONTH": limits.pictures_a_month,

@@ -7,17 +7,23 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
+from functools import partial
 from typing import TYPE_CHECKING
 
 from services import logs, startup
-from services.health import LOOK_S, Signs, Watchdog
+from services.health import Signs, Watchdog
 from services.importing import importing
+from services.memory import share_arenas
 from services.supervision import Threads
+from services.worker_beside import WorkerBeside
+from shared.background_tickets import BackgroundTickets
+from shared.cores import one_core
 from shared.settings import BotSettings, Settings, SettingsError, WorkerSettings, load, load_both
 from shared.tickets import LocalTickets, Tickets
 
-# Bot and worker are imported where one is started: each costs a second and much memory, and no other process needs it.
+# Bot and worker are imported where one is started: each costs half a second and much memory, and no other process needs
+# it.
 if TYPE_CHECKING:
     from services.bot.app import Bot
     from services.worker.app import Worker
@@ -25,6 +31,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+LATEST_S = 50.0  # from the signal on, of the 60 that Compose gives: a thread that waits for a server can't be ended
 LOOK_AFTER_S = 1.0  # between two looks for threads that have ended
 NEEDS_BROKER = (
     "Please set REDIS_URL (and DATABASE_URL): `g2d bot` and `g2d worker` are separate processes and meet over "
@@ -41,50 +48,68 @@ def run_everything(bot_settings: BotSettings | None = None, worker_settings: Wor
         bot_settings = bot_settings.model_copy(update={"image_model_setting": worker_settings.image_model})
     with importing():
         from services.bot.app import Bot
-        from services.doctor import at_start
         from services.metrics.server import served
-        from services.worker.app import Worker
+        from shared.key_cipher import decrypting_cipher_for
 
+    share_arenas()
     _set_up_logs(bot_settings)
-    with stopping() as stop, startup.alone_in(bot_settings), startup.opened(bot_settings) as database:
+    cores = one_core() if bot_settings.is_for_real else nullcontext()  # In the demo the stand-ins work beside them.
+    with cores, stopping() as stop, startup.alone_in(bot_settings), startup.opened(bot_settings) as database:
         if not startup.wait_and_migrate(database, bot_settings, stop):
             return
+        decrypting_cipher_for(worker_settings)  # The one thing that could be wrong for the worker alone.
         bots, workers = _tickets(bot_settings)
         guard = Guard(bot_settings)
         startup.allow_files_for(worker_settings.slots)
-        worker = Worker(worker_settings, database, workers, signs=guard.signs)
         _tell_of_google_alone(worker_settings)
-        slots = worker_settings.slots
-        with served(bot_settings, database, workers, guard.signs, of_record=True, slots=slots):
-            guard.start(worker.look_after)
-            worker.start()
+
+        def make_worker() -> "Worker":
+            with importing():
+                from services.doctor import at_start
+                from services.worker.app import Worker
+
             if bot_settings.is_for_real:
                 at_start.begin(worker_settings, stop)
+            return Worker(worker_settings, database, workers, signs=guard.signs)
+
+        beside = WorkerBeside(make_worker, guard.signs)
+        make_bot = partial(Bot, bot_settings, database, bots, signs=guard.signs, polls=beside.begin)
+        with served(bot_settings, database, workers, guard.signs, of_record=True, slots=worker_settings.slots):
+            guard.start(beside.look_after)
+            beside.start()
             try:
-                asyncio.run(_serve(lambda: Bot(bot_settings, database, bots, signs=guard.signs), guard, stop))
+                # Both end side by side: what a worker began would else be waited for after the bot.
+                asyncio.run(_serve(make_bot, guard, stop, at_signal=beside.wind_down))
             finally:
                 stop.set()
-                _stop(worker, guard)
+                _stop(beside.end(), guard)
 
 
 def run_bot() -> None:
     """Run the bot until a signal comes."""
     settings = load(BotSettings)
+    share_arenas()
     _set_up_logs(settings)
     redis_url = _require_broker(settings)
     with importing():
         from services.bot.app import Bot
         from services.metrics.server import served
-        from shared.celery_tickets import BackgroundTickets, make_celery
+
+    def make_tickets() -> "CeleryTickets":
+        with importing():
+            from shared.celery_tickets import CeleryTickets, make_celery
+
+        return CeleryTickets(make_celery(redis_url))
 
     with stopping() as stop, startup.opened(settings) as database:
         if not startup.wait_for_tables(database, settings, stop):
             return
         guard = Guard(settings)
         guard.start()
-        tickets = BackgroundTickets(make_celery(redis_url))
+        tickets = BackgroundTickets(make_tickets)
+        make_bot = partial(Bot, settings, database, tickets, signs=guard.signs, polls=tickets.prepare)
         with served(settings, database, tickets, guard.signs, of_record=True):
-            asyncio.run(_serve(lambda: Bot(settings, database, tickets, signs=guard.signs), guard, stop))
+            asyncio.run(_serve(make_bot, guard, stop))
         if guard.ended_it:
             raise SystemExit(1)
 
@@ -92,6 +117,7 @@ def run_bot() -> None:
 def run_worker() -> None:
     """Run a worker until a signal comes; a second one ends it at once."""
     settings = load(WorkerSettings)
+    share_arenas()
     _set_up_logs(settings)
     redis_url = _require_broker(settings)
     with importing():
@@ -158,39 +184,75 @@ class Guard:
             await asyncio.sleep(LOOK_AFTER_S)
 
     def _keep_watch(self) -> None:
-        while not self._ending.wait(LOOK_S):
+        while not self._ending.wait(self._watchdog.look_s):
             self._watchdog.look()
+
+
+class Ending(threading.Event):
+    """Is set where the process is told to end. From then on it does so within ``LATEST_S``, whatever hangs."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._timer = threading.Timer(LATEST_S, _leave)
+        self._timer.daemon = True
+
+    def set(self) -> None:
+        if not self.is_set():
+            super().set()
+            self._timer.start()
+
+    def over(self) -> None:
+        """Take note that nothing hangs."""
+        self._timer.cancel()
+
+
+def _leave() -> None:
+    log.warning("a call hangs, ending without it; what is under way is left to the next start")
+    sys.stdout.flush()
+    os._exit(0)
 
 
 @contextmanager
 def stopping() -> Iterator[threading.Event]:
     """An event that SIGINT and SIGTERM set; a second signal ends the process at once."""
-    stop = threading.Event()
+    stop = Ending()
     numbers = (signal.SIGINT, signal.SIGTERM)
     before = [signal.signal(number, lambda *_: os._exit(1) if stop.is_set() else stop.set()) for number in numbers]
     try:
         yield stop
     finally:
+        stop.over()
         for number, handler in zip(numbers, before, strict=True):
             signal.signal(number, handler)
 
 
-async def _serve(make_bot: Callable[[], "Bot"], guard: Guard, stopped: threading.Event) -> None:
+async def _serve(
+    make_bot: Callable[[], "Bot"],
+    guard: Guard,
+    stopped: threading.Event,
+    at_signal: Callable[[], None] = lambda: None,
+) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
+
+    def end() -> None:
+        stopped.set()
+        at_signal()
+        stop.set()
+
     for number in (signal.SIGINT, signal.SIGTERM):
         if sys.platform == "win32":  # Its event loops take no signals.
-            signal.signal(number, lambda *_: loop.call_soon_threadsafe(stop.set))
+            signal.signal(number, lambda *_: loop.call_soon_threadsafe(end))
         else:
-            loop.add_signal_handler(number, stop.set)
+            loop.add_signal_handler(number, end)
     if stopped.is_set():  # A signal came before the handlers above were there.
         return
     await make_bot().run(stop, beside={"look after threads": guard.keep_looking})
 
 
-def _stop(worker: "Worker", guard: Guard) -> None:
-    ended = worker.stop()
-    status = 1 if worker.died or guard.ended_it else 0
+def _stop(worker: "Worker | None", guard: Guard) -> None:
+    ended = worker is None or worker.stop()
+    status = 1 if guard.ended_it or (worker is not None and worker.died) else 0
     if not ended:
         # A call to some service is still under way in a thread, and threads can't be ended. Its job was given back.
         sys.stdout.flush()
@@ -209,13 +271,13 @@ def _require_broker(settings: Settings) -> str:
 def _tickets(settings: Settings) -> tuple[Tickets, "CeleryTickets | LocalTickets"]:
     """The tickets of bot and worker in one process: with a broker, the bot sends its own in the background."""
     if settings.redis_url is None:
-        tickets = LocalTickets()
-        return tickets, tickets
+        local = LocalTickets()
+        return local, local
     with importing():
-        from shared.celery_tickets import BackgroundTickets, CeleryTickets, make_celery
+        from shared.celery_tickets import CeleryTickets, make_celery
 
-    celery = make_celery(settings.redis_url)
-    return BackgroundTickets(celery), CeleryTickets(celery)
+    tickets = CeleryTickets(make_celery(settings.redis_url))
+    return BackgroundTickets(lambda: tickets), tickets
 
 
 def _tell_of_google_alone(settings: WorkerSettings) -> None:

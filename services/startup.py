@@ -232,9 +232,11 @@ def _look_for_pooler(database: Database) -> None:
 
 def _migrate(database: Database) -> None:
     _look_for_pooler(database)
-    if state_of(database) is Tables.NEWER:
+    state = state_of(database)
+    if state is Tables.NEWER:
         raise SettingsError(NEWER)
-    migrate(database)
+    if state is Tables.OLDER:
+        migrate(database)
 
 
 def _at_once(act: Callable[[], None], place: str) -> None:

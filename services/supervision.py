@@ -17,7 +17,7 @@ log = logging.getLogger(__name__)
 LONGEST_PAUSE_S = 60.0
 HEALTHY_S = 60.0  # what ran for so long before it ended is started again without delay
 
-Round = Callable[[], Coroutine[Any, Any, None]]
+Round = Callable[[], Coroutine[object, object, None]]
 
 
 class Restarts:
@@ -125,9 +125,10 @@ class Threads:
                 self._start(name)
 
     def join(self, seconds: float) -> None:
-        """Wait for each of them to end, at most so long."""
+        """Wait for all of them to end, at most so long."""
+        ends_at = time.monotonic() + seconds
         for thread in self._threads.values():
-            thread.join(seconds)
+            thread.join(max(ends_at - time.monotonic(), 0.0))
 
     def _start(self, name: str) -> None:
         thread = threading.Thread(target=_logged, args=(self._work[name],), name=name, daemon=True)

@@ -2,9 +2,11 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from enum import Enum, StrEnum, auto
 from typing import Self
+
+from shared.clock import present
 
 
 class Mode(StrEnum):
@@ -113,7 +115,7 @@ class Known:
 
     def was_told(self, *, within: timedelta | None) -> bool:
         """Whether they were told of late that they may not use the bot; None: ever."""
-        return self.told_at is not None and (within is None or self.told_at > datetime.now(UTC) - within)
+        return self.told_at is not None and (within is None or self.told_at > present() - within)
 
     @property
     def is_denied(self) -> bool:

@@ -97,6 +97,7 @@ class Batch:
         status_shown: What the progress message says at present.
         sending: Jobs whose pictures were being sent, and nobody wrote down how it ended.
         witness: What the progress message certainly said before they were.
+        without_buttons: Jobs of the album that was sent last, while the buttons below it were not.
         status_sending_since: From then on a message that sums it up may be in the chat whose number nobody wrote down.
         status_after: That message's number is higher than this.
         undelivered_reason: Why its delivery was given up; None: it was delivered, or still may be.
@@ -121,6 +122,7 @@ class Batch:
     delivered_at: datetime | None = None
     sending: tuple[int, ...] = ()
     witness: dict[str, Any] | None = None
+    without_buttons: tuple[int, ...] = ()
     undelivered_reason: str | None = None
     skipped: int = 0
 
@@ -599,7 +601,7 @@ def _value(text: str) -> object:
         return _BROKEN
 
 
-def _entry(value: object) -> dict[str, Any] | None:
+def _entry(value: object) -> dict[str, object] | None:
     """A value as an object, or a text as one with an idea alone; None where it is neither."""
     if isinstance(value, str):
         return {IDEA: value}
@@ -608,7 +610,7 @@ def _entry(value: object) -> dict[str, Any] | None:
     return value if all(isinstance(one, _SCALARS) for one in value.values()) else None
 
 
-def _as_text(value: str | float | bool | None) -> str:
+def _as_text(value: object) -> str:
     if value is None or isinstance(value, bool):
         return "yes" if value else ""
     return str(value)

@@ -24,6 +24,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, ParamSpec, TypeVar, cast
 
+from shared.cores import all_cores
+
 if sys.platform != "win32":
     import resource
 
@@ -59,6 +61,10 @@ class Limits:
 
 class OverLimit(Exception):
     """A call needed more than its limits, or its child crashed; the message tells which, for the log."""
+
+
+class _DiedIdle(OverLimit):
+    """A child that was kept had died before it could read the call."""
 
 
 class NoChildFree(Exception):
@@ -129,6 +135,13 @@ class ChildProcesses:
             child.kill()
 
     def _call(self, request: bytes) -> Any:
+        while True:
+            try:
+                return self._call_once(request)
+            except _DiedIdle:
+                continue  # It is kept no longer; one that is started for this call ends the loop.
+
+    def _call_once(self, request: bytes) -> Any:
         child = self._take()
         is_sound = False
         try:
@@ -168,6 +181,7 @@ class _Child:
     def __init__(self, limits: Limits, modules: tuple[str, ...], answers: frozenset[tuple[str, str]]) -> None:
         self._limits = limits
         self._answers = answers
+        self._has_answered = False
         self._process = _start(limits, modules)
         self._kill = weakref.finalize(self, _end, self._process)
 
@@ -190,9 +204,11 @@ class _Child:
             kind, value, rss = self._exchange(request)
         # A ValueError: another thread has closed the pipe, with all children.
         except (OSError, EOFError, ValueError) as error:
-            raise OverLimit(self._fate(is_late=is_late.is_set())) from error
+            was_dead = self._has_answered and isinstance(error, BrokenPipeError) and not is_late.is_set()
+            raise (_DiedIdle if was_dead else OverLimit)(self._fate(is_late=is_late.is_set())) from error
         finally:
             alarm.cancel()
+        self._has_answered = True
         match kind:
             case "value":
                 return value, rss
@@ -240,15 +256,16 @@ def _start(limits: Limits, modules: tuple[str, ...]) -> "subprocess.Popen[bytes]
     from shared.settings import environment_of_a_child
 
     start = {"path": sys.path, "modules": modules, "limits": asdict(limits)}
-    return subprocess.Popen(  # noqa: S603 - nothing in it comes from outside
-        [sys.executable, "-I", "-c", _START, json.dumps(start)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        process_group=0,  # Ctrl-C on a terminal is for the parent, whose end is the end of its children.
-        # More arenas than one would take address space for threads that a child does not have.
-        env={**environment_of_a_child(), "MALLOC_ARENA_MAX": "1"},
-    )
+    with all_cores():
+        return subprocess.Popen(  # noqa: S603 - nothing in it comes from outside
+            [sys.executable, "-I", "-c", _START, json.dumps(start)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            process_group=0,  # Ctrl-C on a terminal is for the parent, whose end is the end of its children.
+            # More arenas than one would take address space for threads that a child does not have.
+            env={**environment_of_a_child(), "MALLOC_ARENA_MAX": "1"},
+        )
 
 
 def _end(process: "subprocess.Popen[bytes]") -> None:

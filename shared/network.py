@@ -5,6 +5,7 @@
 
 import functools
 import ipaddress
+import socket
 import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -15,6 +16,8 @@ import certifi
 
 from shared.settings import load_network
 
+# Where packets vanish, a connection is given up after 5 + 3 × 3 s, or with something on its way after 10 s.
+PROBES = {"TCP_KEEPIDLE": 5, "TCP_KEEPINTVL": 3, "TCP_KEEPCNT": 3, "TCP_USER_TIMEOUT": 10_000}
 PORTS = {"http": 80, "https": 443, "socks5h": 1080}
 
 
@@ -97,6 +100,16 @@ class Network:
     def tls(self) -> ssl.SSLContext:
         """What TLS trusts. It is read once: that costs 60 ms and two megabytes."""
         return _tls(self.certificates)
+
+
+def probed_socket(family: int, kind: int, protocol: int) -> socket.socket:
+    """A socket that finds out by itself when the other side is gone, as far as the system can."""
+    made = socket.socket(family, kind, protocol)
+    made.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for name, value in PROBES.items():
+        if hasattr(socket, name):
+            made.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
+    return made
 
 
 def _excludes(exception: str, host: str, port: int | None) -> bool:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Annotated, Any, Self
+from typing import Annotated, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -54,7 +54,7 @@ class Preferences(BaseModel):
     language: Name | None = None
 
     @classmethod
-    def from_json(cls, kept: Any) -> Self:
+    def from_json(cls, kept: object) -> Self:
         """Read what was kept; what is unknown or bad is as if it had never been chosen."""
         values = dict(kept) if isinstance(kept, Mapping) else {}
         try:
@@ -63,11 +63,11 @@ class Preferences(BaseModel):
             bad = {place["loc"][0] for place in error.errors()}
             return cls.model_validate({name: value for name, value in values.items() if name not in bad})
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, object]:
         """Write down what was chosen, and nothing of what is usual: that may change with a later version."""
         return self.model_dump(mode="json", exclude_defaults=True)
 
-    def but(self, **changes: Any) -> Self:
+    def but(self, **changes: object) -> Self:
         """Choose something else.
 
         Raises:

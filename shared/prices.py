@@ -4,19 +4,29 @@ import json
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import date
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from typing import TypeAlias, TypedDict, cast
 
 from shared.catalogue import google_name
+from shared.clock import present
 from shared.jobs import Attempt, Request
 
 ANY = "*"
 PROMPT_TOKENS = 2_500, 800  # in and out, thoughts included, of a prompt that is to be written: about what most take
 HALF_A_PERCENT = 0.005
 MICRO = 1_000_000  # amounts are in millionths of a dollar
+
+
+_Row: TypeAlias = Mapping[str, str | float]
+
+
+class _Table(TypedDict, total=False):
+    unknown: dict[str, str | float]
+    pictures: list[_Row]
+    tokens: list[_Row]
 
 
 class PricesUnreadable(ValueError):
@@ -75,7 +85,7 @@ class Prices:
 
     def of_tokens(self, model: str, tokens_in: int, tokens_out: int, *, today: date | None = None) -> int:
         """What so many tokens cost; those of thoughts are among ``tokens_out``."""
-        usd_in, usd_out = self._of_tokens(model, today or datetime.now(UTC).date())
+        usd_in, usd_out = self._of_tokens(model, today or present().date())
         return round(tokens_in * usd_in + tokens_out * usd_out)
 
     def of_painting(self, request: Request) -> int:
@@ -127,33 +137,33 @@ class Prices:
 
 
 @cache
-def _shipped() -> dict[str, Any]:
-    table: dict[str, Any] = json.loads((files("shared") / "prices.json").read_text(encoding="utf-8"))
+def _shipped() -> _Table:
+    table: _Table = json.loads((files("shared") / "prices.json").read_text(encoding="utf-8"))
     return table
 
 
-def _read(file: Path) -> dict[str, Any]:
+def _read(file: Path) -> _Table:
     try:
         table = json.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise PricesUnreadable(f"{file}: {error}") from error
     if not isinstance(table, dict):
         raise PricesUnreadable(f"{file}: it is no JSON object")
-    return table
+    return cast("_Table", table)  # What in it is of another kind is found as it is read.
 
 
-def _picture_price(row: Mapping[str, Any]) -> _PicturePrice:
+def _picture_price(row: _Row) -> _PicturePrice:
     is_per_megapixel = "megapixel" in row
     usd = _amount(row["megapixel" if is_per_megapixel else "picture"])
     return _PicturePrice(str(row["provider"]), str(row["model"]), usd, is_per_megapixel)
 
 
-def _token_price(row: Mapping[str, Any]) -> _TokenPrice:
-    since = date.fromisoformat(row.get("from", "2000-01-01"))
+def _token_price(row: _Row) -> _TokenPrice:
+    since = date.fromisoformat(str(row.get("from", "2000-01-01")))
     return _TokenPrice(str(row["model"]), since, _amount(row["in"]), _amount(row["out"]))
 
 
-def _amount(value: Any) -> float:
+def _amount(value: str | float) -> float:
     amount = float(value)
     if not 0 <= amount < math.inf:
         raise ValueError(f"{value} is no price")

@@ -9,11 +9,11 @@ from collections.abc import Callable, Iterator, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from functools import cached_property
+from functools import cache, cached_property
 from io import StringIO
 from pathlib import Path
 from types import MappingProxyType
-from typing import Annotated, Any, ClassVar, Literal, TypeVar, cast
+from typing import Annotated, ClassVar, Literal, TypeVar, cast
 from urllib.parse import unquote, urlsplit
 
 from dotenv import dotenv_values
@@ -135,7 +135,7 @@ def _level(name: str) -> str:
     return name.upper()
 
 
-def _none_for_own(key: Any) -> Any:
+def _none_for_own(key: object) -> object:
     return None if key == OWN else key
 
 
@@ -153,6 +153,7 @@ def _proxy(url: str) -> str:
     return url
 
 
+@cache  # The settings of bot, worker and network are read one after the other, and each check takes 20 ms.
 def _certificates(file: Path) -> Path:
     try:
         ssl.create_default_context(cafile=file)
@@ -191,12 +192,12 @@ def environment_of_a_child() -> dict[str, str]:
 class FileSource(PydanticBaseSettingsSource):
     """Reads ``NAME_FILE``: the path of a file that holds the value of ``NAME`` (Docker secrets)."""
 
-    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:  # noqa: ARG002
+    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[object, str, bool]:  # noqa: ARG002
         name = str(field.validation_alias)
         path = os.environ.get(f"{name}_FILE")
         return (_text_of(Path(path), f"{name}_FILE").strip() or None if path else None), name, False
 
-    def __call__(self) -> dict[str, Any]:
+    def __call__(self) -> dict[str, object]:
         """Collect what the files hold."""
         found = {}
         for field_name, field in self.settings_cls.model_fields.items():
@@ -275,7 +276,9 @@ class Settings(TextSettings):
     """
 
     reads_environment: ClassVar[bool] = True
-    model_config = SettingsConfigDict(env_ignore_empty=True, extra="ignore", frozen=True, hide_input_in_errors=True)
+    model_config = SettingsConfigDict(
+        defer_build=True, env_ignore_empty=True, extra="ignore", frozen=True, hide_input_in_errors=True
+    )
 
     data_dir: Path = Field(
         Path("data"),
@@ -933,7 +936,9 @@ class WorkerSettings(Settings):
 class NetworkSettings(TextSettings):
     """How this computer reaches the internet: what other programs read, too, so from the environment alone."""
 
-    model_config = SettingsConfigDict(env_ignore_empty=True, extra="ignore", frozen=True, hide_input_in_errors=True)
+    model_config = SettingsConfigDict(
+        defer_build=True, env_ignore_empty=True, extra="ignore", frozen=True, hide_input_in_errors=True
+    )
 
     http_proxy: ProxyUrl | None = Field(
         None,
@@ -982,7 +987,7 @@ class NetworkSettings(TextSettings):
 class BucketSettings(TextSettings):
     """What the client of the image store also reads by itself, as far as it matters for how a bucket is reached."""
 
-    model_config = SettingsConfigDict(env_ignore_empty=True, extra="ignore", frozen=True)
+    model_config = SettingsConfigDict(defer_build=True, env_ignore_empty=True, extra="ignore", frozen=True)
 
     endpoint: Url | None = Field(
         None,
@@ -1074,7 +1079,7 @@ def load_what_can_be_read(kind: type[S]) -> tuple[S, dict[str, Complaint]]:
     return settings, complaints
 
 
-def read_with(kind: type[Settings], values: Mapping[str, object]) -> tuple[Any, dict[str, Complaint]]:
+def read_with(kind: type[S], values: Mapping[str, object]) -> tuple[S | None, dict[str, Complaint]]:
     """Read a service's settings with these values before all others; None, and why, where they don't do."""
     settings, wrong = _read(kind, values)
     if settings is not None:

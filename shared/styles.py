@@ -6,7 +6,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 from shared.catalogue import Dialect
 from shared.fuzzy_match import find_by_name, find_nearest
@@ -79,7 +78,7 @@ def _read(file: Path) -> Mapping[str, Style]:
     return {name: _style(file, name, entry) for name, entry in content.items()}
 
 
-def _style(file: Path, name: str, entry: Any) -> Style:
+def _style(file: Path, name: str, entry: object) -> Style:
     if not _NAME.fullmatch(name):
         raise SettingsError(
             f"{file}: a style's name has small letters, digits and hyphens, up to 32; “{name}” has not."

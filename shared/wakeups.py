@@ -8,9 +8,7 @@ import logging
 import random
 from collections.abc import Callable
 
-import psycopg
-
-from shared.store.database import CHANNEL, Database
+from shared.store.database import CHANNEL, LINK, Database
 from shared.store.news import News
 
 log = logging.getLogger(__name__)
@@ -33,26 +31,39 @@ async def _listen_within(database: Database, hear: Callable[[News], None]) -> No
         if not loop.is_closed():
             loop.call_soon_threadsafe(hear, news)
 
-    database.on_change = pass_on
+    database.listeners.append(pass_on)
     try:
         await asyncio.Event().wait()
     finally:
-        database.on_change = None
+        database.listeners.remove(pass_on)
 
 
 async def _listen_to_postgres(database: Database, hear: Callable[[News], None]) -> None:
+    import psycopg
+
     pause = 1.0
     while True:
         try:
-            connection = await psycopg.AsyncConnection.connect(
-                database.conninfo, autocommit=True, connect_timeout=5, keepalives_idle=10, keepalives_interval=5
-            )
+            connection = await psycopg.AsyncConnection.connect(database.conninfo, autocommit=True, **LINK)
             async with connection:
                 await connection.execute(f"LISTEN {CHANNEL}")
                 pause = 1.0
-                async for news in connection.notifies():
-                    hear(News.from_text(news.payload))
+                while True:
+                    async for news in connection.notifies(timeout=0):
+                        hear(News.from_text(news.payload))
+                    await _readable(connection.fileno())
         except psycopg.Error as error:
             log.warning("listening for wake-ups failed", extra={"error": type(error).__name__})
         await asyncio.sleep(pause * random.uniform(0.5, 1.0))
         pause = min(2 * pause, MAX_PAUSE_S)
+
+
+async def _readable(descriptor: int) -> None:
+    """Wait until there is something to read. Psycopg itself looks ten times a second."""
+    loop = asyncio.get_running_loop()
+    is_readable = asyncio.Event()
+    loop.add_reader(descriptor, is_readable.set)
+    try:
+        await is_readable.wait()
+    finally:
+        loop.remove_reader(descriptor)

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 from sqlalchemy import Table, insert, text, update
 
+from services.worker.engine.beginnings import Beginnings
 from services.worker.engine.records import Handler, Painting, Pictures, Questions
 from services.worker.engine.runner import Runner
 from shared.errands import Errand, ErrandKind
@@ -134,6 +135,7 @@ def runner_of(
     tickets: Tickets | None = None,
     turns: Turns | None = None,
     slots: int = 8,
+    beginnings: Beginnings | None = None,
 ) -> Runner:
     """A worker's runner that makes pictures, or runs errands, or both."""
     tickets = tickets or LocalTickets()
@@ -144,6 +146,7 @@ def runner_of(
         pictures=Pictures(Jobs(database), painting or Nobody(), tickets, SentFiles(database)),
         questions=Questions(Errands(database), handlers or {}, SentFiles(database)),
         slots=slots,
+        beginnings=beginnings,
     )
 
 

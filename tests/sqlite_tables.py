@@ -1,4 +1,4 @@
-"""All tables in a new SQLite database, at the price of copying a file: migrating takes an eighth of a second of CPU."""
+"""All tables in a new SQLite database, at the price of copying a file."""
 
 import functools
 from pathlib import Path

@@ -174,6 +174,26 @@ class TestMetrics:
         assert found[key("g2d_stage_seconds_bucket", "delivery", "2.5")] == 0
         assert found[key("g2d_stage_seconds_bucket", "delivery", "5.0")] == 1
 
+    def test_count_apart_what_an_order_did_not_cost_after_all(self, page: Page) -> None:
+        """A counter can't fall: the library refuses, and the picture would be lost over its figures."""
+        meters().called(an_attempt(service="fal-ai/queue", cost=3_000_000))
+        meters().called(an_attempt(service="fal-ai/queue", outcome="picture_refused", cost=-3_000_000))
+
+        found = page.samples()
+
+        assert found[key("g2d_calls_cost_dollars_total", "fal-ai")] == 3
+        assert found[key("g2d_calls_returned_dollars_total", "fal-ai")] == 3
+
+    def test_take_whatever_a_clock_or_telegram_says(self, page: Page) -> None:
+        later = datetime.now(UTC) + timedelta(hours=1)
+        meters().called(an_attempt(service="fal-ai/queue", duration_ms=-700))
+        meters().began("picture", later)
+        meters().ended("picture", "finished", created_at=later)
+        meters().delivered("job", "sent", ended_at=later)
+        meters().flooded("sendMessage", -7)
+
+        assert page.samples()[key("g2d_flood_wait_seconds_total")] == 0
+
     def test_of_something_else_there_is_no_page(self, page: Page) -> None:
         assert page.get("/")[0] == 404
 
@@ -190,6 +210,7 @@ class TestTheSwitch:
             given = settings(tmp_path, taken.getsockname()[1])
             with served(given, database, LocalTickets(), Signs(), of_record=True):
                 [line] = [one for one in caplog.records if one.message == "metrics are not served"]
+                assert type(meters()) is Meters
 
         assert line.levelno == logging.ERROR
 

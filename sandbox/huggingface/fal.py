@@ -43,6 +43,12 @@ def routes(studio: Studio) -> list[Route]:
         await anyio.sleep(studio.knobs.latency_s)
         return _result(studio, order, body)
 
+    return [*_queue_routes(studio, queue), Route("/fal-ai/{provider_id:path}", submit, methods=["POST"])]
+
+
+def _queue_routes(studio: Studio, queue: Queue) -> list[Route]:
+    """What is asked about a request in the queue."""
+
     async def status(request: Request) -> Response:
         check_token(request)
         ticket = _ticket(queue, request)
@@ -75,7 +81,6 @@ def routes(studio: Studio) -> list[Route]:
         Route(f"{place}/status", status, methods=["GET"]),
         Route(f"{place}/cancel", cancel, methods=["PUT"]),
         Route(place, result, methods=["GET"]),
-        Route("/fal-ai/{provider_id:path}", submit, methods=["POST"]),
     ]
 
 

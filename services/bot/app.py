@@ -21,6 +21,8 @@ from shared.tickets import Tickets
 log = logging.getLogger(__name__)
 
 STOP_S = 20.0  # for handlers under way
+HEAD_START_S = 0.2  # for the first answers, before anything else is imported beside them
+END_S = 45.0  # for handlers and then deliveries, together; what is not sent by then is left to the next start
 FLUSH_S = 2.0  # for tickets at the end; those that don't leave are made up for by a worker's sweep
 
 
@@ -34,20 +36,26 @@ class Bot:
         tickets: Tickets,
         *,
         signs: Signs | None = None,
+        polls: Callable[[], None] | None = None,
         stop_s: float = STOP_S,
+        end_s: float = END_S,
         first_pause_s: float = FIRST_PAUSE_S,
     ) -> None:
         """Build everything; nothing connects yet. Call inside the event loop that ``run`` will use.
 
         Args:
+            polls: Is called once the bot polls, and what waited for it at Telegram has probably been answered.
             stop_s: Seconds for handlers under way at the end.
+            end_s: Seconds for these and for deliveries under way, together.
             first_pause_s: Before what has failed is tried again, the first time.
         """
         # Database and files block, so they wait in threads; tickets have threads of their own.
         asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(settings.threads, thread_name_prefix="bot"))
         self._signs = signs or Signs()
+        self._polls = polls
         self._database = database
         self._stop_s = stop_s
+        self._end_s = end_s
         self._first_pause_s = first_pause_s
         self._gallery_port = settings.gallery_port
         self._is_for_real = settings.is_for_real
@@ -72,6 +80,8 @@ class Bot:
                 name = self._application.bot.username
                 link = {"link": f"https://t.me/{name}"} if self._is_for_real else {}  # the demo's leads to a stranger's
                 log.info("bot started", extra={"bot": name, **link})
+                if self._polls is not None:
+                    asyncio.get_running_loop().call_later(HEAD_START_S, self._polls)
                 await tasks.watch(stop)
         finally:
             beginning.cancel()
@@ -93,12 +103,14 @@ class Bot:
     async def _end(self, tasks: Tasks) -> None:
         """No new updates, then the handlers under way, then the deliveries under way."""
         application = self._application
+        ends_at = asyncio.get_running_loop().time() + self._end_s
+        self._parts.batch_delivery.wind_down()
         await tasks.end(POLLS)
         await self._poller.close()
         if application.running:
             await self._stop_handling()
             await tasks.end()
-            await self._finish()
+            await self._finish(ends_at)
             log.info("bot stopped", extra={"bot": application.bot.username})
         await tasks.end()
         await application.shutdown()
@@ -111,15 +123,20 @@ class Bot:
         except TimeoutError:
             log.warning("updates are still being handled: they are handled again at the next start")
 
-    async def _finish(self) -> None:
-        """Write down and let end what is under way."""
+    async def _finish(self, ends_at: float) -> None:
+        """Write down what is under way, and let it end until this moment on the loop's clock."""
         try:
             await self._application.tick_off()
         except StoreAway as error:
             log.warning("updates not ticked off", extra={"error": str(error)})
         parts = self._parts
-        for delivering in (parts.delivery, parts.batch_delivery, parts.answers, parts.status_messages, parts.removals):
-            await delivering.finish()
+        delivering = (parts.delivery, parts.batch_delivery, parts.answers, parts.status_messages, parts.removals)
+        try:
+            async with asyncio.timeout_at(ends_at):
+                for one in delivering:
+                    await one.finish()
+        except TimeoutError:
+            log.warning("deliveries are still under way: they are left to the next start")
         await parts.takeover.end()
         await asyncio.to_thread(parts.tickets.flush, FLUSH_S)
 

@@ -4,7 +4,6 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 
 from starlette.applications import Starlette
@@ -18,6 +17,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from services.contact_sheet import NotDrawn
 from services.gallery.init_data import NotVouched, Visitor, download_ticket, read_ticket, read_visitor
 from services.gallery.thumbnails import Thumbnails
+from shared.clock import present
 from shared.errors import ImagineError, StoreAway
 from shared.history import MAX_SEARCH, Wanted
 from shared.images import SUFFIXES, Images
@@ -160,13 +160,13 @@ class _Visits:
     async def link(self, request: Request) -> Response:
         """Where Telegram finds the file that it is to download; the link is good for that file and some minutes."""
         visitor, job = await self._picture(request)
-        ticket = download_ticket(job.id, visitor.id, self._gallery.token, datetime.now(UTC))
+        ticket = download_ticket(job.id, visitor.id, self._gallery.token, present())
         return JSONResponse({"path": f"api/downloads/{ticket}"})
 
     async def download(self, request: Request) -> Response:
         try:
             ticket = str(request.path_params["ticket"])
-            job_id, visitor_id = read_ticket(ticket, self._gallery.token, datetime.now(UTC))
+            job_id, visitor_id = read_ticket(ticket, self._gallery.token, present())
         except NotVouched as error:
             log.info("gallery refused", extra={"reason": str(error)})
             raise Refused(401) from error
@@ -210,7 +210,7 @@ class _Visits:
         try:
             if scheme != "tma":
                 raise NotVouched("no initData")
-            visitor = read_visitor(init_data, self._gallery.token, datetime.now(UTC))
+            visitor = read_visitor(init_data, self._gallery.token, present())
         except NotVouched as error:
             log.info("gallery refused", extra={"reason": str(error)})
             raise Refused(401) from error

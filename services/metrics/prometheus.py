@@ -1,7 +1,7 @@
 """Prometheus metrics: counters of a process's events, and figures read from the record."""
 
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from datetime import datetime
 from itertools import product
 from threading import Lock
 
@@ -10,6 +10,7 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from services.metrics.meters import Meters
+from shared.clock import present
 from shared.errors import StoreAway
 from shared.jobs import Attempt
 from shared.prices import MICRO
@@ -39,6 +40,10 @@ class PrometheusMeters(Meters):
             "g2d_upstream_calls", "Calls for pictures", ["step", "provider", "outcome", "status"], registry=registry
         )
         self._cost = Counter("g2d_calls_cost_dollars", "What they cost the owner", ["provider"], registry=registry)
+        # A counter never falls, so what orders that came to nothing did not cost after all is counted apart.
+        self._returned = Counter(
+            "g2d_calls_returned_dollars", "What of it was taken back", ["provider"], registry=registry
+        )
         self._busy = Gauge("g2d_slots_busy", "Slots that have work in hand", ["kind"], registry=registry)
         self._deliveries = Counter("g2d_deliveries", "Messages with results", ["what", "outcome"], registry=registry)
         self._floods = Counter("g2d_flood_waits", "Times that Telegram said to wait", ["endpoint"], registry=registry)
@@ -61,7 +66,7 @@ class PrometheusMeters(Meters):
         status = str(attempt.status) if attempt.status is not None else ""
         self._calls.labels(attempt.step, provider, attempt.outcome, status).inc()
         self._stages.labels(f"{attempt.step}_call").observe(attempt.duration_ms / 1000)
-        self._cost.labels(provider).inc(attempt.cost / MICRO)
+        (self._cost if attempt.cost >= 0 else self._returned).labels(provider).inc(abs(attempt.cost) / MICRO)
 
     def waits(self, kind: str, reason: str) -> None:
         """Count what was put aside."""
@@ -82,7 +87,7 @@ class PrometheusMeters(Meters):
     def flooded(self, endpoint: str, seconds: float) -> None:
         """Count a flood wait."""
         self._floods.labels(endpoint).inc()
-        self._flood_seconds.inc(seconds)
+        self._flood_seconds.inc(max(seconds, 0.0))
 
 
 class RecordCollector(Collector):
@@ -138,4 +143,4 @@ def registry_of_process() -> CollectorRegistry:
 
 
 def _since(instant: datetime) -> float:
-    return max((datetime.now(UTC) - instant).total_seconds(), 0.0)
+    return max((present() - instant).total_seconds(), 0.0)

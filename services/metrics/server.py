@@ -10,7 +10,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from wsgiref.simple_server import WSGIRequestHandler, make_server
 
 from services.health import MAX_SILENCE_S, Signs
@@ -37,7 +37,7 @@ Check = Callable[[], str | None]
 class _Handler(WSGIRequestHandler):
     timeout = REQUEST_S
 
-    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the library's name
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the library's name
         """Log nothing: somebody asks every few seconds."""
 
 
@@ -54,9 +54,16 @@ def served(
     if settings.metrics_port is None:
         yield
         return
+    from prometheus_client import make_wsgi_app
     from prometheus_client.exposition import ThreadingWSGIServer
 
-    app = _application(settings, database, tickets, signs, of_record=of_record, slots=slots)
+    from services.metrics.prometheus import PrometheusMeters, RecordCollector, registry_of_process
+
+    registry = registry_of_process()
+    meters = PrometheusMeters(registry, slots=slots)
+    if of_record:
+        registry.register(RecordCollector(lambda: read_depths(database)))
+    app = routes(signs, checks_of(settings, database, tickets), make_wsgi_app(registry))
     try:
         server = make_server(
             settings.metrics_host, settings.metrics_port, app, server_class=ThreadingWSGIServer, handler_class=_Handler
@@ -69,26 +76,13 @@ def served(
         return
     log.info("metrics are served", extra={"address": f"http://{settings.metrics_host}:{server.server_port}/metrics"})
     threading.Thread(target=server.serve_forever, name="metrics", daemon=True).start()
+    listen(meters)
     try:
         yield
     finally:
         server.shutdown()
         server.server_close()
         listen(None)
-
-
-def _application(
-    settings: Settings, database: Database, tickets: Tickets, signs: Signs, *, of_record: bool, slots: int
-) -> "WSGIApplication":
-    from prometheus_client import make_wsgi_app
-
-    from services.metrics.prometheus import PrometheusMeters, RecordCollector, registry_of_process
-
-    registry = registry_of_process()
-    listen(PrometheusMeters(registry, slots=slots))
-    if of_record:
-        registry.register(RecordCollector(lambda: read_depths(database)))
-    return routes(signs, checks_of(settings, database, tickets), make_wsgi_app(registry))
 
 
 def routes(signs: Signs, checks: Mapping[str, Check], metrics: "WSGIApplication") -> "WSGIApplication":

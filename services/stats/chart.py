@@ -61,7 +61,7 @@ def draw(stats: Stats, *, dark: bool = False) -> bytes:
     return drawn.getvalue()
 
 
-def _style(theme: Theme) -> dict[str, Any]:
+def _style(theme: Theme) -> dict[str, object]:
     inks = ("text.color", "axes.labelcolor", "xtick.color", "ytick.color")
     return {
         **dict.fromkeys(inks, theme.ink),

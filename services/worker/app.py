@@ -13,7 +13,7 @@ from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING
 
-from services.health import Sign, Signs
+from services.health import TAKES_TICKETS, Sign, Signs
 from services.retrying import FIRST_PAUSE_S
 from services.supervision import Threads
 from services.worker.build import Parts
@@ -34,7 +34,7 @@ RENEWALS_A_LEASE = 4  # so that a few may fail before a living worker loses its 
 LATE = 2 / 3  # of a lease: an outage in which somebody's leases run out keeps all others from renewing for longer
 MAX_TICKETS = 500  # topped up in one sweep
 STOP_S = 20.0  # for jobs under way to come to an end by themselves
-LAST_ROUND_S = 1.0  # for each round, which takes milliseconds unless it calls a service
+LAST_ROUND_S = 3.0  # for all rounds, each of which takes milliseconds unless it calls a service
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +78,7 @@ class Worker:
         self._settings = settings
         self._database = database
         self._tickets = tickets
-        self._parts = Parts(settings, database)
+        self._parts = Parts(settings, database.for_many_threads())
         # Renewals must not stand in line behind the very threads whose leases they renew.
         self._lifeline = database.apart()
         self._turns = self._parts.turns(self._lifeline)
@@ -88,10 +88,11 @@ class Worker:
         self._dead_workers = DeadWorkers(self._lifeline, self._lock)
         self._says_locked = False
         self._runner = self._parts.runner(self.name, self._tickets)
-        self._consumer = self._parts.taker(self._runner, tickets, signs.of("takes tickets"))
+        self._consumer = self._parts.taker(self._runner, tickets, signs.of(TAKES_TICKETS))
         self._untaken = LocalTickets()  # those that the broker does not take: this process serves them itself
         self._standby = None if settings.embedded else self._parts.standby(self._runner, self._untaken)
         self._stopping = threading.Event()
+        self._winding_down_since: float | None = None
         self._rounds = Threads(self._make_rounds(signs, pace), first_pause_s=pace.first_pause_s)
 
     def _make_rounds(self, signs: Signs, pace: Pace) -> dict[str, Callable[[], None]]:
@@ -134,15 +135,20 @@ class Worker:
         self._rounds.start()
         log.info("worker started", extra={"worker": self.name, "slots": self._settings.slots})
 
+    def wind_down(self) -> None:
+        """Begin no more jobs; those under way go on. Does not wait, as ``stop`` does, whose seconds count from here."""
+        self._runner.stop()
+        self._winding_down_since = self._winding_down_since or time.monotonic()
+
     def stop(self, timeout_s: float = STOP_S) -> bool:
         """Take no more tickets, let jobs under way end, and give back those that don't within so many seconds.
 
         Returns:
             Whether all threads came to an end; otherwise a call to some service is still under way.
         """
-        ends_at = time.monotonic() + timeout_s
-        self._runner.stop()
-        self._consumer.stop(timeout_s)
+        self.wind_down()
+        ends_at = (self._winding_down_since or time.monotonic()) + timeout_s
+        self._consumer.stop(max(ends_at - time.monotonic(), 0.0))
         if self._standby is not None:
             self._standby.stop(max(ends_at - time.monotonic(), 0.0))
         self._stopping.set()
@@ -180,12 +186,15 @@ class Worker:
             self._stopping.wait(every_s * random.uniform(0.8, 1.2))
 
     def _renew(self) -> None:
+        self._renew_leases()
+        self._beat()
+
+    def _renew_leases(self) -> None:
         if time.monotonic() - self._renewed_at > LATE * self._settings.lease_s:
             # What kept this worker from it, such as the database, has kept the others from it, too.
             self._turns.renew_all()
         self._runner.renew(self._turns)
         self._renewed_at = time.monotonic()
-        self._beat()
 
     def _beat(self) -> None:
         if self._consumer.is_alive:
@@ -210,7 +219,7 @@ class Worker:
 
     def _sweep(self, dead: Collection[str] = ()) -> None:
         # A process that was stopped for a while, with its machine or by its load, must not take itself for dead.
-        self._renew()
+        self._renew_leases()
         found = self._turns.sweep(most_due=MAX_TICKETS, dead=dead)
         if found is None:
             return

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from pydantic import SecretStr
 
 from services.health import Sign
+from services.worker.engine.beginnings import Beginnings
 from services.worker.engine.records import Handler, Pictures, Questions
 from services.worker.engine.runner import Runner
 from services.worker.engine.user_keys import ClientPool, UserKeys
@@ -69,6 +70,7 @@ class Parts:
         self._settings = settings
         self._database = database
         self._circuits = Circuits(database)
+        self._beginnings = Beginnings()
         self._sent_files = SentFiles(database)
 
     def turns(self, database: Database) -> Turns:
@@ -89,6 +91,7 @@ class Parts:
             pictures=Pictures(self._jobs, self._picture_job, tickets, self._sent_files),
             questions=Questions(self._errands, self._errand_handlers, self._sent_files),
             slots=self._settings.slots,
+            beginnings=self._beginnings,
         )
 
     def taker(
@@ -205,6 +208,8 @@ class Parts:
             conversations=Conversations(self._database),
             decoder=self.decoder,
             policy=self._settings.queue_policy,
+            begun=self._beginnings.over,
+            back=self._beginnings.back,
         )
 
     @cached_property

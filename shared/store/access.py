@@ -2,13 +2,14 @@
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
-from typing import Any
+from datetime import timedelta
 
 from sqlalchemy import (
     ColumnElement,
     Connection,
+    Insert,
     String,
+    Update,
     and_,
     bindparam,
     case,
@@ -21,6 +22,7 @@ from sqlalchemy import (
 )
 
 from shared.access import MANAGERS, Known, Profile, Role
+from shared.clock import present
 from shared.errors import LastOwner, OwnerBySettings
 from shared.store import tables
 from shared.store.database import AnyInsert, Database, InsertInto, built_once, insert_new, retrying
@@ -182,7 +184,7 @@ class Roles:
     def _decide(self, connection: Connection, its_id: int, role: Role, by: int | None) -> None:
         decided = {
             "role": role,
-            "decided_at": datetime.now(UTC),
+            "decided_at": present(),
             "decided_by": by,
             "asked_at": None,
             "cards": None,
@@ -199,7 +201,7 @@ class Roles:
         Args:
             again_after: When they may be told once more; None: never.
         """
-        now = datetime.now(UTC)
+        now = present()
         untold: ColumnElement[bool] = _access.told_at.is_(None)
         if again_after is not None:
             untold = or_(untold, _access.told_at < now - again_after)
@@ -207,7 +209,7 @@ class Roles:
 
     def may_ask(self, its_id: int) -> bool:
         """Claim the task to ask the owners about somebody; False: they were asked, or are asked too much."""
-        now = datetime.now(UTC)
+        now = present()
         denied_before = now - ASKED_AGAIN_AFTER
         unasked = or_(
             _access.asked_at.is_(None) & or_(_access.decided_at.is_(None), _access.decided_at < denied_before),
@@ -233,14 +235,14 @@ class Roles:
 
     def leave_later(self, chat_id: int, *, after: timedelta = LEAVE_AFTER) -> None:
         """Leave a group unless somebody decides for it until then; an earlier term stays."""
-        leave_at = datetime.now(UTC) + after
+        leave_at = present() + after
         unset = (self._is(chat_id), _access.role == Role.STRANGER, _access.leave_at.is_(None))
         self._change(update(tables.access).where(*unset).values(leave_at=leave_at))
 
     @retrying
     def due_to_leave(self) -> list[Known]:
         """Claim the task to leave these groups; what is not ``left`` comes again after some minutes."""
-        now = datetime.now(UTC)
+        now = present()
         due = select(_access.id).where(self._of_bot(), _access.leave_at <= now, _access.role == Role.STRANGER)
         with self._database.writing() as connection:
             ids = list(connection.scalars(due.order_by(_access.id).with_for_update(skip_locked=True)))
@@ -265,7 +267,7 @@ class Roles:
         undecided = (_access.asked_at.is_(None), _access.decided_at.is_(None), _access.leave_at.is_(None))
         stranger = (self._of_bot(), _access.role == Role.STRANGER, *undecided)
         with self._database.writing() as connection:
-            old = delete(tables.access).where(*stranger, last < datetime.now(UTC) - unseen_for)
+            old = delete(tables.access).where(*stranger, last < present() - unseen_for)
             return connection.execute(old).rowcount
 
     # Rows
@@ -297,13 +299,13 @@ class Roles:
             "name": profile.name[:MAX_NAME],
             "username": profile.username[:MAX_USERNAME] if profile.username else None,
             "language": profile.language,
-            "noted_at": datetime.now(UTC),
+            "noted_at": present(),
         }
 
     def _locked(self, connection: Connection, its_id: int) -> TableRow:
         return connection.execute(select(tables.access).where(self._is(its_id)).with_for_update()).one()
 
-    def _change(self, statement: Any) -> bool:
+    def _change(self, statement: Update | Insert) -> bool:
         with self._database.writing() as connection:
             return connection.execute(statement).rowcount == 1
 

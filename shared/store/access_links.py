@@ -2,13 +2,14 @@
 
 import hmac
 import secrets
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from enum import StrEnum
 from hashlib import sha256
 
 from sqlalchemy import ColumnElement, Connection, and_, delete, insert, select, update
 
 from shared.access import Known, Profile, Role
+from shared.clock import present
 from shared.store import tables
 from shared.store.access import Roles
 from shared.store.database import Database, retrying
@@ -54,7 +55,7 @@ class AccessLinks:
             by: Who made it; None: on the command line.
         """
         with self._database.writing() as connection:
-            over = and_(self._of(LinkKind.INVITE), _links.expires_at <= datetime.now(UTC))
+            over = and_(self._of(LinkKind.INVITE), _links.expires_at <= present())
             connection.execute(delete(tables.access_links).where(over))
             return self._add(connection, LinkKind.INVITE, uses=uses, lasts=lasts, by=by)
 
@@ -86,7 +87,7 @@ class AccessLinks:
         return connection.execute(used).rowcount == 1
 
     def _add(self, connection: Connection, kind: LinkKind, *, uses: int, lasts: timedelta, by: int | None) -> str:
-        code, now = secrets.token_urlsafe(CODE_BYTES), datetime.now(UTC)
+        code, now = secrets.token_urlsafe(CODE_BYTES), present()
         values: dict[str, object] = {
             "bot_id": self._bot_id,
             "digest": _digest(code),
@@ -103,7 +104,7 @@ class AccessLinks:
         return and_(_links.bot_id == self._bot_id, _links.kind == kind)
 
     def _valid(self, kind: LinkKind) -> ColumnElement[bool]:
-        return and_(self._of(kind), _links.expires_at > datetime.now(UTC))
+        return and_(self._of(kind), _links.expires_at > present())
 
 
 def _digest(code: str) -> str:

@@ -5,10 +5,11 @@ oldest on, by primary key or a partial index, so a look costs the same however l
 """
 
 from collections.abc import Callable, Collection
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement, Table, delete, exists, select, update
 
+from shared.clock import present
 from shared.errands import QUESTIONS, ErrandKind
 from shared.jobs import ENDED
 from shared.store import inline_ideas, tables
@@ -26,7 +27,7 @@ _ENDED = [str(state) for state in sorted(ENDED)]
 class Aging:
     """The rows that are old enough to go, one transaction a method."""
 
-    def __init__(self, database: Database, *, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+    def __init__(self, database: Database, *, now: Callable[[], datetime] = present) -> None:
         self._database = database
         self._now = now
 

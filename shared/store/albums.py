@@ -1,11 +1,12 @@
 """An album sent to the bot: several messages, without a word of how many, become one question."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from enum import Enum
 
 from sqlalchemy import Connection, select, update
 
+from shared.clock import present
 from shared.errands import Errand, ErrandKind, ErrandQuestion, StoredFile
 from shared.jobs import Address, State
 from shared.queue_policy import QueuePolicy
@@ -84,7 +85,7 @@ class Albums:
     @retrying
     def withdraw(self, errand: Errand) -> None:
         """End an album's question: the album belongs to a command, and asks nothing."""
-        errands, now = tables.errands.c, datetime.now(UTC)
+        errands, now = tables.errands.c, present()
         with self._database.writing() as connection:
             row = _locked(connection, errand.id)
             ended = {"state": State.CANCELLED, "ended_at": now, "delivered_at": now} if _is_open(row) else {}
@@ -108,7 +109,7 @@ class Albums:
 
     def _wait(self, connection: Connection, row: TableRow, question: ErrandQuestion) -> None:
         """Put the errand aside; where nothing of the album can be had there is nothing to answer, until more comes."""
-        now = datetime.now(UTC)
+        now = present()
         is_empty = not question["awaited"] and not question["attachments"]
         brought = [one["message_id"] for one in question["attachments"] if one["message_id"] != REPLIED]
         first = [*question["awaited"], *brought, row.message_id]

@@ -2,12 +2,13 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 
 from sqlalchemy import Connection, delete, select, update
 
 from shared.budgets import Budgets, Period
 from shared.catalogue import GEMINI
+from shared.clock import present
 from shared.errors import BadCredentials, NoCredit
 from shared.jobs import Attempt, State
 from shared.redaction import GOOGLE, HUGGINGFACE
@@ -86,7 +87,7 @@ class Alerts:
 
     def look_at_money(self, now: datetime | None = None) -> Spent:
         """Note how much of the money is used up, the highest level alone; returns what was spent."""
-        now = now or datetime.now(UTC)
+        now = now or present()
         with self._database.reading() as connection:
             spent = read_spent(connection, now)
         for period, most in self._limits.items():
@@ -98,7 +99,7 @@ class Alerts:
 
     def look_at_queue(self, now: datetime | None = None) -> Depths:
         """Note that no worker lives while work waits, or that work waits for too long; each until that is over."""
-        now, depths = now or datetime.now(UTC), read_depths(self._database)
+        now, depths = now or present(), read_depths(self._database)
         waiting = depths.oldest_s(*WAITING)
         self._lasts(NO_WORKER, now, is_so=not depths.workers and waiting > WITHOUT_WORKER.total_seconds())
         most = self._oldest.total_seconds()
@@ -121,7 +122,7 @@ class Alerts:
 
     def take_untold(self) -> list[Alert]:
         """Claim the task to tell owners of what is noted: no other process gets the same."""
-        now = datetime.now(UTC)
+        now = present()
         untold = (_alerts.told_at.is_(None), _alerts.noted_at > now - TOLD_FOR)
         with self._database.reading() as connection:
             if connection.scalar(select(_alerts.kind).where(*untold).limit(1)) is None:

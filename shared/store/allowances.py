@@ -6,13 +6,14 @@ locked: two requests of one person are counted one after the other.
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Self
 
-from sqlalchemy import Connection, bindparam, func, select
+from sqlalchemy import Connection, bindparam, exists, func, select
 
 from shared.access import Role
 from shared.batches import BatchState
+from shared.clock import present
 from shared.errands import SILENT
 from shared.errors import TrialOver
 from shared.jobs import Request, State
@@ -20,13 +21,20 @@ from shared.prices import Prices
 from shared.queue_policy import QueuePolicy
 from shared.redaction import GOOGLE, HUGGINGFACE
 from shared.store import tables
-from shared.store.budgets import Asker, paid_by_owner, require_budget, require_tokens
+from shared.store.budgets import Asker, require_budget, require_tokens
 from shared.store.database import Database
 from shared.store.spending import require_money
 
 _access = tables.access.c
 _GUEST_SINCE = select(_access.decided_at).where(
     _access.bot_id == bindparam("bot"), _access.id == bindparam("whose"), _access.role == Role.GUEST
+)
+_TERMS = select(
+    _GUEST_SINCE.scalar_subquery(),
+    *(
+        exists().where(tables.keys.c.user_id == bindparam("whose"), tables.keys.c.service == service)
+        for service in (HUGGINGFACE, GOOGLE)
+    ),
 )
 WITHOUT_RESULT = (State.FAILED, State.CANCELLED)  # counts towards nothing
 
@@ -84,6 +92,18 @@ class Charge:
         return painting + (cost.writing if self.writes else 0)
 
 
+@dataclass(frozen=True, slots=True)
+class _Terms:
+    """On which terms somebody asks.
+
+    Attributes:
+        guest_since: When a guest's trial began; None for all others, who have none.
+    """
+
+    guest_since: datetime | None
+    charge: Charge
+
+
 OWNER_PAYS_ALL = Charge(paints=True, writes=True)
 
 
@@ -96,10 +116,11 @@ def require_pictures(
         TrialOver: As a guest, they have asked for as many as one may.
         BudgetUsedUp: On the owner's key they, their group or everybody together may not have so many more.
     """
-    since = _guest_since(connection, asker)
+    terms = _terms_of(connection, asker)
+    since = terms.guest_since
     if since is not None and _pictures(connection, asker, since) + cost.pictures > policy.guest_pictures:
         raise TrialOver(limit=policy.guest_pictures)
-    return charge(database, connection, asker, policy, cost)
+    return _fitting(database, connection, asker, policy, cost, terms.charge)
 
 
 def charge(database: Database, connection: Connection, asker: Asker, policy: QueuePolicy, cost: Cost) -> Charge:
@@ -108,8 +129,13 @@ def charge(database: Database, connection: Connection, asker: Asker, policy: Que
     Raises:
         BudgetUsedUp: On the owner's key they, their group or everybody together may not have so many more.
     """
-    owners = paid_by_owner(connection, asker.user_id)
-    charged, now = Charge(HUGGINGFACE in owners, GOOGLE in owners), datetime.now(UTC)
+    return _fitting(database, connection, asker, policy, cost, _terms_of(connection, asker).charge)
+
+
+def _fitting(  # noqa: PLR0917 - as ``charge``
+    database: Database, connection: Connection, asker: Asker, policy: QueuePolicy, cost: Cost, charged: Charge
+) -> Charge:
+    now = present()
     if count := charged.pictures(cost):
         require_budget(connection, asker, policy.budgets, count, now)
     if amount := charged.of(cost):
@@ -124,10 +150,11 @@ def require_question(database: Database, connection: Connection, asker: Asker, p
         TrialOver: As a guest, they have asked as many as one may.
         BudgetUsedUp: On the owner's key they have no tokens left, or nobody has money.
     """
-    since = _guest_since(connection, asker)
+    terms = _terms_of(connection, asker)
+    since = terms.guest_since
     if since is not None and _questions(connection, asker, since) >= policy.guest_pictures:
         raise TrialOver(limit=policy.guest_pictures)
-    if GOOGLE in paid_by_owner(connection, asker.user_id):
+    if terms.charge.writes:
         require_answer(database, connection, asker, policy)
 
 
@@ -137,16 +164,16 @@ def require_answer(database: Database, connection: Connection, asker: Asker, pol
     Raises:
         BudgetUsedUp: They have no tokens left, or nobody has money.
     """
-    now = datetime.now(UTC)
+    now = present()
     require_tokens(connection, asker, policy.budgets, now)
     require_money(database, connection, policy.budgets, 0, now)
 
 
-def _guest_since(connection: Connection, asker: Asker) -> datetime | None:
-    """When a guest's trial began; None for all others, who have none."""
-    if not asker.private:
-        return None
-    return connection.scalar(_GUEST_SINCE, {"bot": asker.bot_id, "whose": asker.user_id})
+def _terms_of(connection: Connection, asker: Asker) -> _Terms:
+    row = connection.execute(_TERMS, {"bot": asker.bot_id, "whose": asker.user_id}).one()
+    guest_since, has_token, has_key = row
+    # Not even a refused key of their own is replaced by the owner's.
+    return _Terms(guest_since if asker.private else None, Charge(paints=not has_token, writes=not has_key))
 
 
 def _pictures(connection: Connection, asker: Asker, since: datetime) -> int:

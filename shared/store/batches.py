@@ -4,12 +4,13 @@ import itertools
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Update, func, literal_column, select, update
+from sqlalchemy import ColumnElement, Connection, Update, bindparam, func, literal_column, select, update
 
 from shared.batches import Batch, BatchState, Counts, DeliveryFormat, FailedPicture, Problem, place_of
+from shared.clock import present
 from shared.errors import BatchesFull, ImagineError
 from shared.jobs import ENDED, Address, Job, Request, Sender, Stage, State, Writing
 from shared.queue_policy import QueuePolicy
@@ -36,6 +37,16 @@ NOT_ENDED = (BatchState.RUNNING, BatchState.PAUSED)
 # Written out, so that SQLite, too, takes the index of these few: to read another batch's state costs all its ideas.
 _IS_ASKED = tables.batches.c.state == literal_column(f"'{BatchState.ASKED}'")
 _COLUMNS = [column for column in tables.batches.c if column.name != "requests"]
+_OPEN = (
+    select(*_COLUMNS)
+    .where(
+        tables.batches.c.delivered_at.is_(None),
+        tables.batches.c.bot_id == bindparam("bot"),
+        tables.batches.c.source == bindparam("from"),
+        tables.batches.c.state != BatchState.ASKED,
+    )
+    .order_by(tables.batches.c.id)
+)
 
 
 def _first_failed(connection: Connection, batch_id: int) -> tuple[FailedPicture, ...]:
@@ -96,7 +107,7 @@ class Batches:
             "writing_cost": cost.writing,
             "way": delivery_format,
             "state": BatchState.ASKED,
-            "created_at": datetime.now(UTC),
+            "created_at": present(),
         }
         batches = tables.batches.c
         with self._database.writing() as connection:
@@ -159,7 +170,7 @@ class Batches:
             charged = require_pictures(self._database, connection, _asker(batch), self._policy, cost)
             running = {
                 "state": BatchState.RUNNING,
-                "started_at": datetime.now(UTC),
+                "started_at": present(),
                 "owner_pays": charged.pays(cost),
                 "estimate": charged.of(cost),
                 "unwritten": batch.pictures,
@@ -232,7 +243,7 @@ class Batches:
         Those from a terminal are asked and started in one go, and go on after a kill.
         """
         batches = tables.batches.c
-        asked_before = batches.created_at < datetime.now(UTC) - age
+        asked_before = batches.created_at < present() - age
         old = (batches.source == TELEGRAM, _IS_ASKED, asked_before)
         with self._database.writing() as connection:
             some = select(batches.id).where(*old).order_by(batches.user_id, batches.id).limit(limit)
@@ -267,13 +278,13 @@ class Batches:
         batches = tables.batches.c
         states = batches.state.in_([str(state) for state in NOT_ENDED])
         here = in_order(tables.batches, batches.bot_id == bot_id, batches.chat_id == chat_id, states)
-        cancelled = {"state": BatchState.CANCELLED, "ended_at": datetime.now(UTC)}
+        cancelled = {"state": BatchState.CANCELLED, "ended_at": present()}
         changed = update(tables.batches).where(batches.id.in_(here)).values(cancelled).returning(batches.id)
         return list(connection.scalars(changed))
 
     def cancel(self, batch_id: int) -> bool:
         """Paint no more; what is finished still comes home."""
-        now = datetime.now(UTC)
+        now = present()
         with self._database.writing() as connection:
             states = (BatchState.ASKED, *NOT_ENDED)
             if not _changed(connection, _of(batch_id, *states).values(state=BatchState.CANCELLED, ended_at=now)):
@@ -292,7 +303,7 @@ class Batches:
         return self._change(
             _of(batch_id, *NOT_ENDED)
             .where(batches.pictures == ended)
-            .values(state=BatchState.FINISHED, ended_at=datetime.now(UTC))
+            .values(state=BatchState.FINISHED, ended_at=present())
         )
 
     def retry_failed(self, batch_id: int) -> int:
@@ -365,7 +376,7 @@ class Batches:
             ended_of_late = select(func.count(), func.min(jobs.ended_at)).where(
                 jobs.batch_id == batch_id,
                 jobs.state.in_([State.FINISHED, State.FAILED]),
-                jobs.ended_at >= datetime.now(UTC) - RECENT,
+                jobs.ended_at >= present() - RECENT,
             )
             recent, recent_since = connection.execute(ended_of_late).one()
             home = connection.scalar(
@@ -402,19 +413,8 @@ class Batches:
 
     def open(self, bot_id: int, *, source: str = "telegram") -> list[Batch]:
         """This bot's batches that were started and have not wholly come home."""
-        batches = tables.batches.c
         with self._database.reading() as connection:
-            rows = connection.execute(
-                select(*_COLUMNS)
-                .where(
-                    batches.delivered_at.is_(None),
-                    batches.bot_id == bot_id,
-                    batches.source == source,
-                    batches.state != BatchState.ASKED,
-                )
-                .order_by(batches.id)
-            )
-            return [_read(row) for row in rows]
+            return [_read(row) for row in connection.execute(_OPEN, {"bot": bot_id, "from": source})]
 
     def under_way(self, user_id: int, *, bot_id: int, chat_id: int) -> list[Batch]:
         """One person's batches in one chat that run or are paused, oldest first."""
@@ -434,7 +434,7 @@ class Batches:
 
     def claim_home(self, batch_id: int) -> bool:
         """Take on the batch's delivery for as long as the lease runs; False when another process has it."""
-        now, batches = datetime.now(UTC), tables.batches.c
+        now, batches = present(), tables.batches.c
         free = batches.delivery_lease_until.is_(None) | (batches.delivery_lease_until < now)
         due = batches.delivery_not_before.is_(None) | (batches.delivery_not_before <= now)
         return self._change(
@@ -445,13 +445,17 @@ class Batches:
 
     def let_go(self, batch_id: int, *, retry_after_s: float = 0.0, well: bool = True) -> None:
         """Give the delivery back; ``well``: nothing stood in its way."""
-        later = datetime.now(UTC) + timedelta(seconds=retry_after_s) if retry_after_s else None
+        later = present() + timedelta(seconds=retry_after_s) if retry_after_s else None
         values: dict[str, object] = {"delivery_lease_until": None, "delivery_not_before": later}
         self._change(_of(batch_id).values(**values, **({"delivery_tries": 0} if well else {})))
 
-    def renew_home(self, batch_id: int) -> None:
-        """Keep the delivery a while longer."""
-        self._change(_of(batch_id).values(delivery_lease_until=datetime.now(UTC) + LEASE))
+    def renew_home(self, batch_id: int, **values: object) -> None:
+        """Keep the delivery a while longer, and write these columns."""
+        self._change(_of(batch_id).values(delivery_lease_until=present() + LEASE, **values))
+
+    def has_buttons(self, batch_id: int) -> None:
+        """Note that the album that was sent last has its buttons, and keep the delivery a while longer."""
+        self.renew_home(batch_id, without_buttons=None)
 
     def release_all(self, bot_id: int) -> None:
         """Free what a bot process that died had claimed, when no other can be alive."""
@@ -487,12 +491,23 @@ class Batches:
         self._change(_of(batch_id).values(sending=None, witness=None))
 
     @retrying
-    def sent(self, batch_id: int, messages: Sequence[tuple[int, int | None, str | None]]) -> None:
-        """Note what came home, all in one go: (job's id, message's id, Telegram's file id)."""
-        now = datetime.now(UTC)
+    def sent(
+        self,
+        batch_id: int,
+        messages: Sequence[tuple[int, int | None, str | None]],
+        *,
+        without_buttons: Sequence[int] = (),
+    ) -> None:
+        """Note what came home, all in one go: (job's id, message's id, Telegram's file id).
+
+        Args:
+            without_buttons: Jobs of an album that is still to have its buttons.
+        """
+        now = present()
         jobs = tables.jobs.c
         with self._database.writing() as connection:
-            connection.execute(_of(batch_id).values(sending=None, witness=None, delivery_tries=0))
+            done = {"sending": None, "witness": None, "without_buttons": list(without_buttons) or None}
+            connection.execute(_of(batch_id).values(done | {"delivery_tries": 0}))
             for job_id, message_id, file_id in sorted(messages):  # in the lock order
                 connection.execute(
                     update(tables.jobs)
@@ -502,7 +517,8 @@ class Batches:
 
     def give_up(self, batch_id: int, reason: str) -> None:
         """Telegram will not take its pictures: paint no more. What is left is to say so, and ``delivered``."""
-        given_up = {"undelivered_reason": reason, "sending": None, "witness": None, "delivery_tries": 0}
+        sending = {"sending": None, "witness": None, "without_buttons": None}
+        given_up = {"undelivered_reason": reason, "delivery_tries": 0} | sending
         self.cancel(batch_id)
         self._change(_of(batch_id).values(given_up))
 
@@ -522,7 +538,7 @@ class Batches:
             is_told: Whether its progress message says so; if not, it is to be made to.
         """
         over = (BatchState.FINISHED, BatchState.CANCELLED)
-        done = {"delivered_at": datetime.now(UTC), "delivery_lease_until": None}
+        done = {"delivered_at": present(), "delivery_lease_until": None}
         columns = (*left_by(tables.batches), tables.batches.c.status_message_id)
         with self._database.writing() as connection:
             row = connection.execute(_of(batch_id, *over).values(done).returning(*columns)).first()
@@ -543,7 +559,7 @@ def _of(batch_id: int, *states: BatchState) -> Update:
 
 def _put_away(connection: Connection, *conditions: ColumnElement[bool]) -> int:
     """End batches that were never started, and forget what was to be painted; one that is being started is left."""
-    values = {"state": BatchState.CANCELLED, "ended_at": datetime.now(UTC), "requests": [], "pictures": 0}
+    values = {"state": BatchState.CANCELLED, "ended_at": present(), "requests": [], "pictures": 0}
     free = in_order(tables.batches, *conditions, skip_locked=True)
     return connection.execute(update(tables.batches).where(tables.batches.c.id.in_(free)).values(values)).rowcount
 
@@ -637,5 +653,6 @@ def _read(row: TableRow) -> Batch:
         undelivered_reason=row.undelivered_reason,
         sending=tuple(row.sending or ()),
         witness=row.witness,
+        without_buttons=tuple(row.without_buttons or ()),
         skipped=len(row.skipped or ()),
     )

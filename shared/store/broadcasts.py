@@ -6,13 +6,13 @@ knows whether Telegram took it, and it is not sent again.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, func, insert, literal, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Select, func, insert, literal, or_, select, update
 
 from shared.access import INSIDERS, Mode, Role
+from shared.clock import present
 from shared.store import tables
 from shared.store.database import Database, retrying
 from shared.store.types import TableRow
@@ -96,7 +96,7 @@ class Broadcasts:
             "text": text,
             "state": BroadcastState.ASKED,
             "asked_by": by,
-            "created_at": datetime.now(UTC),
+            "created_at": present(),
         }
         with self._database.writing() as connection:
             count = connection.scalar(select(func.count()).select_from(self._people().subquery())) or 0
@@ -111,7 +111,7 @@ class Broadcasts:
             message: Chat and number of the message that is to tell how it goes.
         """
         chat_id, message_id = message or (None, None)
-        now = datetime.now(UTC)
+        now = present()
         begun = {"state": BroadcastState.RUNNING, "started_at": now, "chat_id": chat_id, "message_id": message_id}
         asked = self._is(broadcast_id, BroadcastState.ASKED)
         with self._database.writing() as connection:
@@ -128,7 +128,7 @@ class Broadcasts:
     def stop(self, broadcast_id: int) -> bool:
         """Send it to nobody more; False: it has ended."""
         going = self._is(broadcast_id, BroadcastState.ASKED, BroadcastState.RUNNING)
-        ended = {"state": BroadcastState.STOPPED, "ended_at": datetime.now(UTC)}
+        ended = {"state": BroadcastState.STOPPED, "ended_at": present()}
         with self._database.writing() as connection:
             return connection.execute(update(tables.broadcasts).where(*going).values(ended)).rowcount == 1
 
@@ -136,7 +136,7 @@ class Broadcasts:
         """Note that all have got it, if nobody is left; whether that is so."""
         going = self._is(broadcast_id, BroadcastState.RUNNING)
         left = select(_receivers.user_id).where(*_of(broadcast_id, Receipt.WAITING, Receipt.SENDING)).exists()
-        ended = {"state": BroadcastState.FINISHED, "ended_at": datetime.now(UTC)}
+        ended = {"state": BroadcastState.FINISHED, "ended_at": present()}
         with self._database.writing() as connection:
             return connection.execute(update(tables.broadcasts).where(*going, ~left).values(ended)).rowcount == 1
 
@@ -173,7 +173,7 @@ class Broadcasts:
     @retrying
     def claim(self, broadcast_id: int, *, limit: int) -> list[int]:
         """Claim the task to send it to some people; none: it was stopped, or nobody waits."""
-        now = datetime.now(UTC)
+        now = present()
         with self._database.writing() as connection:
             going = select(_broadcasts.id).where(*self._is(broadcast_id, BroadcastState.RUNNING))
             if connection.scalar(going.with_for_update(read=True)) is None:
@@ -200,7 +200,7 @@ class Broadcasts:
 
     # Who
 
-    def _people(self) -> Any:
+    def _people(self) -> Select[int]:
         roles = frozenset(Role) - {Role.BLOCKED} if self._mode is Mode.OPEN else INSIDERS
         uses = or_(_access.role.in_(sorted(roles)), _access.id.in_(self._owners))
         return select(_access.id).where(_access.bot_id == self._bot_id, _access.id > 0, uses)

@@ -1,11 +1,25 @@
 """Work of one chat: cancelled when the chat is gone; undelivered results are found when it opens again."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from itertools import groupby
 
-from sqlalchemy import BindParameter, Connection, Table, and_, bindparam, exists, func, or_, select, union, update
+from sqlalchemy import (
+    BindParameter,
+    ColumnElement,
+    Connection,
+    Table,
+    and_,
+    bindparam,
+    exists,
+    func,
+    or_,
+    select,
+    union,
+    update,
+)
 
+from shared.clock import present
 from shared.errands import SILENT, Errand
 from shared.jobs import Job, State
 from shared.queue_policy import QueuePolicy
@@ -19,7 +33,7 @@ from shared.store.jobs import Jobs, unpaid_in
 from shared.store.locks import in_order
 from shared.store.rows import read_errand, read_job
 from shared.store.status_messages import leave_to_remove, left_by, messages_of
-from shared.store.types import TableSelect
+from shared.store.types import TableRow, TableSelect
 
 CHAT_GONE = "chat_gone"
 OFFERED_FOR = timedelta(days=30)
@@ -101,61 +115,36 @@ class Chats:
         Of a request that is still under way, those that have ended are among them.
         """
         jobs = tables.jobs.c
+        alone = (jobs.batch_id.is_(None), jobs.delivered_at.is_(None), state_is(State.FINISHED, State.FAILED))
+        wanted = select(tables.jobs).where(*_of_person(tables.jobs, bot_id, chat_id, user_id), *alone)
         with self._database.reading() as connection:
-            rows = connection.execute(
-                select(tables.jobs)
-                .where(
-                    jobs.user_id == user_id,
-                    jobs.bot_id == bot_id,
-                    jobs.chat_id == chat_id,
-                    jobs.batch_id.is_(None),
-                    jobs.delivered_at.is_(None),
-                    state_is(State.FINISHED, State.FAILED),
-                )
-                .order_by(jobs.id)
-            )
-            return _by_request([read_job(row) for row in rows])
+            return _by_request([read_job(row) for row in connection.execute(wanted.order_by(jobs.id))])
 
     def undelivered(self, bot_id: int, chat_id: int, user_id: int) -> list[tuple[Job, ...]]:
         """Pictures of one person that could not be delivered to a chat of late: by request, oldest first."""
         jobs = tables.jobs.c
-        with self._database.reading() as connection:
-            rows = connection.execute(
-                select(tables.jobs)
-                .where(
-                    jobs.user_id == user_id,
-                    jobs.bot_id == bot_id,
-                    jobs.chat_id == chat_id,
-                    jobs.batch_id.is_(None),  # A batch's own message offers its pictures.
-                    jobs.undelivered_reason.is_not(None),
-                    jobs.delivered_at.is_not(None),
-                    jobs.image_key.is_not(None),
-                    jobs.ended_at > datetime.now(UTC) - OFFERED_FOR,
-                )
-                .order_by(jobs.id.desc())
-                .limit(MAX_OFFERED)
-            )
-            return _by_request(sorted((read_job(row) for row in rows), key=lambda job: job.id))
+        # A batch's own message offers its pictures.
+        pictures = (jobs.batch_id.is_(None), jobs.image_key.is_not(None))
+        theirs = _of_person(tables.jobs, bot_id, chat_id, user_id)
+        return _by_request([read_job(row) for row in self._given_up(tables.jobs, *theirs, *pictures)])
 
     def undelivered_answers(self, bot_id: int, chat_id: int, user_id: int) -> list[Errand]:
         """Answers and descriptions of one person that could not be delivered to a chat of late: oldest first."""
         errands = tables.errands.c
+        has_one = or_(errands.answer.is_not(None), errands.result.is_not(None))
+        theirs = _of_person(tables.errands, bot_id, chat_id, user_id)
+        return [read_errand(row) for row in self._given_up(tables.errands, *theirs, has_one)]
+
+    def _given_up(self, table: Table, *conditions: ColumnElement[bool]) -> list[TableRow]:
+        """The newest rows whose delivery was given up of late, oldest first."""
+        of_late = (
+            table.c.undelivered_reason.is_not(None),
+            table.c.delivered_at.is_not(None),
+            table.c.ended_at > present() - OFFERED_FOR,
+        )
+        newest = select(table).where(*conditions, *of_late).order_by(table.c.id.desc()).limit(MAX_OFFERED)
         with self._database.reading() as connection:
-            rows = connection.execute(
-                select(tables.errands)
-                .where(
-                    errands.user_id == user_id,
-                    errands.bot_id == bot_id,
-                    errands.chat_id == chat_id,
-                    errands.undelivered_reason.is_not(None),
-                    errands.delivered_at.is_not(None),
-                    or_(errands.answer.is_not(None), errands.result.is_not(None)),
-                    errands.ended_at > datetime.now(UTC) - OFFERED_FOR,
-                )
-                .order_by(errands.id.desc())
-                .limit(MAX_OFFERED)
-            )
-            return sorted((read_errand(row) for row in rows), key=lambda errand: errand.id)
+            return sorted(connection.execute(newest), key=lambda row: int(row.id))
 
     def _anything_in(self, bot_id: int, chat_id: int) -> bool:
         batches, errands = tables.batches.c, tables.errands.c
@@ -171,7 +160,7 @@ class Chats:
 
 def _end_errands(connection: Connection, bot_id: int, chat_id: int) -> int:
     """End what nobody has begun to answer; returns how many."""
-    errands, now = tables.errands.c, datetime.now(UTC)
+    errands, now = tables.errands.c, present()
     here = in_order(tables.errands, errands.bot_id == bot_id, errands.chat_id == chat_id, *ASKED_FOR_WORDS)
     ended = {
         "state": State.CANCELLED,
@@ -189,6 +178,11 @@ def _end_errands(connection: Connection, bot_id: int, chat_id: int) -> int:
     for row in rows:
         leave_to_remove(connection, Work.ERRAND, row, messages_of(row))
     return len(rows)
+
+
+def _of_person(table: Table, bot_id: int, chat_id: int, user_id: int) -> tuple[ColumnElement[bool], ...]:
+    """What one person asked for in a chat."""
+    return table.c.user_id == user_id, table.c.bot_id == bot_id, table.c.chat_id == chat_id
 
 
 def _by_request(jobs: list[Job]) -> list[tuple[Job, ...]]:

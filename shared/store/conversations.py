@@ -1,9 +1,10 @@
 """The rows of conversations with Gemini: one for each chat, or topic of it."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from sqlalchemy import bindparam, func, or_, select, update
 
+from shared.clock import present
 from shared.errands import Conversation, Errand, ErrandKind
 from shared.jobs import Address, State
 from shared.store import tables
@@ -31,7 +32,7 @@ class Conversations:
         with self._database.writing() as connection:
             connection.execute(
                 insert_new(self._database, tables.conversations)
-                .values(**place, created_at=datetime.now(UTC))
+                .values(**place, created_at=present())
                 .on_conflict_do_nothing()
             )
             return _read(connection.execute(_AT, place).one())

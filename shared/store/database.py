@@ -1,5 +1,6 @@
 """The way to the database: connections, transactions, and the few things in which the two kinds differ."""
 
+import copy
 import functools
 import logging
 import random
@@ -9,7 +10,6 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any, ParamSpec, Self, TypeAlias, TypeVar
 
-import psycopg
 from sqlalchemy import (
     Connection,
     Engine,
@@ -29,6 +29,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.pool import QueuePool
 from sqlalchemy.sql.dml import ReturningInsert
 
+from shared.clock import elapsed, go_by
 from shared.errors import LockConflict, StoreAway
 from shared.store.locks import AdvisoryLock
 from shared.store.news import News
@@ -67,10 +68,11 @@ class Database:
         self._is_lent = direct_url is not None
         self.is_sqlite = url.startswith("sqlite")
         self.engine, self._reader = self._engines()
-        self.on_change: Callable[[News], None] | None = None
+        self.listeners: list[Callable[[News], None]] = []
         # SQLite takes one writer at a time, and its own waiting is a sleep that starves the unlucky: threads of
         # this process queue here instead.
-        self._writer: AbstractContextManager[Any] = threading.Lock() if self.is_sqlite else nullcontext()
+        self._writer: AbstractContextManager[object] = threading.Lock() if self.is_sqlite else nullcontext()
+        self._line: AbstractContextManager[object] = nullcontext()  # in front of that one
 
     def _engines(self) -> tuple[Engine, Engine]:
         engine = _sqlite(self._url) if self.is_sqlite else _postgres(self._url, self._clock, lent=self._is_lent)
@@ -102,13 +104,13 @@ class Database:
             StoreAway: The database does not answer.
             LockConflict: Another transaction stood in the way.
         """
-        with self._writer, _translated(), self.engine.begin() as connection:
+        with self._line, self._writer, _translated(), self.engine.begin() as connection:
             changed: list[News] = []
             connection.info["changed"] = changed
             yield connection
-        if self.on_change is not None:
-            for news in changed:
-                self.on_change(news)
+        for news in changed:
+            for listener in tuple(self.listeners):
+                listener(news)
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
@@ -177,6 +179,18 @@ class Database:
             database.do_without_sessions()
         return database
 
+    def for_many_threads(self) -> "Database":
+        """The same database, over the same connections, for threads of which there may be hundreds.
+
+        In SQLite only one of them at a time waits for the writer: everybody else's transactions come after one of
+        theirs, not after hundreds.
+        """
+        if not self.is_sqlite:
+            return self
+        database = copy.copy(self)
+        database._line = threading.Lock()  # noqa: SLF001 - it is a Database
+        return database
+
     def __enter__(self) -> Self:
         return self
 
@@ -233,22 +247,29 @@ def retrying(method: Callable[P, T]) -> Callable[P, T]:
     return tried
 
 
+# Where packets vanish, a connection is given up after 5 + 3 × 3 s, or with something on its way after 10 s; TCP alone
+# would take a quarter of an hour, and a server's own settings two hours, for which it would keep a dead client's locks.
+PROBES = {"keepalives_idle": 5, "keepalives_interval": 3, "keepalives_count": 3}
+LINK: dict[str, Any] = PROBES | {"connect_timeout": 5, "tcp_user_timeout": 10_000}
+_OF_SERVER = {f"tcp_{name}": str(value) for name, value in PROBES.items()}
 _SETTINGS = {"statement_timeout": "30000", "lock_timeout": "10000", "timezone": "UTC"}
 _SET = "SELECT " + ", ".join(f"set_config('{name}', '{value}', true)" for name, value in _SETTINGS.items())
 
 
 def _connect_args(*, lent: bool) -> dict[str, object]:
-    patience: dict[str, object] = {"connect_timeout": 5, "keepalives_idle": 30}
     if lent:
         # A prepared statement stays with a session, which by then is somebody else's.
-        return patience | {"prepare_threshold": None}
-    return patience | {"options": " ".join(f"-c {name}={value}" for name, value in _SETTINGS.items())}
+        return LINK | {"prepare_threshold": None}
+    return LINK | {"options": " ".join(f"-c {name}={value}" for name, value in (_SETTINGS | _OF_SERVER).items())}
 
 
 def _postgres(url: str, clock: Callable[[], float], *, lent: bool) -> Engine:
+    import psycopg
+
     engine = create_engine(
         url,
         pool_size=CONNECTIONS,
+        pool_use_lifo=True,
         max_overflow=CONNECTIONS,
         pool_recycle=1800,
         hide_parameters=True,  # A failing statement's error must not carry ideas and prompts into the log.
@@ -260,6 +281,10 @@ def _postgres(url: str, clock: Callable[[], float], *, lent: bool) -> Engine:
         def set_up(connection: Connection) -> None:
             connection.exec_driver_sql(_SET)
 
+    @event.listens_for(engine, "connect")
+    def set_clock(connection: Any, _: object) -> None:
+        _ask_the_time(connection)
+
     @event.listens_for(engine, "checkin")
     def note_time(_: object, record: Any) -> None:
         record.info["idle_since"] = clock()
@@ -270,8 +295,7 @@ def _postgres(url: str, clock: Callable[[], float], *, lent: bool) -> Engine:
         if clock() - record.info.get("idle_since", clock()) < IDLE_S:
             return
         try:
-            connection.execute("SELECT 1")
-            connection.rollback()
+            _ask_the_time(connection)
         except psycopg.Error as error:
             # The others may have died with it, also those that were used a moment ago.
             raise InvalidatePoolError from error
@@ -279,10 +303,20 @@ def _postgres(url: str, clock: Callable[[], float], *, lent: bool) -> Engine:
     return engine
 
 
+def _ask_the_time(connection: Any) -> None:
+    """See that the server answers, and go by its clock: all processes of the installation see that one."""
+    asked_at = elapsed()
+    row = connection.execute("SELECT extract(epoch FROM clock_timestamp())::float8").fetchone()
+    connection.rollback()
+    if row is not None:
+        go_by(row[0], asked_at=asked_at)
+
+
 def _sqlite(url: str) -> Engine:
     engine = create_engine(
         url,
         poolclass=QueuePool,
+        pool_use_lifo=True,
         pool_size=CONNECTIONS,  # Above it a connection is opened for one transaction, which costs more than most.
         max_overflow=CONNECTIONS,
         hide_parameters=True,

@@ -1,12 +1,13 @@
 """Delivery queue shared by jobs and errands: claim, send, acknowledge or retry."""
 
 from abc import ABC
-from collections.abc import Collection, Sequence
-from datetime import UTC, datetime, timedelta
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime, timedelta
 from typing import ClassVar
 
 from sqlalchemy import ColumnElement, Table, Update, bindparam, or_, select, update
 
+from shared.clock import present
 from shared.jobs import State
 from shared.store.database import Database, retrying
 from shared.store.job_states import state_is
@@ -39,9 +40,19 @@ def due_for(table: Table, *conditions: ColumnElement[bool]) -> TableSelect:
     )
 
 
-def claim_of(table: Table, due: TableSelect, **values: object) -> ClaimStatement:
-    """The statement that claims the first ``most`` of what is due, and writes these values as well."""
-    first = due.limit(bindparam("rows")).with_for_update(skip_locked=True)
+def claims_of(table: Table, due: TableSelect, **values: object) -> tuple[ClaimStatement, ClaimStatement]:
+    """The statements that claim the first ``rows`` of what is due, and write these values as well.
+
+    Returns:
+        One that passes over rows that somebody has locked, and one that waits for them; that is for one row alone.
+    """
+    first = due.limit(bindparam("rows"))
+    locked = first.with_for_update(skip_locked=True), first.with_for_update()
+    passing, waiting = (_claiming(table, one, values) for one in locked)
+    return passing, waiting
+
+
+def _claiming(table: Table, first: TableSelect, values: Mapping[str, object]) -> ClaimStatement:
     return (
         update(table)
         .where(table.c.id.in_(first))
@@ -56,15 +67,16 @@ class Deliveries(ABC):
     Attributes:
         table: Where the rows stand.
         due: ``due_for`` it, in the order to deliver. Built once: putting it together takes longer than running it.
-        claiming: ``claim_of`` that.
+        claiming: ``claims_of`` that.
     """
 
     table: ClassVar[Table]
     due: ClassVar[TableSelect]
-    claiming: ClassVar[ClaimStatement]
+    claiming: ClassVar[tuple[ClaimStatement, ClaimStatement]]
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._any_due = self.due.limit(1)
 
     @retrying
     def release_all(self, bot_id: int) -> None:
@@ -83,23 +95,36 @@ class Deliveries(ABC):
     def renew(self, ids: Collection[int]) -> None:
         """Let the leases of what is still being delivered run anew."""
         held = in_order(self.table, self.table.c.id.in_(ids), self.table.c.delivery_lease_until.is_not(None))
-        until = datetime.now(UTC) + LEASE
+        until = present() + LEASE
         with self._database.writing() as connection:
             connection.execute(update(self.table).where(self.table.c.id.in_(held)).values(delivery_lease_until=until))
 
     @retrying
-    def _claim(self, bot_id: int, limit: int) -> Sequence[TableRow]:
-        now = datetime.now(UTC)
-        terms = {"bot": bot_id, "at": now}
-        # Every change of any row makes a bot look here, and mostly nothing has ended: then nothing is locked.
-        with self._database.reading() as connection:
-            if connection.execute(self.due.limit(1), terms).first() is None:
-                return []
+    def _claim(self, bot_id: int, limit: int, *, is_told: bool = False) -> Sequence[TableRow]:
+        """Claim what is due; of rows that somebody else has locked one at most, where nothing else is due.
+
+        Args:
+            is_told: That something has ended. Without news there is mostly nothing, and then nothing is locked.
+        """
+        now = present()
+        terms = {"bot": bot_id, "at": now, "until": now + LEASE}
+        passing, waiting = self.claiming
+        if not is_told and not self._is_any_due(bot_id, now):
+            return []
         with self._database.writing() as connection:
-            return connection.execute(self.claiming, terms | {"rows": limit, "until": now + LEASE}).all()
+            found = connection.execute(passing, terms | {"rows": limit}).all()
+        if found or not self._is_any_due(bot_id, now):
+            return found
+        # The bot itself may be noting the number of its status message: the news of its end comes once.
+        with self._database.writing() as connection:
+            return connection.execute(waiting, terms | {"rows": 1}).all()
+
+    def _is_any_due(self, bot_id: int, now: datetime) -> bool:
+        with self._database.reading() as connection:
+            return connection.execute(self._any_due, {"bot": bot_id, "at": now}).first() is not None
 
     def _again_in(self, row_id: int, seconds: float, tries: int | None, **values: object) -> None:
-        later = datetime.now(UTC) + timedelta(seconds=seconds)
+        later = present() + timedelta(seconds=seconds)
         given_back = self._of(row_id).values(delivery_lease_until=None, delivery_not_before=later, **values)
         if tries is not None:
             # A process that stood still must not give back what another one is delivering by now.

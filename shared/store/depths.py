@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import Any
+from datetime import datetime
 
-from sqlalchemy import ColumnElement, Connection, case, func, literal, select, text
+from sqlalchemy import ColumnElement, Connection, Select, Table, case, func, literal, select, text
 
+from shared.clock import present
 from shared.errands import ErrandKind
 from shared.jobs import State
 from shared.store import tables
@@ -58,7 +58,7 @@ class Depths:
 
 def read_depths(database: Database) -> Depths:
     """Look now."""
-    now = datetime.now(UTC)
+    now = present()
     alive = select(func.count(), func.coalesce(func.sum(_workers.slots), 0)).where(_workers.alive_until >= now)
     with database.reading() as connection:
         workers, slots = connection.execute(alive).one()
@@ -73,7 +73,7 @@ def read_depths(database: Database) -> Depths:
         )
 
 
-def _undelivered() -> Any:
+def _undelivered() -> Select[int, datetime | None]:
     # In the words of its index.
     due = (_jobs.delivered_at.is_(None), ALONE, state_is(State.FINISHED, State.FAILED, State.CANCELLED))
     return select(func.count(), func.min(_jobs.ended_at)).where(*due)
@@ -82,25 +82,26 @@ def _undelivered() -> Any:
 def _pictures(connection: Connection, now: datetime) -> Iterator[Depth]:
     # Each part has its own index, in which nothing is that ended.
     kind = case((ALONE, PICTURE), else_=OF_BATCH)
-    yield from _counted(connection, kind, _jobs, (state_is(*IN_FLIGHT),), now)
+    yield from _counted(connection, kind, tables.jobs, (state_is(*IN_FLIGHT),), now)
     for name, part in ((PICTURE, ALONE), (OF_BATCH, ~ALONE)):
-        yield from _counted(connection, literal(name), _jobs, (state_is(State.HELD), part), now)
+        yield from _counted(connection, literal(name), tables.jobs, (state_is(State.HELD), part), now)
 
 
 def _questions(connection: Connection, now: datetime) -> Iterator[Depth]:
     asked = _errands.kind.in_([ErrandKind.CHAT, ErrandKind.DESCRIBE])
     for states in (IN_FLIGHT, (State.HELD,)):
         part = (state_is(*states, of=tables.errands), asked)
-        yield from _counted(connection, literal(QUESTION), _errands, part, now)
+        yield from _counted(connection, literal(QUESTION), tables.errands, part, now)
 
 
 def _counted(
     connection: Connection,
     kind: ColumnElement[str],
-    columns: Any,
+    table: Table,
     part: tuple[ColumnElement[bool], ...],
     now: datetime,
 ) -> Iterator[Depth]:
+    columns = table.c
     groups = (kind.label("what"), columns.state)
     counted = (
         select(*groups, func.count(), func.min(columns.created_at)).where(*part).group_by(text("what"), columns.state)

@@ -1,14 +1,14 @@
 """Outbox of answers: ended errands that have not been delivered yet."""
 
 from collections.abc import Collection
-from datetime import UTC, datetime
 
 from sqlalchemy import select
 
+from shared.clock import present
 from shared.errands import Errand, ShownMessages
 from shared.status_messages import Work
 from shared.store import tables
-from shared.store.deliveries import ANEW, Deliveries, claim_of, due_for
+from shared.store.deliveries import ANEW, Deliveries, claims_of, due_for
 from shared.store.rows import read_errand
 from shared.store.status_messages import NOT_SENDING, leave_to_remove, left_by
 
@@ -18,7 +18,7 @@ class ErrandOutbox(Deliveries):
 
     table = tables.errands
     due = due_for(tables.errands).order_by(tables.errands.c.id)
-    claiming = claim_of(tables.errands, due)
+    claiming = claims_of(tables.errands, due)
 
     def claim(self, bot_id: int, *, limit: int) -> list[Errand]:
         """Take errands that have ended and are to be brought home now, oldest first."""
@@ -61,7 +61,7 @@ class ErrandOutbox(Deliveries):
         Args:
             remove: Messages that announced it and are still there.
         """
-        done: dict[str, object] = {"delivered_at": datetime.now(UTC), "delivery_lease_until": None}
+        done: dict[str, object] = {"delivered_at": present(), "delivery_lease_until": None}
         if shown is not None:
             done["shown"] = shown
         with self._database.writing() as connection:

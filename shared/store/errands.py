@@ -1,11 +1,12 @@
 """The rows of errands: submitted by the bot, run by the worker that holds the lease, delivered by the bot."""
 
 from dataclasses import asdict
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 from sqlalchemy import Connection, bindparam, case, select, update
 
 from shared.budgets import Period
+from shared.clock import present
 from shared.errands import (
     OWN_DATA,
     QUESTIONS,
@@ -46,6 +47,18 @@ CARRY_ON = update(tables.errands).where(
     tables.errands.c.claims == bindparam("its_claims"),
 )
 
+MAX_EXPORTS = 500  # packed at a time that one look sees
+
+
+def _being_answered(*kinds: ErrandKind) -> TableSelect:
+    """This bot's errands of these kinds that are under way, oldest first."""
+    errands = tables.errands.c
+    under_way = (errands.delivered_at.is_(None), errands.state.in_(list(UNDER_WAY)), errands.kind.in_(kinds))
+    wanted = select(tables.errands).where(errands.bot_id == bindparam("bot"), *under_way)
+    return wanted.order_by(errands.id).limit(bindparam("most"))
+
+
+STREAMING, EXPORTING = _being_answered(*QUESTIONS), _being_answered(ErrandKind.EXPORT)
 _LEFT = (tables.errands.c.stop_asked, tables.errands.c.user_id, tables.errands.c.conversation_id)
 
 
@@ -86,7 +99,7 @@ class Errands:
             QueueFull: This person, or the group, may not ask more questions now.
             ExportUnderWay: It is an export, and one of this person's is under way.
         """
-        now = datetime.now(UTC)
+        now = present()
         row_of_it = insert_new(self._database, tables.errands).on_conflict_do_nothing().returning(tables.errands)
         with self._database.writing() as connection:
             _lock_conversation(connection, conversation_id)
@@ -116,7 +129,7 @@ class Errands:
         *,
         question: ErrandQuestion,
     ) -> Place:
-        now = datetime.now(UTC)
+        now = present()
         if kind not in QUESTIONS:
             place = self._queue.beside(connection, sender, now)
             if kind is ErrandKind.EXPORT and not question.get("goes_on"):
@@ -174,7 +187,7 @@ class Errands:
                 .values(
                     stop_asked=True,
                     state=case((unbegun, State.CANCELLED), else_=errands.state),
-                    ended_at=case((unbegun, datetime.now(UTC)), else_=None),
+                    ended_at=case((unbegun, present()), else_=None),
                 )
             )
             row = connection.execute(select(tables.errands).where(errands.id == errand_id)).first()
@@ -208,7 +221,7 @@ class Errands:
             state=State.WAITING,
             reason=reason,
             failures=failures,
-            not_before=datetime.now(UTC) + timedelta(seconds=seconds),
+            not_before=present() + timedelta(seconds=seconds),
             worker=None,
             lease_until=None,
         )
@@ -236,7 +249,7 @@ class Errands:
             unknown = update(tables.errands).where(errands.id == errand.id, errands.tokens_out.is_(None))
             with self._database.writing() as connection:
                 if connection.execute(unknown.values(**paid)).rowcount:
-                    book(self._database, connection, bill.cost, datetime.now(UTC))
+                    book(self._database, connection, bill.cost, present())
             raise
 
     def give_up(self, errand: Errand, reason: str) -> None:
@@ -260,7 +273,7 @@ class Errands:
             require_answer(self._database, connection, asker, self._policy)
 
     def _end(self, errand: Errand, state: State, **values: object) -> None:
-        now = datetime.now(UTC)
+        now = present()
         if errand.kind in SILENT or errand.question.get("is_quiet"):
             values["delivered_at"] = now
         self._carry_on(errand, state=state, ended_at=now, worker=None, lease_until=None, **values)
@@ -276,7 +289,7 @@ class Errands:
             self._database.tell_of_errand(connection, errand.id, goes_on=values.get("state") not in ENDED)
             if values.get("state") in ENDED:
                 self._queue.let_in_after(connection, row)
-            now = datetime.now(UTC)
+            now = present()
             if values.get("reason") == BadCredentials.reason:
                 # Of a key of the person's own it would be another reason.
                 service = HUGGINGFACE if errand.kind is ErrandKind.CANCEL_ORDER else GOOGLE
@@ -288,28 +301,13 @@ class Errands:
 
     def streaming(self, bot_id: int, *, limit: int = 500) -> list[Errand]:
         """This bot's questions that are asked and not answered yet, oldest first."""
-        errands = tables.errands.c
         with self._database.reading() as connection:
-            rows = connection.execute(
-                select(tables.errands)
-                .where(
-                    errands.bot_id == bot_id,
-                    errands.delivered_at.is_(None),
-                    errands.state.in_(list(UNDER_WAY)),
-                    errands.kind.in_(QUESTIONS),
-                )
-                .order_by(errands.id)
-                .limit(limit)
-            )
-            return [read_errand(row) for row in rows]
+            return [read_errand(row) for row in connection.execute(STREAMING, {"bot": bot_id, "most": limit})]
 
     def exporting(self, bot_id: int) -> list[Errand]:
         """This bot's exports that are being packed."""
-        errands = tables.errands.c
-        under_way = (errands.delivered_at.is_(None), errands.state.in_(list(UNDER_WAY)))
-        wanted = select(tables.errands).where(errands.bot_id == bot_id, *under_way, errands.kind == ErrandKind.EXPORT)
         with self._database.reading() as connection:
-            return [read_errand(row) for row in connection.execute(wanted.order_by(errands.id).limit(500))]
+            return [read_errand(row) for row in connection.execute(EXPORTING, {"bot": bot_id, "most": MAX_EXPORTS})]
 
     def asked_by(self, address: Address, user_id: int) -> list[Errand]:
         """A person's questions in a chat, or in a topic of it, that are not answered yet, oldest first."""
@@ -375,5 +373,5 @@ def _columns(
         "request_key": address.request_key,
         "question": question,
         "writing": asdict(writing) if writing else None,
-        "deadline": datetime.now(UTC) + OWN_DATA_MAY_TAKE if kind in OWN_DATA else None,
+        "deadline": present() + OWN_DATA_MAY_TAKE if kind in OWN_DATA else None,
     }

@@ -1,11 +1,12 @@
 """Estimates of waiting times, from how long the newest pictures took and how many slots are alive."""
 
 import time
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from threading import Lock
 
 from sqlalchemy import Connection, func, select
 
+from shared.clock import present
 from shared.estimates import Throughput, turns_of_others
 from shared.jobs import State
 from shared.queue_policy import Flow, QueuePolicy, slots_of
@@ -73,7 +74,7 @@ class Estimates:
 
 
 def _measure(connection: Connection) -> Throughput | None:
-    now = datetime.now(UTC)
+    now = present()
     slots = list(connection.scalars(select(_workers.slots).where(_workers.alive_until >= now)))
     # Those with the highest turns began last; their index knows them without a look at the line.
     begun = select(_jobs.id).where(_jobs.started_at.is_not(None)).order_by(_jobs.turn.desc()).limit(AMONG)

@@ -11,11 +11,13 @@ before it, or after it without waiting (``shared/store/locks.py``).
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import TypeAlias
 
 from sqlalchemy import (
     ColumnElement,
     Connection,
+    Row,
+    Select,
     and_,
     bindparam,
     exists,
@@ -32,7 +34,7 @@ from shared.store import tables
 from shared.store.database import Database, InsertInto, built_once
 from shared.store.job_states import ALONE, IN_FLIGHT, UNDER_WAY, state_is
 from shared.store.locks import in_order
-from shared.store.types import InsertReturning, TableRow
+from shared.store.types import InsertReturning, TableRow, TableSelect
 
 NOTHING_YET = -1.0  # the last turn of who never asked for anything
 LAST_TURN = {Flow.PICTURES: "last_turn", Flow.BATCHES: "last_batch_turn", Flow.QUESTIONS: "last_question_turn"}
@@ -40,14 +42,14 @@ AT_ONCE = 100  # people whose held jobs are looked after in one round of the swe
 
 
 _jobs, _users = tables.jobs.c, tables.users.c
+Held: TypeAlias = Row[int, float]  # id and turn of a job
 
-VIRTUAL_TIME = select(
-    *(
-        select(func.max(one.c.turn)).where(one.c.started_at.is_not(None)).scalar_subquery()
-        for one in (tables.jobs, tables.errands)
-    )
-)
-STANDING = select(
+_NEWEST_TURNS = [
+    select(func.max(one.c.turn)).where(one.c.started_at.is_not(None)).scalar_subquery()
+    for one in (tables.jobs, tables.errands)
+]
+VIRTUAL_TIME = select(*_NEWEST_TURNS)
+STANDING: TableSelect = select(
     func.count().filter(ALONE).label("alone"),
     func.count().filter(~ALONE).label("in_batches"),
     func.max(_jobs.turn).filter(ALONE).label("last_alone"),
@@ -56,6 +58,8 @@ STANDING = select(
     .where(_jobs.user_id == bindparam("whose"), state_is(State.HELD), ALONE)
     .scalar_subquery()
     .label("held_alone"),
+    _NEWEST_TURNS[0].label("newest_job"),
+    _NEWEST_TURNS[1].label("newest_errand"),
 ).where(_jobs.user_id == bindparam("whose"), state_is(*IN_FLIGHT))
 LOCKED = select(_users.last_turn, _users.last_batch_turn).where(_users.id == bindparam("whose")).with_for_update()
 PUSH = {
@@ -71,6 +75,13 @@ ANY_HELD = select(
         exists().where(_jobs.user_id == bindparam("whose"), state_is(State.HELD), ALONE),
         exists().where(tables.batches.c.user_id == bindparam("whose"), tables.batches.c.state == "running"),
     )
+)
+
+_has_held = select(_jobs.id).where(_jobs.batch_id == tables.batches.c.id, state_is(State.HELD)).exists()
+# People of whom something is held back: outside batches, and in running ones.
+HELD_ALONE = select(_jobs.user_id).where(state_is(State.HELD), ALONE).distinct().limit(AT_ONCE)
+HELD_IN_BATCHES = (
+    select(tables.batches.c.user_id).where(tables.batches.c.state == "running", _has_held).distinct().limit(AT_ONCE)
 )
 
 
@@ -104,6 +115,7 @@ class _Standing:
     last_alone: float | None  # turn, in flight
     last_in_batches: float | None  # turn, in flight
     held_alone: int
+    now: float  # the virtual time
 
 
 class FairQueue:
@@ -134,7 +146,7 @@ class FairQueue:
         if group is not None and _in_group(connection, group) + count > self.policy.queued_in_group:
             raise GroupQueueFull(limit=self.policy.queued_in_group)
         cost = self.policy.cost(sender.id, Flow.PICTURES)
-        first = max(virtual_time(connection), last_turn + cost)
+        first = max(standing.now, last_turn + cost)
         room = 0 if standing.held_alone else max(self.policy.in_flight - standing.alone, 0)
         turns = tuple(first + number * cost for number in range(count))
         return Places(sender.id, False, turns, room, before_batches=standing.in_batches > 0)
@@ -145,7 +157,7 @@ class FairQueue:
         standing = _standing(connection, sender.id)
         cost = self.policy.cost(sender.id, Flow.BATCHES)
         behind_alone = person.last_turn + self.policy.cost(sender.id, Flow.PICTURES)
-        first = max(virtual_time(connection), person.last_batch_turn + cost, behind_alone)
+        first = max(standing.now, person.last_batch_turn + cost, behind_alone)
         held = any(self._first_held(connection, batch_id, 1) for batch_id in _running(connection, sender.id))
         room = 0 if held else max(self.policy.in_flight - standing.in_batches, 0)
         return Places(sender.id, True, tuple(first + number * cost for number in range(count)), room)
@@ -197,7 +209,7 @@ class FairQueue:
         return len(alone) + len(in_batches)
 
     def _queue(
-        self, connection: Connection, held: list[Any], before: float | None, cost: float, not_before: float = 0.0
+        self, connection: Connection, held: list[Held], before: float | None, cost: float, not_before: float = 0.0
     ) -> float | None:
         """Queue held jobs, each at its turn or where it would come if it was asked for now; returns the last turn."""
         if not held:
@@ -210,18 +222,18 @@ class FairQueue:
             before = turn
         return turn
 
-    def _held_alone(self, connection: Connection, user_id: int, room: int) -> list[Any]:
+    def _held_alone(self, connection: Connection, user_id: int, room: int) -> list[Held]:
         held = select(_jobs.id, _jobs.turn).where(_jobs.user_id == user_id, state_is(State.HELD), ALONE)
         return _first_by_turn(connection, held, room)
 
-    def _held_in_batches(self, connection: Connection, user_id: int, room: int) -> list[Any]:
-        found: list[Any] = []
+    def _held_in_batches(self, connection: Connection, user_id: int, room: int) -> list[Held]:
+        found: list[Held] = []
         for batch_id in _running(connection, user_id) if room > 0 else ():
             found += self._first_held(connection, batch_id, room - len(found))
         return found
 
     @staticmethod
-    def _first_held(connection: Connection, batch_id: int, room: int) -> list[Any]:
+    def _first_held(connection: Connection, batch_id: int, room: int) -> list[Held]:
         held = select(_jobs.id, _jobs.turn).where(_jobs.batch_id == batch_id, state_is(State.HELD))
         return _first_by_turn(connection, held, room)
 
@@ -241,11 +253,7 @@ class FairQueue:
     @staticmethod
     def _with_held(connection: Connection) -> list[int]:
         """Some people of whom something is held back, outside batches or in running ones."""
-        alone = select(_jobs.user_id).where(state_is(State.HELD), ALONE).distinct().limit(AT_ONCE)
-        batches = tables.batches.c
-        has_held = select(_jobs.id).where(_jobs.batch_id == batches.id, state_is(State.HELD)).exists()
-        in_batches = select(batches.user_id).where(batches.state == "running", has_held).distinct().limit(AT_ONCE)
-        return sorted({*connection.scalars(alone), *connection.scalars(in_batches)})
+        return sorted({*connection.scalars(HELD_ALONE), *connection.scalars(HELD_IN_BATCHES)})
 
     # Stepping back
 
@@ -285,7 +293,10 @@ def let_in_at(turn: float, *, now: float, before: float | None, cost: float) -> 
 
 def virtual_time(connection: Connection) -> float:
     """The turn of the last job or errand claimed."""
-    turns = connection.execute(VIRTUAL_TIME).one()
+    return _latest(connection.execute(VIRTUAL_TIME).one())
+
+
+def _latest(turns: Iterable[float | None]) -> float:
     return max((turn for turn in turns if turn is not None), default=0.0)
 
 
@@ -308,7 +319,15 @@ def push(connection: Connection, user_id: int, flow: Flow, turn: float) -> None:
 
 
 def _standing(connection: Connection, user_id: int) -> _Standing:
-    return _Standing(*connection.execute(STANDING, {"whose": user_id}).one())
+    row = connection.execute(STANDING, {"whose": user_id}).one()
+    return _Standing(
+        row.alone,
+        row.in_batches,
+        row.last_alone,
+        row.last_in_batches,
+        row.held_alone,
+        _latest((row.newest_job, row.newest_errand)),
+    )
 
 
 def _in_group(connection: Connection, chat_id: int) -> int:
@@ -322,11 +341,11 @@ def _running(connection: Connection, user_id: int) -> list[int]:
     return list(connection.scalars(running))
 
 
-def _count(*conditions: ColumnElement[bool]) -> Any:
+def _count(*conditions: ColumnElement[bool]) -> Select[int]:
     return select(func.count()).select_from(tables.jobs).where(*conditions)
 
 
-def _first_by_turn(connection: Connection, held: Any, room: int) -> list[Any]:
+def _first_by_turn(connection: Connection, held: Select[int, float], room: int) -> list[Held]:
     if room <= 0:
         return []
     first = held.order_by(_jobs.turn).limit(room).with_for_update(skip_locked=True)

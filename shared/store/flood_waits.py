@@ -1,9 +1,10 @@
 """What Telegram told the bot to leave alone for a while, written down so that a restart does not forget it."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 from sqlalchemy import delete, select
 
+from shared.clock import present
 from shared.store import tables
 from shared.store.database import Database, insert_new
 
@@ -19,7 +20,7 @@ class FloodWaits:
 
     def close(self, key: str, seconds: float) -> None:
         """Note that something is to be left alone for so many seconds from now on. The last word holds."""
-        until = datetime.now(UTC) + timedelta(seconds=seconds)
+        until = present() + timedelta(seconds=seconds)
         new = insert_new(self._database, tables.flood_waits).values(
             bot_id=self._bot_id, key=key[:MAX_KEY_LENGTH], until=until
         )
@@ -30,7 +31,7 @@ class FloodWaits:
 
     def closed(self) -> dict[str, float]:
         """How many seconds each thing is still to be left alone; forgets those that are over."""
-        waits, now = tables.flood_waits.c, datetime.now(UTC)
+        waits, now = tables.flood_waits.c, present()
         with self._database.writing() as connection:
             connection.execute(delete(tables.flood_waits).where(waits.bot_id == self._bot_id, waits.until <= now))
             rows = connection.execute(select(waits.key, waits.until).where(waits.bot_id == self._bot_id)).all()

@@ -2,10 +2,10 @@
 
 from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
 
 from sqlalchemy import Connection, delete, insert, select, update
 
+from shared.clock import present
 from shared.history import KEPT_FOR, MAX_SEARCH, HistoryView, Preview, Wanted
 from shared.jobs import Job, Parameters, State
 from shared.search_terms import of_group, of_person, wanted_terms
@@ -155,7 +155,7 @@ class History:
         with self._database.writing() as connection:
             if is_one:
                 new = insert_new(self._database, tables.favourites)
-                row = {"owner_id": owner_id, "job_id": job_id, "at": datetime.now(UTC)}
+                row = {"owner_id": owner_id, "job_id": job_id, "at": present()}
                 connection.execute(new.values(row).on_conflict_do_nothing())
             else:
                 one = (_favourites.owner_id == owner_id, _favourites.job_id == job_id)
@@ -165,7 +165,7 @@ class History:
 
     def open_view(self, wanted: Wanted, *, chat_id: int, user_id: int) -> HistoryView:
         """Write down what a message is about to show; this person's of long ago are forgotten."""
-        now = datetime.now(UTC)
+        now = present()
         row = {"bot_id": self._bot_id, "chat_id": chat_id, "user_id": user_id, "at": now} | _filters(wanted)
         old = _views.at < now - KEPT_FOR
         with self._database.writing() as connection:

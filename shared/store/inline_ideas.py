@@ -1,10 +1,11 @@
 """Ideas that somebody typed after the bot's name, and that no picture of theirs shows yet: a link leads to each."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from hashlib import sha256
 
 from sqlalchemy import select
 
+from shared.clock import present
 from shared.store import tables
 from shared.store.database import AnyInsert, Database, InsertInto, built_once, retrying
 
@@ -30,7 +31,7 @@ class InlineIdeas:
     @retrying
     def keep(self, user_id: int, idea: str) -> str:
         """Keep an idea for a day; returns its code, 16 letters and digits."""
-        code, now = sha256(idea.encode()).hexdigest()[:16], datetime.now(UTC)
+        code, now = sha256(idea.encode()).hexdigest()[:16], present()
         row = {"bot_id": self._bot_id, "user_id": user_id, "code": code, "idea": idea, "at": now}
         with self._database.writing() as connection:
             connection.execute(_keeping(self._database), row)

@@ -5,8 +5,8 @@ import random
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, replace
-from datetime import UTC, datetime, timedelta
-from typing import Any, TypeVar
+from datetime import datetime, timedelta
+from typing import TypeVar
 
 from sqlalchemy import (
     ColumnElement,
@@ -23,6 +23,7 @@ from sqlalchemy import (
     update,
 )
 
+from shared.clock import present
 from shared.errors import ImagineError, QueueFull, StoreAway
 from shared.jobs import ENDED, Address, Attempt, Job, Lineage, Parameters, Prompt, Recipe, Request, Sender, Stage, State
 from shared.json_types import JsonObject
@@ -229,7 +230,7 @@ class Jobs:
         Raises:
             QueueFull: This person, or the group, may not ask for so many now.
         """
-        now = datetime.now(UTC)
+        now = present()
         group, policy = None if address.private else address.chat_id, self._queue.policy
         with self._database.writing() as connection:
             lock_group(self._database, connection, policy.budgets, group)
@@ -301,7 +302,7 @@ class Jobs:
         Each request is a part of its own: its pictures share a prompt, and are siblings. To be called when the batch's
         state has become ``running``, with the first of these requests' place in the batch, from 0.
         """
-        now = datetime.now(UTC)
+        now = present()
         places = self._queue.find_places_for_batch(connection, sender, sum(one.count for one in requests), now)
         rows: list[dict[str, object]] = []
         for part, request in enumerate(requests, first):
@@ -482,7 +483,7 @@ class Jobs:
             failures=failures,
             estimate_s=estimate_s,
             handle=handle,
-            not_before=datetime.now(UTC) + timedelta(seconds=seconds),
+            not_before=present() + timedelta(seconds=seconds),
             worker=None,
             lease_until=None,
         )
@@ -505,7 +506,7 @@ class Jobs:
             seed=recipe.seed if -MAX_SEED <= (recipe.seed or 0) <= MAX_SEED else None,
             image_key=image_key,
             media_type=media_type,
-            ended_at=datetime.now(UTC),
+            ended_at=present(),
             worker=None,
             lease_until=None,
         )
@@ -518,7 +519,7 @@ class Jobs:
             state=State.FAILED,
             stage=Stage.SENDING,
             reason=reason,
-            ended_at=datetime.now(UTC),
+            ended_at=present(),
             worker=None,
             lease_until=None,
         )
@@ -568,8 +569,8 @@ class Jobs:
         wanted = [job.id for job in found if job.handle is None or can_be_withdrawn(job.handle)]
         return self._cancel(connection, select(tables.jobs).where(tables.jobs.c.id.in_(wanted)), reason)
 
-    def _cancel(self, connection: Connection, wanted: Any, reason: str | None = None) -> list[Job]:
-        now = datetime.now(UTC)
+    def _cancel(self, connection: Connection, wanted: TableSelect, reason: str | None = None) -> list[Job]:
+        now = present()
         found = [read_job(row) for row in connection.execute(wanted.order_by(tables.jobs.c.id).with_for_update())]
         if not found:
             return []
@@ -614,7 +615,7 @@ class Jobs:
         return 0 if owner is None else self._queue.let_in(connection, [owner])
 
     def _carry_on(self, job: Job, attempts: Iterable[Attempt], *, stage: Stage, **values: object) -> None:
-        now = datetime.now(UTC)
+        now = present()
         made = list(attempts)
         notes = [_fitting(attempt, job) | {"at": now} for attempt in made]
         cost = sum(attempt.cost for attempt in made)

@@ -1,10 +1,11 @@
 """The rows of people's own keys, sealed."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 from sqlalchemy import bindparam, delete, or_, select, update
 
+from shared.clock import present
 from shared.store import tables
 from shared.store.database import Database, insert_new
 
@@ -50,7 +51,7 @@ class Keys:
         """Keep a key in the place of an older one; it is unchecked. Twice is once."""
         told = {"bot_id": bot_id, "message_id": message_id, "language": language, "shown": UNCHECKED}
         fresh: dict[str, object] = {
-            "sealed": sealed, "last_four": last_four, "state": UNCHECKED, "created_at": datetime.now(UTC),
+            "sealed": sealed, "last_four": last_four, "state": UNCHECKED, "created_at": present(),
             "checked_at": None, "checks": 0, "not_before": None, **told,
         }  # fmt: skip
         with self._database.writing() as connection:
@@ -68,12 +69,13 @@ class Keys:
 
     def claim_unchecked(self) -> Key | None:
         """Take a key to check; if nothing comes of it, it is taken again later, a bounded number of times."""
-        now = datetime.now(UTC)
-        due = (_C.state == UNCHECKED, _C.checks < MAX_CHECKS, or_(_C.not_before.is_(None), _C.not_before <= now))
+        now = present()
+        # Workers look every second, and mostly there is none: then nothing is locked.
+        with self._database.reading() as connection:
+            if connection.execute(_TO_CHECK, {"present": now}).first() is None:
+                return None
         with self._database.writing() as connection:
-            row = connection.execute(
-                _KEYS.add_columns(_C.checks).where(*due).limit(1).with_for_update(skip_locked=True)
-            ).first()
+            row = connection.execute(_TO_CHECK.with_for_update(skip_locked=True), {"present": now}).first()
             if row is None:
                 return None
             connection.execute(
@@ -88,7 +90,7 @@ class Keys:
 
         A refused one is worth nothing, and is not kept.
         """
-        values: dict[str, object] = {"state": state, "checked_at": datetime.now(UTC)}
+        values: dict[str, object] = {"state": state, "checked_at": present()}
         if state == REFUSED:
             values["sealed"] = ""
         with self._database.writing() as connection:
@@ -102,15 +104,7 @@ class Keys:
     def untold(self, bot_id: int) -> list[Key]:
         """Keys whose check has ended, while their message says something else."""
         with self._database.reading() as connection:
-            rows = connection.execute(
-                _KEYS.where(
-                    _C.bot_id == bot_id,
-                    _C.message_id.is_not(None),
-                    _C.shown != _C.state,
-                    _C.state.in_((ACCEPTED, REFUSED)),
-                ).limit(100)
-            )
-            return [Key(*row) for row in rows]
+            return [Key(*row) for row in connection.execute(_UNTOLD, {"bot": bot_id})]
 
     def told(self, key: Key) -> None:
         """Note what the message says by now."""
@@ -138,4 +132,19 @@ class Keys:
 
 _C = tables.keys.c
 _KEYS = select(_C.user_id, _C.service, _C.sealed, _C.last_four, _C.state, _C.message_id, _C.language)
+_TO_CHECK = (
+    _KEYS.add_columns(_C.checks)
+    .where(
+        _C.state == UNCHECKED,
+        _C.checks < MAX_CHECKS,
+        or_(_C.not_before.is_(None), _C.not_before <= bindparam("present")),
+    )
+    .limit(1)
+)
+_UNTOLD = _KEYS.where(
+    _C.bot_id == bindparam("bot"),
+    _C.message_id.is_not(None),
+    _C.shown != _C.state,
+    _C.state.in_((ACCEPTED, REFUSED)),
+).limit(100)
 _KEYS_OF = _KEYS.where(_C.user_id == bindparam("whose"))

@@ -77,6 +77,10 @@ class WorkTable:
         """Whether the time of anything that waited has come; takes ``at``, the present."""
         return exists().where(state_is(State.WAITING, of=self.table), self.table.c.not_before <= bindparam("at"))
 
+    def is_let_go(self) -> ColumnElement[bool]:
+        """Whether the lease of anything ran out; takes ``at``, the present."""
+        return exists().where(state_is(State.WORKING, of=self.table), self.table.c.lease_until < bindparam("at"))
+
     def may_begin(self) -> ColumnElement[bool]:
         """Whether a row could be claimed."""
         return state_is(State.QUEUED, of=self.table)

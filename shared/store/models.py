@@ -1,10 +1,11 @@
 """The rows of the model lists that workers refresh."""
 
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from sqlalchemy import delete, insert, select
 
+from shared.clock import present
 from shared.store import tables
 from shared.store.database import Database, insert_new
 
@@ -20,7 +21,7 @@ class Models:
 
     def due(self, kind: str, every: timedelta) -> bool:
         """Whether it is time to ask the service again; of several processes that ask at once, one is told so."""
-        models, now = tables.models.c, datetime.now(UTC)
+        models, now = tables.models.c, present()
         stamp = insert_new(self._database, tables.models).values(_stamp(kind, now))
         claim = stamp.on_conflict_do_update(
             index_elements=[models.kind, models.id],
@@ -36,7 +37,7 @@ class Models:
         Args:
             cards: Model's id → the service's description of it, as JSON.
         """
-        models, now = tables.models.c, datetime.now(UTC)
+        models, now = tables.models.c, present()
         stamp = insert_new(self._database, tables.models).values(_stamp(kind, now))
         rows = [
             {"kind": kind, "id": model_id, "place": place, "card": dict(card), "seen_at": now}

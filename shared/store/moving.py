@@ -36,9 +36,11 @@ class Sum:
 class Move:
     """A move of all rows; nothing is changed in the source."""
 
-    def __init__(self, source: Database, target: Database) -> None:
+    def __init__(self, source: Database, target: Database, *, at_once: int = AT_ONCE) -> None:
+        """Write so many rows in a transaction."""
         self._source = source
         self._target = target
+        self._at_once = at_once
 
     @property
     def names(self) -> list[str]:
@@ -68,7 +70,7 @@ class Move:
 
     def _insert(self, table: Table) -> None:
         new = insert_new(self._target, table).on_conflict_do_nothing()
-        for rows in _in_parts(_rows(self._source, table)):
+        for rows in _in_parts(_rows(self._source, table), self._at_once):
             with self._target.writing() as connection:
                 connection.execute(new, rows)
 
@@ -97,11 +99,11 @@ def _value(value: object, column: Column[object]) -> object:
     return value
 
 
-def _in_parts(rows: Iterator[dict[str, object]]) -> Iterator[Sequence[Mapping[str, object]]]:
+def _in_parts(rows: Iterator[dict[str, object]], at_once: int) -> Iterator[Sequence[Mapping[str, object]]]:
     part: list[Mapping[str, object]] = []
     for row in rows:
         part.append(row)
-        if len(part) == AT_ONCE:
+        if len(part) == at_once:
             yield part
             part = []
     if part:

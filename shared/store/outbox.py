@@ -1,15 +1,16 @@
 """Outbox: finished and failed jobs that have not been delivered yet."""
 
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 from sqlalchemy import ColumnElement, Update, bindparam, case, exists, or_, select, update
 
+from shared.clock import present
 from shared.jobs import ENDED, Job, State
 from shared.status_messages import Work
 from shared.store import tables
 from shared.store.database import retrying
-from shared.store.deliveries import ANEW, Deliveries, claim_of, due_for
+from shared.store.deliveries import ANEW, Deliveries, claims_of, due_for
 from shared.store.job_states import state_is
 from shared.store.locks import in_order
 from shared.store.rows import read_job
@@ -40,22 +41,25 @@ class Outbox(Deliveries):
         _jobs.batch_id.is_(None),  # A batch has its own way home.
         or_(_jobs.pictures == 1, ~_siblings_under_way),
     ).order_by(_jobs.ended_at)
-    claiming = claim_of(
+    claiming = claims_of(
         tables.jobs,
         due,
         sending_before=_jobs.sending_since,
         sending_since=bindparam("at", type_=Instant),
     )
 
-    def claim(self, bot_id: int, *, limit: int) -> list[Job]:
+    def claim(self, bot_id: int, *, limit: int, is_told: bool = False) -> list[Job]:
         """Take requests whose pictures have all ended and that are to be delivered now, oldest first.
 
         A request stands here for its first picture's job; its leases and its status message are the request's.
 
         From here on Telegram may have the photo; a job whose ``sending_before`` is set may have been sent by
         somebody who then fell silent.
+
+        Args:
+            is_told: Somebody said that one has ended.
         """
-        rows = self._claim(bot_id, limit)
+        rows = self._claim(bot_id, limit, is_told=is_told)
         return [read_job(row) for row in sorted(rows, key=lambda row: (row.ended_at, row.id))]
 
     def arriving(self, bot_id: int, *, limit: int) -> list[Job]:
@@ -66,7 +70,7 @@ class Outbox(Deliveries):
             _jobs.bot_id == bot_id,
             state_is(State.FINISHED, State.FAILED),
             _jobs.delivered_at.is_(None),
-            _jobs.ended_at < datetime.now(UTC) - A_WHILE,
+            _jobs.ended_at < present() - A_WHILE,
             _jobs.status_message_id.is_not(None),
             or_(_jobs.pictures == 1, ~_siblings_under_way),
         )
@@ -136,7 +140,7 @@ class Outbox(Deliveries):
             removed: The number of a status message that is gone already.
         """
         done: dict[str, object] = {
-            "delivered_at": datetime.now(UTC),
+            "delivered_at": present(),
             "sending_since": None,
             "delivery_lease_until": None,
         }

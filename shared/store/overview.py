@@ -3,10 +3,11 @@
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, case, func, select, union_all
 
+from shared.clock import present
 from shared.errands import ErrandKind
 from shared.jobs import ENDED, State
 from shared.store import tables
@@ -60,7 +61,7 @@ class Overview:
 
 def look_over(database: Database) -> Overview:
     """Read how all stands."""
-    now = datetime.now(UTC)
+    now = present()
     with database.reading() as connection:
         finished, failed = _ended(connection, now)
         workers, slots = _alive(connection, now)

@@ -1,11 +1,10 @@
 """The rows of people, and of groups: what they chose."""
 
 from collections.abc import Callable
-from datetime import UTC, datetime
-from typing import Any
 
-from sqlalchemy import bindparam, select, update
+from sqlalchemy import Connection, bindparam, select, update
 
+from shared.clock import present
 from shared.jobs import Address, Sender
 from shared.preferences import Preferences
 from shared.store import tables
@@ -71,7 +70,7 @@ class People:
             self._keep(connection, person_id, after)
             return after
 
-    def _locked(self, connection: Any, person_id: int, language: str = "en", *, new: bool = False) -> Any:
+    def _locked(self, connection: Connection, person_id: int, language: str = "en", *, new: bool = False) -> object:
         """Read the settings, and hold the row until the transaction ends."""
         if new:
             connection.execute(
@@ -82,7 +81,7 @@ class People:
                     settings={},
                     last_turn=NOTHING_YET,
                     last_batch_turn=NOTHING_YET,
-                    created_at=datetime.now(UTC),
+                    created_at=present(),
                 )
                 .on_conflict_do_nothing()
             )
@@ -90,5 +89,5 @@ class People:
         return connection.scalar(select(users.settings).where(users.id == person_id).with_for_update())
 
     @staticmethod
-    def _keep(connection: Any, person_id: int, chosen: Preferences) -> None:
+    def _keep(connection: Connection, person_id: int, chosen: Preferences) -> None:
         connection.execute(update(tables.users).where(tables.users.c.id == person_id).values(settings=chosen.to_json()))

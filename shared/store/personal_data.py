@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import cast as assume
 
 import sqlalchemy
@@ -17,6 +17,7 @@ from sqlalchemy import ColumnElement, Connection, Table, and_, cast, delete, fun
 from shared.access import Role
 from shared.batches import BatchState
 from shared.budgets import Period
+from shared.clock import present
 from shared.errands import QUESTIONS, Errand, ErrandKind, ErrandResult
 from shared.jobs import ENDED, Job, State
 from shared.queue_policy import QueuePolicy
@@ -90,7 +91,7 @@ class PersonalData:
 
     def is_coming_home(self, asked: Errand) -> bool:
         """Whether a worker, or the bot, is still at something of theirs; after some time only what it certainly is."""
-        now = datetime.now(UTC)
+        now = present()
         is_overdue = now - (asked.started_at or now) > HOMECOMING
         conditions = {
             tables.jobs: _theirs(tables.jobs, asked) & _is_in_hand(tables.jobs, now, is_overdue=is_overdue),
@@ -139,7 +140,7 @@ class PersonalData:
         files = tables.sent_files.c
         with self._counting(asked) as (connection, counts, _):
             theirs = select(files.key).where(files.key.in_(keys)).order_by(files.key).with_for_update()
-            gone = update(tables.sent_files).where(files.key.in_(theirs)).values(gone_at=datetime.now(UTC))
+            gone = update(tables.sent_files).where(files.key.in_(theirs)).values(gone_at=present())
             counts["files"] += connection.execute(gone).rowcount
 
     # All else
@@ -148,7 +149,7 @@ class PersonalData:
     def delete_questions(self, asked: Errand) -> bool:
         """Delete some questions, answers and orders to be cancelled; False where none was left."""
         ids = self._ids(tables.errands, _errands_before(asked), limit=AT_ONCE)
-        month = Period.MONTH.began(datetime.now(UTC))
+        month = Period.MONTH.began(present())
         is_paid = and_(_errands.owner_tokens > 0, _errands.ended_at >= month)
         with self._counting(asked) as (connection, counts, _):
             theirs = in_order(tables.errands, _errands.id.in_(ids))
@@ -156,7 +157,7 @@ class PersonalData:
             rows = connection.execute(found).all()
             bare = BARE_ERRAND | {
                 "request_key": cast(_errands.id, sqlalchemy.String),
-                "delivered_at": datetime.now(UTC),
+                "delivered_at": present(),
             }
             connection.execute(update(tables.errands).where(_errands.id.in_(ids), is_paid).values(bare))
             connection.execute(delete(tables.errands).where(_errands.id.in_(ids), ~func.coalesce(is_paid, False)))
@@ -184,7 +185,7 @@ class PersonalData:
         names_them = or_(updates.chat_id == person, *(updates.body.like(form) for form in forms))
         key = (updates.bot_id, updates.update_id)
         some = select(*key).where(names_them, updates.received_at <= asked.created_at).order_by(*key).limit(AT_ONCE)
-        now = datetime.now(UTC)
+        now = present()
         with self._database.writing() as connection:
             found = [(row.bot_id, row.update_id) for row in connection.execute(some.with_for_update())]
             for bot_id, update_id in found:
@@ -224,7 +225,7 @@ class PersonalData:
     def forget_old_numbers(self, asked: Errand) -> bool:
         """Take the person's number off some calls of earlier months; False where none was left."""
         with self._database.writing() as connection:
-            return self._forget_numbers(connection, asked, before=Period.MONTH.began(datetime.now(UTC))) > 0
+            return self._forget_numbers(connection, asked, before=Period.MONTH.began(present())) > 0
 
     # Exports
 
@@ -269,7 +270,7 @@ class PersonalData:
 
     def late_pictures(self) -> list[tuple[int, list[int]]]:
         """Deletions that have ended for a while, and the jobs for which a worker may have kept a picture after them."""
-        over = (_errands.kind == ErrandKind.FORGET, _errands.ended_at < datetime.now(UTC) - LATE)
+        over = (_errands.kind == ErrandKind.FORGET, _errands.ended_at < present() - LATE)
         some = select(_errands.id, _errands.result).where(*over, _errands.result.is_not(None)).order_by(_errands.id)
         with self._database.reading() as connection:
             return [(row.id, row.result.get("late", [])) for row in connection.execute(some.limit(AT_ONCE))]
@@ -282,7 +283,7 @@ class PersonalData:
     @retrying
     def forget_numbers(self) -> int:
         """Take numbers of people who were deleted in an earlier month off what was paid for; returns of how many."""
-        now = datetime.now(UTC)
+        now = present()
         over = (
             _errands.kind == ErrandKind.FORGET,
             _errands.state.in_(_ENDED),

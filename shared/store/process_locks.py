@@ -12,9 +12,8 @@ import zlib
 from collections.abc import Callable, Collection
 from datetime import datetime
 from enum import Enum, auto
-from typing import Any
+from typing import TYPE_CHECKING
 
-import psycopg
 from sqlalchemy import (
     BigInteger,
     ColumnElement,
@@ -39,16 +38,16 @@ from shared.store.job_states import state_is
 from shared.store.locks import AdvisoryLock
 from shared.store.types import TableSelect
 
+if TYPE_CHECKING:
+    from shared.store.lock_session import LockSession
+
 log = logging.getLogger(__name__)
 
-KEEP_S = 0.25  # between two looks of a process at its own lock
-LOOK_S = 0.25  # between two looks at the locks of others
+KEEP_S = 0.5  # between two looks of a process at its own lock
+LOOK_S = 0.5  # between two looks at the locks of others
 LOOKS_APART_S = 1.5  # a lock that is free for so long is a dead process's; a living one takes it again in ``KEEP_S``
 STOOD_STILL_S = 5.0  # between two looks: a looker that paused for so long has not seen what happened meanwhile
 SETTLE_S = 10.0  # after a cut: what cut this process's connection has probably cut the others', too
-CONNECT_S = 3
-TCP_TIMEOUT_MS = 5_000
-OPTIONS = "-c statement_timeout=5000 -c tcp_keepalives_idle=5 -c tcp_keepalives_interval=3 -c tcp_keepalives_count=3"
 
 _workers = tables.workers.c
 _locks = table(
@@ -107,7 +106,7 @@ class ProcessLock:
         """Take the lock of ``name``; nothing connects yet."""
         self._database = database
         self._clock = clock
-        self._connection: psycopg.Connection[Any] | None = None
+        self._session: LockSession | None = None
         self._cut_at: float | None = None
         self._was_seen = False
         self.key = key_of(name)
@@ -132,11 +131,11 @@ class ProcessLock:
             return self.hold
         try:
             self.hold = self._take()
-        except (psycopg.Error, StoreAway) as error:
+        except StoreAway as error:
             self._disconnect()
             self.hold = Hold.AWAY
             if before is not Hold.AWAY:
-                log.warning("lock of this process lost", extra={"error": type(error).__name__})
+                log.warning("lock of this process lost", extra={"error": str(error)})
         if self.hold is Hold.IMPOSSIBLE:
             self._disconnect()
             log.warning("no lock can be held: a pooler stands before Postgres, a death is seen when the lease runs out")
@@ -148,49 +147,35 @@ class ProcessLock:
         self.hold = Hold.IMPOSSIBLE
 
     def _is_still_held(self) -> bool:
-        if self._connection is None or not self.is_held:
+        if self._session is None or not self.is_held:
             return False
         try:
-            return self._is_our_own(self._connection)
-        except psycopg.Error:
+            return self._session.is_our_own()
+        except StoreAway:
             self._cut_at = self._clock()
             self._disconnect()
             return False
 
     def _take(self) -> Hold:
-        if self._connection is None:
-            self._connection = psycopg.connect(
-                self._database.conninfo,
-                autocommit=True,
-                connect_timeout=CONNECT_S,
-                keepalives_idle=5,
-                tcp_user_timeout=TCP_TIMEOUT_MS,
-                options=OPTIONS,
-            )
-        if not self._is_our_own(self._connection):
+        from shared.store.lock_session import LockSession
+
+        session = self._session = self._session or LockSession(self._database.conninfo)
+        if not session.is_our_own():
             return Hold.IMPOSSIBLE
-        taken = self._connection.execute(
-            "SELECT pg_try_advisory_lock(%s::int, %s::int)", (int(AdvisoryLock.PROCESS), self.key)
-        ).fetchone()
-        if taken != (True,):
+        if not session.take(self.key):
             return Hold.TAKEN
         # Once is enough: a session that the others saw is no pooler's.
-        self._was_seen = self._was_seen or self._others_see_it(self._connection.info.backend_pid)
+        self._was_seen = self._was_seen or self._others_see_it(session.pid)
         return Hold.HELD if self._was_seen else Hold.IMPOSSIBLE
-
-    @staticmethod
-    def _is_our_own(connection: psycopg.Connection[Any]) -> bool:
-        """Whether the session is the one that greeted us: a pooler greets with a number of its own."""
-        return connection.execute("SELECT pg_backend_pid()").fetchone() == (connection.info.backend_pid,)
 
     def _others_see_it(self, pid: int) -> bool:
         with self._database.reading() as connection:
             return connection.scalar(select(_locks.c.pid).where(_is_held(self.key))) == pid
 
     def _disconnect(self) -> None:
-        if self._connection is not None:
-            self._connection.close()
-            self._connection = None
+        if self._session is not None:
+            self._session.close()
+            self._session = None
 
 
 class DeadWorkers:

@@ -32,6 +32,8 @@ IS_BEHIND = exists().where(
     _earlier.c.id < _errands.id,
     state_is(*UNDER_WAY, of=_earlier),
 )
+# People with a held question that no earlier one of its conversation keeps back.
+HELD_FIRST = select(_errands.user_id).where(HELD, ~IS_BEHIND).distinct().limit(AT_ONCE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,9 +133,8 @@ class QuestionQueue:
 
         A transaction for each person, as ``FairQueue.repair``.
         """
-        free = select(_errands.user_id).where(HELD, ~IS_BEHIND).distinct().limit(AT_ONCE)
         with self._database.reading() as connection:
-            people = sorted(connection.scalars(free))
+            people = sorted(connection.scalars(HELD_FIRST))
         let_in = 0
         for user_id in people:
             with self._database.writing() as connection:

@@ -1,10 +1,10 @@
 """Open questions, one a private chat or a topic of it, so that the next message can be taken for the answer."""
 
 from collections.abc import Collection
-from datetime import UTC, datetime
 
 from sqlalchemy import Connection, bindparam, delete, select
 
+from shared.clock import present
 from shared.questions import Asked, OpenQuestion, Place, Question
 from shared.store import tables
 from shared.store.database import Database, insert_new
@@ -24,7 +24,7 @@ class Questions:
 
     def ask(self, place: Place, question: Question) -> None:
         """Write a question down; it takes the place of the one before. To be called before the question is sent."""
-        asked = {"kind": question.kind, "about": dict(question.about), "asked_at": datetime.now(UTC)}
+        asked = {"kind": question.kind, "about": dict(question.about), "asked_at": present()}
         row = {"bot_id": self._bot_id, "chat_id": place.chat_id, "topic_id": place.topic_id, **asked}
         with self._database.writing() as connection:
             connection.execute(

@@ -89,7 +89,10 @@ def read_errand(row: Row[Any]) -> Errand:
 
 def _shown(kept: Mapping[str, Any] | None) -> ShownMessages | None:
     """The messages of an answer; a row says ``said`` only once one of them says what it is to say in the end."""
-    return ShownMessages(messages=list(kept.get("messages", ())), said=kept.get("said", 0)) if kept else None
+    if not kept:
+        return None
+    shown = ShownMessages(messages=list(kept.get("messages", ())), said=kept.get("said", 0))
+    return {**shown, "parts": kept["parts"]} if "parts" in kept else shown
 
 
 def read_parameters(kept: Mapping[str, Any]) -> Parameters:

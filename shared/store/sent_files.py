@@ -1,11 +1,12 @@
 """The record of what people sent: how much within a day, and when a file of theirs is to be deleted."""
 
 from collections.abc import Collection, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 import sqlalchemy
 from sqlalchemy import ColumnElement, Connection, cast, delete, exists, or_, select, update
 
+from shared.clock import present
 from shared.errors import TooMuchSent
 from shared.jobs import Sender
 from shared.store import tables
@@ -36,7 +37,7 @@ class SentFiles:
         Raises:
             TooMuchSent: With it they would have sent more within 24 hours than one may.
         """
-        now = datetime.now(UTC)
+        now = present()
         row = {"user_id": sender.id, "bytes": size, "kept_at": now, "is_refused": False}
         new = insert_new(self._database, tables.sent_files).values(key=key, **row)
         with self._database.writing() as connection:
@@ -72,11 +73,11 @@ class SentFiles:
 
     def claim_old(self, keep: timedelta, *, limit: int) -> list[str]:
         """Take on the deletion of the oldest files that were kept for so long, for as long as the lease runs."""
-        return self._claim(_files.kept_at < datetime.now(UTC) - keep, limit)
+        return self._claim(_files.kept_at < present() - keep, limit)
 
     @retrying
     def _claim(self, condition: ColumnElement[bool], limit: int) -> list[str]:
-        now = datetime.now(UTC)
+        now = present()
         free = or_(_files.leased_until.is_(None), _files.leased_until < now)
         wanted = (
             select(_files.key)
@@ -93,7 +94,7 @@ class SentFiles:
         """Note that files were deleted."""
         with self._database.writing() as connection:
             theirs = select(_files.key).where(_files.key.in_(keys)).order_by(_files.key).with_for_update()
-            deleted = {"gone_at": datetime.now(UTC), "leased_until": None}
+            deleted = {"gone_at": present(), "leased_until": None}
             connection.execute(update(tables.sent_files).where(_files.key.in_(theirs)).values(deleted))
 
     @retrying
@@ -101,7 +102,7 @@ class SentFiles:
         """Delete rows of files that are gone and count no more; returns how many."""
         over = (
             select(_files.key)
-            .where(_files.gone_at.is_not(None), _files.kept_at < datetime.now(UTC) - DAY)
+            .where(_files.gone_at.is_not(None), _files.kept_at < present() - DAY)
             .limit(limit)
             .with_for_update(skip_locked=True)
         )

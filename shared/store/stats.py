@@ -6,12 +6,13 @@ All sums are made in the database, over rows that an index finds by their day. D
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
-from typing import Any
+from datetime import date, datetime, timedelta
+from typing import Any, TypeAlias
 
 from sqlalchemy import ColumnElement, Connection, Date, Float, Integer, case, cast, distinct, func, select
 
 from shared.budgets import Period
+from shared.clock import present
 from shared.jobs import State
 from shared.store import tables
 from shared.store.database import Database
@@ -25,6 +26,7 @@ MINUTE_S, DAY_S = 60.0, 86_400.0
 ONE_DAY = timedelta(days=1)
 
 _jobs, _attempts, _spending = tables.jobs.c, tables.attempts.c, tables.spending.c
+Instant: TypeAlias = ColumnElement[datetime]
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +87,7 @@ class Stats:
 
 def read_stats(database: Database, days: int, now: datetime | None = None) -> Stats:
     """Add up so many days, 1 to 90, today the last of them."""
-    today = Period.DAY.began(now or datetime.now(UTC))
+    today = Period.DAY.began(now or present())
     first = today - (min(max(days, 1), MAX_DAYS) - 1) * ONE_DAY
     dates = [(first + number * ONE_DAY).date() for number in range((today - first).days + 1)]
     ended = [_jobs.ended_at >= first, _jobs.ended_at < today + ONE_DAY]
@@ -126,7 +128,7 @@ def _has_ended() -> ColumnElement[bool]:
     return state_is(State.FINISHED, State.FAILED)
 
 
-def _day(instant: Any) -> ColumnElement[date]:
+def _day(instant: Instant) -> ColumnElement[date]:
     return func.date(instant, type_=Date)
 
 
@@ -194,7 +196,9 @@ def _counted(
     return found
 
 
-def _seconds(database: Database, later: Any, earlier: Any) -> ColumnElement[float]:
+def _seconds(
+    database: Database, later: ColumnElement[datetime], earlier: ColumnElement[datetime]
+) -> ColumnElement[float]:
     if database.is_sqlite:
         return (func.julianday(later) - func.julianday(earlier)) * DAY_S
     return cast(func.extract("epoch", later - earlier), Float)

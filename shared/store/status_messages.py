@@ -5,7 +5,7 @@ known to be missing. A message that is to go stands in ``removals`` until Telegr
 """
 
 from collections.abc import Callable, Collection
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import (
@@ -24,6 +24,7 @@ from sqlalchemy import (
 )
 
 from shared.batches import BatchState
+from shared.clock import present
 from shared.jobs import ENDED, Job, State
 from shared.status_messages import Removal, Work
 from shared.store import tables
@@ -40,6 +41,12 @@ NOT_SENDING: dict[str, None] = {"status_sending_since": None, "status_after": No
 UNTRUE = ""  # what a message that was found again says: it is edited at the next look
 NUMBERS = ("status_message_id", "delivered_message_id", "shown")  # the columns in which messages are named
 NEWEST = 200  # rows of a chat whose messages are compared with a number
+
+ANY_TO_REMOVE = (
+    select(tables.removals.c.id)
+    .where(tables.removals.c.bot_id == bindparam("bot"), tables.removals.c.not_before <= bindparam("present"))
+    .limit(1)
+)
 
 
 class StatusMessages:
@@ -62,7 +69,7 @@ class StatusMessages:
             begun = connection.execute(
                 update(table)
                 .where(table.c.id == work_id, *free)
-                .values(status_sending_since=datetime.now(UTC), status_after=after)
+                .values(status_sending_since=present(), status_after=after)
             )
             return begun.rowcount == 1
 
@@ -165,7 +172,7 @@ class StatusMessages:
                 return False
             if may_be_there:
                 _remove(connection, work, row, message_id=None)
-            again = {"status_sending_since": datetime.now(UTC), "status_after": after}
+            again = {"status_sending_since": present(), "status_after": after}
             connection.execute(update(table).where(table.c.id == work_id).values(again))
             return True
 
@@ -233,11 +240,11 @@ class StatusMessages:
 
     def claim_removals(self, bot_id: int, *, limit: int) -> list[Removal]:
         """Take messages that are to be removed now, those that waited longest first."""
-        now, removals = datetime.now(UTC), tables.removals.c
-        due = select(removals.id).where(removals.bot_id == bot_id, removals.not_before <= now)
+        now, removals = present(), tables.removals.c
         with self._database.reading() as connection:
-            if connection.execute(due.limit(1)).first() is None:
+            if connection.execute(ANY_TO_REMOVE, {"bot": bot_id, "present": now}).first() is None:
                 return []
+        due = select(removals.id).where(removals.bot_id == bot_id, removals.not_before <= now)
         first = due.order_by(removals.not_before).limit(limit).with_for_update(skip_locked=True)
         with self._database.writing() as connection:
             rows = connection.execute(
@@ -256,7 +263,7 @@ class StatusMessages:
     def again(self, removal_id: int, *, in_s: float) -> None:
         """Try later."""
         with self._database.writing() as connection:
-            connection.execute(_of(removal_id).values(not_before=datetime.now(UTC) + timedelta(seconds=in_s)))
+            connection.execute(_of(removal_id).values(not_before=present() + timedelta(seconds=in_s)))
 
     def removed(self, removal_id: int) -> None:
         """Telegram has said that it is gone, or nothing more can be done about it."""
@@ -268,7 +275,7 @@ class StatusMessages:
         removals = tables.removals.c
         where = [removals.bot_id == bot_id, *([removals.chat_id == chat_id] if chat_id is not None else [])]
         with self._database.writing() as connection:
-            connection.execute(update(tables.removals).where(*where).values(not_before=datetime.now(UTC)))
+            connection.execute(update(tables.removals).where(*where).values(not_before=present()))
 
 
 def left_by(table: Table) -> list[Column[Any]]:
@@ -303,7 +310,7 @@ def messages_of(row: TableRow) -> set[int]:
 
 
 def _remove(connection: Connection, work: Work, row: TableRow, *, message_id: int | None) -> None:
-    now = datetime.now(UTC)
+    now = present()
     missing = message_id is None
     connection.execute(
         insert(tables.removals),

@@ -375,6 +375,7 @@ batches = Table(
     *_status_being_sent(),
     Column("sending", Json, comment="Jobs whose pictures Telegram may have got"),
     Column("witness", Json, comment="What the progress message certainly said before"),
+    Column("without_buttons", Json, comment="Jobs of the album that was sent last, while its buttons were not"),
     Column("delivery_lease_until", Instant),
     Column("delivery_not_before", Instant),
     Column("delivery_tries", Integer, nullable=False, server_default="0"),

@@ -7,21 +7,22 @@ a lock, and takes the lower turn with one statement; how long the queue is makes
 from collections import Counter
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement, Connection, bindparam, case, exists, or_, select
 
+from shared.clock import present
 from shared.errands import SILENT, Errand
 from shared.errors import OutOfTime, WorkerLost
 from shared.jobs import Job, Stage, State
 from shared.queue_policy import Flow, QueuePolicy
 from shared.store import leases, tables
 from shared.store.database import Database, retrying
-from shared.store.fair_queue import FairQueue
+from shared.store.fair_queue import HELD_ALONE, HELD_IN_BATCHES, FairQueue
 from shared.store.jobs import tell_of_stage
 from shared.store.leases import WorkTable, claiming, first_in_line
 from shared.store.locks import AdvisoryLock
-from shared.store.question_queue import QuestionQueue
+from shared.store.question_queue import HELD_FIRST, QuestionQueue
 from shared.store.rows import read_errand, read_job
 from shared.store.types import ClaimStatement, Instant, TableRow, TableSelect
 
@@ -118,6 +119,15 @@ LOOK = select(
 
 
 IS_DUE = select(or_(*(exists().where(work.may_begin()) for work in TABLES)))
+# Whether a sweep would find anything.
+IS_TO_SWEEP = select(
+    or_(
+        *(work.is_waiting() for work in TABLES),
+        *(work.is_let_go() for work in TABLES),
+        *(exists().where(work.may_begin()) for work in TABLES),
+        *(exists(held) for held in (HELD_ALONE, HELD_IN_BATCHES, HELD_FIRST)),
+    )
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,7 +208,7 @@ class Turns:
 
     def _look(self) -> Standing:
         """Queue what has waited long enough, and look at what comes first."""
-        now = datetime.now(UTC)
+        now = present()
         with self._database.reading() as connection:
             *are_waiting, question, picture, alone = connection.execute(LOOK, {"at": now}).one()
         if not any(are_waiting):
@@ -220,7 +230,7 @@ class Turns:
     def _claim(self, worker: str, claim: Claim, statement: ClaimStatement, **terms: float) -> TableRow | None:
         with self._database.writing() as connection:
             # Not before: while this waited to write, somebody may have asked for the very row that it claims.
-            now = datetime.now(UTC)
+            now = present()
             held = {"at": now, "holder": worker, "lease": now + self._lease, "end": now + self._deadline}
             row = connection.execute(statement, held | terms).first()
             if row is not None:
@@ -243,7 +253,7 @@ class Turns:
     @retrying
     def _renew(self, work: WorkTable, *, worker: str | None = None, ids: Collection[int] = ()) -> int:
         with self._database.writing() as connection:
-            return leases.renew(connection, work, datetime.now(UTC), self._lease, worker=worker, ids=ids)
+            return leases.renew(connection, work, present(), self._lease, worker=worker, ids=ids)
 
     def is_any_due(self) -> bool:
         """Whether some work could be claimed now."""
@@ -266,7 +276,9 @@ class Turns:
         Args:
             dead: Workers whose leases are not waited for (``DeadWorkers`` in ``shared/store/process_locks.py``).
         """
-        now = datetime.now(UTC)
+        now = present()
+        if not dead and not self._is_to_sweep(now):
+            return Sweep(due=0)
         ends = self._take_back(now, dead)
         if ends is None:
             return None
@@ -280,6 +292,10 @@ class Turns:
             lost=ends[WorkerLost.reason],
             late=ends[OutOfTime.reason],
         )
+
+    def _is_to_sweep(self, now: datetime) -> bool:
+        with self._database.reading() as connection:
+            return bool(connection.scalar(IS_TO_SWEEP, {"at": now}))
 
     def _take_back(self, now: datetime, dead: Collection[str]) -> Counter[str] | None:
         with self._database.writing() as connection:

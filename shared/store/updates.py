@@ -3,10 +3,11 @@
 import json
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, Connection, func, select, update
+from sqlalchemy import ColumnElement, Connection, Update, bindparam, func, select, update
 
+from shared.clock import present
 from shared.questions import OpenQuestion
 from shared.store import tables
 from shared.store.database import Database, InsertInto, built_once, insert_new
@@ -51,6 +52,18 @@ def _keeping(insert: InsertInto) -> InsertReturning:
     return insert(tables.updates).on_conflict_do_nothing().returning(tables.updates.c.update_id)
 
 
+def _handling() -> Update:
+    """The statement that ticks updates off, locked in the order of their ids."""
+    updates = tables.updates.c
+    its = updates.bot_id == bindparam("bot")
+    theirs = select(updates.update_id).where(its, updates.update_id.in_(bindparam("ids", expanding=True)))
+    locked = theirs.order_by(updates.update_id).with_for_update()
+    return update(tables.updates).where(its, updates.update_id.in_(locked))
+
+
+HANDLED = _handling()
+
+
 class Updates:
     """The intake's book, one transaction a method."""
 
@@ -64,7 +77,7 @@ class Updates:
         Returns:
             Ids of those that are to be handled now: new, readable, and not handled together with another one.
         """
-        raw, now = list(updates), datetime.now(UTC)
+        raw, now = list(updates), present()
         if not raw:
             return frozenset()
         with self._database.writing() as connection:
@@ -113,7 +126,7 @@ class Updates:
                     updates.bot_id == self._bot_id,
                     updates.handled_at.is_(None),
                     updates.part_of.is_(None),
-                    updates.received_at <= datetime.now(UTC) - older_than,
+                    updates.received_at <= present() - older_than,
                 )
                 .order_by(updates.update_id)
                 .limit(limit)
@@ -163,7 +176,7 @@ class Updates:
 
         The same again returns the same.
         """
-        updates, now = tables.updates.c, datetime.now(UTC)
+        updates, now = tables.updates.c, present()
         with self._database.writing() as connection:
             head = (updates.bot_id == self._bot_id, updates.update_id == update_id)
             connection.execute(
@@ -246,14 +259,16 @@ class Updates:
 
     def may_hint(self, *, chat_id: int, message_id: int) -> bool:
         """Whether nobody was told yet that editing this message changes nothing; from now on somebody was."""
-        row = {"bot_id": self._bot_id, "chat_id": chat_id, "message_id": message_id, "at": datetime.now(UTC)}
+        row = {"bot_id": self._bot_id, "chat_id": chat_id, "message_id": message_id, "at": present()}
         with self._database.writing() as connection:
             hint = insert_new(self._database, tables.edit_hints).values(row).on_conflict_do_nothing()
             return connection.scalar(hint.returning(tables.edit_hints.c.message_id)) is not None
 
     def handled(self, update_ids: Collection[int]) -> None:
         """Tick updates off."""
-        self._change(update_ids, handled_at=datetime.now(UTC))
+        with self._database.writing() as connection:
+            now = present()
+            connection.execute(HANDLED, {"bot": self._bot_id, "ids": list(update_ids), "handled_at": now})
 
     def _change(self, update_ids: Collection[int], **values: object) -> None:
         """Change rows, locked in the order of their ids."""

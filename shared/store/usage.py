@@ -2,11 +2,12 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 
 from sqlalchemy import Connection
 
 from shared.budgets import Budgets, Period
+from shared.clock import present
 from shared.jobs import Request
 from shared.queue_policy import QueuePolicy
 from shared.redaction import GOOGLE, HUGGINGFACE
@@ -78,7 +79,7 @@ class UsageReader:
 
     def read(self, asker: Asker) -> Usage:
         """What somebody has used, in a group also what the group has."""
-        now, budgets = datetime.now(UTC), self._policy.budgets
+        now, budgets = present(), self._policy.budgets
         with self._database.reading() as connection:
             owners, spent = paid_by_owner(connection, asker.user_id), read_spent(connection, now)
             paints, writes = HUGGINGFACE in owners, GOOGLE in owners

@@ -1,10 +1,10 @@
 """Cancelled jobs whose orders are still with a provider: each becomes an errand that takes its order back."""
 
 from collections.abc import Iterable
-from datetime import UTC, datetime
 
 from sqlalchemy import Connection
 
+from shared.clock import present
 from shared.errands import ErrandKind
 from shared.jobs import Job, State
 from shared.json_types import JsonObject, inside
@@ -46,5 +46,5 @@ def _errand(job: Job, handle: JsonObject) -> dict[str, object]:
         "language": job.sender.language,
         "question": {"job_id": job.id, "handle": handle},
         "state": State.QUEUED,
-        "created_at": datetime.now(UTC),
+        "created_at": present(),
     }

@@ -1,9 +1,10 @@
 """The worker processes that are alive, and how many slots each has."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 from sqlalchemy import delete, select
 
+from shared.clock import present
 from shared.store import tables
 from shared.store.database import Database, insert_new, retrying
 
@@ -25,7 +26,7 @@ class Workers:
         Args:
             lock_key: Of the lock that it holds (``shared/store/process_locks.py``); None: it holds none.
         """
-        now = datetime.now(UTC)
+        now = present()
         row = insert_new(self._database, tables.workers).values(
             name=name, slots=slots, alive_until=now + lease, lock_key=lock_key
         )

@@ -28,6 +28,7 @@ from services.bot.settings.preferences import Choices
 from services.bot.telegram.flood_limit import FloodLimit
 from services.bot.telegram.known_messages import KnownMessages
 from services.bot.telegram.lost_messages import LostMessages
+from services.bot.telegram.outbox_relay import LEFT_S
 from services.bot.telegram.removals import Removals
 from services.bot.telegram.status_messages import StatusMessages as SentStatusMessages
 from services.bot.telegram.transport import Transport
@@ -90,6 +91,8 @@ class Rig:
         self.sandbox = sandbox
         self.database = database
         self.images = Images(folder.as_uri())
+        self.left_s = LEFT_S
+        self.jobs = Jobs(database)
         self.outbox = Outbox(database)
         self.batches = Batches(database, UNCAPPED)
         self.with_bot(lambda bot, _: bot.get_me())  # Telegram knows the bot from now on.
@@ -208,14 +211,14 @@ class Rig:
     async def _deliver(
         self, bot: Bot, limit: FloodLimit, table: Table, row_id: int, is_so: Callable[[Row[Any]], bool]
     ) -> Row[Any]:
-        jobs, errands, batches = Jobs(self.database), Errands(self.database), self.batches
-        pictures = Delivery(bot, BOT, self.outbox, jobs, self.images, catalogue=Catalogue(FOX_RECIPE.model))
+        errands = Errands(self.database)
+        catalogue = Catalogue(FOX_RECIPE.model)
+        pictures = Delivery(bot, BOT, self.outbox, self.jobs, self.images, catalogue=catalogue, left_s=self.left_s)
         messages, removals = self._status_messages(bot, limit)
         streams = AnswerStreams(bot, BOT, errands, messages, limit)
         draw = self._drawings(bot, limit, messages).begin
         answers = Answers(bot, BOT, ErrandOutbox(self.database), errands, streams, draw=draw)
-        progress, tickets = ProgressMessage(bot, batches, limit), LocalTickets()
-        whole = BatchDelivery(bot, BOT, batches, jobs, self.images, tickets, progress, default_model=FOX_RECIPE.model)
+        whole = self.batch_delivery(bot, limit)
         rounds = [
             asyncio.ensure_future(round_)
             for round_ in (
@@ -238,6 +241,11 @@ class Rig:
             await whole.finish()
             await removals.finish()
         return self.row(table, row_id)
+
+    def batch_delivery(self, bot: Bot, limit: FloodLimit) -> BatchDelivery:
+        jobs, tickets, progress = Jobs(self.database), LocalTickets(), ProgressMessage(bot, self.batches, limit)
+        parts = (bot, BOT, self.batches, jobs, self.images, tickets, progress)
+        return BatchDelivery(*parts, default_model=FOX_RECIPE.model, left_s=self.left_s)
 
     def _drawings(self, bot: Bot, limit: FloodLimit, messages: SentStatusMessages) -> Drawings:
         jobs, catalogue = Jobs(self.database, UNCAPPED), Catalogue(FOX_RECIPE.model)

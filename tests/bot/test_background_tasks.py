@@ -9,12 +9,13 @@ import pytest
 
 from sandbox.app import Sandbox
 from sandbox.client import SandboxClient
-from services.bot.app import STOP_S, Bot
+from services.bot.app import END_S, STOP_S, Bot
 from services.health import LOOK_S, Signs, Watchdog
 from shared.settings import BotSettings
 from shared.store.database import Database
 from shared.store.updates import RawUpdate, Updates
 from shared.tickets import LocalTickets
+from tests.builders import submit_and_fail
 from tests.end_to_end.installation import settings_for
 from tests.sqlite_tables import create_tables
 
@@ -65,7 +66,12 @@ class Running:
 
 
 def play(
-    telegram: SandboxClient, folder: Path, scene: Callable[[Running], Awaitable[None]], *, stop_s: float = STOP_S
+    telegram: SandboxClient,
+    folder: Path,
+    scene: Callable[[Running], Awaitable[None]],
+    *,
+    stop_s: float = STOP_S,
+    end_s: float = END_S,
 ) -> list[RawUpdate]:
     """Play a scene with a bot that runs, and stop it in order; returns the updates that are not handled then."""
     settings = BotSettings.model_validate(settings_for(telegram.url, folder))
@@ -75,7 +81,7 @@ def play(
     async def on_stage() -> None:
         stop, bot = (
             asyncio.Event(),
-            Bot(settings, database, LocalTickets(), signs=signs, stop_s=stop_s, first_pause_s=0.01),
+            Bot(settings, database, LocalTickets(), signs=signs, stop_s=stop_s, end_s=end_s, first_pause_s=0.01),
         )
         running = asyncio.create_task(bot.run(stop))
         await scene(Running(bot, telegram, signs))
@@ -153,3 +159,20 @@ class TestStopping:
             await asyncio.to_thread(telegram.wait_at_gate, "for ever")
 
         assert len(play(telegram, tmp_path, scene, stop_s=0.1)) == 1
+
+    def test_a_delivery_that_does_not_end_is_left_to_the_next_start(
+        self, telegram: SandboxClient, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        """Telegram may have calls wait, and one kind of delivery was waited for after the other."""
+        telegram.arm("telegram", path="sendMessage", gate="for ever")
+
+        async def scene(running: Running) -> None:
+            ada = await asyncio.to_thread(telegram.person, "Ada")
+            await running.until(lambda: Running.task("deliver pictures"), "deliveries")
+            bot = running.bot._parts.application.bot.id
+            await asyncio.to_thread(submit_and_fail, running.bot._database, bot=bot, user=ada["id"])
+            await asyncio.to_thread(telegram.wait_at_gate, "for ever")
+
+        play(telegram, tmp_path, scene, end_s=0.2)
+
+        assert "deliveries are still under way" in caplog.text

@@ -567,6 +567,19 @@ class TestTheBudget:
 
         run(scene())
 
+    def test_counts_what_a_network_held_up_when_it_arrives(self) -> None:
+        telegram, limit = StrictTelegram(), FloodLimit()
+        held_up_s = 3 * COUNTED_WITHIN_S
+
+        async def scene() -> None:
+            chats = range(1, MESSAGES_PER_S - 5)
+            held_up = [asyncio.create_task(show(limit, telegram, chat, "sendPhoto", held_up_s)) for chat in chats]
+            await asyncio.sleep(held_up_s + 0.01)
+            await asyncio.gather(*(show(limit, telegram, chat, "sendPhoto") for chat in range(100, 130)), *held_up)
+
+        run(scene())
+        assert len(telegram.taken) == MESSAGES_PER_S - 6 + 30
+
     def test_is_as_large_as_the_owner_says(self) -> None:
         limit, called_at = FloodLimit(messages_per_s=5), list[float]()
 

@@ -1,5 +1,6 @@
 """Deliveries that don't go as planned, each of which has to come to an end."""
 
+import asyncio
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -8,20 +9,23 @@ import pytest
 from sqlalchemy import Row, select
 
 from sandbox.client import SandboxClient
-from services.bot.telegram import outbox_relay
 from services.bot.telegram.errors import MAX_UNKNOWN_TRIES
+from services.bot.telegram.flood_limit import FloodLimit
 from services.bot.texts.locales import say
-from shared.batches import DeliveryFormat
+from services.health import Sign
+from shared.batches import Counts, DeliveryFormat
 from shared.errands import ErrandKind, ErrandResult
 from shared.errors import StoreAway
 from shared.images import Images
 from shared.jobs import Job, Parameters
 from shared.store import tables
+from shared.store.batches import Batches
 from shared.store.database import Database
 from shared.store.errand_outbox import ErrandOutbox
+from shared.store.jobs import Jobs
 from shared.store.outbox import Outbox
-from tests.bot.delivery_rig import Rig, a_noise
-from tests.builders import BOT
+from tests.bot.delivery_rig import Bot, Rig, a_noise
+from tests.builders import BOT, UNCAPPED
 from tests.sqlite_tables import create_tables
 
 PICTURES = "/(sendPhoto|sendDocument|sendMediaGroup)$"
@@ -133,6 +137,48 @@ class TestAnAlbumThatTelegramTook:
         assert len([data for data in rig.buttons() if data.startswith("pick ")]) == 2
         assert rig.calls("sendMediaGroup") == [200]
 
+    def test_of_a_batch_gets_its_buttons_also_where_the_bot_was_killed_before_them(self, rig: Rig) -> None:
+        batch_id = rig.batch(pictures=2)
+        album = [job.id for job in rig.batches.jobs(batch_id)]
+        rig.batches.sent(batch_id, [(job_id, None, None) for job_id in album], without_buttons=album)
+
+        rig.deliver(tables.batches, batch_id)
+
+        assert [data.split()[0] for data in rig.buttons()].count("pick") == 2
+        assert rig.calls("sendMediaGroup") == []
+
+    def test_of_a_batch_gets_its_buttons_also_where_only_the_witness_tells_that_it_came(self, rig: Rig) -> None:
+        batch_id = rig.batch(pictures=2)
+        album = [job.id for job in rig.batches.jobs(batch_id)]
+        rig.batches.begin_sending(batch_id, album, {"text": "What it said before", "markup": None})
+
+        rig.deliver(tables.batches, batch_id)
+
+        assert [data.split()[0] for data in rig.buttons()].count("pick") == 2
+        assert rig.calls("sendMediaGroup") == []
+
+    def test_of_a_batch_is_the_last_one_where_the_process_is_told_to_end(self, rig: Rig) -> None:
+        """Many would take minutes, within Telegram's limits, and one that is cut off in the middle comes twice."""
+        batch_id = rig.batch(pictures=12)
+        rig.sandbox.arm("telegram", path="sendMediaGroup", gate="album")
+
+        async def end_meanwhile(bot: Bot, limit: FloodLimit) -> None:
+            whole = rig.batch_delivery(bot, limit)
+            carrying = asyncio.ensure_future(whole.carry_on(Sign()))
+            await asyncio.to_thread(rig.sandbox.wait_at_gate, "album")
+            whole.wind_down()
+            rig.sandbox.open_gate("album")
+            await whole.finish()
+            carrying.cancel()
+
+        rig.with_bot(end_meanwhile)
+
+        row = rig.row(tables.batches, batch_id)
+        assert (row.delivered_at, row.delivery_lease_until, row.without_buttons) == (None, None, None)
+        assert len(rig.batches.to_send(batch_id)) == 2
+        assert rig.deliver(tables.batches, batch_id).delivered_at is not None
+        assert rig.calls("sendMediaGroup") == [200, 200]
+
     def test_is_delivered_also_where_words_are_forbidden(self, rig: Rig) -> None:
         job = rig.picture(count=3)
         rig.sandbox.arm("telegram", path=MESSAGE, preset="bad-request", arguments={"text": "CHAT_SEND_PLAIN_FORBIDDEN"})
@@ -166,7 +212,52 @@ class Forgetful(Outbox):
         super().arrived(job, messages)
 
 
+class AwayAfterAnAlbum(Jobs):
+    """A record that does not answer for the first time when an album is there and is to be noted as delivered."""
+
+    def __init__(self, database: Database) -> None:
+        super().__init__(database)
+        self.reads = 0
+
+    def siblings(self, job: Job) -> list[Job]:
+        self.reads += 1
+        if self.reads == 2:
+            raise StoreAway("away")
+        return super().siblings(job)
+
+
+class AwayAfterAnAlbumOfABatch(Batches):
+    """A record that does not answer for the first time after an album has come."""
+
+    def __init__(self, rig: Rig) -> None:
+        super().__init__(rig.database, UNCAPPED)
+        self._rig = rig
+        self.was_away = False
+
+    def counts(self, batch_id: int) -> Counts:
+        if self._rig.calls("sendMediaGroup") and not self.was_away:
+            self.was_away = True
+            raise StoreAway("away")
+        return super().counts(batch_id)
+
+
 class TestADatabaseThatIsAway:
+    def test_after_an_albums_buttons_is_no_reason_to_send_them_again(self, rig: Rig) -> None:
+        job = rig.picture(count=3)
+        rig.jobs = jobs = AwayAfterAnAlbum(rig.database)
+
+        delivered(rig, job)
+
+        assert jobs.reads > 2
+        assert rig.calls("sendMessage").count(200) == 2  # the announcement, and the buttons
+
+    def test_after_an_album_of_a_batch_is_no_reason_to_send_it_again(self, rig: Rig) -> None:
+        rig.batches = batches = AwayAfterAnAlbumOfABatch(rig)
+
+        rig.deliver(tables.batches, rig.batch(pictures=3), until=lambda row: batches.was_away and not row.sending)
+
+        assert rig.calls("sendMediaGroup") == [200]
+
     def test_when_an_album_has_arrived_is_no_reason_to_send_it_again(self, rig: Rig) -> None:
         job = rig.picture(count=3)
         rig.outbox = outbox = Forgetful(rig.database)
@@ -193,8 +284,8 @@ class TestAnImageStoreThatIsAway:
     """Nobody waits for the lease of the delivery that met it."""
 
     @pytest.fixture(autouse=True)
-    def _away(self, rig: Rig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(outbox_relay, "LEFT_S", 0.1)
+    def _away(self, rig: Rig, tmp_path: Path) -> None:
+        rig.left_s = 0.1
         rig.images = AwayAtFirst((tmp_path / "images").as_uri())
 
     def test_is_asked_again_soon(self, rig: Rig) -> None:

@@ -18,6 +18,7 @@ from sandbox.client import SandboxClient
 from services.bot.intake.application import DurableApplication
 from services.bot.intake.failures import failed, pause_s
 from services.bot.telegram.errors import NotConnected
+from shared.access import Known
 from shared.errors import IdeaTooLong, ServiceUnreachable, StoreAway
 from shared.store.database import Database
 from shared.store.updates import RawUpdate, Updates
@@ -55,7 +56,10 @@ def a_query(update_id: int) -> dict[str, Any]:
 class OpenGate:
     """Lets everything in."""
 
-    async def admits(self, update: Update, bot: object, /) -> bool:
+    def meet(self, update: Update, /) -> list[Known]:
+        return []
+
+    async def admits(self, update: Update, met: object, bot: object, /) -> bool:
         return True
 
 

@@ -1,6 +1,7 @@
 """No key gets further than the door, wherever in an update it stands."""
 
 from typing import Any
+from unittest import mock
 
 import pytest
 from cryptography.fernet import Fernet
@@ -8,6 +9,7 @@ from cryptography.fernet import Fernet
 from services.bot.intake.key_redaction import redact_update
 from services.bot.texts.locales import say
 from shared.key_cipher import KeyCipher, read_sealed
+from shared.redaction import keys_in
 from tests.builders import BOT
 
 KEYS = ("AIzaSyPERSONALpersonalPERSONALpersonalPER", "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")
@@ -50,6 +52,18 @@ def test_an_answer_to_our_question_is_a_key_whatever_it_looks_like(kind: str, wo
     written_down = sealed(**{kind: {words: "some-other-shape-of-key", "reply_to_message": asked}})
 
     assert "some-other-shape-of-key" not in str(written_down)
+
+
+def test_a_sealed_key_that_looks_like_a_key_itself_stays_whole():
+    """One of about 1,600 does."""
+    key = KEYS[1]
+    looks_like_one = next(one for one in iter(lambda: CIPHER.encrypt(key), None) if next(keys_in(str(one)), None))
+    with mock.patch.object(CIPHER, "encrypt", return_value=looks_like_one):
+        asked = {"from": {"id": BOT}, "text": say("ask_key_huggingface", "en")}
+
+        written_down = sealed(message={"text": key, "reply_to_message": asked})
+
+    assert read_sealed(written_down["message"]["text"]) == looks_like_one
 
 
 def test_the_rest_stays_as_it_was():

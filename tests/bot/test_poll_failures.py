@@ -91,9 +91,14 @@ class TestRefusals:
 
     def test_a_webhook_is_told_apart_from_another_poller(self) -> None:
         assert decided(Refused(409, WEBHOOK)).delete_webhook
-        assert "another process" in decided(Refused(409, OTHER)).event
+        assert "another process" in decided(Refused(409, OTHER), lasting_s=1.0).event
         assert "another process" not in decided(Refused(409, WEBHOOK)).event
         assert "another process" not in decided(Refused(409, "Conflict: terminated by setWebhook request")).event
+
+    def test_one_conflict_may_be_of_a_poll_of_our_own_whose_connection_was_cut(self) -> None:
+        assert decided(Refused(409, OTHER)).level == logging.WARNING
+        assert "our own" in decided(Refused(409, OTHER)).event
+        assert decided(Refused(409, OTHER), failures=2, lasting_s=1.0).level == logging.ERROR
 
     @pytest.mark.parametrize("seconds", [1, 25, 480, 3600])
     def test_a_flood_wait_is_obeyed_whatever_its_length(self, seconds: int) -> None:

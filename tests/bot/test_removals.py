@@ -30,7 +30,7 @@ from shared.status_messages import Work
 from shared.store import tables
 from shared.store.database import Database
 from shared.store.status_messages import StatusMessages
-from tests.builders import BOT, show_status, submit
+from tests.builders import ALREADY_OVER, BOT, show_status, submit
 from tests.sqlite_tables import create_tables
 
 TOKEN = f"{BOT}:" + "a" * 35
@@ -145,7 +145,7 @@ class Chat:
     def let_time_pass(self) -> None:
         """All that waits has waited long enough."""
         with self.database.writing() as connection:
-            connection.execute(update(tables.removals).values(not_before=datetime.now(UTC)))
+            connection.execute(update(tables.removals).values(not_before=datetime.now(UTC) + ALREADY_OVER))
 
     def texts(self) -> list[str]:
         return [message["text"] for message in self.sandbox.from_bot(self.person)]

@@ -10,6 +10,7 @@ from pathlib import Path
 from string import Formatter
 
 import pytest
+from babel import Locale
 from babel.messages.plurals import get_plural
 from babel.messages.pofile import read_po
 
@@ -28,7 +29,7 @@ from services.bot.pictures.status import (
 )
 from services.bot.telegram.callback_data import AGAIN, BACK, DELETE, EDIT, FILE, MODEL, MORE, PROMPT, RATIO, VARY
 from services.bot.telegram.refusals import SAID
-from services.bot.texts.locales import isolated, languages, say
+from services.bot.texts.locales import RIGHT_TO_LEFT, isolated, languages, say
 from services.bot.texts.number_format import date, duration, number
 from shared.batches import BatchState, DeliveryFormat
 from shared.errors import BatchesFull, ImagineError
@@ -137,6 +138,13 @@ class Reader(HTMLParser):
 
     def handle_endtag(self, tag: str) -> None:
         assert self.open.pop() == tag
+
+
+class TestLanguages:
+    def test_of_languages_from_right_to_left_leaves_none_out(self) -> None:
+        found = {language for language in languages() if Locale.parse(language).text_direction == "rtl"}
+
+        assert {language for language in languages() if language.partition("_")[0] in RIGHT_TO_LEFT} == found
 
 
 class TestTheCatalogue:

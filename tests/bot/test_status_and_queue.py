@@ -1,4 +1,4 @@
-"""A request's status message and ``/queue`` say the same, whatever the request stands at."""
+"""A request's status message and ``/queue`` say the same; what can't be said yet is not looked up."""
 
 import asyncio
 from datetime import UTC, datetime, timedelta
@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import update
 from telegram.ext import ExtBot
 
-from services.bot.pictures.status import Status
+from services.bot.pictures.status import PRIVATE_PAUSE_S, Status
 from services.bot.telegram.flood_limit import FloodLimit
 from shared.jobs import Job, Stage, State
 from shared.store import tables
@@ -15,6 +15,7 @@ from shared.store.database import Database
 from shared.store.estimates import Estimates
 from shared.store.jobs import Jobs
 from shared.store.outbox import Outbox
+from tests.bot.patient_loop import run
 from tests.builders import BOT, read, show_status, submit
 
 TOKEN = f"{BOT}:" + "a" * 35
@@ -45,8 +46,12 @@ def asked(database: Database, number: int, count: int, stands: dict[str, Any]) -
     return read(database, job)
 
 
+def status_of(database: Database) -> Status:
+    return Status(ExtBot(TOKEN), BOT, Jobs(database), Outbox(database), Estimates(database), FloodLimit())
+
+
 def test_they_agree(database: Database) -> None:
-    status = Status(ExtBot(TOKEN), BOT, Jobs(database), Outbox(database), Estimates(database), FloodLimit())
+    status = status_of(database)
     ways = [(count, stands) for count in (1, 3) for stands in STANDS]
     jobs = [asked(database, number, *way) for number, way in enumerate(ways, 100)]
 
@@ -58,3 +63,25 @@ def test_they_agree(database: Database) -> None:
     shown = asyncio.run(look())
 
     assert {job.id: shown[job.id][1] for job in jobs} == {job.id: status.describe_request(job)[1] for job in jobs}
+
+
+def test_all_that_changes_before_a_message_can_be_edited_is_looked_at_once(database: Database) -> None:
+    status, job = status_of(database), submit(database)
+
+    async def looks() -> list[float]:
+        times = []
+        status.promised(job)
+        for _ in range(3):
+            status.changed(job.id)
+        while True:
+            assert await status._take_changed() == {}
+            try:
+                async with asyncio.timeout(60):
+                    await status._news.wait()
+            except TimeoutError:
+                return times
+            times.append(asyncio.get_running_loop().time())
+            status._news.clear()
+            status._changed.clear()
+
+    assert run(looks()) == [PRIVATE_PAUSE_S]

@@ -2,6 +2,8 @@
 
 import asyncio
 import logging
+import socket
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -10,7 +12,8 @@ from telegram.ext import ExtBot
 
 from sandbox.client import SandboxClient
 from services.bot.telegram.errors import EntityTooLarge, NotConnected, NotTelegram
-from services.bot.telegram.transport import Transport
+from services.bot.telegram.transport import Transport, open_session
+from shared.network import PROBES, Network
 
 PAGE = "<html><head><title>413 Request Entity Too Large</title></head></html>"
 JSON = {"ok": False, "error_code": 413, "description": "Request Entity Too Large"}
@@ -31,6 +34,35 @@ def error_at(url: str) -> TelegramError:
     with pytest.raises(TelegramError) as caught:
         asyncio.run(_call(url))
     return caught.value
+
+
+def _begin_to_answer(server: socket.socket) -> None:
+    """Answer without an end: a connection whose answer is whole is taken away from it."""
+    line, _ = server.accept()
+    with line:
+        line.recv(65_536)
+        line.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n")
+        line.recv(1)  # until the other end closes it
+
+
+class TestAConnection:
+    def test_without_another_end_is_given_up_in_seconds(self) -> None:
+        """Where packets vanish, a long poll would hang until its time is up, and nobody would be heard meanwhile."""
+
+        async def options(port: int) -> list[int]:
+            address = f"http://127.0.0.1:{port}/"
+            async with open_session(Network(), None, connections=1) as session, session.get(address) as answer:
+                line = answer.connection.transport.get_extra_info("socket")  # type: ignore[union-attr]
+                return [line.getsockopt(socket.IPPROTO_TCP, getattr(socket, name)) for name in PROBES] + [
+                    line.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
+                ]
+
+        with socket.create_server(("127.0.0.1", 0)) as server, ThreadPoolExecutor(1) as pool:
+            answering = pool.submit(_begin_to_answer, server)
+            found = asyncio.run(options(server.getsockname()[1]))
+            answering.result()
+
+        assert found == [*PROBES.values(), 1]
 
 
 class TestAnError:

@@ -1,7 +1,8 @@
 """Starts processes of ours quickly: each is forked from one that has imported everything already.
 
-Importing takes a process 1.5 to 3 s of CPU, and the tests start some hundreds of them. What the command line does by
-itself at a start, and the imports, are tested by those that run ``g2d`` (``installation.run``, ``test_start.py``).
+Importing takes a process a second of CPU and more, and the tests start some hundreds of them. What the command line
+does by itself at a start, and the imports, are tested by those that run ``g2d`` (``installation.run``,
+``test_start.py``).
 """
 
 import multiprocessing
@@ -13,13 +14,28 @@ from pathlib import Path
 
 IMPORTED = [
     "alembic.command",
+    "celery.app.amqp",
+    "celery.backends.base",
+    "celery.concurrency.thread",
+    "celery.events.receiver",
+    "celery.loaders.app",
+    "celery.worker.components",
+    "celery.worker.consumer.delayed_delivery",
+    "celery.worker.strategy",
+    "cryptography.hazmat.backends.openssl.backend",
+    "kombu.transport.redis",
     "services.batch_cli",
     "services.bot.app",
     "services.cli",
+    "services.doctor.at_start",
+    "services.metrics.server",
     "services.runtime",
     "services.worker.app",
+    "services.worker.takers.celery_worker",
     "shared.celery_tickets",
     "shared.migrations",
+    "shared.redis_transport",
+    "shared.store.lock_session",
     "shared.tickets",
     "tests.end_to_end.rehearsed",  # The last one: it freezes what is there. It is found from the repository.
 ]

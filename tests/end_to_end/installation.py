@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -133,6 +133,15 @@ class Service:
     def log(self) -> str:
         """All it has said, over all its lives."""
         return self._log.read_text(encoding="utf-8") if self._log.exists() else ""
+
+    @property
+    def cores(self) -> set[int]:
+        """On which cores any of its threads may run. On Linux alone."""
+        found = set()
+        for thread in Path(f"/proc/{self._pid}/task").iterdir():
+            with suppress(ProcessLookupError):  # It has ended meanwhile.
+                found |= os.sched_getaffinity(int(thread.name))
+        return found
 
     def start(self) -> None:
         self._process = forked.start([self.command], self._environment, self._folder, self._log)
@@ -347,7 +356,7 @@ def installed(size: str, folder: Path, *, workers: int = 1, **settings: str) -> 
             places["REDIS_URL"] = stack.enter_context(redis_database())
         client = stack.enter_context(SandboxClient(sandbox.url, bot=BOT_ID))
         # Providers with a queue have each picture ready at the first look.
-        client.call("PUT", "/router/_sandbox", json={"queue_polls": 0})
+        client.call("PUT", "/router/_sandbox", json={"queue_polls": 0, "same_picture": True})
         made = Installation(client, places | settings, folder, workers=workers)
         stack.callback(made.close)
         yield made

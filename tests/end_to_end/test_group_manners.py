@@ -225,11 +225,13 @@ class TestAGroupThatBecomesASupergroup:
         """What was said just before the move is answered with a call to the old group."""
         group = sandbox.group(ada, kind="group")
         sandbox.arm("telegram", path="/sendMessage$", gate="promise")
+        sandbox.arm("router", path=PAINTING, gate="painter")  # No picture before the group has moved.
         sandbox.say(ada, "/imagine a fox in the snow", chat=group)
         sandbox.wait_at_gate("promise")
 
         moved = sandbox.migrate(group)
         sandbox.open_gate("promise")
+        sandbox.open_gate("painter")
         [photo] = sandbox.wait_for_photo(moved)
 
         assert photo["caption"].startswith("a fox in the snow\n")

@@ -1,15 +1,20 @@
 """Settings that don't allow a start: told at once, all together, in words the owner understands."""
 
+import subprocess
+import sys
+
 import pytest
 
 from sandbox.app import Sandbox
 from sandbox.client import SandboxClient
+from shared.key_cipher import PUBLIC_ONLY, KeyCipher
 from tests.end_to_end.installation import (
     BOT_TOKEN,
     GEMINI_KEY,
     HF_TOKEN,
     SECRET_KEY,
     Service,
+    environment,
     run,
     run_forked,
     settings_for,
@@ -127,6 +132,64 @@ class TestWrongSettings:
 
         assert str(tmp_path / "nothing") in said
 
+    def test_a_secret_that_only_encrypts_is_none_for_the_worker_beside_the_bot(self, settings, url, tmp_path):
+        public = KeyCipher(SECRET_KEY).public_key
+        with SandboxClient(url) as sandbox:
+            sandbox.clear_journal()
+
+            said = refusal("run", settings | {"G2D_SECRET_KEY": public}, tmp_path)
+
+            assert said.splitlines()[-1] == PUBLIC_ONLY
+            assert sandbox.journal("telegram") == []
+
+
+IMPORTED = """
+import os, sys
+from services import worker_beside
+from services.bot.intake.poller import Poller
+from services.runtime import run_everything
+
+async def tell(self):
+    print(*sys.modules, sep="\\n", flush=True)
+    os._exit(0)
+
+Poller._poll = tell
+worker_beside.PATIENCE_S = 1_000.0  # Where the machine is busy, it is over before the bot polls.
+run_everything()
+"""
+# What the first answer must not wait for: each takes 30 to 300 ms of CPU.
+NEEDED_LATER = {
+    *("alembic", "celery", "google.genai", "httpx2", "matplotlib", "openpyxl", "pillow_heif", "prometheus_client"),
+    *("psycopg", "requests", "services.worker.app", "starlette"),
+}
+
+
+class TestTheFirstAnswer:
+    def test_waits_for_no_import_that_the_bot_can_do_without(self, settings, tmp_path):
+        run("migrate", settings, tmp_path).check_returncode()
+
+        started = subprocess.run(
+            [sys.executable, "-c", IMPORTED],
+            check=True,
+            capture_output=True,
+            text=True,
+            env=environment(settings),
+            cwd=tmp_path,
+            timeout=60,
+        )
+
+        assert "telegram" in started.stdout.split()
+        assert NEEDED_LATER & set(started.stdout.split()) == set()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux lets a process choose")
+class TestOneProcess:
+    def test_keeps_all_its_threads_on_one_core(self, settings, started):
+        service = started("run", settings)
+        wait_until(lambda: "worker started" in service.log and "bot started" in service.log, timeout_s=60)
+
+        assert len(service.cores) == 1
+
 
 class TestTelegram:
     def test_that_is_not_reached_is_waited_for(self, settings, tmp_path, started):
@@ -139,6 +202,12 @@ class TestTelegram:
 
         assert "Traceback" not in service.log
         assert "Unclosed" not in service.log
+
+    def test_that_is_waited_for_does_not_hold_up_the_worker(self, settings, started):
+        service = started("run", settings | {"TELEGRAM_API_URL": "http://127.0.0.1:9/telegram"})
+        wait_until(lambda: "worker started" in service.log, timeout_s=60)
+
+        assert "bot started" not in service.log
 
     def test_that_is_waited_for_does_not_hold_up_the_end(self, settings, started):
         service = started("run", settings | {"TELEGRAM_API_URL": "http://127.0.0.1:9/telegram"})

@@ -21,13 +21,15 @@ HASTY = """
     from services import health, runtime
     from functools import partial
     from services.bot import build
-    from services.bot.intake import poller
+    from services.bot.access import groups
+    from services.bot.intake import application, poller
     from services.worker import app
     from services.worker.takers import local_worker
     build.Pace = partial(poller.Pace, poll_s=1)
     app.Worker.__init__.__kwdefaults__["pace"] = app.Pace(sweep_s=0.5, consumer_look_s=0.5)
-    runtime.LOOK_S = health.LOOK_S = 0.5
-    health.Watchdog.__init__.__kwdefaults__["stuck_s"] = 6.0
+    application.IDLE_LOOK_S = 0.5
+    groups.LOOK_EVERY_S = 0.5
+    health.Watchdog.__init__.__kwdefaults__ |= {"stuck_s": 6.0, "look_s": 0.5, "last_words_s": 5.0}
 """
 HANGS = {
     "renews leases": "app.Worker._renew = lambda self: time.sleep(1000)",
@@ -57,7 +59,7 @@ class TestADutyThatHangs:
     def test_ends_the_process_with_its_name(self, duty, tmp_path):
         with Sandbox() as sandbox:
             ended = python(
-                f"health.LAST_WORDS_S = 5.0\n{HANGS[duty]}\nruntime.run_everything()",
+                f"{HANGS[duty]}\nruntime.run_everything()",
                 settings_for(sandbox.url, tmp_path) | SHORT_LEASE,
                 tmp_path,
             )
@@ -70,11 +72,10 @@ class TestADutyThatHangs:
         ended = python(
             """
 import signal
-health.LAST_WORDS_S = 0.1
 signal.signal(signal.SIGTERM, signal.SIG_IGN)
 signs = health.Signs()
 signs.of("polls")
-watchdog = health.Watchdog(signs, stuck_s=health.LOOK_S)
+watchdog = health.Watchdog(signs, stuck_s=1, look_s=1, last_words_s=0.1)
 watchdog.look()
 watchdog.look()
 time.sleep(1000)
@@ -84,6 +85,45 @@ time.sleep(1000)
         )
 
         assert ended.returncode == 1
+
+
+class TestAWorkerThatDoesNotStartBesideTheBot:
+    def test_ends_the_process_with_its_reason(self, tmp_path):
+        with Sandbox() as sandbox:
+            ended = python(
+                "app.Worker.start = lambda self: 1 / 0\nruntime.run_everything()",
+                settings_for(sandbox.url, tmp_path),
+                tmp_path,
+            )
+
+        assert ended.returncode == 1
+        assert "bot stopped" in ended.stderr
+        assert ended.stderr.endswith("ZeroDivisionError: division by zero\n")
+
+
+class TestTheEnd:
+    def test_comes_although_a_thread_waits_for_a_server_that_stands_still(self, tmp_path: Path) -> None:
+        """Threads can't be ended, and the event loop's end waits for its own."""
+        ended = python(
+            """
+import asyncio, os, signal
+runtime.LATEST_S = 1.0
+
+class Hanging:
+    async def run(self, stop, beside):
+        hanging = asyncio.get_running_loop().run_in_executor(None, time.sleep, 1000)
+        os.kill(os.getpid(), signal.SIGTERM)
+        await stop.wait()
+
+with runtime.stopping() as stop:
+    asyncio.run(runtime._serve(Hanging, runtime.Guard(build.BotSettings()), stop))
+""",
+            settings_for("http://127.0.0.1:9", tmp_path),
+            tmp_path,
+        )
+
+        assert ended.returncode == 0
+        assert "a call hangs, ending without it" in ended.stderr
 
 
 class TestHealth:

@@ -118,6 +118,17 @@ class TestLimits:
 
         assert children.run(hostile.process_id) != died
 
+    def test_a_child_that_died_and_seems_to_live_is_replaced(
+        self, children: ChildProcesses, monkeypatch: pytest.MonkeyPatch
+    ):
+        """For a moment a dead process can't be waited for yet."""
+        died = children.run(hostile.process_id)
+        os.kill(died, signal.SIGKILL)
+        eventually(lambda: not is_running(died))
+        monkeypatch.setattr("shared.child_processes._Child.is_alive", True)
+
+        assert children.run(hostile.process_id) != died
+
     def test_nothing_of_the_parents_environment_is_there(
         self, children: ChildProcesses, monkeypatch: pytest.MonkeyPatch
     ):

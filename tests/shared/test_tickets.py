@@ -16,7 +16,8 @@ import redis
 from celery import Celery
 from kombu import Consumer, Message, Queue
 
-from shared.celery_tickets import QUEUE, SENDERS, TASK, BackgroundTickets, CeleryTickets, make_celery
+from shared.background_tickets import SENDERS, BackgroundTickets
+from shared.celery_tickets import QUEUE, TASK, CeleryTickets, make_celery
 from shared.tickets import LocalTickets, Tickets
 from tests.servers import RedisServer
 
@@ -166,10 +167,14 @@ class EndsSenders:
         return self._app.send_task(*args, **kwargs)
 
 
+def in_background(url: str) -> BackgroundTickets:
+    return BackgroundTickets(lambda: CeleryTickets(make_celery(url)))
+
+
 class TestTicketsInTheBackground:
     @pytest.mark.distributed
     def test_each_is_on_its_way(self, celery_tickets: CeleryTickets) -> None:
-        background = BackgroundTickets(celery_tickets.app)
+        background = BackgroundTickets(lambda: celery_tickets)
 
         background.send()
         background.send(3)
@@ -179,13 +184,13 @@ class TestTicketsInTheBackground:
         assert celery_tickets.on_their_way() == 5
 
     def test_without_any_there_is_nothing_to_wait_for(self) -> None:
-        assert BackgroundTickets(make_celery(NOWHERE)).flush(timeout_s=0)
+        assert in_background(NOWHERE).flush(timeout_s=0)
 
     @pytest.mark.distributed
     @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
     def test_senders_that_have_ended_are_started_again(self, celery_tickets: CeleryTickets) -> None:
         app = EndsSenders(celery_tickets.app, times=1)
-        background = BackgroundTickets(cast("Celery", app))
+        background = BackgroundTickets(lambda: CeleryTickets(cast("Celery", app)))
         background.send()  # lost with its thread: the sweeper sends another
         assert background.flush(timeout_s=20)
         # What it leaves behind is told when it has ended, and would be told in the next test otherwise.
@@ -199,14 +204,26 @@ class TestTicketsInTheBackground:
     def test_no_thread_is_started_before_the_first(self) -> None:
         before = threading.active_count()
 
-        BackgroundTickets(make_celery(NOWHERE))
+        in_background(NOWHERE)
 
         assert threading.active_count() == before
+
+    def test_what_sends_them_is_made_once_and_not_before_it_is_needed(self) -> None:
+        made: list[LocalTickets] = []
+        background = BackgroundTickets(lambda: made.append(LocalTickets()) or made[-1])
+        nothing_yet = made.copy()
+
+        background.prepare()
+        background.send(3)
+
+        assert background.flush(timeout_s=20)
+        assert background.on_their_way() == 3
+        assert (nothing_yet, len(made)) == ([], 1)
 
     @pytest.mark.distributed
     @pytest.mark.timeout(60)
     def test_nobody_waits_for_a_broker_that_is_frozen(self, own_redis: RedisServer) -> None:
-        background = BackgroundTickets(make_celery(own_redis.url))
+        background = in_background(own_redis.url)
         background.send()
         assert background.flush(timeout_s=10)
 
@@ -224,7 +241,7 @@ class TestTicketsInTheBackground:
     @pytest.mark.timeout(60)
     def test_a_broker_that_is_gone_keeps_no_more_than_its_own_threads(self, deaf_port: int) -> None:
         before = threading.active_count()
-        background = BackgroundTickets(make_celery(f"redis://127.0.0.1:{deaf_port}/0"))
+        background = in_background(f"redis://127.0.0.1:{deaf_port}/0")
 
         for _ in range(100):
             background.send()

@@ -13,7 +13,7 @@ from shared.store.albums import LONGEST, REPLIED, Albums, Place
 from shared.store.database import Database
 from shared.store.errand_outbox import ErrandOutbox
 from shared.store.errands import Errands
-from tests.builders import BOT, turns_of
+from tests.builders import ALREADY_OVER, BOT, turns_of
 
 
 def of_album(database: Database, album: str = "77") -> Errand:
@@ -42,7 +42,7 @@ def claim(database: Database) -> Errand | None:
 def let_time_pass(database: Database) -> None:
     """Let whatever is waited for have taken its time."""
     with database.writing() as connection:
-        connection.execute(update(tables.errands).values(not_before=datetime.now(UTC)))
+        connection.execute(update(tables.errands).values(not_before=datetime.now(UTC) + ALREADY_OVER))
 
 
 def keys(errand: Errand) -> list[str]:

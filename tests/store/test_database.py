@@ -1,18 +1,24 @@
 """Connections and transactions: whole or not at all, on both kinds."""
 
 import contextlib
+import itertools
+import os
+import socket
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 
 import pytest
 from sqlalchemy import Connection, delete, func, select, text, update
 from sqlalchemy.exc import IntegrityError
 
+from shared.clock import Clock
 from shared.errors import LockConflict, StoreAway
 from shared.store import tables
 from shared.store.database import IDLE_S, Database, retrying
 from tests.builders import submit
 from tests.servers import away
+from tests.sqlite_tables import create_tables
 
 
 class TestTransactions:
@@ -41,6 +47,30 @@ class TestTransactions:
 
         with database.reading() as connection:
             assert connection.scalar(select(tables.jobs.c.failures)) == 160
+
+    def test_hundreds_of_threads_keep_nobody_else_from_writing(self, sqlite_url: str) -> None:
+        one = Database(sqlite_url)
+        create_tables(one)
+        submit(one)
+        many = one.for_many_threads()
+        barrier, written = threading.Barrier(101), itertools.count()
+
+        def write(database: Database, times: int) -> int:
+            """How many transactions there were when this thread's last one ended."""
+            barrier.wait()
+            for _ in range(times):
+                with database.writing() as connection:
+                    connection.execute(update(tables.jobs).values(failures=tables.jobs.c.failures + 1))
+                    at = next(written)
+            return at
+
+        with one, ThreadPoolExecutor(101) as pool:
+            of_many = [pool.submit(write, many, 10) for _ in range(100)]
+            of_one = pool.submit(write, one, 20)
+
+            # Each of its transactions waits for one of theirs, or a few; in a line with theirs it would be the last.
+            assert of_one.result() < 100
+            assert max(each.result() for each in of_many) == 1_019
 
     def test_reading_goes_on_while_another_writes(self, database: Database) -> None:
         with database.writing() as connection:
@@ -78,6 +108,53 @@ class TestALostConnection:
             lose_the_connection()
 
         assert submit(postgres).id
+
+
+@pytest.mark.distributed
+class TestAConnectionWithoutAnotherEnd:
+    """Where packets vanish: TCP alone would wait for a quarter of an hour, Postgres for two."""
+
+    def test_is_given_up_on_both_sides_in_seconds(self, postgres: Database) -> None:
+        with postgres.reading() as connection:
+            names = ("tcp_keepalives_idle", "tcp_keepalives_interval", "tcp_keepalives_count")
+            theirs = [connection.scalar(text(f"SHOW {name}")) for name in names]
+            with socket.socket(fileno=os.dup(connection.connection.driver_connection.fileno())) as line:  # type: ignore[union-attr]
+                ours = [
+                    line.getsockopt(level, option)
+                    for level, option in (
+                        (socket.SOL_SOCKET, socket.SO_KEEPALIVE),
+                        (socket.IPPROTO_TCP, socket.TCP_KEEPIDLE),
+                        (socket.IPPROTO_TCP, socket.TCP_KEEPINTVL),
+                        (socket.IPPROTO_TCP, socket.TCP_KEEPCNT),
+                        (socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT),
+                    )
+                ]
+
+        assert theirs == ["5", "3", "3"]
+        assert ours == [1, 5, 3, 3, 10_000]
+
+
+@pytest.mark.distributed
+class TestTheClockOfTheServer:
+    @pytest.mark.parametrize("idle_s", [0.0, IDLE_S])
+    def test_is_gone_by_from_the_first_connection_on_and_read_again(
+        self, postgres: Database, monkeypatch: pytest.MonkeyPatch, idle_s: float
+    ) -> None:
+        """A machine's own clock may have jumped; all processes see the same one of the server."""
+        now = [0.0]
+        url = postgres.engine.url.render_as_string(hide_password=False)
+        with Database(url, clock=lambda: now[0]) as database:
+            if idle_s:
+                with database.reading() as connection:
+                    connection.scalar(text("SELECT 1"))
+            of_this_machine = Clock(wall=lambda: 0.0)
+            monkeypatch.setattr("shared.store.database.go_by", of_this_machine.go_by)
+            now[0] = idle_s
+
+            with database.reading() as connection:
+                told = connection.scalar(text("SELECT clock_timestamp()"))
+
+        assert abs(of_this_machine.present() - told) < timedelta(minutes=1)  # type: ignore[operator]
 
 
 def end_other_connections(database: Database) -> None:

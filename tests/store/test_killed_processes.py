@@ -18,7 +18,7 @@ from services.worker.jobs.export import ExportJob
 from shared.errands import ErrandKind
 from shared.images import Images
 from shared.jobs import Address, Image, Sender, State
-from shared.store import moving, tables
+from shared.store import tables
 from shared.store.database import Database
 from shared.store.errands import Errands
 from shared.store.moving import Move
@@ -80,7 +80,6 @@ def work(reached: Event, url: str, folder: str) -> None:
 
 def move(reached: Event, url: str, to: str) -> None:
     """Move row by row, until the second job is written and not yet committed."""
-    moving.AT_ONCE = 1
     with Database(url) as source, Database(to) as target:
         inserted = []
 
@@ -91,7 +90,7 @@ def move(reached: Event, url: str, to: str) -> None:
                 if len(inserted) == 2:
                     stop_here(reached)
 
-        going = Move(source, target)
+        going = Move(source, target, at_once=1)
         for name in going.names:
             going.copy(name)
 

@@ -318,6 +318,24 @@ class TestWhoeverWaitsForARow:
         with made_to_wait(postgres, alone.id, lambda: turns_of(postgres).claim_next("worker", flows={Flow.PICTURES})):
             assert in_batch in free(postgres)
 
+    def test_a_delivery_is_claimed_though_the_bot_is_writing_to_its_row(self, postgres: Database) -> None:
+        """Such as the number of its status message: the news of its end comes once."""
+        job, claimed = submit_and_finish(postgres), list[Job]()
+
+        with made_to_wait(postgres, job.id, lambda: claimed.extend(Outbox(postgres).claim(BOT, limit=9, is_told=True))):
+            assert claimed == []
+
+        assert [one.id for one in claimed] == [job.id]
+
+    def test_a_delivery_passes_over_what_somebody_writes_to_while_others_are_due(self, postgres: Database) -> None:
+        held, free_one = submit_and_finish(postgres), submit_and_finish(postgres)
+
+        with postgres.writing() as holder:
+            lock(holder, held.id)
+            claimed = Outbox(postgres).claim(BOT, limit=9, is_told=True)
+
+        assert [one.id for one in claimed] == [free_one.id]
+
     def test_a_renewal_waits_for_nobody(self, postgres: Database) -> None:
         ids, _ = giving_back(postgres)
 

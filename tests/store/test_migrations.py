@@ -17,12 +17,13 @@ from sqlalchemy import inspect
 from shared.errands import ErrandKind
 from shared.errors import StoreAway
 from shared.jobs import Address, Picture, Request, Sender
-from shared.migrations import config, is_current, migrate
+from shared.migrations import SCHEMA, config, is_current, migrate, revisions
 from shared.store.database import Database
 from shared.store.errands import Errands
 from shared.store.jobs import Jobs
 from shared.store.sent_files import SentFiles
 from shared.store.tables import metadata
+from tests import sqlite_schema
 from tests.builders import BOT, claim, claim_errand
 from tests.servers import postgres_database
 
@@ -92,8 +93,25 @@ class TestMigrations:
         migrate(bare)
         assert tables_of(bare) == set(metadata.tables)
 
+    def test_a_new_database_of_sqlite_is_what_all_steps_come_to(self, tmp_path: Path) -> None:
+        assert SCHEMA.read_text(encoding="utf-8") == sqlite_schema.schema(), "please run `make schema`"
+
+        with Database(f"sqlite:///{tmp_path / 'g2d.db'}") as database:
+            migrate(database)
+            with database.reading() as connection:
+                made = sqlite_schema.statements(connection)
+                [revision] = connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalars()
+
+        assert "\n\n".join(made) + "\n" == SCHEMA.read_text(encoding="utf-8")
+        assert revision == ScriptDirectory.from_config(config()).get_current_head()
+
     def test_there_is_one_newest_step(self) -> None:
         assert len(ScriptDirectory.from_config(config()).get_heads()) == 1
+
+    def test_files_are_named_for_their_steps_in_order(self) -> None:
+        steps = ScriptDirectory.from_config(config()).walk_revisions()
+
+        assert revisions() == tuple(step.revision for step in steps)[::-1]
 
     def test_several_processes_may_migrate_at_once(self, bare: Database) -> None:
         url = bare.engine.url.render_as_string(hide_password=False)

@@ -15,7 +15,7 @@ from shared.store.database import Database
 from shared.store.errands import Errands
 from shared.store.jobs import Jobs
 from shared.store.sent_files import MEGABYTE, SentFiles
-from tests.builders import BOT, claim, claim_errand
+from tests.builders import ALREADY_OVER, BOT, claim, claim_errand
 
 ADA, BOB = Sender(7), Sender(8)
 WEEK = timedelta(days=7)
@@ -156,7 +156,7 @@ class TestDeleting:
         assert files.claim_refused(limit=9) == ["sent/7/1"]
         assert SentFiles(database).claim_refused(limit=9) == []
         with database.writing() as connection:  # It died before it was done.
-            connection.execute(update(tables.sent_files).values(leased_until=datetime.now(UTC)))
+            connection.execute(update(tables.sent_files).values(leased_until=datetime.now(UTC) + ALREADY_OVER))
         assert SentFiles(database).claim_refused(limit=9) == ["sent/7/1"]
 
     def test_is_done_once_and_forgotten_after_a_day(self, database: Database, files: SentFiles) -> None:

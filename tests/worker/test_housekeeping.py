@@ -21,7 +21,7 @@ from shared.store.errands import Errands
 from shared.store.jobs import Jobs
 from shared.store.personal_data import PersonalData
 from shared.store.sent_files import SentFiles
-from tests.builders import BOT, empty, keep_sent, runner_of
+from tests.builders import ALREADY_OVER, BOT, empty, keep_sent, runner_of
 
 ADA = Sender(7)
 WEEK = timedelta(days=7)
@@ -121,7 +121,7 @@ class TestTheRounds:
         file.rmdir()
         file.write_bytes(b"a fox")
         with house.database.writing() as connection:
-            connection.execute(update(tables.sent_files).values(leased_until=datetime.now(UTC)))
+            connection.execute(update(tables.sent_files).values(leased_until=datetime.now(UTC) + ALREADY_OVER))
         house.housekeeping().look()
         assert house.there() == []
 

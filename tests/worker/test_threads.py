@@ -4,15 +4,21 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from sqlalchemy import select
 
 from services.health import Signs
 from services.worker.app import Pace, Worker
+from shared.clock import present
+from shared.jobs import State
 from shared.settings import WorkerSettings
+from shared.store import tables
 from shared.store.database import Database
 from shared.tickets import LocalTickets
+from tests.builders import claim, read, submit
 from tests.end_to_end.installation import settings_for
 from tests.sqlite_tables import create_tables
 from tests.threads import raise_exit_in
@@ -115,3 +121,37 @@ class TestThreads:
         until(lambda: all(signs.tries().values()), f"signs of {signs.tries()}")
 
         assert set(signs.tries()) == {"cleans up", "renews leases", "sweeps", "takes tickets"}
+
+
+class TestASweep:
+    def test_after_the_machine_slept_takes_nothing_back_that_this_worker_has_in_hand(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Leases ran out while it slept, and the clock of a process that counts its own seconds stood still."""
+        settings = WorkerSettings.model_validate(settings_for(NOWHERE, tmp_path))
+        with Database(settings.database_url) as database:
+            create_tables(database)
+            worker = Worker(settings, database, LocalTickets())
+            submit(database)
+            job = claim(database, worker.name, lease=timedelta(seconds=30))
+            worker._runner._jobs_in_hand.add(job.id)
+            monkeypatch.setattr("shared.store.turns.present", lambda: present() + timedelta(minutes=10))
+
+            worker._sweep()
+
+            with database.reading() as connection:
+                row = connection.execute(select(tables.jobs)).one()
+            assert (row.state, row.worker, row.losses) == (State.WORKING, worker.name, 0)
+
+
+class TestTheEnd:
+    def test_no_job_is_begun_once_the_process_is_told_to_end(self, worker: Worker) -> None:
+        """The bot ends first, which takes a while; what the worker began meanwhile would be waited for after that."""
+        worker.wind_down()
+
+        job = submit(worker._database)
+        worker._tickets.send()
+        until(lambda: worker._tickets.on_their_way() == 0, "the ticket is taken")
+        worker.stop()
+
+        assert read(worker._database, job).state is State.QUEUED

@@ -2,7 +2,9 @@
 
 import io
 import logging
+import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,6 +14,7 @@ import pytest
 from cryptography.fernet import Fernet
 from sqlalchemy import select, update
 
+from services.worker.engine.beginnings import Beginnings
 from services.worker.engine.retry import MAX_FAILURES
 from services.worker.engine.user_keys import ClientPool, UserKeys
 from services.worker.gemini.prompt_request import PromptRequest
@@ -20,7 +23,7 @@ from services.worker.jobs.image_services import ImageServices
 from services.worker.jobs.picture import PATIENCE_WITH_GEMINI, PictureJob
 from services.worker.painters.dispatcher import PaintRequest
 from shared.catalogue import Catalogue
-from shared.errands import ErrandKind
+from shared.errands import Errand, ErrandKind
 from shared.errors import (
     BadCredentials,
     BadPicture,
@@ -56,6 +59,7 @@ from shared.key_cipher import KeyCipher
 from shared.redaction import GOOGLE, HUGGINGFACE
 from shared.store import tables
 from shared.store.database import Database
+from shared.store.errands import Errands
 from shared.store.jobs import Jobs
 from shared.store.keys import Keys
 from shared.store.outbox import Outbox
@@ -65,6 +69,7 @@ from tests.builders import (
     BOT,
     FOX_RECIPE,
     RED_FOX,
+    UNCAPPED,
     an_attempt,
     claim,
     keep_sent,
@@ -74,6 +79,9 @@ from tests.builders import (
     turns_of,
 )
 from tests.sqlite_tables import create_tables
+
+PATIENCE_S = 30.0
+NEVER_S = 2 * PATIENCE_S
 
 OnAttempt = Callable[[Attempt], None]
 Meanwhile = Callable[[], None]
@@ -145,8 +153,17 @@ class Workshop:
             ClientPool(own, HUGGINGFACE, self.dispatcher, no_key),
         )
         services = ImageServices(Catalogue(), dispatchers)  # type: ignore[arg-type]
-        picture_job = PictureJob(self.jobs, writers, services, self.images, Catalogue())  # type: ignore[arg-type]
-        self._runner = runner_of(database, painting=picture_job, tickets=self.tickets)
+        beginnings = Beginnings(at_once=1, moment_s=NEVER_S)
+        picture_job = PictureJob(
+            self.jobs,
+            writers,  # type: ignore[arg-type]
+            services,
+            self.images,
+            Catalogue(),
+            begun=beginnings.over,
+            back=beginnings.back,
+        )
+        self._runner = runner_of(database, painting=picture_job, tickets=self.tickets, beginnings=beginnings)
 
     def take_a_turn(self) -> None:
         self._runner.run()
@@ -224,6 +241,218 @@ class TestAnIdea:
         Workshop(away, tmp_path / "images", b"").take_a_turn()
 
         assert [record.levelname for record in caplog.records] == ["WARNING"]
+
+
+class TestWhileOneTurnBeginsAtATime:
+    def test_many_wait_for_gemini_together(self, workshop: Workshop) -> None:
+        jobs = [submit(workshop.database, user=user) for user in range(3)]
+        all_are_there = threading.Barrier(3)
+        workshop.writer.happenings = [wait_at(all_are_there)] * 3
+
+        take_turns_at_once(workshop, 3)
+
+        assert {read(workshop.database, job).state for job in jobs} == {State.FINISHED}
+
+    def test_many_wait_for_their_painters_together(self, workshop: Workshop) -> None:
+        jobs = [submit(workshop.database, user=user, parameters=Parameters(raw=True)) for user in range(3)]
+        all_are_there = threading.Barrier(3)
+        workshop.dispatcher.happenings = [wait_at(all_are_there)] * 3
+
+        take_turns_at_once(workshop, 3)
+
+        assert {read(workshop.database, job).state for job in jobs} == {State.FINISHED}
+
+    @pytest.mark.parametrize(
+        "parameters", [Parameters(), Parameters(raw=True), Parameters(upscale=2)], ids=["written", "raw", "upscaled"]
+    )
+    def test_a_picture_store_that_hangs_keeps_nobody_from_beginning(
+        self, workshop: Workshop, monkeypatch: pytest.MonkeyPatch, parameters: Parameters
+    ) -> None:
+        workshop.jobs.submit(
+            Request("a fox like this", parameters, picture=Picture("telegram/7/1", "image/png")),
+            address=Address(BOT, 7, 1),
+            sender=Sender(7),
+        )
+        submit(workshop.database, user=8)
+        other_is_there = threading.Event()
+        monkeypatch.setattr(workshop.images, "get", lambda _: other_is_there.wait(PATIENCE_S) and b"")
+        workshop.writer.happenings = [other_is_there.set]
+
+        take_turns_at_once(workshop, 2)
+
+        assert workshop.writer.ideas[0] == "a red fox"
+
+    def test_many_questions_are_at_work_together(self, record: Database) -> None:
+        for chat in range(3):
+            question = {"text": "hello"}
+            address = Address(BOT, chat, 1)
+            Errands(record, UNCAPPED).submit(ErrandKind.CHAT, question, address=address, sender=Sender(chat))
+        handler = Meeting(3)
+        runner = runner_of(
+            record, handlers={ErrandKind.CHAT: handler}, beginnings=Beginnings(at_once=1, moment_s=NEVER_S)
+        )
+
+        with ThreadPoolExecutor(3) as pool:
+            for turn in [pool.submit(runner.run) for _ in range(3)]:
+                turn.result(PATIENCE_S)
+
+        assert handler.met == 3
+
+    def test_a_broker_that_hangs_keeps_nobody_from_beginning(
+        self, workshop: Workshop, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        submit(workshop.database, count=2)
+        claim(workshop.database, "who writes the prompt that the second picture waits for")
+        is_sent, other_is_there = threading.Event(), threading.Event()
+
+        def hang(**_: float) -> bool:
+            is_sent.set()
+            return other_is_there.wait(PATIENCE_S)
+
+        monkeypatch.setattr(workshop.tickets, "send", hang)
+        workshop.writer.happenings = [other_is_there.set]
+
+        with ThreadPoolExecutor(2) as pool:
+            failing = pool.submit(workshop.take_a_turn)
+            assert is_sent.wait(PATIENCE_S)
+            submit(workshop.database, "a boat", user=8)
+            pool.submit(workshop.take_a_turn)
+            assert other_is_there.wait(PATIENCE_S / 2)
+            failing.result(PATIENCE_S)
+
+    def test_a_turn_that_waits_for_longer_than_a_moment_loses_its_place(self) -> None:
+        beginnings, at_work, others_begin = Beginnings(at_once=1, moment_s=0.01), threading.Event(), threading.Event()
+
+        def wait_for_others() -> bool:
+            with beginnings.place():
+                at_work.set()
+                return others_begin.wait(PATIENCE_S)
+
+        with ThreadPoolExecutor(1) as pool:
+            waiting = pool.submit(wait_for_others)
+            at_work.wait(PATIENCE_S)
+            with beginnings.place():
+                others_begin.set()
+
+            assert waiting.result(PATIENCE_S)
+
+    def test_a_turn_that_comes_back_waits_for_no_place_and_keeps_others_from_beginning(self) -> None:
+        beginnings, may_end, begins = Beginnings(at_once=1, moment_s=NEVER_S), threading.Event(), threading.Event()
+
+        def begin() -> None:
+            with beginnings.place():
+                begins.set()
+                may_end.wait(PATIENCE_S)
+
+        with ThreadPoolExecutor(2) as pool:
+            with beginnings.place():
+                beginnings.over()
+                first = pool.submit(begin)
+                assert begins.wait(PATIENCE_S)
+                beginnings.back()
+                begins.clear()
+                second = pool.submit(begin)
+                may_end.set()
+                first.result(PATIENCE_S)
+                assert not begins.wait(0.2)
+            second.result(PATIENCE_S)
+
+    def test_a_turn_begins_after_a_moment_although_others_come_back_all_the_time(self) -> None:
+        beginnings, begun = Beginnings(at_once=1, moment_s=0.2), threading.Event()
+
+        def begin() -> None:
+            with beginnings.place():
+                begun.set()
+
+        with ThreadPoolExecutor(2) as pool, beginnings.place():
+            other = pool.submit(begin)
+            while not begun.is_set():
+                pool.submit(beginnings.back).result(PATIENCE_S)
+                beginnings.back()
+            other.result(PATIENCE_S)
+
+    def test_what_a_picture_brings_back_is_recorded_before_others_begin(
+        self, workshop: Workshop, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        submit(workshop.database)
+        submit(workshop.database, "a boat", user=8)
+        other_begins = threading.Event()
+        begun_meanwhile = list[bool]()
+
+        def while_others_want_to(method: Callable[..., None]) -> Callable[..., None]:
+            def record(*args: object, **kwargs: object) -> None:
+                if not begun_meanwhile:
+                    workshop.writer.happenings = [other_begins.set]
+                    others.append(pool.submit(workshop.take_a_turn))
+                begun_meanwhile.append(other_begins.wait(0.2))
+                method(*args, **kwargs)
+
+            return record
+
+        with ThreadPoolExecutor(1) as pool:
+            others: list[Future[None]] = []
+            monkeypatch.setattr(workshop.jobs, "keep_prompt", while_others_want_to(workshop.jobs.keep_prompt))
+            workshop.take_a_turn()
+            [other] = others
+            other.result(PATIENCE_S)
+
+        assert begun_meanwhile[0] is False
+        assert other_begins.is_set()
+
+    def test_threads_never_have_more_places_than_there_are(self) -> None:
+        beginnings, lock = Beginnings(at_once=3, moment_s=NEVER_S), threading.Lock()
+        have, most = 0, 0
+
+        def begin(_: int) -> None:
+            nonlocal have, most
+            with beginnings.place():
+                with lock:
+                    have += 1
+                    most = max(most, have)
+                with lock:
+                    have -= 1
+                beginnings.over()
+                beginnings.over()
+
+        with ThreadPoolExecutor(20) as pool:
+            list(pool.map(begin, range(500)))
+
+        assert most <= 3
+
+    def test_a_turn_that_finds_no_place_until_the_worker_stops_is_not_taken(self, record: Database) -> None:
+        job = submit(record)
+        beginnings = Beginnings(at_once=1, moment_s=NEVER_S)
+        runner = runner_of(record, beginnings=beginnings)
+
+        with ThreadPoolExecutor(1) as pool:
+            with beginnings.place():
+                turn = pool.submit(runner.run)
+                runner.stop()
+            turn.result(PATIENCE_S)
+
+        assert read(record, job).state is State.QUEUED
+
+
+def wait_at(barrier: threading.Barrier) -> Meanwhile:
+    return lambda: barrier.wait(PATIENCE_S) and None
+
+
+def take_turns_at_once(workshop: Workshop, count: int) -> None:
+    with ThreadPoolExecutor(count) as pool:
+        for turn in [pool.submit(workshop.take_a_turn) for _ in range(count)]:
+            turn.result(PATIENCE_S)
+
+
+class Meeting:
+    """Runs an errand to its end when so many of them are at work."""
+
+    def __init__(self, count: int) -> None:
+        self.met = 0
+        self._barrier = threading.Barrier(count)
+
+    def run(self, _: Errand) -> None:
+        self._barrier.wait(PATIENCE_S)
+        self.met += 1
 
 
 class TestNothingIsPaidTwice:

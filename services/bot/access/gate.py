@@ -5,6 +5,7 @@ It asks the record each time, so that a decision holds from the next update on, 
 
 import asyncio
 import logging
+from collections.abc import Sequence
 from datetime import timedelta
 
 from telegram import Bot, InlineQuery, InlineQueryResultsButton, Message, Update
@@ -12,7 +13,7 @@ from telegram.error import TelegramError
 
 from services.bot.access.groups import Groups
 from services.bot.access.links import Links
-from services.bot.access.origin import Origin, origin_of
+from services.bot.access.origin import origin_of
 from services.bot.access.requests import Requests
 from services.bot.access.standing import set_role
 from services.bot.telegram import start_links
@@ -40,15 +41,17 @@ class Gate:
         self._groups = groups
         self._links = links
 
-    async def admits(self, update: Update, bot: Bot) -> bool:
+    async def admits(self, update: Update, met: Sequence[Known], bot: Bot) -> bool:
         """Whether the handlers get an update; a sender who is not let in is told here.
+
+        Args:
+            met: Whom it is from, as ``meet`` looked them up.
 
         Raises:
             StoreAway: The record does not answer: nobody is let in unseen.
         """
         origin = origin_of(update)
-        known = await asyncio.to_thread(self._meet, origin)
-        person, group = known[0], known[1] if origin.group is not None else None
+        person, group = met[0], met[1] if origin.group is not None else None
         set_role(person.role)
         if update.message is not None and update.message.migrate_to_chat_id is not None:
             return True  # Its role goes along with the group.
@@ -62,8 +65,13 @@ class Gate:
         await self._turn_away(update, person, group, bot, is_blocked=decided is Verdict.IGNORE)
         return False
 
-    def _meet(self, origin: Origin) -> list[Known]:
-        """Look up whom an update is from. Blocks."""
+    def meet(self, update: Update) -> Sequence[Known]:
+        """Look up whom an update is from. Blocks.
+
+        Raises:
+            StoreAway: The record does not answer.
+        """
+        origin = origin_of(update)
         found = self._roles.look(one.id for one in origin.parties)
         for profile in origin.parties:
             known = found.get(profile.id)

@@ -27,7 +27,7 @@ from services.bot.telegram.errors import (
     words_of,
 )
 from services.bot.telegram.news import wait_for_news
-from services.bot.telegram.outbox_relay import pause_for_store, record
+from services.bot.telegram.outbox_relay import LEFT_S, pause_for_store, record
 from services.bot.telegram.sending import UPLOAD_S, Sending, Upload, Words
 from services.bot.texts.locales import say
 from services.health import Sign
@@ -42,7 +42,8 @@ from shared.tickets import Tickets
 
 log = logging.getLogger(__name__)
 
-LOOK_EVERY_S = 1.0
+LOOK_EVERY_S = 1.0  # while there are any
+IDLE_LOOK_S = 3.0  # finds what nobody told this process: batches that an earlier one, or another program, started
 MAX_PART_BYTES = 49 * 1000 * 1000  # Telegram takes files of up to 50 MB from a bot
 PICTURES_A_PART = 2_000  # a bound on what is looked up at once
 PART_UPLOAD_S = 150.0
@@ -64,8 +65,13 @@ class BatchDelivery:
         progress: ProgressMessage,
         *,
         default_model: str,
+        left_s: float = LEFT_S,
     ) -> None:
-        """Deliver for the bot with this id; ``default_model`` paints what names no model."""
+        """Deliver for the bot with this id; ``default_model`` paints what names no model.
+
+        Args:
+            left_s: Until what a store that is away kept back is tried again, the first time.
+        """
         self._sending = Sending(bot)
         self._bot_id = bot_id
         self._batches = batches
@@ -74,8 +80,10 @@ class BatchDelivery:
         self._tickets = tickets
         self._progress = progress
         self._default_model = default_model
+        self._left_s = left_s
         self._news = asyncio.Event()
         self._in_hand: dict[int, asyncio.Task[None]] = {}
+        self._ending = asyncio.Event()
 
     def changed(self) -> None:
         """Take note that a batch was started, paused, resumed or cancelled."""
@@ -94,7 +102,11 @@ class BatchDelivery:
             except StoreAway as error:
                 sign.tried()
                 log.warning("batches not looked after", extra={"error": str(error)})
-            await wait_for_news(self._news, LOOK_EVERY_S)
+            await wait_for_news(self._news, LOOK_EVERY_S if self._in_hand else IDLE_LOOK_S)
+
+    def wind_down(self) -> None:
+        """Begin no further album or part: a batch's would go on for minutes, within Telegram's limits."""
+        self._ending.set()
 
     async def finish(self) -> None:
         """Let deliveries under way end."""
@@ -134,9 +146,10 @@ class BatchDelivery:
     async def _bring_home(self, batch: Batch) -> None:
         is_over = batch.state in OVER
         waiting = await asyncio.to_thread(self._batches.to_send, batch.id)
-        if not is_over and not batch.sending and (batch.delivery_format is DeliveryFormat.ZIP or len(waiting) < ALBUM):
+        is_enough = len(waiting) >= ALBUM and batch.delivery_format is not DeliveryFormat.ZIP
+        if not (is_over or batch.sending or batch.without_buttons or is_enough):
             return
-        if not await asyncio.to_thread(self._batches.claim_home, batch.id):
+        if self._ending.is_set() or not await asyncio.to_thread(self._batches.claim_home, batch.id):
             return
         try:
             if batch.undelivered_reason is None:
@@ -144,9 +157,8 @@ class BatchDelivery:
         except TelegramError as error:
             await self._failed(batch, error)
         except StoreAway:
-            await record(
-                self._batches.let_go, batch.id, retry_after_s=pause_for_store(batch.delivery_tries + 1), well=False
-            )
+            seconds = pause_for_store(batch.delivery_tries + 1, self._left_s)
+            await record(self._batches.let_go, batch.id, retry_after_s=seconds, well=False)
             raise
         except Exception as error:
             if batch.delivery_tries + 1 < MAX_UNKNOWN_TRIES:
@@ -155,12 +167,17 @@ class BatchDelivery:
         else:
             if batch.undelivered_reason is None:
                 meters().delivered("batch", "sent")
-            await (self._close(batch) if is_over else asyncio.to_thread(self._batches.let_go, batch.id))
+            # What is left at the end of the process is the next one's.
+            left = await asyncio.to_thread(self._batches.to_send, batch.id) if self._ending.is_set() else []
+            is_all = is_over and not left
+            await (self._close(batch) if is_all else asyncio.to_thread(self._batches.let_go, batch.id))
 
     async def _send(self, batch: Batch, *, is_over: bool) -> None:
-        if batch.sending:
-            await self._settle(batch)
+        lacking = await self._settle(batch) if batch.sending else batch.without_buttons
         if batch.delivery_format is not DeliveryFormat.ZIP:
+            if lacking:
+                every = await asyncio.to_thread(self._batches.jobs, batch.id)
+                await self._send_buttons(batch, [job for job in every if job.id in lacking])
             await self._send_albums(batch, is_over=is_over)
         elif is_over:
             await self._send_parts(batch)
@@ -191,12 +208,19 @@ class BatchDelivery:
         if batch is not None:
             await self._progress.close(batch)
 
-    async def _settle(self, batch: Batch) -> None:
-        """Find out what became of pictures that were being sent when somebody fell silent."""
-        if await self._progress.saw(batch):
-            await asyncio.to_thread(self._batches.sent, batch.id, [(job_id, None, None) for job_id in batch.sending])
-        else:
+    async def _settle(self, batch: Batch) -> Sequence[int]:
+        """Find out what became of pictures that were being sent when somebody fell silent.
+
+        Returns:
+            The jobs of an album that came, and is still to have its buttons.
+        """
+        if not await self._progress.saw(batch):
             await asyncio.to_thread(self._batches.not_sent, batch.id)
+            return ()
+        came = [(job_id, None, None) for job_id in batch.sending]
+        lacking = () if batch.delivery_format is DeliveryFormat.ZIP else batch.sending
+        await asyncio.to_thread(self._batches.sent, batch.id, came, without_buttons=lacking)
+        return lacking
 
     async def _failed(self, batch: Batch, error: TelegramError) -> None:
         """Decide what becomes of a delivery that failed; tries count from what was sent last."""
@@ -238,9 +262,11 @@ class BatchDelivery:
                 async with self._progress.witnessing(batch, jobs):
                     messages = await self._send_pictures(batch, pictures)
             sent = {job.id: message for (job, _), message in zip(pictures, messages, strict=True)}
-            await record(self._batches.sent, batch.id, [_note(job, sent.get(job.id)) for job in jobs])
-            await self._send_numbers(batch, [job for job, _ in pictures])
-            await asyncio.to_thread(self._batches.renew_home, batch.id)
+            notes, album = [_note(job, sent.get(job.id)) for job in jobs], [job for job, _ in pictures]
+            await record(self._batches.sent, batch.id, notes, without_buttons=[job.id for job in album])
+            await self._send_buttons(batch, album)
+            if self._ending.is_set():
+                return
 
     async def _picture(self, job: Job) -> bytes | None:
         try:
@@ -261,10 +287,13 @@ class BatchDelivery:
             quiet=True,
         )
 
-    async def _send_numbers(self, batch: Batch, jobs: Sequence[Job]) -> None:
-        """Send the buttons of an album, which can't carry any, below it. A kill right before leaves it without."""
-        if len(jobs) < 2:
-            return
+    async def _send_buttons(self, batch: Batch, album: Sequence[Job]) -> None:
+        """Send the buttons of an album, which can't carry any, below it, and note that it has them."""
+        if len(album) > 1:
+            await self._try_to_send_buttons(batch, album)
+        await record(self._batches.has_buttons, batch.id)
+
+    async def _try_to_send_buttons(self, batch: Batch, jobs: Sequence[Job]) -> None:
         words = Words(say("batch_album", batch.sender.language))
         for tries in range(1, BUTTON_TRIES + 1):
             try:
@@ -272,7 +301,7 @@ class BatchDelivery:
             except TelegramError as error:
                 match after(error, tries=tries):
                     case Again(seconds) | Unsure(seconds) if tries < BUTTON_TRIES and seconds <= UPLOAD_S:
-                        # Nothing says afterwards that they are missing, so they are waited for here.
+                        # The next album stands below them, so they are waited for here.
                         await asyncio.to_thread(self._batches.renew_home, batch.id)
                         await asyncio.sleep(seconds)
                     case _:
@@ -303,6 +332,8 @@ class BatchDelivery:
             sent = [(job.id, message.message_id, None) for job in packed]
             await record(self._batches.sent, batch.id, sent)
             await asyncio.to_thread(self._batches.renew_home, batch.id)
+            if self._ending.is_set():
+                return
             every = await asyncio.to_thread(self._batches.jobs, batch.id)
 
     async def _send_part(self, batch: Batch, file: Upload, part: int, pictures: int) -> Message:

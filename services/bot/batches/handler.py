@@ -182,9 +182,11 @@ class BatchCommand:
         except UserError as error:
             await acknowledge(query, say(error.reason, language, **error.values), alert=True)
             return
-        await acknowledge(query)
-        await self._show(batch.id, context)
-        self._delivery.changed()
+        try:
+            await acknowledge(query)
+            await self._show(batch.id, context)
+        finally:
+            self._delivery.changed()  # It is done, whether Telegram shows it or not.
 
     def _act(self, batch: Batch, action: str) -> None:
         match action:

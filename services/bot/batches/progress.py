@@ -1,7 +1,7 @@
 """Writes a batch's message: its summary before the start, its progress, its result. Pure."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from html import escape
 
 from telegram import InlineKeyboardButton, InlineKeyboardMarkup
@@ -15,6 +15,7 @@ from services.bot.texts.locales import say
 from services.bot.texts.number_format import duration, money, number, rounded
 from services.bot.texts.utf16 import shorten, units
 from shared.batches import SHOWN, Batch, BatchReading, BatchState, Counts, DeliveryFormat
+from shared.clock import present
 from shared.errors import IdeaRefused, PictureRefused
 from shared.jobs import Request
 
@@ -137,7 +138,7 @@ def progress(batch: Batch, counts: Counts, language: str, now: datetime | None =
     if counts.home:
         way = "batch_in_zip" if batch.delivery_format is DeliveryFormat.ZIP else "batch_home"
         lines.append(say(way, language, n=counts.home))
-    rate = _rate(counts, now or datetime.now(UTC))
+    rate = _rate(counts, now or present())
     if batch.state is BatchState.RUNNING and rate and waiting:
         a_minute, left = number(round(rate * 60, 1), language), duration(rounded(waiting / rate), language)
         lines.append(say("batch_rate", language, rate=a_minute, time=left))

@@ -95,8 +95,10 @@ class ProgressMessage:
         self._under_way.add(batch.id)
         try:
             await self._call_witness(batch, [job.id for job in jobs])
+            # Read before: what is in the chat must be told also where the database has gone away meanwhile.
+            afterwards = await self._saying(batch, more=len(jobs))
             yield
-            await self._try_to_say(batch, await self._saying(batch, more=len(jobs)))
+            await self._try_to_say(batch, afterwards)
         finally:
             self._under_way.discard(batch.id)
 

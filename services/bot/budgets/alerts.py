@@ -39,13 +39,16 @@ class OwnersAlerts:
         self._managers = managers
 
     async def keep_telling(self, bot: Bot) -> None:
-        """Look every now and then. Runs until cancelled."""
+        """Look every now and then. Runs until cancelled.
+
+        The first look is put off, too: a worker that starts at the same moment is to say first that it is there.
+        """
         while True:
+            await asyncio.sleep(LOOK_EVERY_S)
             try:
                 await self.tell(bot)
             except StoreAway as error:
                 log.warning("owners not told", extra={"error": str(error)})
-            await asyncio.sleep(LOOK_EVERY_S)
 
     async def tell(self, bot: Bot) -> None:
         """Tell all owners of what they have not been told in this period."""

@@ -12,6 +12,7 @@ from typing import TypeGuard
 
 from services.bot.intake.split_texts import MAX_PARTS, Text, goes_on, text_of
 from services.bot.telegram.open_questions import MARK
+from shared.clock import present
 from shared.json_types import JsonObject, JsonValue, inside, whole_number
 from shared.questions import OPEN_FOR, Asked, OpenQuestion, Place
 from shared.store.questions import Questions
@@ -82,7 +83,7 @@ class Annotator:
             question = questions.get(place_of(message))
             if question is None:
                 continue
-            meaning = meaning_of(message, question, now=datetime.now(UTC))
+            meaning = meaning_of(message, question, now=present())
             if meaning is Meaning.NOTHING:
                 continue
             if meaning is Meaning.ANSWER:

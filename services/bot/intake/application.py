@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import json
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import Any, Protocol
@@ -12,23 +12,28 @@ from typing import Any, Protocol
 from telegram import Bot, Update
 from telegram.ext import Application, ExtBot
 
+from services.bot.intake.chosen import note_chosen
 from services.bot.intake.dispatcher import Dispatcher
 from services.bot.intake.failures import give_up, log_dropped, pause_s
 from services.bot.intake.fleeting import is_fleeting
 from services.bot.intake.joining import whole
 from services.bot.intake.languages import in_language
 from services.bot.intake.poller import parse
+from services.bot.telegram.news import wait_for_news
 from services.bot.telegram.repeats import handling
 from services.health import Sign
 from services.logs import about
+from shared.access import Known
 from shared.errors import StoreAway
+from shared.preferences import Preferences
 from shared.store.people import People
 from shared.store.updates import Updates
 
 log = logging.getLogger(__name__)
 
 AGAIN_EVERY_S = 15.0
-TICK_OFF_EVERY_S = 0.2
+TICK_OFF_EVERY_S = 0.2  # while there are any
+IDLE_LOOK_S = 5.0  # and shows that ticking off still runs
 LONG_ENOUGH = timedelta(seconds=60)  # an update that is older and on its way nowhere got lost
 MAX_STARTS = 2  # of an update that an earlier process left
 APART_S = 10.0  # so long one that may have ended a process keeps others that may have waiting
@@ -38,12 +43,15 @@ MAX_AT_ONCE = 10_000
 class Gate(Protocol):
     """Decides who is let in."""
 
-    async def admits(self, update: Update, bot: Bot, /) -> bool:
-        """Whether the handlers get an update.
+    def meet(self, update: Update, /) -> Sequence[Known]:
+        """Look up whom an update is from. Blocks.
 
         Raises:
             StoreAway: That can't be told now.
         """
+
+    async def admits(self, update: Update, met: Sequence[Known], bot: Bot, /) -> bool:
+        """Whether the handlers get an update from those who were met; raises as ``meet``."""
 
 
 _Application = Application[ExtBot[Any], Any, Any, Any, Any, Any]
@@ -67,6 +75,7 @@ class DurableApplication(_Application):
         self._updates = updates
         self._in_hand: set[int] = set()
         self._handled: list[int] = []
+        self._some_over = asyncio.Event()
         # Of updates that failed: seconds until they come again, their timers, and how often they were tried.
         self._postponed: dict[int, float] = {}
         self._timers: dict[int, asyncio.TimerHandle] = {}
@@ -110,8 +119,10 @@ class DurableApplication(_Application):
         """Let the handlers have an update, all parts of it together, if its sender is let in."""
         try:
             if await self._may_start(update):
-                readable = await self._in_chosen_language(update)
-                if await self._gate.admits(readable, self.bot):
+                readable, chosen, met = await asyncio.to_thread(self._meet, update)
+                if chosen is not None and update.effective_user is not None:
+                    note_chosen(update.effective_user.id, chosen)
+                if await self._gate.admits(readable, met, self.bot):
                     await super().process_update(await whole(readable, self._updates, self.bot))
         except StoreAway as error:
             if is_fleeting(update):
@@ -154,13 +165,18 @@ class DurableApplication(_Application):
             return  # It stands in no record.
         seconds = self._postponed.pop(number, None)
         if seconds is None:
-            self._handled.append(number)
+            self._note_handled(number)
             self._tries.pop(number, None)
             self._starts.pop(number, None)
             return
         if self._starts.pop(number, None) is not None:
             self._survived.append(number)
+            self._some_over.set()
         self._timers[number] = asyncio.get_running_loop().call_later(seconds, self._feed_again, update)
+
+    def _note_handled(self, number: int) -> None:
+        self._handled.append(number)
+        self._some_over.set()
 
     def _feed_again(self, update: Update) -> None:
         self._timers.pop(update.update_id)
@@ -187,7 +203,7 @@ class DurableApplication(_Application):
             update = parse(raw.update_id, json.loads(raw.body), self.bot)
             # The library may have changed since it was written down, and earlier versions kept what is fleeting.
             if update is None or is_fleeting(update):
-                self._handled.append(raw.update_id)
+                self._note_handled(raw.update_id)
                 continue
             self._starts[raw.update_id] = raw.starts
             self.hand_over(update)
@@ -206,15 +222,24 @@ class DurableApplication(_Application):
             timer.cancel()
         await super().stop()
 
-    async def _in_chosen_language(self, update: Update) -> Update:
+    def _meet(self, update: Update) -> tuple[Update, Preferences | None, Sequence[Known]]:
+        """An update in the language of its sender's choice, their choices, and whom it is from. Blocks."""
+        chosen = self._chosen(update)
+        readable = update if chosen is None else in_language(update, chosen.language, self.bot)
+        return readable, chosen, self._gate.meet(readable)
+
+    def _chosen(self, update: Update) -> Preferences | None:
         user = update.effective_user
         if user is None or self._people is None:
-            return update
+            return None
         try:
-            chosen = await asyncio.to_thread(self._people.preferences, user.id)
+            return self._people.preferences(user.id)
         except StoreAway:
-            return update  # The handler meets the same, and decides what follows.
-        return in_language(update, chosen.language, self.bot)
+            return None  # The handler meets the same, and decides what follows.
+
+    async def _in_chosen_language(self, update: Update) -> Update:
+        chosen = await asyncio.to_thread(self._chosen, update)
+        return update if chosen is None else in_language(update, chosen.language, self.bot)
 
     async def tick_off(self) -> None:
         """Write down which updates were handled since the last time, all in one go.
@@ -238,10 +263,13 @@ class DurableApplication(_Application):
     async def keep_ticking_off(self) -> None:
         """Tick handled updates off, many at a time. Runs until cancelled."""
         while True:
+            await wait_for_news(self._some_over, IDLE_LOOK_S)
             await asyncio.sleep(TICK_OFF_EVERY_S)
+            self._some_over.clear()
             try:
                 await self.tick_off()
             except StoreAway as error:
+                self._some_over.set()
                 log.warning("updates not ticked off", extra={"error": str(error)})
 
     async def keep_feeding(self) -> None:

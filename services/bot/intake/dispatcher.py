@@ -22,7 +22,7 @@ from telegram.ext import BaseUpdateProcessor
 from services.bot.intake.lines import Lines, Origin
 from services.bot.telegram.callback_queries import PressAnswers
 
-PLACES = 64  # updates that are begun at a time
+PLACES = 8  # updates that are begun at a time: enough to keep a core busy (docs/decisions/0016-a-place-for-a-moment.md)
 SHARE = 3  # of one person, and of one chat; words, files and presses of buttons apart
 MOMENT_S = 0.25  # after which a handler waits for something, and its place goes to the next; most take 20 to 50 ms
 

@@ -2,11 +2,11 @@
 
 import asyncio
 import json
-from datetime import UTC, datetime
 
 from telegram import Bot, Update
 
 from services.bot.intake.split_texts import joined, may_be_cut
+from shared.clock import present
 from shared.store.updates import Part, Updates
 
 MORE_MAY_COME_S = 1.5  # after each part; clients send them one right after the other
@@ -35,8 +35,8 @@ async def whole(update: Update, updates: Updates, bot: Bot) -> Update:
 
 async def _wait_for_parts(update_id: int, updates: Updates) -> None:
     """Wait until a part has come that was not cut itself, or no other comes."""
-    begun = datetime.now(UTC)
-    while (now := datetime.now(UTC)) and (now - begun).total_seconds() < LONGEST_S:
+    begun = present()
+    while (now := present()) and (now - begun).total_seconds() < LONGEST_S:
         parts = await asyncio.to_thread(updates.parts_of, update_id)
         if parts and not may_be_cut(_words_of(parts[-1])):
             return

@@ -59,20 +59,18 @@ def _texts(value: object) -> Iterator[str]:
 
 def redact_update(update: JsonObject, cipher: KeyCipher, bot_id: int) -> JsonObject:
     """The update with sealed keys in the place of plain ones; the formatting of a text that changed goes."""
-    sealed = {
-        name: _encrypt_answer(body, cipher, bot_id) if name in KINDS and isinstance(body, dict) else body
+    return _redact_fields(update, cipher) | {
+        name: _encrypt_answer(body, cipher)
         for name, body in update.items()
+        if name in KINDS and isinstance(body, dict) and asked_for(body, bot_id) is not None
     }
-    return _redact_fields(sealed, cipher)
 
 
-def _encrypt_answer(message: JsonObject, cipher: KeyCipher, bot_id: int) -> JsonObject:
-    """An answer to our question is a key whatever it looks like."""
-    if asked_for(message, bot_id) is None:
-        return message
+def _encrypt_answer(message: JsonObject, cipher: KeyCipher) -> JsonObject:
+    """An answer to our question is a key whatever it looks like. What is sealed is random, and may look like a key."""
     words = {name: str(cipher.encrypt(str(message[name]))) for name in ("text", "caption") if name in message}
     without = {name: value for name, value in message.items() if name not in {"entities", "caption_entities", "quote"}}
-    return without | words
+    return _redact_fields(without, cipher) | words
 
 
 def _redact(value: JsonValue, cipher: KeyCipher, name: str = "") -> JsonValue:

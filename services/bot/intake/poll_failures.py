@@ -101,10 +101,12 @@ def after(
             fields = {"address": address, "found": found}
             return Next(wait, logging.WARNING, "the answer is not the Bot API's, trying again", fields)
         case Refused():
-            return _after_refusal(failure, wait, certain=lasting_s >= certain_after_s, address=address)
+            return _after_refusal(
+                failure, wait, again=lasting_s > 0, certain=lasting_s >= certain_after_s, address=address
+            )
 
 
-def _after_refusal(failure: Refused, wait: float, *, certain: bool, address: str) -> Next:
+def _after_refusal(failure: Refused, wait: float, *, again: bool, certain: bool, address: str) -> Next:
     told = {"status": failure.status, "description": failure.description}
     level = logging.ERROR if certain else logging.WARNING
     match failure.status:
@@ -118,9 +120,12 @@ def _after_refusal(failure: Refused, wait: float, *, certain: bool, address: str
             return Next(wait, level, event, {"address": address} | told)
         case 409 if WEBHOOK in failure.description.lower():
             return Next(wait, logging.WARNING, "updates go to a webhook, deleting it", told, delete_webhook=True)
-        case 409 if OTHER_POLLER in failure.description.lower():
+        case 409 if again and OTHER_POLLER in failure.description.lower():
             event = "another process polls with this bot's token; only one may run"
             return Next(wait, logging.ERROR, event, told)
+        case 409 if OTHER_POLLER in failure.description.lower():
+            event = "another poll has ended this one: a process polls with this bot's token, or our own was cut off"
+            return Next(wait, logging.WARNING, event, told)
         case 429:
             wait = max(wait, min(failure.retry_after_s or 0.0, LONGEST_FLOOD_WAIT_S))
             return Next(wait, logging.WARNING, "Telegram asks to wait", told)

@@ -53,7 +53,8 @@ class TakeOver:
     async def keep_lock(self) -> None:
         """Hold the lock, which the next process waits for. Runs until cancelled."""
         while True:
-            await asyncio.to_thread(self._lock.keep)
+            if self._lock.hold is not Hold.IMPOSSIBLE:
+                await asyncio.to_thread(self._lock.keep)
             await asyncio.sleep(KEEP_S)
 
     async def end(self) -> None:

@@ -17,6 +17,7 @@ from services.bot.telegram.callback_queries import acknowledge, is_shown
 from services.bot.telegram.errors import Again, ChatGone, Refused, Sent, Unsure, after, words_of
 from services.bot.telegram.flood_limit import ONCE, FloodLimit, Kind
 from services.bot.telegram.news import wait_for_news
+from services.bot.telegram.outbox_relay import record
 from services.bot.texts.locales import say
 from services.health import Sign
 from shared.access import Role
@@ -209,7 +210,7 @@ class BroadcastSender:
             receipt, seconds = receipt_of(error)
             fields = {"broadcast_id": broadcast.id, "user_id": person, "error": words_of(error)}
             log.info("broadcast not sent to somebody", extra=fields | {"receipt": str(receipt)})
-        await asyncio.to_thread(self._broadcasts.note, broadcast.id, person, receipt)
+        await record(self._broadcasts.note, broadcast.id, person, receipt)
         return seconds
 
     async def _room_for(self, person: int) -> bool:

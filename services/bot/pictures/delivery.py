@@ -14,7 +14,7 @@ from services.bot.pictures.lineage import idea_before
 from services.bot.pictures.replies import picture_name
 from services.bot.pictures.status import describe_delivery, sentence
 from services.bot.telegram.errors import Again, ChatGone, Refusal, Refused, Unsure, after, words_of
-from services.bot.telegram.outbox_relay import OutboxRelay, record
+from services.bot.telegram.outbox_relay import LEFT_S, OutboxRelay, record
 from services.bot.telegram.refusals import MAX_TRIES_TO_SAY, write_refusal
 from services.bot.telegram.sending import UPLOAD_S, Edit, Sending, Upload, Words
 from services.bot.texts.locales import say
@@ -39,10 +39,18 @@ class Delivery(OutboxRelay[Job]):
     what = "job"
 
     def __init__(
-        self, bot: ExtBot[int], bot_id: int, outbox: Outbox, jobs: Jobs, images: Images, *, catalogue: Catalogue
+        self,
+        bot: ExtBot[int],
+        bot_id: int,
+        outbox: Outbox,
+        jobs: Jobs,
+        images: Images,
+        *,
+        catalogue: Catalogue,
+        left_s: float = LEFT_S,
     ) -> None:
-        """Deliver for the bot with this id."""
-        super().__init__()
+        """Deliver for the bot with this id; ``left_s`` as ``OutboxRelay`` says."""
+        super().__init__(left_s=left_s)
         self._bot = bot
         self._sending = Sending(bot)
         self._bot_id = bot_id
@@ -52,7 +60,7 @@ class Delivery(OutboxRelay[Job]):
         self._catalogue = catalogue
 
     def _claim(self, limit: int) -> list[Job]:
-        return self._outbox.claim(self._bot_id, limit=limit)
+        return self._outbox.claim(self._bot_id, limit=limit, is_told=self.is_told)
 
     def _renew(self, ids: Collection[int]) -> None:
         self._outbox.renew(ids)
@@ -123,7 +131,7 @@ class Delivery(OutboxRelay[Job]):
         kept = [(one, upload) for one in finished if (upload := await self._picture_of(one)) is not None]
         if not kept:
             return {}
-        before = await asyncio.to_thread(idea_before, kept[0][0], self._jobs)
+        before = await self._idea_before(kept[0][0])
         messages = await self._sending.pictures(
             job.address,
             [upload for _, upload in kept],
@@ -134,6 +142,9 @@ class Delivery(OutboxRelay[Job]):
         return {
             one.id: (message.message_id, _file_id(message)) for (one, _), message in zip(kept, messages, strict=True)
         }
+
+    async def _idea_before(self, job: Job) -> str:
+        return "" if job.parent_id is None else await asyncio.to_thread(idea_before, job, self._jobs)
 
     async def _picture_of(self, job: Job) -> Upload | None:
         key = str(job.image_key)
@@ -185,8 +196,9 @@ class Delivery(OutboxRelay[Job]):
         Args:
             removed: The number of a status message that is gone already.
         """
+        siblings = [job] if job.request.count == 1 else await record(self._jobs.siblings, job)
         # The first comes last: while it isn't noted, the whole request can be taken up again.
-        for one in (*(await self._siblings(job))[1:], job):
+        for one in (*siblings[1:], job):
             message_id, file_id = arrived.get(one.id, (None, None))
             await record(self._outbox.delivered, one.id, message_id=message_id, file_id=file_id, removed=removed)
 

@@ -6,7 +6,7 @@ off until some are left over, and is never sent where its picture comes first.
 
 import asyncio
 import logging
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from itertools import islice
 
 from telegram.error import TelegramError
@@ -21,6 +21,7 @@ from services.bot.telegram.flood_limit import FloodLimit, Kind
 from services.bot.telegram.news import wait_for_news
 from services.bot.telegram.sending import Sending, Words
 from services.bot.telegram.status_messages import StatusMessage, StatusMessages
+from shared.clock import present
 from shared.errors import QueueFull, StoreAway
 from shared.jobs import ENDED, Address, Job, Sender
 from shared.status_messages import Work
@@ -63,7 +64,7 @@ class Promise:
         self._messages = messages
         self._record = record
         self._status = status
-        self._started = datetime.now(UTC)
+        self._started = present()
 
     async def order(self, order: Order, address: Address, sender: Sender) -> bool:
         """Place an order and promise its pictures; one that is known has its promise, or gets it now.
@@ -122,7 +123,7 @@ class Promise:
     async def keep_looking(self) -> None:
         """Look for the messages that another process was sending when it died. Runs until cancelled."""
         while True:
-            before = max(self._started, datetime.now(UTC) - LONG_ENOUGH)
+            before = max(self._started, present() - LONG_ENOUGH)
             try:
                 found = await asyncio.to_thread(self._record.missing, self._bot_id, before=before, limit=MAX_LOOKED_FOR)
                 for job in found:

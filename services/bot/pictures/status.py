@@ -4,7 +4,7 @@ import asyncio
 import logging
 import math
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from itertools import islice
 
 from telegram import InlineKeyboardMarkup
@@ -19,6 +19,7 @@ from services.bot.telegram.news import wait_for_news
 from services.bot.telegram.sending import Sending, Words
 from services.bot.texts.locales import say
 from services.bot.texts.number_format import duration, rounded
+from shared.clock import present
 from shared.errors import BadPicture, StoreAway
 from shared.jobs import ENDED, Job, Stage, State
 from shared.store.estimates import Estimates
@@ -71,16 +72,29 @@ class Status:
         self._changed: dict[int, None] = {}  # ids, those that changed first in front
         self._news = asyncio.Event()
         self._looked_at = 0.0
-        self._next_edit_at: dict[int, float] = {}
+        self._next_edit_at: dict[int, float] = {}  # by chat
+        self._next_look_at: dict[int, float] = {}  # by job: until then its message can't be edited
+        self._looks: set[int] = set()  # ids of jobs that are looked at then
 
     def changed(self, job_id: int) -> None:
-        """Take note that a job changed; its message follows soon."""
-        self._changed[job_id] = None
-        self._news.set()
+        """Take note that a job changed; its message follows as soon as it can be edited, and nothing is read before."""
+        loop = asyncio.get_running_loop()
+        due_at = self._next_look_at.get(job_id, 0.0)
+        if due_at <= loop.time():
+            self._changed[job_id] = None
+            self._news.set()
+        elif job_id not in self._looks:
+            self._looks.add(job_id)
+            loop.call_at(due_at, self._look_at, job_id)
+
+    def _look_at(self, job_id: int) -> None:
+        self._looks.discard(job_id)
+        self._next_look_at.pop(job_id, None)
+        self.changed(job_id)
 
     def promised(self, job: Job) -> None:
         """Take note that a job's status message was sent just now: its first edit keeps its distance."""
-        self._next_edit_at[job.address.chat_id] = asyncio.get_running_loop().time() + _pause(job)
+        self._keep_distance(job)
         self.changed(job.id)
 
     def describe_waiting(self, job: Job) -> str:
@@ -134,6 +148,7 @@ class Status:
         if now - self._looked_at > LOOK_EVERY_S:
             self._looked_at = now
             self._next_edit_at = {chat_id: at for chat_id, at in self._next_edit_at.items() if at > now}
+            self._next_look_at = {job_id: at for job_id, at in self._next_look_at.items() if at > now}
             jobs |= await self._look()
         untrue = [(job, shown) for job, shown in jobs.values() if shown != job.status_shown]
         for job, _ in untrue[EDITS_AT_ONCE:]:
@@ -195,11 +210,15 @@ class Status:
 
     async def _change(self, job: Job, shown: str) -> None:
         """Edit a status message, unless another process or round does."""
-        self._next_edit_at[job.address.chat_id] = asyncio.get_running_loop().time() + _pause(job)
+        self._keep_distance(job)
         has_ended = shown in DELIVERING
         if await asyncio.to_thread(self._jobs.change_status, job, shown, has_ended=has_ended):
             keyboard = None if has_ended else keyboards.status(job)
             await self._edit(job, sentence(shown, job.sender.language), keyboard)
+
+    def _keep_distance(self, job: Job) -> None:
+        at = asyncio.get_running_loop().time() + _pause(job)
+        self._next_edit_at[job.address.chat_id] = self._next_look_at[job.id] = at
 
     async def _edit(self, job: Job, text: str, keyboard: InlineKeyboardMarkup | None) -> None:
         if job.status_message_id is None:
@@ -234,7 +253,7 @@ def describe_progress(job: Job, now: datetime | None = None) -> str:
     Args:
         now: From 10 seconds after the request on, the time so far is told.
     """
-    waited_s = ((now or datetime.now(UTC)) - job.created_at).total_seconds()
+    waited_s = ((now or present()) - job.created_at).total_seconds()
     said = _forward((job.status_shown or "").partition(ELAPSED_MARK)[0], describe(job))
     elapsed = _step(waited_s)
     return f"{said}{ELAPSED_MARK}{elapsed}" if elapsed and said.partition(":")[0] in RANK else said

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import logging
+import math
 
 from telegram import (
     Bot,
@@ -24,6 +25,7 @@ from services.bot.telegram.authorization import Authorization
 from services.bot.telegram.callback_data import DROP, USE, of_found_key, of_key, read_found_key, read_key
 from services.bot.telegram.callback_queries import acknowledge, put_away, rewrite
 from services.bot.telegram.incoming import Incoming, for_message
+from services.bot.telegram.news import wait_for_news
 from services.bot.telegram.open_questions import OpenQuestions, answered, answers
 from services.bot.telegram.permissions import Action
 from services.bot.texts.button_rows import in_rows
@@ -38,7 +40,9 @@ from shared.store.updates import Updates
 log = logging.getLogger(__name__)
 
 NAMES = {GOOGLE: "Google", HUGGINGFACE: "HuggingFace"}
-LOOK_EVERY_S = 0.5
+LOOK_EVERY_S = 0.5  # while a key is being checked, which takes a second or two
+CHECKED_WITHIN_S = 60.0  # a service that is away is asked again after half a minute
+IDLE_LOOK_S = 5.0  # a key may have been sent to the process before this one
 
 
 class OwnKeys:
@@ -52,6 +56,8 @@ class OwnKeys:
         self._authorization = authorization
         self._questions = questions
         self._bot_id = bot_id
+        self._put = asyncio.Event()
+        self._put_at = -math.inf  # on the loop's clock
 
     @for_message
     async def command(self, asked: Incoming) -> None:
@@ -141,7 +147,7 @@ class OwnKeys:
         text = say("key_dropped", language)
         if read[0] == USE:
             text = say("key_taken", language, service=NAMES[sealed.service])
-            await self._put(person, sealed.service, sealed, message.message_id, language)
+            await self._keep_key(person, sealed.service, sealed, message.message_id, language)
         await rewrite(context.bot, query, text, None)
         await asyncio.to_thread(self._updates.forget_message, chat_id=message.chat.id, message_id=read[1])
 
@@ -156,9 +162,9 @@ class OwnKeys:
     ) -> None:
         sender = sender_of(message)
         shown = await self._tell(message, "key_taken", context, service=NAMES[service])
-        await self._put(sender.id, service, sealed, shown.message_id, sender.language)
+        await self._keep_key(sender.id, service, sealed, shown.message_id, sender.language)
 
-    async def _put(self, person: int, service: str, sealed: SealedKey, message_id: int, language: str) -> None:
+    async def _keep_key(self, person: int, service: str, sealed: SealedKey, message_id: int, language: str) -> None:
         """Keep a key to be checked; the message with this number will tell what came of it."""
         await asyncio.to_thread(
             self._keys.put,
@@ -170,6 +176,8 @@ class OwnKeys:
             message_id=message_id,
             language=language,
         )
+        self._put_at = asyncio.get_running_loop().time()
+        self._put.set()
 
     async def _delete(self, message: Message, context: ContextTypes.DEFAULT_TYPE) -> None:
         try:
@@ -196,7 +204,9 @@ class OwnKeys:
                     await self._tell_state(key, bot)
             except StoreAway as error:
                 log.warning("checked keys not told of", extra={"error": str(error)})
-            await asyncio.sleep(LOOK_EVERY_S)
+            is_checked = asyncio.get_running_loop().time() - self._put_at > CHECKED_WITHIN_S
+            await (wait_for_news(self._put, IDLE_LOOK_S) if is_checked else asyncio.sleep(LOOK_EVERY_S))
+            self._put.clear()
 
     async def _tell_state(self, key: Key, bot: Bot) -> None:
         sentence = "key_works" if key.state == ACCEPTED else "key_turned_down"

@@ -42,7 +42,7 @@ RENEW_EVERY_S = 20.0  # of a lease of 90 s (shared/store/deliveries.py)
 
 
 async def record(write: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
-    """Write down that Telegram has taken something, also where the database is away for some seconds.
+    """Write down that Telegram has taken something, or read what that needs, though the database is away for a while.
 
     What is not written down would be sent once more.
 
@@ -58,9 +58,9 @@ async def record(write: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
     return await asyncio.to_thread(write, *args, **kwargs)
 
 
-def pause_for_store(tries: int) -> float:
+def pause_for_store(tries: int, first_s: float) -> float:
     """Seconds until what a store that is away kept back is tried again; ``tries`` count from 1."""
-    return min(LEFT_S * 2.0 ** min(tries - 1, 16), LONGEST_LEFT_S) * random.uniform(0.75, 1.25)
+    return min(first_s * 2.0 ** min(tries - 1, 16), LONGEST_LEFT_S) * random.uniform(0.75, 1.25)
 
 
 class Numbered(Protocol):
@@ -102,6 +102,7 @@ class Carrier(ABC, Generic[T]):
         at_once: So many are on their way at a time.
         finish_s: So long the last ones may take.
         what: Is carried, as logs name its id.
+        is_told: Whether this look follows news, not the clock.
     """
 
     at_once: ClassVar[int]
@@ -109,6 +110,7 @@ class Carrier(ABC, Generic[T]):
     what: ClassVar[str]
 
     def __init__(self) -> None:
+        self.is_told = False
         self._news = asyncio.Event()
         self._under_way: dict[asyncio.Task[None], int] = {}
         self._renewed_at = 0.0
@@ -121,6 +123,7 @@ class Carrier(ABC, Generic[T]):
         """Bring home whatever ends. Runs until cancelled; ``finish`` waits for what it began."""
         clock = asyncio.get_running_loop().time
         while True:
+            self.is_told = self._news.is_set()
             self._news.clear()
             is_more, looked_at = False, clock()
             try:
@@ -190,6 +193,11 @@ class Carrier(ABC, Generic[T]):
 class OutboxRelay(Carrier[D]):
     """Delivers what people wait for: what Telegram does not take is tried again within bounds, or visibly given up."""
 
+    def __init__(self, *, left_s: float = LEFT_S) -> None:
+        """Leave what a store that is away kept back for so many seconds, the first time."""
+        super().__init__()
+        self._left_s = left_s
+
     async def _deliver(self, one: D) -> None:
         try:
             await self._send_or_end(one)
@@ -210,7 +218,7 @@ class OutboxRelay(Carrier[D]):
         Raises:
             StoreAway: That could not be noted for half a minute: the lease runs out.
         """
-        seconds = pause_for_store(one.delivery_tries)
+        seconds = pause_for_store(one.delivery_tries, self._left_s)
         log.warning("delivery left for later", extra=self._fields(one) | {"error": str(error)})
         await record(self._may_be_sent, one, seconds)
         self._look_in(seconds)

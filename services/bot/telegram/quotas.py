@@ -128,7 +128,9 @@ class Window(Line):
 
     Telegram counts a call somewhere between its beginning and its answer. So a call has its places from the beginning
     until a second after the answer: all that are counted within a second have places at the same moment, whatever the
-    delays. While the window is more than two thirds full, calls are spread evenly, so that they do not slow each other.
+    delays. One that hangs for longer than ``COUNTED_WITHIN_S`` and a second gives its places back, and has them again
+    for a second from its answer. While the window is more than two thirds full, calls are spread evenly, so that they
+    do not slow each other.
     """
 
     def __init__(self, most: int) -> None:
@@ -176,8 +178,8 @@ class Window(Line):
     def end(self, place: Place) -> None:
         """Take note of Telegram's answer."""
         del self._under_way[id(place)]
-        counted_at = min(_now(), place.begun_at + COUNTED_WITHIN_S)
-        self._answered.append((counted_at + SECOND, place.count))
+        # A network that comes back delivers at once what it held up: also what had no place any more.
+        self._answered.append((_now() + SECOND, place.count))
         self._news.set()
 
     def _frees(self, now: float) -> list[tuple[float, int]]:

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 from telegram import Bot
 from telegram.constants import ParseMode
@@ -13,6 +13,7 @@ from services.bot.telegram.errors import Again, Refusal, Refused, Sent, Unsure, 
 from services.bot.telegram.lost_messages import LostMessages
 from services.bot.telegram.outbox_relay import Carrier
 from services.bot.texts.locales import say
+from shared.clock import present
 from shared.status_messages import Removal, Work
 from shared.store.status_messages import StatusMessages
 
@@ -89,7 +90,7 @@ class Removals(Carrier[Removal]):
             again_in_s = pause_after(error, tries=one.tries)
             level = logging.DEBUG if again_in_s is None else logging.INFO
             log.log(level, "message not removed", extra=_fields(one) | {"error": words_of(error)})
-        if again_in_s is not None and datetime.now(UTC) - one.since < KEEP_TRYING:
+        if again_in_s is not None and present() - one.since < KEEP_TRYING:
             await asyncio.to_thread(self._record.again, one.id, in_s=again_in_s)
             return
         if again_in_s is not None:

@@ -15,7 +15,7 @@ from telegram.request import BaseRequest, RequestData
 
 from services.bot.telegram.errors import EntityTooLarge, NotConnected, NotTelegram
 from shared.json_types import JsonObject
-from shared.network import Network, Proxy
+from shared.network import Network, Proxy, probed_socket
 
 CONNECT_S = 10.0
 READ_S = 20.0
@@ -151,7 +151,13 @@ def open_session(network: Network, proxy: Proxy | None, *, connections: int) -> 
     """Open a pool of so many connections; with a SOCKS proxy all go through it, an HTTP proxy is named by each call."""
     connector: aiohttp.TCPConnector
     if proxy is None or not proxy.is_socks:
-        connector = aiohttp.TCPConnector(limit=connections, keepalive_timeout=KEEP_ALIVE_S, ssl=network.tls)
+        # For half a minute nothing comes of a long poll: whether the line still stands is for the system to find out.
+        connector = aiohttp.TCPConnector(
+            limit=connections,
+            keepalive_timeout=KEEP_ALIVE_S,
+            ssl=network.tls,
+            socket_factory=lambda address: probed_socket(*address[:3]),
+        )
     else:
         name, password = proxy.login or (None, None)
         connector = ProxyConnector(

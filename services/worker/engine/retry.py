@@ -4,8 +4,8 @@ import math
 import random
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
+from shared.clock import present
 from shared.errands import Errand
 from shared.errors import (
     BadPicture,
@@ -67,7 +67,7 @@ def require_time(work: Job | Errand) -> None:
 
 
 def _left(work: Job | Errand) -> float:
-    return math.inf if work.deadline is None else (work.deadline - datetime.now(UTC)).total_seconds()
+    return math.inf if work.deadline is None else (work.deadline - present()).total_seconds()
 
 
 def after(

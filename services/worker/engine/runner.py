@@ -2,14 +2,15 @@
 
 import logging
 import threading
-from datetime import UTC, datetime
 from typing import TypeVar
 
 from services.logs import about
 from services.metrics.meters import meters
 from services.worker.engine import retry
+from services.worker.engine.beginnings import Beginnings
 from services.worker.engine.records import Record
 from services.worker.engine.slots import Slots, needed_by
+from shared.clock import present
 from shared.errands import Errand
 from shared.errors import ImagineError, PermanentError, StoreAway
 from shared.jobs import Attempt, Job
@@ -36,6 +37,7 @@ class Runner:
         pictures: Record[Job],
         questions: Record[Errand],
         slots: int = 8,
+        beginnings: Beginnings | None = None,
     ) -> None:
         """Serve as ``worker``, a name that no other process has, with so many turns at a time."""
         self.worker = worker
@@ -44,6 +46,7 @@ class Runner:
         self._pictures = pictures
         self._questions = questions
         self._slots = Slots(slots_of(slots))
+        self._beginnings = beginnings or Beginnings()
         self._lock = threading.Lock()
         self._jobs_in_hand: set[int] = set()
         self._errands_in_hand: set[int] = set()
@@ -69,7 +72,11 @@ class Runner:
         turns.renew(self.worker, jobs=jobs, errands=errands)
 
     def _run_one(self) -> bool:
-        """Serve one turn; False without work."""
+        """Serve one turn; False without work, or where no more is to be taken."""
+        with self._beginnings.place():
+            return not self._stopping.is_set() and self._claim_and_serve()
+
+    def _claim_and_serve(self) -> bool:
         free = self._slots.take()
         work: Job | Errand | None = None
         try:
@@ -83,6 +90,7 @@ class Runner:
                 case Job():
                     self._hold(self._jobs_in_hand, work, self._pictures)
                 case Errand():
+                    self._beginnings.over()  # Some are long work of their own.
                     self._hold(self._errands_in_hand, work, self._questions)
         finally:
             self._slots.give_back(needed_by(work))
@@ -127,6 +135,7 @@ class Runner:
 
     def _settle(self, work: W, record: Record[W], error: ImagineError, attempts: list[Attempt]) -> None:
         """Write down what follows a failure; if even that fails, the lease runs out and the sweep does it."""
+        self._beginnings.over()
         try:
             try:
                 self._decide(work, record, error, attempts)
@@ -138,7 +147,7 @@ class Runner:
 
     def _decide(self, work: W, record: Record[W], error: ImagineError, attempts: list[Attempt]) -> None:
         failures = record.failures(work)
-        left = (work.deadline - datetime.now(UTC)).total_seconds() if work.deadline else 0.0
+        left = (work.deadline - present()).total_seconds() if work.deadline else 0.0
         fields = _fields(work) | {"reason": error.reason, "failures": failures, "error": str(error)[:200]}
         match retry.after(error, failures=failures, seconds_left=left):
             case retry.Wait() as wait:
@@ -165,7 +174,7 @@ def _fields(work: Job | Errand) -> Fields:
 
 def _log_loss(work: Job | Errand) -> None:
     """Log that a result came when the work was no longer this worker's."""
-    if work.deadline is not None and work.deadline <= datetime.now(UTC):
+    if work.deadline is not None and work.deadline <= present():
         log.warning("late result dropped", extra=_fields(work))
     else:
         log.info("turn lost", extra=_fields(work))

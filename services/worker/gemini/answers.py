@@ -148,6 +148,8 @@ def salvage(text: str) -> Draft | None:
 
 def is_english(prompt: str) -> bool:
     """Tell whether most letters are Latin; what stands in quotes may be in any script."""
+    if prompt.isascii():
+        return True
     letters = [character for character in re.sub(r'"[^"]*"|“[^”]*”', "", prompt) if character.isalpha()]
     latin = sum(unicodedata.name(letter, "").startswith("LATIN") for letter in letters)
     return latin * 2 >= len(letters)
@@ -170,6 +172,8 @@ def _line(value: object) -> str:
     """Put a text on one line, without control characters; what is no text is empty."""
     if not isinstance(value, str):
         return ""
+    if value.isprintable():
+        return " ".join(value.split())
     kept = (" " if unicodedata.category(letter) in {"Cc", "Cs", "Zl", "Zp"} else letter for letter in value)
     return " ".join("".join(kept).split())
 

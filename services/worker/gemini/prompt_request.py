@@ -58,21 +58,28 @@ def compose_request(
 ) -> tuple[list[types.Content], types.GenerateContentConfig]:
     """Compose the request, with the fields that the model takes."""
     instruction, question = _instruction(request), _question(request)
-    config = request_fields(
-        plan, request.writing, safety, output_tokens=MORE_ROOM_TOKENS if plan.roomy else ROOM_TOKENS
-    )
+    names = _answer_fields(request)
+    config = _config(plan, request.writing, tuple(safety.items()), names)
     if plan.takes("system_instruction"):
-        config["system_instruction"] = instruction
+        config = config.model_copy(update={"system_instruction": instruction})
     else:
         question = f"{instruction}\n\n{question}"
-    if plan.takes("schema"):
-        config |= {"response_mime_type": "application/json", "response_schema": answer_schema(request)}
-    else:
-        names = ", ".join(f'"{name}"' for name in _answer_fields(request))
-        question = f"{question}\n\nAnswer with one JSON object with the text fields {names}, and nothing else."
+    if not plan.takes("schema"):
+        quoted = ", ".join(f'"{name}"' for name in names)
+        question = f"{question}\n\nAnswer with one JSON object with the text fields {quoted}, and nothing else."
     seen = [request.picture.part()] if request.picture else []
-    contents = [types.Content(role="user", parts=[*seen, types.Part(text=question)])]
-    return contents, types.GenerateContentConfig(**config)
+    return [types.Content(role="user", parts=[*seen, types.Part(text=question)])], config
+
+
+@functools.lru_cache(maxsize=100)  # ways to ask: few people choose how their prompts are written
+def _config(
+    plan: RequestPlan, writing: Writing, safety: tuple[tuple[str, str], ...], names: tuple[str, ...]
+) -> types.GenerateContentConfig:
+    """What is sent beside the words, built and checked once for all questions that are put in one way."""
+    fields = request_fields(plan, writing, dict(safety), output_tokens=MORE_ROOM_TOKENS if plan.roomy else ROOM_TOKENS)
+    if plan.takes("schema"):
+        fields |= {"response_mime_type": "application/json", "response_schema": answer_schema(names)}
+    return types.GenerateContentConfig(**fields)
 
 
 def _instruction(request: PromptRequest) -> str:
@@ -92,6 +99,7 @@ def _instruction(request: PromptRequest) -> str:
     return "\n\n".join(parts)
 
 
+@functools.lru_cache(maxsize=100)  # one for each painter in use: hundreds of questions under way share its text
 def system_instruction(dialect: Dialect, token_limit: int, *, takes_negative: bool) -> str:
     """Return the system instruction for one kind of diffusion model."""
     texts = _texts()
@@ -135,19 +143,19 @@ def _question(request: PromptRequest) -> str:
     return "\n\n".join([*parts, mark(request.idea, "idea")])
 
 
-def answer_schema(request: PromptRequest) -> types.Schema:
-    """Return the form of the answer; the language and the title first, so that they survive a cut."""
-    names = _answer_fields(request)
+def answer_schema(names: tuple[str, ...]) -> types.Schema:
+    """Return the form of an answer with these fields."""
     return types.Schema(
         type=types.Type.OBJECT,
         properties={name: types.Schema(type=types.Type.STRING) for name in names},
-        required=names,
-        property_ordering=names,
+        required=list(names),
+        property_ordering=list(names),
     )
 
 
-def _answer_fields(request: PromptRequest) -> list[str]:
-    return ["language", "title", "prompt", *(["negative_prompt"] if request.takes_negative else [])]
+def _answer_fields(request: PromptRequest) -> tuple[str, ...]:
+    """The language and the title first, so that they survive a cut."""
+    return ("language", "title", "prompt", *(["negative_prompt"] if request.takes_negative else []))
 
 
 @functools.cache

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Protocol
 
+from shared.clock import present
 from shared.errors import StoreAway
 from shared.store.circuits import Circuit
 
@@ -32,7 +33,7 @@ class Quotas:
         api_key: str,
         store: QuotaStore | None = None,
         *,
-        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        clock: Callable[[], datetime] = present,
     ) -> None:
         """Remember in ``store``; without one, in this object alone."""
         self._account = "gemini-" + hashlib.sha256(api_key.encode()).hexdigest()[:32]

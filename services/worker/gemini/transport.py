@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Any
+from typing import Any, TypedDict
 
 import httpcore2
 import httpx2
@@ -17,6 +17,7 @@ import httpx2
 from shared.network import Network, Proxy
 
 CONNECT_S = 10.0  # for each address; who does not pick up by then won't
+READ_BYTES = 16 * 1024  # at once, as much as TLS gives: memory for all of it is taken before the wait, by each call
 
 _SocketOption = tuple[int, int, int] | tuple[int, int, bytes | bytearray] | tuple[int, int, None, int]
 
@@ -51,7 +52,7 @@ class _Stream(httpcore2.NetworkStream):
         self._stream = stream
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
-        return self._stream.read(max_bytes, _left(timeout, httpcore2.ReadTimeout))
+        return self._stream.read(min(max_bytes, READ_BYTES), _left(timeout, httpcore2.ReadTimeout))
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
         self._stream.write(buffer, _left(timeout, httpcore2.WriteTimeout))
@@ -65,7 +66,7 @@ class _Stream(httpcore2.NetworkStream):
         timeout = _left(timeout, httpcore2.ConnectTimeout)
         return _Stream(self._stream.start_tls(ssl_context, server_hostname, timeout))
 
-    def get_extra_info(self, info: str) -> Any:
+    def get_extra_info(self, info: str) -> object:
         return self._stream.get_extra_info(info)
 
 
@@ -98,6 +99,16 @@ class _Body(httpx2.SyncByteStream):
         self._pieces.close()
 
 
+class _Room(TypedDict):
+    """How a pool opens and keeps connections."""
+
+    ssl_context: ssl.SSLContext
+    max_connections: int
+    max_keepalive_connections: int
+    keepalive_expiry: float
+    network_backend: httpcore2.NetworkBackend
+
+
 class DeadlineTransport(httpx2.BaseTransport):
     """Speaks to one host over as many connections as there are slots, through the machine's proxy if it has one.
 
@@ -107,7 +118,7 @@ class DeadlineTransport(httpx2.BaseTransport):
     """
 
     def __init__(self, url: str, *, slots: int, network: Network) -> None:
-        room: dict[str, Any] = {
+        room: _Room = {
             "ssl_context": network.tls,
             "max_connections": slots,
             "max_keepalive_connections": slots,
@@ -153,7 +164,7 @@ class Rehearsal(httpx2.BaseTransport):
         )
 
 
-def _proxy_pool(proxy: Proxy, room: dict[str, Any]) -> httpcore2.ConnectionPool:
+def _proxy_pool(proxy: Proxy, room: _Room) -> httpcore2.ConnectionPool:
     if proxy.is_socks:
         return httpcore2.SOCKSProxy(proxy.address, proxy.login, **room)
     tls = room["ssl_context"] if proxy.scheme == "https" else None

@@ -70,11 +70,15 @@ class PictureJob:
         conversations: Conversations | None = None,
         decoder: Decoder | None = None,
         policy: QueuePolicy | None = None,
+        begun: Callable[[], None] = lambda: None,
+        back: Callable[[], None] = lambda: None,
     ) -> None:
         """Take the shipped styles where the owner has none; without conversations no idea can refer to one.
 
         Args:
             writers, services: Each works on the key of the person who asked, where they brought one.
+            begun: Is called where a job comes to what may take long: files, pictures, services. More than once.
+            back: Is called where it comes back from a service with what it went for.
         """
         self._writers = writers
         self._services = services
@@ -85,6 +89,8 @@ class PictureJob:
         self._conversations = conversations
         self._decoder = decoder or Decoder()
         self._policy = policy or QueuePolicy()
+        self._begun = begun
+        self._back = back
 
     def run(self, job: Job, attempts: list[Attempt]) -> None:
         """Make the picture and record it.
@@ -102,7 +108,9 @@ class PictureJob:
             self._upscale(job, job.request.parameters.upscale)
             return
         prompt = job.prompt or self._share(job) or self._write(job, attempts)
+        self._begun()
         key, media_type, recipe = self._kept(job, attempts) or self._paint(job, prompt, attempts)
+        self._back()
         self._jobs.finish(job, recipe, image_key=key, media_type=media_type, attempts=attempts)
 
     def _upscale(self, job: Job, times: int) -> None:
@@ -110,6 +118,7 @@ class PictureJob:
         if job.request.picture is None:
             raise PictureGone("no picture to make larger")
         require_time(job)
+        self._begun()
         image = self._decoder.enlarge(read_picture(self._images, job.request.picture), times)
         prompt = job.prompt.text if job.prompt is not None else ""
         recipe = Recipe(RESAMPLING, LOCAL, prompt, width=image.width, height=image.height)
@@ -148,6 +157,7 @@ class PictureJob:
 
     def _write(self, job: Job, attempts: list[Attempt]) -> Prompt:
         prompt = self._own_words(job) if job.request.parameters.raw else self._ask_gemini(job, attempts)
+        self._back()
         self._jobs.keep_prompt(job, prompt, attempts)
         attempts.clear()
         return prompt
@@ -158,6 +168,7 @@ class PictureJob:
             request = self._prompt_request(job)
             # On the user's own key, or the owner's.
             with self._writers.borrow(job.sender.id) as borrowed:
+                self._begun()
                 if borrowed.owner_pays:
                     request = replace(request, writing=self._policy.budgets.bound(request.writing))
                 return borrowed.client.write(
@@ -195,6 +206,7 @@ class PictureJob:
         picture = job.request.picture
         if picture is None:
             return None
+        self._begun()
         return File("image/jpeg", self._decoder.for_gemini(read_picture(self._images, picture)))
 
     def _talk_before(self, job: Job) -> str:

@@ -2,10 +2,11 @@
 
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Protocol
 
 from services.worker.painters.painter import Target
+from shared.clock import present
 from shared.errors import ServiceBusy, ServiceUnreachable, StoreAway
 from shared.store.circuits import Circuit
 
@@ -61,7 +62,7 @@ def after_failure(circuit: Circuit, now: datetime) -> Circuit:
 class CircuitBreaker:
     """Asks and tells the circuits. A store that is away lets everything pass: it must not cost a painted picture."""
 
-    def __init__(self, store: CircuitStore, *, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+    def __init__(self, store: CircuitStore, *, clock: Callable[[], datetime] = present) -> None:
         self._store = store
         self._clock = clock
 

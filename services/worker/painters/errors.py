@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
+from shared.clock import present
 from shared.errors import (
     BadCredentials,
     ImagineError,
@@ -101,7 +102,7 @@ def read_failure(
     """
     content = _json(body)
     told = _told_status(content) if 200 <= status < 300 else None
-    text, now = error_text(body, sent), now or datetime.now(UTC)
+    text, now = error_text(body, sent), now or present()
     error = _sort(_Failure(told or status, headers, content, text, provider, now, is_page(body)))
     error.status = status
     return error

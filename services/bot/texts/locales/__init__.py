@@ -7,11 +7,11 @@ import gettext
 import html
 import io
 import re
-from functools import cache
+from functools import cache, lru_cache
 from importlib.resources import files
+from importlib.resources.abc import Traversable
 from unicodedata import bidirectional
 
-from babel import Locale
 from babel.core import negotiate_locale
 from babel.messages.catalog import Catalog
 from babel.messages.mofile import write_mo
@@ -19,6 +19,8 @@ from babel.messages.pofile import read_po
 from babel.numbers import format_decimal
 
 DEFAULT = "en"
+RIGHT_TO_LEFT = frozenset({"ar", "fa", "he", "ur"})  # Babel would read all data of a language to tell
+MANY = 1_000  # tags of languages; Telegram's apps name some hundred
 _INSERTED = re.compile(
     r"<(?P<tag>code|pre)>.*?</(?P=tag)>"
     r"|•*\{\w+\}"
@@ -51,6 +53,7 @@ def _written(value: object, language: str) -> str:
     return html.escape(str(value), quote=False)
 
 
+@lru_cache(MANY)
 def spoken(language: str) -> str:
     """The language of ours that is nearest to a person's: ``pt`` and ``pt-PT`` become ``pt_BR``."""
     wish = language.replace("_", "-").lower()
@@ -63,7 +66,7 @@ def spoken(language: str) -> str:
 @cache
 def languages() -> tuple[str, ...]:
     """The languages that we speak, as gettext names them (``pt_BR``)."""
-    return tuple(sorted(folder.name for folder in files(__name__).iterdir() if any(_catalogues(folder.name))))
+    return tuple(sorted(folder.name for folder in files(__name__).iterdir() if _files(folder.name)))
 
 
 def is_said(key: str, text: str) -> bool:
@@ -93,15 +96,15 @@ def _sentence(key: str, language: str, n: int | None) -> str:
         plural = key if n is None else translations.ngettext(key, key, n)
         found = translations.gettext(key) if plural == key else plural
         if found != key:
-            return isolated(found) if Locale.parse(language).text_direction == "rtl" else found
+            return isolated(found) if language.partition("_")[0] in RIGHT_TO_LEFT else found
     raise KeyError(key)
 
 
-@cache
+@cache  # A language is read when somebody first speaks it: that takes some 20 ms.
 def _translations(language: str) -> gettext.GNUTranslations:
     whole = Catalog(locale=language)
-    for content in _catalogues(language):
-        for message in read_po(io.BytesIO(content), locale=language):
+    for file in _files(language):
+        for message in read_po(io.BytesIO(file.read_bytes()), locale=language):
             if message.id:
                 whole[message.id] = message
     compiled = io.BytesIO()
@@ -110,6 +113,6 @@ def _translations(language: str) -> gettext.GNUTranslations:
     return gettext.GNUTranslations(compiled)
 
 
-def _catalogues(language: str) -> list[bytes]:
+def _files(language: str) -> list[Traversable]:
     folder = files(__name__) / language
-    return [file.read_bytes() for file in folder.iterdir() if file.name.endswith(".po")] if folder.is_dir() else []
+    return [file for file in folder.iterdir() if file.name.endswith(".po")] if folder.is_dir() else []

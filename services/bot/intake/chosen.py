@@ -1,0 +1,21 @@
+"""What the sender of an update had chosen when its handling began.
+
+Read once, before any handler sees the update, and known to the task that handles it.
+"""
+
+from contextvars import ContextVar
+
+from shared.preferences import Preferences
+
+_chosen: ContextVar[tuple[int, Preferences] | None] = ContextVar("chosen", default=None)
+
+
+def note_chosen(person_id: int, chosen: Preferences) -> None:
+    """Say what the person chose whose update this task handles."""
+    _chosen.set((person_id, chosen))
+
+
+def chosen_by(person_id: int) -> Preferences | None:
+    """What this person had chosen; None where this task handles no update of theirs."""
+    noted = _chosen.get()
+    return noted[1] if noted is not None and noted[0] == person_id else None
