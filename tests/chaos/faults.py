@@ -1,8 +1,9 @@
 """The faults: how each strikes, how it ends, and which errors our services may log over it."""
 
 import random
+import signal
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -10,7 +11,8 @@ from typing import Any
 import redis
 
 from sandbox.client import Json
-from tests.chaos.plant import Plant, Service, start_redis
+from tests.chaos.network import SERVERS as ADDRESSES
+from tests.chaos.plant import CLOCKS, DISK, NETWORK, Plant, Service, start_redis
 
 EMBEDDED, DISTRIBUTED = "embedded", "distributed"
 BOTH = frozenset({EMBEDDED, DISTRIBUTED})
@@ -27,6 +29,7 @@ class Fault:
         seconds: How long it lasts; 0: what ends it follows at once.
         may_say: A regular expression: which lines at ERROR and above name this fault, during it and shortly after.
         doubles: Whether what the bot was sending may arrive twice over it.
+        needs: What it strikes with, where not every machine has that: ``NETWORK``, ``CLOCKS`` or ``DISK``.
     """
 
     name: str
@@ -35,13 +38,14 @@ class Fault:
     sizes: frozenset[str] = SERVERS
     may_say: str = "(?!)"
     doubles: bool = False
+    needs: str | None = None
 
 
 # Processes
 
 
 def _service(plant: Plant, name: str) -> list[Service]:
-    return {"bot": [plant.bot], "worker": plant.workers[:1], "workers": plant.workers}[name]
+    return {"bot": [plant.bot], "worker": plant.workers[:1], "workers": plant.workers, "all": plant.services}[name]
 
 
 def _killed(name: str) -> Strike:
@@ -58,7 +62,7 @@ def _stopped(name: str) -> Strike:
         for service in _service(plant, name):
             end.callback(service.start)
             status, _ = service.stop()
-            if status:
+            if status not in {0, -signal.SIGTERM}:  # The latter right after its start, with nothing under way.
                 raise RuntimeError(f"{service.command} ended with status {status}")
 
     return strike
@@ -134,6 +138,12 @@ def _postgres_cut(plant: Plant, end: ExitStack) -> None:
     plant.postgres.cut()
 
 
+def _postgres_full(plant: Plant, end: ExitStack) -> None:
+    assert plant.postgres is not None
+    end.callback(plant.postgres.free_disk)
+    plant.postgres.fill_disk()
+
+
 def _postgres_read_only(plant: Plant, end: ExitStack) -> None:
     assert plant.postgres is not None
 
@@ -177,8 +187,47 @@ def _armed(service: str, path: str | None = None, **fault: Any) -> Strike:
     return strike
 
 
+# Networks and clocks
+
+
+def _cut_off(name: str, *servers: str) -> Strike:
+    def strike(plant: Plant, end: ExitStack) -> None:
+        assert plant.network is not None
+        for service in _service(plant, name):
+            for server in servers:
+                plant.network.cut(service.log.stem, server)
+                end.callback(plant.network.mend, service.log.stem, server)
+
+    return strike
+
+
+def _moved(name: str, seconds: int) -> Strike:
+    """The clock jumps, and back again in the end: each of these faults has a jump ahead and one back."""
+
+    def strike(plant: Plant, end: ExitStack) -> None:
+        for service in _service(plant, name):
+            assert service.clock is not None
+            service.clock.jump(seconds)
+            end.callback(service.clock.jump, 0)
+
+    return strike
+
+
+def _cut(
+    name: str, whose: str, *servers: str, seconds: float, size: str, may_say: str = "(?!)", doubles: bool = False
+) -> Fault:
+    return Fault(
+        name, _cut_off(whose, *servers), seconds, frozenset({size}), may_say=may_say, doubles=doubles, needs=NETWORK
+    )
+
+
+def _clock(name: str, whose: str, seconds: int, size: str) -> Fault:
+    return Fault(name, _moved(whose, seconds), 20, frozenset({size}), needs=CLOCKS)
+
+
 BROKER = r"Cannot connect to redis|Couldn't ack|[Cc]onsumer|[Bb]roker|Connection.*lost"
 GENERATE, SENDING = ":generateContent", "/send(Message|Photo|MediaGroup|Document)$"
+HOUR, MINUTES = 3600, 300
 
 FAULTS: tuple[Fault, ...] = (
     Fault("everything killed", _killed("bot"), sizes=frozenset({EMBEDDED}), doubles=True),
@@ -205,6 +254,7 @@ FAULTS: tuple[Fault, ...] = (
     Fault("Postgres frozen", _postgres_frozen, 15),
     Fault("Postgres connections cut", _postgres_cut),
     Fault("Postgres read-only", _postgres_read_only, 10),
+    Fault("Postgres' disk full", _postgres_full, 15, needs=DISK),
     Fault("image store moved", _images_moved, 15, BOTH),
     Fault("image store unwritable", _images_unwritable, 15, BOTH),
     Fault("HuggingFace drops connections", _armed("router", drop="before"), 15, BOTH),
@@ -228,6 +278,28 @@ FAULTS: tuple[Fault, ...] = (
         25,
         BOTH,
     ),
+    _cut("network cut to Telegram", "bot", "Telegram", seconds=30, size=EMBEDDED, doubles=True),
+    _cut("network cut to Gemini", "bot", "Gemini", seconds=25, size=EMBEDDED),
+    _cut("network cut to HuggingFace", "bot", "HuggingFace", seconds=25, size=EMBEDDED),
+    _cut("network cut: bot, Telegram", "bot", "Telegram", seconds=30, size=DISTRIBUTED, doubles=True),
+    _cut("network cut: workers, Gemini", "workers", "Gemini", seconds=25, size=DISTRIBUTED),
+    _cut("network cut: workers, HuggingFace", "workers", "HuggingFace", seconds=25, size=DISTRIBUTED),
+    _cut("network cut: bot, Postgres", "bot", "Postgres", seconds=25, size=DISTRIBUTED),
+    _cut("network cut: workers, Postgres", "workers", "Postgres", seconds=20, size=DISTRIBUTED),
+    _cut("network cut: bot, Redis", "bot", "Redis", seconds=25, size=DISTRIBUTED, may_say=BROKER),
+    _cut("network cut: workers, Redis", "workers", "Redis", seconds=25, size=DISTRIBUTED, may_say=BROKER),
+    _cut("network cut: a worker, all", "worker", *ADDRESSES, seconds=40, size=DISTRIBUTED, may_say=BROKER),
+    _clock("clock an hour ahead", "bot", HOUR, EMBEDDED),
+    _clock("clock an hour behind", "bot", -HOUR, EMBEDDED),
+    _clock("clock 5 minutes ahead", "bot", MINUTES, EMBEDDED),
+    _clock("clock 5 minutes behind", "bot", -MINUTES, EMBEDDED),
+    _clock("all clocks an hour ahead", "all", HOUR, DISTRIBUTED),
+    _clock("all clocks an hour behind", "all", -HOUR, DISTRIBUTED),
+    _clock("bot's clock an hour ahead", "bot", HOUR, DISTRIBUTED),
+    _clock("bot's clock 5 minutes behind", "bot", -MINUTES, DISTRIBUTED),
+    _clock("a worker's clock an hour ahead", "worker", HOUR, DISTRIBUTED),
+    _clock("a worker's clock an hour behind", "worker", -HOUR, DISTRIBUTED),
+    _clock("a worker's clock 5 minutes ahead", "worker", MINUTES, DISTRIBUTED),
 )
 
 
@@ -238,9 +310,19 @@ class Strikes:
     planned: tuple[tuple[float, Fault], ...]
 
     @classmethod
-    def plan(cls, size: str, seconds: float, seed: int, *, calm_s: float, only: str = "") -> "Strikes":
-        """Plan a run: every kind comes once before one comes again, each some seconds after the one before."""
-        kinds = [fault for fault in FAULTS if size in fault.sizes and only.lower() in fault.name.lower()]
+    def plan(
+        cls, size: str, seconds: float, seed: int, *, calm_s: float, only: str = "", without: Container[str | None] = ()
+    ) -> "Strikes":
+        """Plan a run: every kind comes once before one comes again, each some seconds after the one before.
+
+        Args:
+            without: What this machine can't do, of what faults may need.
+        """
+        kinds = [
+            fault
+            for fault in FAULTS
+            if size in fault.sizes and only.lower() in fault.name.lower() and fault.needs not in without
+        ]
         return cls(tuple(_planned(kinds, seconds, random.Random(seed), calm_s)))
 
 

@@ -25,7 +25,6 @@ import threading
 import time
 from collections import Counter, defaultdict
 from collections.abc import Iterator
-from datetime import datetime
 from pathlib import Path
 from statistics import median
 
@@ -33,7 +32,7 @@ from sandbox.client import Json
 from shared.errors import StoreAway
 from tests.chaos.faults import DISTRIBUTED, EMBEDDED, Strikes, striking
 from tests.chaos.load import KINDS, Asked, People
-from tests.chaos.plant import Plant, Service, running
+from tests.chaos.plant import Plant, Service, missing, running
 from tests.chaos.telegram_faults import arm, name_of
 from tests.chaos.verdict import (
     Calls,
@@ -41,6 +40,7 @@ from tests.chaos.verdict import (
     Happened,
     Recorded,
     Struck,
+    arrivals,
     errors_in,
     may_come_right,
     outcome,
@@ -72,8 +72,13 @@ def main() -> None:
     parser.add_argument("--keep", type=Path, help="a folder for the logs")
     wanted = parser.parse_args()
 
-    strikes = Strikes.plan(wanted.size, 60 * wanted.minutes, wanted.seed, calm_s=wanted.calm, only=wanted.only)
+    lacking = missing()
+    strikes = Strikes.plan(
+        wanted.size, 60 * wanted.minutes, wanted.seed, calm_s=wanted.calm, only=wanted.only, without=lacking
+    )
     print(f"{wanted.size}, {wanted.minutes:g} min at {wanted.rate:g}/s, seed {wanted.seed}:")
+    for what, why in lacking.items():
+        print(f"LEFT OUT: faults of {what}, since {why}")
     for at, fault in strikes.planned:
         print(f"  {at:6.1f} s  {fault.name}, {fault.seconds:g} s")
     sys.stdout.flush()
@@ -89,7 +94,7 @@ def _run(plant: Plant, strikes: Strikes, wanted: argparse.Namespace) -> int:
     finally:
         watch.end()
     deadlocks = plant.postgres.deadlocks() if plant.postgres else 0
-    found = [*watch.violations, *violations(happened, list(_errors(plant)))]
+    found = [*watch.violations, *violations(happened, list(_errors(plant, watch)))]
     found += [f"the record: {one}" for one in unended(plant.database)]
     found += [f"Telegram: {one}" for one in plant.client.violations()]
     found += [f"{deadlocks} deadlocks"] if deadlocks else []
@@ -103,10 +108,9 @@ def _run(plant: Plant, strikes: Strikes, wanted: argparse.Namespace) -> int:
     return 1 if found else 0
 
 
-def _errors(plant: Plant) -> Iterator[tuple[float, str]]:
+def _errors(plant: Plant, watch: "Watch") -> Iterator[tuple[float, str]]:
     for service in plant.services:
-        lines = service.log.read_text(encoding="utf-8").splitlines()
-        for at, line in errors_in(lines, lambda told: datetime.fromisoformat(told).timestamp()):
+        for at, line in errors_in(service.log.read_bytes(), watch.log_sizes[service.log.stem]):
             yield at, f"{service.log.stem}: {line}"
 
 
@@ -121,6 +125,7 @@ class Watch:
         self._done = threading.Event()
         self.violations: list[str] = []
         self.memory_mb: dict[str, list[list[float]]] = defaultdict(list)  # name → lives → looks
+        self.log_sizes: dict[str, list[tuple[float, int]]] = defaultdict(list)  # name → looks: Unix seconds, bytes
         self._pids: dict[str, int] = {}
         self._thread = threading.Thread(target=self._look_on)
         self._thread.start()
@@ -138,7 +143,9 @@ class Watch:
         return found
 
     def _look_on(self) -> None:
-        while not self._done.wait(LOOK_S):
+        is_done = False
+        while not is_done:
+            is_done = self._done.wait(LOOK_S)
             for service in self._plant.services:
                 self._look_at(service)
 
@@ -146,6 +153,7 @@ class Watch:
         if service.ended_by_itself:
             self.violations.append(f"{service.log.stem} ended by itself")
             service.start()
+        self.log_sizes[service.log.stem].append((time.time(), service.log.stat().st_size))
         pid, memory = service.pid, service.memory_mb
         if pid is None or memory is None:
             return
@@ -237,7 +245,7 @@ def _report(happened: Happened, found: list[str], watch: Watch, wanted: argparse
         name_of(happened.faults[one["fault"]]) for one in happened.calls if one["fault"] in happened.faults
     )
     all_of = sum(counts.values(), Counter())
-    waits = [late - begun for one in happened.recorded.values() for begun, late in one.spans if late is not None]
+    waits = [late - asked_at for asked_at, late in arrivals(happened)]
     summary = {
         "size": wanted.size,
         "seed": wanted.seed,

@@ -1,10 +1,11 @@
 """What became of each request, and what is wrong with it: read from the chats, the sandbox's journal and the record."""
 
 import json
+import math
 import re
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -48,9 +49,8 @@ class Chat:
 
 @dataclass(frozen=True)
 class Recorded:
-    """What the record has of a chat: when its work was asked for and delivered, and how much of it failed."""
+    """What the record has of a chat: how much of its work failed, and why."""
 
-    spans: list[tuple[float, float | None]] = field(default_factory=list)
     reasons: list[str] = field(default_factory=list)  # of what failed
     pictures_failed: int = 0
 
@@ -137,17 +137,10 @@ def read_record(database: Database) -> dict[int, Recorded]:
     found: dict[int, Recorded] = {}
     with database.reading() as connection:
         for table in (tables.jobs, tables.errands):
-            wanted = select(
-                table.c.chat_id, table.c.created_at, table.c.delivered_at, table.c.state, table.c.reason
-            ).order_by(table.c.id)
+            wanted = select(table.c.chat_id, table.c.reason).where(table.c.state == State.FAILED).order_by(table.c.id)
             for row in connection.execute(wanted):
-                one = found.setdefault(row.chat_id, Recorded())
-                delivered = row.delivered_at.timestamp() if row.delivered_at else None
-                one.spans.append((row.created_at.timestamp(), delivered))
-                if row.state == State.FAILED:
-                    one.reasons.append(row.reason)
-                    failed = one.pictures_failed + (table is tables.jobs)
-                    found[row.chat_id] = Recorded(one.spans, one.reasons, failed)
+                one = found.get(row.chat_id, Recorded())
+                found[row.chat_id] = Recorded([*one.reasons, row.reason], one.pictures_failed + (table is tables.jobs))
     return found
 
 
@@ -226,7 +219,7 @@ def violations(happened: Happened, errors: list[tuple[float, str]]) -> Iterator[
         came = outcome(asked, chat, recorded)
         if came in {"as asked", "explained"} and asked.trouble and not recorded.reasons:
             yield f"{asked.kind} in chat {asked.chat}: {asked.trouble}"
-        excused = doubtful[asked.chat] and (came == "doubled" or _lacks_only_buttons(asked, chat))
+        excused = came == "doubled" and doubtful[asked.chat]
         if came in {"lost", "standing", "doubled"} and not excused:
             yield f"{asked.kind} in chat {asked.chat} {came}: {dict(chat.shown)} of {dict(asked.wanted)}; " + "; ".join(
                 [*chat.standing, *recorded.reasons, struck_in(happened, asked)]
@@ -239,12 +232,6 @@ def violations(happened: Happened, errors: list[tuple[float, str]]) -> Iterator[
     floods = [one for one in happened.calls if one["status"] == 429 and one["fault"] is None]
     if beyond := [one for one in floods if one["chat"] is None or one["chat"] < 0]:
         yield f"{len(beyond)} calls refused for a flood in a group or in all"
-
-
-def _lacks_only_buttons(asked: Asked, chat: Chat) -> bool:
-    """Whether a batch has all but the words below an album, as where the bot was killed between the two."""
-    lacking = asked.wanted - chat.shown
-    return asked.kind.startswith("batch") and not chat.standing and set(lacking) == {"words"}
 
 
 def _is_named(at: float, line: str, struck: list[Struck]) -> bool:
@@ -261,39 +248,57 @@ def struck_in(happened: Happened, asked: Asked) -> str:
     """What struck while a request was under way: in its chat, and in all."""
     calls = [one for one in happened.calls if one["chat"] == asked.chat and one["fault"] is not None]
     mine = [f"{one['method']} {name_of(happened.faults[one['fault']])}" for one in calls]
-    spans = happened.recorded.get(asked.chat, Recorded()).spans
-    until = max([asked.at + 60, *(delivered or 0 for _, delivered in spans)])
+    until = max([asked.at + 60, *(one["at"] for one in happened.calls_of(asked.chat))])
     around = [one.fault.name for one in happened.struck if one.covers(asked.at, until)]
     return f"struck: {', '.join(mine) or 'nothing'}; around: {', '.join(around) or 'nothing'}"
 
 
 def recovery_s(one: Struck, happened: Happened) -> tuple[float | None, float | None]:
-    """Seconds from a fault's end to the first message, and until all that was asked before has arrived."""
+    """Seconds from a fault's end to the first message, and until all that was asked for before has arrived.
+
+    Read off the sandbox's clock alone, which no fault moves.
+    """
     sent = (
         call["at"]
         for call in happened.calls
         if call["method"].startswith("send") and call["status"] == 200 and call["at"] >= one.ended
     )
     late = [
-        delivered - one.ended
-        for recorded in happened.recorded.values()
-        for created, delivered in recorded.spans
-        if created <= one.ended and delivered is not None and delivered >= one.ended
+        arrived - one.ended
+        for asked_at, arrived in arrivals(happened)
+        if asked_at <= one.ended and arrived >= one.ended
     ]
     first = min(sent, default=None)
     return None if first is None else first - one.ended, max(late, default=None)
 
 
-def errors_in(lines: list[str], read_time: Callable[[str], float]) -> Iterator[tuple[float, str]]:
-    """Lines at ERROR and above, with their Unix seconds; a traceback has that of the line before."""
-    at = 0.0
-    for line in lines:
-        try:
-            told = json.loads(line)
-        except ValueError:
-            if line.strip():
-                yield at, line
-            continue
-        at = read_time(told["timestamp"])
-        if told["level"].upper() in {"ERROR", "CRITICAL"} or "exception" in told:
-            yield at, line
+def arrivals(happened: Happened) -> Iterator[tuple[float, float]]:
+    """When something was asked for, and when its last message came; without what was pressed for later."""
+    last: dict[int, float] = {}
+    for call in happened.calls:
+        if call["method"].startswith(("send", "edit")) and call["status"] == 200 and call["chat"] is not None:
+            last[call["chat"]] = max(call["at"], last.get(call["chat"], 0.0))
+    return ((one.at, last[one.chat]) for one in happened.asked if not one.presses and one.chat in last)
+
+
+def errors_in(log: bytes, sizes: list[tuple[float, int]]) -> Iterator[tuple[float, str]]:
+    """Lines at ERROR and above and tracebacks, with the Unix seconds at which they were first seen.
+
+    What a line says of its time may come off a clock that was moved.
+
+    Args:
+        sizes: How many bytes the log had, look by look.
+    """
+    begins = 0
+    for line in log.decode(errors="replace").splitlines(keepends=True):
+        if line.strip() and _tells_of_an_error(line):
+            yield next((at for at, size in sizes if size > begins), math.inf), line.rstrip()
+        begins += len(line.encode())
+
+
+def _tells_of_an_error(line: str) -> bool:
+    try:
+        told = json.loads(line)
+    except ValueError:
+        return True
+    return told["level"].upper() in {"ERROR", "CRITICAL"} or "exception" in told
