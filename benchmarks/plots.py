@@ -1,5 +1,6 @@
 """Draws the curves of ``benchmarks.performance`` as SVG."""
 
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -7,6 +8,7 @@ from matplotlib import rcParams
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+POINTS = 300  # of a line at most: a plot is 7 inches wide
 COLOURS = {"bare": "#9ca3af", "embedded": "#2a78d6", "distributed": "#eb6834"}
 TITLES = {
     "added": ("Added time at five requests a second", "ms", "of the photos, %"),
@@ -41,4 +43,6 @@ def draw(curves: Mapping[str, Mapping[str, Sequence[float]]], folder: Path) -> l
 def _line(axes: Axes, size: str, values: Sequence[float], *, as_part: bool) -> None:
     ordered = sorted(values)
     counts = [100 * (place + 1) / len(ordered) if as_part else place + 1 for place in range(len(ordered))]
+    every = math.ceil(len(ordered) / POINTS)
+    ordered, counts = ordered[::every] + ordered[-1:], counts[::every] + counts[-1:]
     axes.step(ordered, counts, where="post", label=size, color=COLOURS[size])
