@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from types import TracebackType
 from typing import Any, Self, TypeVar
 from urllib.parse import urlencode
@@ -137,6 +138,15 @@ class SandboxClient:
         form = {name: str(value) for name, value in wish.items() if value is not None} | files
         message: Json = self.call("POST", path, fields=form) if files else self.call("POST", path, json=wish)
         return message
+
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """Let the bot have what is said meanwhile in one go, however slowly it is said."""
+        self.call("PATCH", "/bot", json={"updates_held": True})
+        try:
+            yield
+        finally:
+            self.call("PATCH", "/bot", json={"updates_held": False})
 
     def edit(self, message: Json, text: str) -> Json:
         edited: Json = self.call("PATCH", _path(message), json={"text": text})

@@ -61,7 +61,7 @@ class Signs:
 
     def tries(self) -> dict[str, int]:
         """How often each duty was tried so far."""
-        return {duty: sign.tries for duty, sign in self._signs.items()}
+        return {duty: sign.tries for duty, sign in self._signs.copy().items()}
 
     def ages(self) -> dict[str, float]:
         """Seconds since each duty was last done."""

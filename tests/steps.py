@@ -1,5 +1,6 @@
 """How many steps our own code takes for something: the same on every machine, however busy."""
 
+import gc
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -29,6 +30,7 @@ def steps_of(act: Callable[[], object]) -> int:
         count += event == "c_call" and frame.f_code.co_filename.startswith(OURS)
 
     before = sys.gettrace(), sys.getprofile()
+    gc.disable()  # What it would end just then may be ours, too.
     sys.settrace(trace)
     sys.setprofile(profile)
     try:
@@ -36,4 +38,5 @@ def steps_of(act: Callable[[], object]) -> int:
     finally:
         sys.setprofile(before[1])
         sys.settrace(before[0])
+        gc.enable()
     return count

@@ -128,6 +128,8 @@ def change_bot(visit: Visit) -> Json:
     for name, value in visit.wish.items():
         if name == "can_read_all_group_messages":
             visit.bot.reads_all_group_messages = bool(value)
+        elif name == "updates_held":
+            visit.bot.updates.hold(bool(value))
         elif name in BOT_FIELDS:
             visit.bot.user[name] = value
         else:

@@ -50,6 +50,7 @@ class UpdateQueue:
         self._last_offset: int | None = None
         self._last_poll_at = 0.0
         self._closed = False
+        self._held = False
 
     def __len__(self) -> int:
         self._forget_the_expired()
@@ -57,9 +58,14 @@ class UpdateQueue:
 
     @property
     def pending(self) -> list[Update]:
-        """The unconfirmed updates, oldest first."""
+        """The unconfirmed updates that the bot may have, oldest first."""
         self._forget_the_expired()
-        return list(self._updates.values())
+        return [] if self._held else list(self._updates.values())
+
+    def hold(self, held: bool) -> None:
+        """Keep updates back, or send them, together with all that came meanwhile."""
+        self._held = held
+        self._wake()
 
     def wants(self, kind: str) -> bool:
         """Whether the bot asked for updates of this kind."""
@@ -149,8 +155,7 @@ class UpdateQueue:
             del self._updates[update_id]
 
     def _from(self, offset: int, limit: int) -> list[dict[str, Any]]:
-        self._forget_the_expired()
-        found = [update for update in self._updates.values() if offset < 0 or update.id >= offset]
+        found = [update for update in self.pending if offset < 0 or update.id >= offset]
         return [update.as_json() for update in found[:limit]]
 
     def _forget_the_expired(self) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -15,6 +13,7 @@ from sandbox.app import Sandbox
 from sandbox.client import SandboxClient
 from tests.browser.puppet_bot import Bot
 from tests.chromium import PATIENCE_MS, launched
+from tests.npm import install_locked
 
 VIEW = {"viewport": {"width": 1180, "height": 800}, "reduced_motion": "reduce"}
 
@@ -35,12 +34,7 @@ def chromium() -> Iterator[Browser]:
 @pytest.fixture(scope="session")
 def axe(tmp_path_factory: pytest.TempPathFactory) -> str:
     """The script that looks for what keeps people from using a page."""
-    if shutil.which("npm") is None:
-        pytest.skip("npm is not installed")
-    folder = shutil.copytree(Path(__file__).parent / "axe", tmp_path_factory.mktemp("axe") / "axe")
-    install = ["npm", "ci", "--no-audit", "--no-fund", "--prefix", str(folder)]
-    if subprocess.run(install, capture_output=True, check=False, timeout=90).returncode:
-        pytest.skip("npm could not fetch axe-core")
+    folder = install_locked(Path(__file__).parent / "axe", tmp_path_factory.mktemp("axe") / "axe")
     return (folder / "node_modules/axe-core/axe.min.js").read_text(encoding="utf-8")
 
 

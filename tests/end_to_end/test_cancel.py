@@ -133,6 +133,8 @@ class TestTheList:
         for words in ("Cancelled.", "You have nothing to cancel here."):
             assert any(says(answer, words) for answer in answers)
         assert [row.state for row in installation.rows(ada)].count(State.CANCELLED) == 1
+        sandbox.press(ada, left, "✖ Cancel all 2")
+        self.listed(sandbox, ada, "have nothing in progress")
 
     def test_says_what_the_status_messages_say(self, installation, sandbox, ada, busy):
         """Sent together they are edited one after the other, as Telegram's limit allows; /queue does not wait."""

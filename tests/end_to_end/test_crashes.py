@@ -166,7 +166,7 @@ class TestABotThatIsKilled:
     def test_does_not_send_again_what_it_had_sent_when_it_died(self, installation, sandbox):
         """The status message goes after the photo: where it is gone, the photo is there."""
         ada = sandbox.person("Ada")
-        sandbox.arm("telegram", path="/deleteMessage$", gate="telegram")
+        sandbox.arm("telegram", path="/deleteMessage$", body=str(ada["id"]), gate="telegram")
         sandbox.arm("router", path=PAINTING, gate="huggingface")
 
         request = sandbox.say(ada, "/imagine a fox in the snow")
@@ -186,7 +186,7 @@ class TestABotThatIsKilled:
     def test_rather_sends_a_photo_twice_than_never(self, installation, sandbox):
         """It died so early after the photo that nothing tells whether the photo went out."""
         ada = sandbox.person("Ada")
-        sandbox.arm("telegram", path="/deleteMessage$", gate="telegram", drop="before")
+        sandbox.arm("telegram", path="/deleteMessage$", body=str(ada["id"]), gate="telegram", drop="before")
         sandbox.arm("router", path=PAINTING, gate="huggingface")
 
         request = sandbox.say(ada, "/imagine a fox in the snow")

@@ -95,8 +95,9 @@ class TestAnIdeaThatCanNotBePainted:
         ada = sandbox.person("Ada")
         text = "/imagine " + "fox " * 2500
 
-        for start in range(0, len(text), 4096):
-            sandbox.say(ada, text[start : start + 4096])
+        with sandbox.together():
+            for start in range(0, len(text), 4096):
+                sandbox.say(ada, text[start : start + 4096])
         sandbox.wait_for_message(ada, lambda message: "1,000 characters" in message["text"])
         sandbox.say(ada, "/start")
         sandbox.wait_for(lambda: len(sandbox.from_bot(ada)) == 2)

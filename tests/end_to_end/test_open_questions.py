@@ -176,8 +176,9 @@ class TestATextThatTheClientHasCut:
     def test_is_one_batch(self, sandbox, ada):
         first, rest = self.parts("\n".join(["/batch", *self.LINES]))
 
-        sandbox.say(ada, first)
-        sandbox.say(ada, rest)
+        with sandbox.together():
+            sandbox.say(ada, first)
+            sandbox.say(ada, rest)
 
         said(sandbox, ada, "160 pictures")
         assert len(sandbox.from_bot(ada)) == 1
@@ -186,8 +187,9 @@ class TestATextThatTheClientHasCut:
     def test_is_one_question(self, installation, sandbox, ada):
         first, rest = self.parts("\n".join(["Which of these is the longest?", *self.LINES]))
 
-        sandbox.say(ada, first)
-        sandbox.say(ada, rest)
+        with sandbox.together():
+            sandbox.say(ada, first)
+            sandbox.say(ada, rest)
         sandbox.wait_for_message(ada, lambda one: "I read “Which" in one.get("text", ""))
 
         [asked] = sandbox.journal("gemini", "streamGenerateContent")
@@ -196,8 +198,9 @@ class TestATextThatTheClientHasCut:
     def test_is_one_idea_that_is_too_long(self, sandbox, ada):
         first, rest = self.parts("/imagine " + "\n".join(self.LINES))
 
-        sandbox.say(ada, first)
-        sandbox.say(ada, rest)
+        with sandbox.together():
+            sandbox.say(ada, first)
+            sandbox.say(ada, rest)
 
         said(sandbox, ada, "Your idea is too long")
         sandbox.say(ada, "/queue")
@@ -207,8 +210,9 @@ class TestATextThatTheClientHasCut:
     def test_survives_the_death_of_everybody(self, installation, sandbox, ada):
         first, rest = self.parts("\n".join(["/batch", *self.LINES]))
         sandbox.arm("telegram", path="/sendMessage$", gate="summary", drop="before")
-        sandbox.say(ada, first)
-        sandbox.say(ada, rest)
+        with sandbox.together():
+            sandbox.say(ada, first)
+            sandbox.say(ada, rest)
         sandbox.wait_at_gate("summary")
 
         installation.kill()
@@ -221,8 +225,9 @@ class TestATextThatTheClientHasCut:
         group = sandbox.group(ada)
         first, rest = self.parts("\n".join(["/batch@sandbox_bot", *self.LINES]))
 
-        sandbox.say(ada, first, chat=group)
-        sandbox.say(ada, rest, chat=group)
+        with sandbox.together():
+            sandbox.say(ada, first, chat=group)
+            sandbox.say(ada, rest, chat=group)
 
         said(sandbox, group, "I haven't seen the rest")
 

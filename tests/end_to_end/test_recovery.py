@@ -5,9 +5,9 @@ import pytest
 from shared.jobs import State
 from tests.end_to_end.installation import MODEL, PAINTING, wait_until
 
-SETTINGS = {"G2D_IMAGE_MODEL": MODEL, "G2D_LEASE_S": "30", "G2D_WORKER_SLOTS": "1"}
+SETTINGS = {"G2D_IMAGE_MODEL": MODEL, "G2D_LEASE_S": "120", "G2D_WORKER_SLOTS": "1"}
 WORKERS = 2
-SOON_S = 15.0  # far from the lease, and enough where the machine is busy
+SOON_S = 60.0  # half a lease: enough where the machine is busy
 
 pytestmark = [
     pytest.mark.parametrize("size", ["distributed"], indirect=True, scope="session"),

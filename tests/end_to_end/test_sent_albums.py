@@ -19,10 +19,11 @@ def a_photo(colour):
 
 def send_album(sandbox, person, caption="Which is which?", colours=("red", "green", "blue"), album="77"):
     """Send photos together, the first with a caption; returns their messages."""
-    return [
-        sandbox.say(person, caption if place == 0 else None, photo=a_photo(colour), media_group_id=album)
-        for place, colour in enumerate(colours)
-    ]
+    with sandbox.together():
+        return [
+            sandbox.say(person, caption if place == 0 else None, photo=a_photo(colour), media_group_id=album)
+            for place, colour in enumerate(colours)
+        ]
 
 
 def shown_to_gemini(sandbox):

@@ -23,13 +23,15 @@ HASTY = """
     from services.bot import build
     from services.bot.access import groups
     from services.bot.intake import application, poller
+    from services.bot.owner import broadcast
     from services.worker import app
     from services.worker.takers import local_worker
     build.Pace = partial(poller.Pace, poll_s=1)
     app.Worker.__init__.__kwdefaults__["pace"] = app.Pace(sweep_s=0.5, consumer_look_s=0.5)
     application.IDLE_LOOK_S = 0.5
     groups.LOOK_EVERY_S = 0.5
-    health.Watchdog.__init__.__kwdefaults__ |= {"stuck_s": 6.0, "look_s": 0.5, "last_words_s": 5.0}
+    broadcast.LOOK_EVERY_S = 0.5
+    health.Watchdog.__init__.__kwdefaults__ |= {"stuck_s": 15.0, "look_s": 0.5, "last_words_s": 5.0}
 """
 HANGS = {
     "renews leases": "app.Worker._renew = lambda self: time.sleep(1000)",
@@ -129,16 +131,17 @@ with runtime.stopping() as stop:
 class TestHealth:
     def test_of_one_process_looks_at_the_duties_of_both_services(self, tmp_path):
         with Sandbox() as sandbox:
-            settings = settings_for(sandbox.url, tmp_path) | {"G2D_HEARTBEAT_FILE": str(tmp_path / "alive")}
+            alive = tmp_path / "alive"
+            settings = settings_for(sandbox.url, tmp_path) | {"G2D_HEARTBEAT_FILE": str(alive)}
             service = Service("run", settings, tmp_path)
             service.start()
             try:
-                wait_until((tmp_path / "alive").exists, timeout_s=60)
+                wait_until(lambda: alive.exists() and '"renews leases"' in alive.read_text())
                 said = run("health", settings, tmp_path)
             finally:
                 service.stop()
 
-        written = (tmp_path / "alive").read_text()
+        written = alive.read_text()
         assert said.stdout == "at work\n"
         assert all(f'"{duty}"' in written for duty in ("polls", "handles updates", "delivers pictures"))
         assert all(f'"{duty}"' in written for duty in ("renews leases", "takes tickets"))

@@ -1,6 +1,5 @@
 """HuggingFace's JavaScript client takes the sandbox for HuggingFace."""
 
-import shutil
 import subprocess
 from io import BytesIO
 from pathlib import Path
@@ -9,6 +8,7 @@ import PIL.Image
 import pytest
 
 from sandbox.app import Sandbox
+from tests.npm import install_locked
 
 SOURCE = Path(__file__).parent / "javascript"
 PATIENCE_S = 90
@@ -17,14 +17,7 @@ PATIENCE_S = 90
 @pytest.fixture(scope="module")
 def painter(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The script that paints, with the client beside it."""
-    if shutil.which("node") is None or shutil.which("npm") is None:
-        pytest.skip("node or npm is not installed")
-    folder = shutil.copytree(SOURCE, tmp_path_factory.mktemp("client") / "javascript")
-    install = ["npm", "ci", "--no-audit", "--no-fund", "--prefix", str(folder)]
-    done = subprocess.run(install, capture_output=True, check=False, timeout=PATIENCE_S)
-    if done.returncode:
-        pytest.skip("npm could not fetch the client")
-    return folder / "paint.js"
+    return install_locked(SOURCE, tmp_path_factory.mktemp("client") / "javascript") / "paint.js"
 
 
 @pytest.mark.parametrize(

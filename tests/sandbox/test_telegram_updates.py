@@ -153,6 +153,14 @@ class TestGetUpdates:
         assert texts(bot.result("getUpdates", offset=5)) == ["a", "b", "c"]
         assert texts(bot.result("getUpdates", offset=5)) == ["a"]
 
+    def test_what_is_said_together_comes_in_one_answer(self, bot: RawBot, ada: Any, people: SandboxClient) -> None:
+        with people.together():
+            for text in "abc":
+                people.say(ada, text)
+            assert bot.result("getUpdates") == []
+
+        assert texts(bot.result("getUpdates")) == ["a", "b", "c"]
+
     def test_people_may_write_before_any_bot_has_come(self, people: SandboxClient, sandbox: Any) -> None:
         ada = people.person("Ada")
         people.say(ada, "/start")

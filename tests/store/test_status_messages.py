@@ -6,6 +6,7 @@ import pytest
 from sqlalchemy import select, update
 
 from shared.batches import DeliveryFormat
+from shared.clock import present
 from shared.errands import Errand, ErrandKind
 from shared.jobs import Address, Job, Request, Sender
 from shared.status_messages import Removal, Work
@@ -49,7 +50,7 @@ def to_remove(record: StatusMessages, database: Database) -> list[Removal]:
 
 
 def missing(record: StatusMessages, *, age: timedelta = NOW) -> list[int]:
-    return [job.id for job in record.missing(BOT, before=datetime.now(UTC) - age, limit=10)]
+    return [job.id for job in record.missing(BOT, before=present() - age, limit=10)]
 
 
 class TestSending:
@@ -194,7 +195,7 @@ class TestAMessageWhoseNumberIsUnknown:
         with database.reading() as connection:
             due = connection.scalar(select(tables.removals.c.not_before))
         assert due is not None
-        assert timedelta(0) < due - datetime.now(UTC) <= ANSWER_MAY_COME
+        assert timedelta(0) < due - present() <= ANSWER_MAY_COME
         assert [(one.message_id, one.after) for one in to_remove(record, database)] == [(None, 10)]
 
     def test_is_not_looked_for_when_its_answer_comes_after_the_delivery(

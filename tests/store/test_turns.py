@@ -5,7 +5,7 @@ from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from itertools import combinations
 
 import pytest
@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import select
 
+from shared.clock import present
 from shared.jobs import Stage, State
 from shared.queue_policy import Flow
 from shared.store import tables
@@ -104,7 +105,7 @@ class TestFairness:
 class TestClaim:
     def test_a_claimed_job_is_leased_counted_and_has_a_deadline(self, database: Database) -> None:
         submit(database)
-        before = datetime.now(UTC)
+        before = present()
 
         job = turns_of(database, deadline=timedelta(seconds=600)).claim_next("worker")
 

@@ -596,7 +596,7 @@ class TestFailures:
         gemini.fail(gate="silence")
 
         with pytest.raises(ServiceUnreachable):
-            write(writer, timeout_s=1.5)
+            write(writer, timeout_s=4)
 
         assert len(gemini.questions) == 2
 
