@@ -1,5 +1,6 @@
 """Postgres and Redis for the tests: where they are, and an empty place in each."""
 
+import functools
 import os
 import random
 import re
@@ -30,7 +31,7 @@ _FIRST_DATABASE = int(_LAST_DATABASE) - 2 * int(os.environ.get("PYTEST_XDIST_WOR
 REDIS_URL = f"{_REDIS_SERVER}/{_FIRST_DATABASE}"
 # An installation may be running while other tests have their turn: its worker would take their tickets.
 OTHER_REDIS_URL = f"{_REDIS_SERVER}/{_FIRST_DATABASE - 1}"
-PATIENCE_S = 5
+PATIENCE_S = 30  # for a server to let somebody in, or go
 OURS = (20_000, 32_000)  # ports below those that Linux and macOS give to connections
 ACCESS_KEY, ACCESS_SECRET = "AKIDtests", "secret-of-tests"  # pragma: allowlist secret
 
@@ -122,12 +123,20 @@ def away(database: Database) -> Iterator[None]:
 
 
 def _postgres(statement: sql.Composed) -> None:
-    try:
-        connection = psycopg.connect(POSTGRES_URL, autocommit=True, connect_timeout=PATIENCE_S)
-    except psycopg.OperationalError:
+    if not _postgres_is_there():
         pytest.skip("Postgres is not reachable; TEST_POSTGRES_URL says where it is")
-    with connection:
+    with psycopg.connect(POSTGRES_URL, autocommit=True, connect_timeout=PATIENCE_S) as connection:
         connection.execute(statement)
+
+
+@functools.cache
+def _postgres_is_there() -> bool:
+    """Asked once: a server that refuses somebody later is no reason to skip a test."""
+    try:
+        psycopg.connect(POSTGRES_URL, connect_timeout=PATIENCE_S).close()
+    except psycopg.OperationalError:
+        return False
+    return True
 
 
 @contextmanager
@@ -142,11 +151,19 @@ def redis_database(url: str = REDIS_URL) -> Iterator[str]:
 
 def flush_redis(url: str = REDIS_URL) -> None:
     """Empty one of the tests' own databases in Redis."""
+    if not _redis_is_there():
+        pytest.skip("Redis is not reachable; TEST_REDIS_URL says where it is")
     with redis.Redis.from_url(url, socket_connect_timeout=PATIENCE_S) as connection:
-        try:
-            connection.flushdb()
-        except redis.ConnectionError:
-            pytest.skip("Redis is not reachable; TEST_REDIS_URL says where it is")
+        connection.flushdb()
+
+
+@functools.cache
+def _redis_is_there() -> bool:
+    try:
+        with redis.Redis.from_url(REDIS_URL, socket_connect_timeout=PATIENCE_S) as connection:
+            return bool(connection.ping())
+    except redis.ConnectionError:
+        return False
 
 
 def free_port() -> int:

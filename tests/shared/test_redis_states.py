@@ -57,6 +57,9 @@ class Station:
         return False
 
     def become_replica(self) -> None:
+        end = time.monotonic() + PATIENCE_S
+        while self.ask("LLEN", QUEUE) and time.monotonic() < end:
+            self.taken.acquire(timeout=0.1)
         self.ask("REPLICAOF", *NOBODY)
         self.tickets.send()
         assert self.ask("LLEN", QUEUE) == 0

@@ -74,7 +74,8 @@ def plant(postgres: Database) -> Iterator[Plant]:
 
 def cut(database: Database, lock: ProcessLock) -> None:
     """End the session that holds a lock, as a failing network does; returns when Postgres has freed it."""
-    pid = "SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND objid = :key"
+    here = "database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+    pid = f"SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND objid = :key AND granted AND {here}"
     with database.reading() as connection:
         connection.execute(text(f"SELECT pg_terminate_backend(({pid}), 5000)"), {"key": lock.key})
 
