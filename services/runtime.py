@@ -12,11 +12,11 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from services import logs, startup
+from services.embedded_worker import WorkerBeside
 from services.health import Signs, Watchdog
 from services.importing import importing
 from services.memory import share_arenas
 from services.supervision import Threads
-from services.worker_beside import WorkerBeside
 from shared.background_tickets import BackgroundTickets
 from shared.cores import one_core
 from shared.settings import BotSettings, Settings, SettingsError, WorkerSettings, load, load_both

@@ -8,9 +8,9 @@ from typing import Any, TypeVar
 
 from sqlalchemy import Table, insert, text, update
 
-from services.worker.engine.beginnings import Beginnings
 from services.worker.engine.records import Handler, Painting, Pictures, Questions
 from services.worker.engine.runner import Runner
+from services.worker.engine.turn_limiter import Beginnings
 from shared.errands import Errand, ErrandKind
 from shared.images import Images, key_of_sent, keys_of
 from shared.jobs import Address, Attempt, Job, Parameters, Prompt, Recipe, Request, Sender, Stage, State

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 from pydantic import SecretStr
 
 from services.health import Sign
-from services.worker.engine.beginnings import Beginnings
 from services.worker.engine.records import Handler, Pictures, Questions
 from services.worker.engine.runner import Runner
+from services.worker.engine.turn_limiter import Beginnings
 from services.worker.engine.user_keys import ClientPool, UserKeys
 from services.worker.gemini.chat import ChatClient
 from services.worker.gemini.client import Gemini

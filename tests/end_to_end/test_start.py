@@ -145,7 +145,7 @@ class TestWrongSettings:
 
 IMPORTED = """
 import os, sys
-from services import worker_beside
+from services import embedded_worker
 from services.bot.intake.poller import Poller
 from services.runtime import run_everything
 
@@ -154,7 +154,7 @@ async def tell(self):
     os._exit(0)
 
 Poller._poll = tell
-worker_beside.PATIENCE_S = 1_000.0  # Where the machine is busy, it is over before the bot polls.
+embedded_worker.PATIENCE_S = 1_000.0  # Where the machine is busy, it is over before the bot polls.
 run_everything()
 """
 # What the first answer must not wait for: each takes 30 to 300 ms of CPU.

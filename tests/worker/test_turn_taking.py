@@ -14,8 +14,8 @@ import pytest
 from cryptography.fernet import Fernet
 from sqlalchemy import select, update
 
-from services.worker.engine.beginnings import Beginnings
 from services.worker.engine.retry import MAX_FAILURES
+from services.worker.engine.turn_limiter import Beginnings
 from services.worker.engine.user_keys import ClientPool, UserKeys
 from services.worker.gemini.prompt_request import PromptRequest
 from services.worker.images.metadata import read_recipe, write_recipe

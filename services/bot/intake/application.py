@@ -12,13 +12,13 @@ from typing import Any, Protocol
 from telegram import Bot, Update
 from telegram.ext import Application, ExtBot
 
-from services.bot.intake.chosen import note_chosen
 from services.bot.intake.dispatcher import Dispatcher
 from services.bot.intake.failures import give_up, log_dropped, pause_s
 from services.bot.intake.fleeting import is_fleeting
 from services.bot.intake.joining import whole
 from services.bot.intake.languages import in_language
 from services.bot.intake.poller import parse
+from services.bot.intake.sender_preferences import note_chosen
 from services.bot.telegram.news import wait_for_news
 from services.bot.telegram.repeats import handling
 from services.health import Sign

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from telegram import Bot
 from telegram.error import TelegramError
 
-from services.bot.intake.chosen import chosen_by
+from services.bot.intake.sender_preferences import chosen_by
 from services.bot.telegram.addresses import answer
 from services.bot.texts.locales import say
 from shared.catalogue import Catalogue, name_of

@@ -7,9 +7,9 @@ from typing import TypeVar
 from services.logs import about
 from services.metrics.meters import meters
 from services.worker.engine import retry
-from services.worker.engine.beginnings import Beginnings
 from services.worker.engine.records import Record
 from services.worker.engine.slots import Slots, needed_by
+from services.worker.engine.turn_limiter import Beginnings
 from shared.clock import present
 from shared.errands import Errand
 from shared.errors import ImagineError, PermanentError, StoreAway
