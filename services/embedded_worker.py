@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 PATIENCE_S = 2.0  # for the bot to poll; where Telegram can't be reached, what is in the queue is created all the same
 
 
-class WorkerBeside:
+class EmbeddedWorker:
     """One worker, started by a thread of its own. What keeps it from starting ends the process."""
 
     def __init__(self, make: Callable[[], "Worker"], signs: Signs) -> None:

@@ -12,7 +12,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from services import logs, startup
-from services.embedded_worker import WorkerBeside
+from services.embedded_worker import EmbeddedWorker
 from services.health import Signs, Watchdog
 from services.importing import importing
 from services.memory import share_arenas
@@ -72,17 +72,17 @@ def run_everything(bot_settings: BotSettings | None = None, worker_settings: Wor
                 at_start.begin(worker_settings, stop)
             return Worker(worker_settings, database, workers, signs=guard.signs)
 
-        beside = WorkerBeside(make_worker, guard.signs)
-        make_bot = partial(Bot, bot_settings, database, bots, signs=guard.signs, polls=beside.begin)
+        worker = EmbeddedWorker(make_worker, guard.signs)
+        make_bot = partial(Bot, bot_settings, database, bots, signs=guard.signs, polls=worker.begin)
         with served(bot_settings, database, workers, guard.signs, of_record=True, slots=worker_settings.slots):
-            guard.start(beside.look_after)
-            beside.start()
+            guard.start(worker.look_after)
+            worker.start()
             try:
                 # Both end side by side: what a worker began would else be waited for after the bot.
-                asyncio.run(_serve(make_bot, guard, stop, at_signal=beside.wind_down))
+                asyncio.run(_serve(make_bot, guard, stop, at_signal=worker.wind_down))
             finally:
                 stop.set()
-                _stop(beside.end(), guard)
+                _stop(worker.end(), guard)
 
 
 def run_bot() -> None:

@@ -10,7 +10,7 @@ from sqlalchemy import Table, insert, text, update
 
 from services.worker.engine.records import Handler, Painting, Pictures, Questions
 from services.worker.engine.runner import Runner
-from services.worker.engine.turn_limiter import Beginnings
+from services.worker.engine.turn_limiter import TurnLimiter
 from shared.errands import Errand, ErrandKind
 from shared.images import Images, key_of_sent, keys_of
 from shared.jobs import Address, Attempt, Job, Parameters, Prompt, Recipe, Request, Sender, Stage, State
@@ -135,7 +135,7 @@ def runner_of(
     tickets: Tickets | None = None,
     turns: Turns | None = None,
     slots: int = 8,
-    beginnings: Beginnings | None = None,
+    turn_limiter: TurnLimiter | None = None,
 ) -> Runner:
     """A worker's runner that makes pictures, or runs errands, or both."""
     tickets = tickets or LocalTickets()
@@ -146,7 +146,7 @@ def runner_of(
         pictures=Pictures(Jobs(database), painting or Nobody(), tickets, SentFiles(database)),
         questions=Questions(Errands(database), handlers or {}, SentFiles(database)),
         slots=slots,
-        beginnings=beginnings,
+        turn_limiter=turn_limiter,
     )
 
 

@@ -9,7 +9,7 @@ from pydantic import SecretStr
 from services.health import Sign
 from services.worker.engine.records import Handler, Pictures, Questions
 from services.worker.engine.runner import Runner
-from services.worker.engine.turn_limiter import Beginnings
+from services.worker.engine.turn_limiter import TurnLimiter
 from services.worker.engine.user_keys import ClientPool, UserKeys
 from services.worker.gemini.chat import ChatClient
 from services.worker.gemini.client import Gemini
@@ -70,7 +70,7 @@ class Parts:
         self._settings = settings
         self._database = database
         self._circuits = Circuits(database)
-        self._beginnings = Beginnings()
+        self._turn_limiter = TurnLimiter()
         self._sent_files = SentFiles(database)
 
     def turns(self, database: Database) -> Turns:
@@ -91,7 +91,7 @@ class Parts:
             pictures=Pictures(self._jobs, self._picture_job, tickets, self._sent_files),
             questions=Questions(self._errands, self._errand_handlers, self._sent_files),
             slots=self._settings.slots,
-            beginnings=self._beginnings,
+            turn_limiter=self._turn_limiter,
         )
 
     def taker(
@@ -208,8 +208,8 @@ class Parts:
             conversations=Conversations(self._database),
             decoder=self.decoder,
             policy=self._settings.queue_policy,
-            begun=self._beginnings.over,
-            back=self._beginnings.back,
+            release_place=self._turn_limiter.release,
+            reacquire_place=self._turn_limiter.reacquire,
         )
 
     @cached_property

@@ -15,7 +15,7 @@ from cryptography.fernet import Fernet
 from sqlalchemy import select, update
 
 from services.worker.engine.retry import MAX_FAILURES
-from services.worker.engine.turn_limiter import Beginnings
+from services.worker.engine.turn_limiter import TurnLimiter
 from services.worker.engine.user_keys import ClientPool, UserKeys
 from services.worker.gemini.prompt_request import PromptRequest
 from services.worker.images.metadata import read_recipe, write_recipe
@@ -153,17 +153,17 @@ class Workshop:
             ClientPool(own, HUGGINGFACE, self.dispatcher, no_key),
         )
         services = ImageServices(Catalogue(), dispatchers)  # type: ignore[arg-type]
-        beginnings = Beginnings(at_once=1, moment_s=NEVER_S)
+        limiter = TurnLimiter(at_once=1, moment_s=NEVER_S)
         picture_job = PictureJob(
             self.jobs,
             writers,  # type: ignore[arg-type]
             services,
             self.images,
             Catalogue(),
-            begun=beginnings.over,
-            back=beginnings.back,
+            release_place=limiter.release,
+            reacquire_place=limiter.reacquire,
         )
-        self._runner = runner_of(database, painting=picture_job, tickets=self.tickets, beginnings=beginnings)
+        self._runner = runner_of(database, painting=picture_job, tickets=self.tickets, turn_limiter=limiter)
 
     def take_a_turn(self) -> None:
         self._runner.run()
@@ -289,7 +289,7 @@ class TestWhileOneTurnBeginsAtATime:
             Errands(record, UNCAPPED).submit(ErrandKind.CHAT, question, address=address, sender=Sender(chat))
         handler = Meeting(3)
         runner = runner_of(
-            record, handlers={ErrandKind.CHAT: handler}, beginnings=Beginnings(at_once=1, moment_s=NEVER_S)
+            record, handlers={ErrandKind.CHAT: handler}, turn_limiter=TurnLimiter(at_once=1, moment_s=NEVER_S)
         )
 
         with ThreadPoolExecutor(3) as pool:
@@ -321,35 +321,35 @@ class TestWhileOneTurnBeginsAtATime:
             failing.result(PATIENCE_S)
 
     def test_a_turn_that_waits_for_longer_than_a_moment_loses_its_place(self) -> None:
-        beginnings, at_work, others_begin = Beginnings(at_once=1, moment_s=0.01), threading.Event(), threading.Event()
+        limiter, at_work, others_begin = TurnLimiter(at_once=1, moment_s=0.01), threading.Event(), threading.Event()
 
         def wait_for_others() -> bool:
-            with beginnings.place():
+            with limiter.acquired():
                 at_work.set()
                 return others_begin.wait(PATIENCE_S)
 
         with ThreadPoolExecutor(1) as pool:
             waiting = pool.submit(wait_for_others)
             at_work.wait(PATIENCE_S)
-            with beginnings.place():
+            with limiter.acquired():
                 others_begin.set()
 
             assert waiting.result(PATIENCE_S)
 
     def test_a_turn_that_comes_back_waits_for_no_place_and_keeps_others_from_beginning(self) -> None:
-        beginnings, may_end, begins = Beginnings(at_once=1, moment_s=NEVER_S), threading.Event(), threading.Event()
+        limiter, may_end, begins = TurnLimiter(at_once=1, moment_s=NEVER_S), threading.Event(), threading.Event()
 
         def begin() -> None:
-            with beginnings.place():
+            with limiter.acquired():
                 begins.set()
                 may_end.wait(PATIENCE_S)
 
         with ThreadPoolExecutor(2) as pool:
-            with beginnings.place():
-                beginnings.over()
+            with limiter.acquired():
+                limiter.release()
                 first = pool.submit(begin)
                 assert begins.wait(PATIENCE_S)
-                beginnings.back()
+                limiter.reacquire()
                 begins.clear()
                 second = pool.submit(begin)
                 may_end.set()
@@ -358,17 +358,17 @@ class TestWhileOneTurnBeginsAtATime:
             second.result(PATIENCE_S)
 
     def test_a_turn_begins_after_a_moment_although_others_come_back_all_the_time(self) -> None:
-        beginnings, begun = Beginnings(at_once=1, moment_s=0.2), threading.Event()
+        limiter, begun = TurnLimiter(at_once=1, moment_s=0.2), threading.Event()
 
         def begin() -> None:
-            with beginnings.place():
+            with limiter.acquired():
                 begun.set()
 
-        with ThreadPoolExecutor(2) as pool, beginnings.place():
+        with ThreadPoolExecutor(2) as pool, limiter.acquired():
             other = pool.submit(begin)
             while not begun.is_set():
-                pool.submit(beginnings.back).result(PATIENCE_S)
-                beginnings.back()
+                pool.submit(limiter.reacquire).result(PATIENCE_S)
+                limiter.reacquire()
             other.result(PATIENCE_S)
 
     def test_what_a_picture_brings_back_is_recorded_before_others_begin(
@@ -400,19 +400,19 @@ class TestWhileOneTurnBeginsAtATime:
         assert other_begins.is_set()
 
     def test_threads_never_have_more_places_than_there_are(self) -> None:
-        beginnings, lock = Beginnings(at_once=3, moment_s=NEVER_S), threading.Lock()
+        limiter, lock = TurnLimiter(at_once=3, moment_s=NEVER_S), threading.Lock()
         have, most = 0, 0
 
         def begin(_: int) -> None:
             nonlocal have, most
-            with beginnings.place():
+            with limiter.acquired():
                 with lock:
                     have += 1
                     most = max(most, have)
                 with lock:
                     have -= 1
-                beginnings.over()
-                beginnings.over()
+                limiter.release()
+                limiter.release()
 
         with ThreadPoolExecutor(20) as pool:
             list(pool.map(begin, range(500)))
@@ -421,11 +421,11 @@ class TestWhileOneTurnBeginsAtATime:
 
     def test_a_turn_that_finds_no_place_until_the_worker_stops_is_not_taken(self, record: Database) -> None:
         job = submit(record)
-        beginnings = Beginnings(at_once=1, moment_s=NEVER_S)
-        runner = runner_of(record, beginnings=beginnings)
+        limiter = TurnLimiter(at_once=1, moment_s=NEVER_S)
+        runner = runner_of(record, turn_limiter=limiter)
 
         with ThreadPoolExecutor(1) as pool:
-            with beginnings.place():
+            with limiter.acquired():
                 turn = pool.submit(runner.run)
                 runner.stop()
             turn.result(PATIENCE_S)

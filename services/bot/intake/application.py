@@ -18,7 +18,7 @@ from services.bot.intake.fleeting import is_fleeting
 from services.bot.intake.joining import whole
 from services.bot.intake.languages import in_language
 from services.bot.intake.poller import parse
-from services.bot.intake.sender_preferences import note_chosen
+from services.bot.intake.sender_preferences import set_sender_preferences
 from services.bot.telegram.news import wait_for_news
 from services.bot.telegram.repeats import handling
 from services.health import Sign
@@ -121,7 +121,7 @@ class DurableApplication(_Application):
             if await self._may_start(update):
                 readable, chosen, met = await asyncio.to_thread(self._meet, update)
                 if chosen is not None and update.effective_user is not None:
-                    note_chosen(update.effective_user.id, chosen)
+                    set_sender_preferences(update.effective_user.id, chosen)
                 if await self._gate.admits(readable, met, self.bot):
                     await super().process_update(await whole(readable, self._updates, self.bot))
         except StoreAway as error:

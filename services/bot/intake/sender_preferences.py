@@ -7,15 +7,15 @@ from contextvars import ContextVar
 
 from shared.preferences import Preferences
 
-_chosen: ContextVar[tuple[int, Preferences] | None] = ContextVar("chosen", default=None)
+_preferences: ContextVar[tuple[int, Preferences] | None] = ContextVar("sender_preferences", default=None)
 
 
-def note_chosen(person_id: int, chosen: Preferences) -> None:
+def set_sender_preferences(person_id: int, chosen: Preferences) -> None:
     """Say what the person chose whose update this task handles."""
-    _chosen.set((person_id, chosen))
+    _preferences.set((person_id, chosen))
 
 
-def chosen_by(person_id: int) -> Preferences | None:
+def sender_preferences(person_id: int) -> Preferences | None:
     """What this person had chosen; None where this task handles no update of theirs."""
-    noted = _chosen.get()
+    noted = _preferences.get()
     return noted[1] if noted is not None and noted[0] == person_id else None

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from telegram import Bot
 from telegram.error import TelegramError
 
-from services.bot.intake.sender_preferences import chosen_by
+from services.bot.intake.sender_preferences import sender_preferences
 from services.bot.telegram.addresses import answer
 from services.bot.texts.locales import say
 from shared.catalogue import Catalogue, name_of
@@ -26,7 +26,7 @@ class Choices:
 
     async def in_force(self, address: Address, sender: Sender, bot: Bot) -> Preferences:
         """What counts for a message, with models that can be had; where one had to be replaced, the chat reads so."""
-        chosen = chosen_by(whose(address, sender))
+        chosen = sender_preferences(whose(address, sender))
         if chosen is None:
             chosen = await asyncio.to_thread(self._people.in_force, address, sender)
         for name, gone, successor in self._gone(chosen):

@@ -9,7 +9,7 @@ from services.metrics.meters import meters
 from services.worker.engine import retry
 from services.worker.engine.records import Record
 from services.worker.engine.slots import Slots, needed_by
-from services.worker.engine.turn_limiter import Beginnings
+from services.worker.engine.turn_limiter import TurnLimiter
 from shared.clock import present
 from shared.errands import Errand
 from shared.errors import ImagineError, PermanentError, StoreAway
@@ -37,7 +37,7 @@ class Runner:
         pictures: Record[Job],
         questions: Record[Errand],
         slots: int = 8,
-        beginnings: Beginnings | None = None,
+        turn_limiter: TurnLimiter | None = None,
     ) -> None:
         """Serve as ``worker``, a name that no other process has, with so many turns at a time."""
         self.worker = worker
@@ -46,7 +46,7 @@ class Runner:
         self._pictures = pictures
         self._questions = questions
         self._slots = Slots(slots_of(slots))
-        self._beginnings = beginnings or Beginnings()
+        self._turn_limiter = turn_limiter or TurnLimiter()
         self._lock = threading.Lock()
         self._jobs_in_hand: set[int] = set()
         self._errands_in_hand: set[int] = set()
@@ -73,7 +73,7 @@ class Runner:
 
     def _run_one(self) -> bool:
         """Serve one turn; False without work, or where no more is to be taken."""
-        with self._beginnings.place():
+        with self._turn_limiter.acquired():
             return not self._stopping.is_set() and self._claim_and_serve()
 
     def _claim_and_serve(self) -> bool:
@@ -90,7 +90,7 @@ class Runner:
                 case Job():
                     self._hold(self._jobs_in_hand, work, self._pictures)
                 case Errand():
-                    self._beginnings.over()  # Some are long work of their own.
+                    self._turn_limiter.release()  # Some are long work of their own.
                     self._hold(self._errands_in_hand, work, self._questions)
         finally:
             self._slots.give_back(needed_by(work))
@@ -135,7 +135,7 @@ class Runner:
 
     def _settle(self, work: W, record: Record[W], error: ImagineError, attempts: list[Attempt]) -> None:
         """Write down what follows a failure; if even that fails, the lease runs out and the sweep does it."""
-        self._beginnings.over()
+        self._turn_limiter.release()
         try:
             try:
                 self._decide(work, record, error, attempts)

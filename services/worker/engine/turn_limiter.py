@@ -9,8 +9,8 @@ AT_ONCE = 4  # enough to keep a core and the database busy (docs/decisions/0033-
 MOMENT_S = 1.0  # ten times what a turn takes to begin, of a thousand that want to
 
 
-class Beginnings:
-    """Has places for turns that begin. Thread-safe.
+class TurnLimiter:
+    """Limits how many turns begin together. Thread-safe.
 
     A turn that begins asks the database, and then waits for services, which costs nothing. Of hundreds that began
     together each would be late, and with them those whose pictures are there and only have to be recorded. A picture's
@@ -27,23 +27,23 @@ class Beginnings:
         self._begun_at: dict[int, float] = {}  # by thread, the oldest first
 
     @contextmanager
-    def place(self) -> Iterator[None]:
-        """Wait for a place, and keep it until ``over`` is called in this thread, or to the end."""
+    def acquired(self) -> Iterator[None]:
+        """Wait for a place, and keep it until ``release`` is called in this thread, or to the end."""
         with self._line, self._changed:
             self._wait_for_room()
             self._begun_at[threading.get_ident()] = time.monotonic()
         try:
             yield
         finally:
-            self.over()
+            self.release()
 
-    def back(self) -> None:
+    def reacquire(self) -> None:
         """Take a place without waiting for one: this thread's turn comes back from a service, and is nearer its end."""
         with self._changed:
             self._begun_at.pop(threading.get_ident(), None)
             self._begun_at[threading.get_ident()] = time.monotonic()
 
-    def over(self) -> None:
+    def release(self) -> None:
         """Give this thread's place back, if it has one: what follows is to wait for, or takes long."""
         with self._changed:
             if self._begun_at.pop(threading.get_ident(), None) is not None:

@@ -70,15 +70,15 @@ class PictureJob:
         conversations: Conversations | None = None,
         decoder: Decoder | None = None,
         policy: QueuePolicy | None = None,
-        begun: Callable[[], None] = lambda: None,
-        back: Callable[[], None] = lambda: None,
+        release_place: Callable[[], None] = lambda: None,
+        reacquire_place: Callable[[], None] = lambda: None,
     ) -> None:
         """Take the shipped styles where the owner has none; without conversations no idea can refer to one.
 
         Args:
             writers, services: Each works on the key of the person who asked, where they brought one.
-            begun: Is called where a job comes to what may take long: files, pictures, services. More than once.
-            back: Is called where it comes back from a service with what it went for.
+            release_place: Lets other turns begin; is called where a job comes to what may take long. More than once.
+            reacquire_place: Keeps others from beginning; is called where it comes back from a service with an answer.
         """
         self._writers = writers
         self._services = services
@@ -89,8 +89,8 @@ class PictureJob:
         self._conversations = conversations
         self._decoder = decoder or Decoder()
         self._policy = policy or QueuePolicy()
-        self._begun = begun
-        self._back = back
+        self._release_place = release_place
+        self._reacquire_place = reacquire_place
 
     def run(self, job: Job, attempts: list[Attempt]) -> None:
         """Make the picture and record it.
@@ -108,9 +108,9 @@ class PictureJob:
             self._upscale(job, job.request.parameters.upscale)
             return
         prompt = job.prompt or self._share(job) or self._write(job, attempts)
-        self._begun()
+        self._release_place()
         key, media_type, recipe = self._kept(job, attempts) or self._paint(job, prompt, attempts)
-        self._back()
+        self._reacquire_place()
         self._jobs.finish(job, recipe, image_key=key, media_type=media_type, attempts=attempts)
 
     def _upscale(self, job: Job, times: int) -> None:
@@ -118,7 +118,7 @@ class PictureJob:
         if job.request.picture is None:
             raise PictureGone("no picture to make larger")
         require_time(job)
-        self._begun()
+        self._release_place()
         image = self._decoder.enlarge(read_picture(self._images, job.request.picture), times)
         prompt = job.prompt.text if job.prompt is not None else ""
         recipe = Recipe(RESAMPLING, LOCAL, prompt, width=image.width, height=image.height)
@@ -157,7 +157,7 @@ class PictureJob:
 
     def _write(self, job: Job, attempts: list[Attempt]) -> Prompt:
         prompt = self._own_words(job) if job.request.parameters.raw else self._ask_gemini(job, attempts)
-        self._back()
+        self._reacquire_place()
         self._jobs.keep_prompt(job, prompt, attempts)
         attempts.clear()
         return prompt
@@ -168,7 +168,7 @@ class PictureJob:
             request = self._prompt_request(job)
             # On the user's own key, or the owner's.
             with self._writers.borrow(job.sender.id) as borrowed:
-                self._begun()
+                self._release_place()
                 if borrowed.owner_pays:
                     request = replace(request, writing=self._policy.budgets.bound(request.writing))
                 return borrowed.client.write(
@@ -206,7 +206,7 @@ class PictureJob:
         picture = job.request.picture
         if picture is None:
             return None
-        self._begun()
+        self._release_place()
         return File("image/jpeg", self._decoder.for_gemini(read_picture(self._images, picture)))
 
     def _talk_before(self, job: Job) -> str:
