@@ -1,9 +1,12 @@
 """Every button under a picture or an album: pressed twice, by the wrong person, while the bot is away, years later."""
 
+import math
+import time
 from dataclasses import dataclass
 
 import pytest
 
+from services.bot.telegram.repeats import FIRST_TRY_S
 from tests.end_to_end.installation import PAINTING
 from tests.end_to_end.pressing import DELETE, DELETE_NOW, MORE, answer_to, says, warns
 
@@ -137,22 +140,28 @@ def private(installation, ada):
 
 @pytest.mark.parametrize(("ask", "button"), CASES)
 class TestEveryButton:
-    def test_pressed_twice_at_once_is_pressed_once(self, sandbox, private, ask, button):
-        table = ask(private).open(button)
-        before = {one["message_id"] for one in sandbox.messages(table.chat)}
-        # The first press is under way as long as the painter, or Telegram, doesn't answer.
-        sandbox.arm("router", gate="painter", times=None)
-        sandbox.arm("telegram", path="/send(Document|Message)$", gate="way there", times=None)
-        # Nobody can press a button whose message is gone already.
-        sandbox.arm("telegram", path="/deleteMessage$", gate="bin", times=None)
+    def test_pressed_twice_at_once_is_pressed_once(self, installation, sandbox, ask, button):
+        held_s = math.inf
+        while held_s > FIRST_TRY_S:  # What Telegram does not answer for longer is sent again.
+            sandbox.clear_faults()
+            ada = sandbox.person("Ada")
+            table = ask(Table(installation, ada, ada)).open(button)
+            before = {one["message_id"] for one in sandbox.messages(table.chat)}
+            # The first press is under way as long as the painter, or Telegram, doesn't answer.
+            sandbox.arm("router", gate="painter", times=None)
+            sandbox.arm("telegram", path="/send(Document|Message)$", gate="way there", times=None)
+            # Nobody can press a button whose message is gone already.
+            sandbox.arm("telegram", path="/deleteMessage$", gate="bin", times=None)
 
-        presses = table.press_twice(button.label)
-        sandbox.open_gate("bin")
-        table.wait_for_answers(presses)
-        sandbox.open_gate("way there")
-        answers = table.answers(presses)
-        new = [one for one in sandbox.messages(table.chat) if one["message_id"] not in before]
-        sandbox.open_gate("painter")
+            pressed_at = time.monotonic()
+            presses = table.press_twice(button.label)
+            sandbox.open_gate("bin")
+            table.wait_for_answers(presses)
+            sandbox.open_gate("way there")
+            held_s = time.monotonic() - pressed_at
+            answers = table.answers(presses)
+            new = [one for one in sandbox.messages(table.chat) if one["message_id"] not in before]
+            sandbox.open_gate("painter")
 
         assert [answer.get("show_alert", False) for answer in answers] == [False, False]
         assert len(new) == (button.sends or bool(button.pictures))  # a promise comes before pictures
