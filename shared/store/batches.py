@@ -531,19 +531,19 @@ class Batches:
         return True
 
     @retrying
-    def delivered(self, batch_id: int, *, is_told: bool = True) -> None:
+    def delivered(self, batch_id: int, *, tell_in_s: float | None = None) -> None:
         """Note that all of an ended batch has come home; one that was taken up again meanwhile stays open.
 
         Args:
-            is_told: Whether its progress message says so; if not, it is to be made to.
+            tell_in_s: Seconds until its progress message is to be made to say so; None: it does.
         """
         over = (BatchState.FINISHED, BatchState.CANCELLED)
         done = {"delivered_at": present(), "delivery_lease_until": None}
         columns = (*left_by(tables.batches), tables.batches.c.status_message_id)
         with self._database.writing() as connection:
             row = connection.execute(_of(batch_id, *over).values(done).returning(*columns)).first()
-            if row is not None and not is_told and row.status_message_id is not None:
-                leave_to_remove(connection, Work.BATCH, row, [row.status_message_id])
+            if row is not None and tell_in_s is not None and row.status_message_id is not None:
+                leave_to_remove(connection, Work.BATCH, row, [row.status_message_id], in_s=tell_in_s)
 
     @retrying
     def _change(self, statement: Update) -> bool:

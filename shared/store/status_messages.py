@@ -284,23 +284,28 @@ def left_by(table: Table) -> list[Column[Any]]:
     return [table.c[name] for name in names]
 
 
-def leave_to_remove(connection: Connection, work: Work, row: TableRow, message_ids: Collection[int] = ()) -> None:
+def leave_to_remove(
+    connection: Connection, work: Work, row: TableRow, message_ids: Collection[int] = (), *, in_s: float = 0.0
+) -> None:
     """Have messages removed: to be called in the transaction after which nobody needs them.
 
     A status message that may be in the chat under an unknown number is removed with them.
 
     Args:
         row: Its ``left_by``, as they were before ``NOT_SENDING`` was written into it.
+        in_s: Seconds until these messages are removed.
     """
-    remove(connection, work, row, message_ids)
+    remove(connection, work, row, message_ids, in_s=in_s)
     if row.status_sending_since is not None:
         _remove(connection, work, row, message_id=None)
 
 
-def remove(connection: Connection, work: Work, row: TableRow, message_ids: Collection[int]) -> None:
+def remove(
+    connection: Connection, work: Work, row: TableRow, message_ids: Collection[int], *, in_s: float = 0.0
+) -> None:
     """Have these messages removed, of a row's ``left_by``; one that is on its way still belongs to the row."""
     for message_id in message_ids:
-        _remove(connection, work, row, message_id=message_id)
+        _remove(connection, work, row, message_id=message_id, in_s=in_s)
 
 
 def messages_of(row: TableRow) -> set[int]:
@@ -309,7 +314,7 @@ def messages_of(row: TableRow) -> set[int]:
     return named - {None} | set((getattr(row, "shown", None) or {}).get("messages", ()))
 
 
-def _remove(connection: Connection, work: Work, row: TableRow, *, message_id: int | None) -> None:
+def _remove(connection: Connection, work: Work, row: TableRow, *, message_id: int | None, in_s: float = 0.0) -> None:
     now = present()
     missing = message_id is None
     connection.execute(
@@ -323,7 +328,7 @@ def _remove(connection: Connection, work: Work, row: TableRow, *, message_id: in
             "language": row.language,
             "after": row.status_after if missing else None,
             "since": row.status_sending_since if missing else now,
-            "not_before": now + ANSWER_MAY_COME if missing else now,
+            "not_before": now + (ANSWER_MAY_COME if missing else timedelta(seconds=in_s)),
         },
     )
 

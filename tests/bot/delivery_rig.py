@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from io import BytesIO
 from pathlib import Path
@@ -29,7 +29,7 @@ from services.bot.telegram.flood_limit import FloodLimit
 from services.bot.telegram.known_messages import KnownMessages
 from services.bot.telegram.lost_messages import LostMessages
 from services.bot.telegram.outbox_relay import LEFT_S
-from services.bot.telegram.removals import Removals
+from services.bot.telegram.removals import Ending, Removals
 from services.bot.telegram.status_messages import StatusMessages as SentStatusMessages
 from services.bot.telegram.transport import Transport
 from services.health import Sign
@@ -39,6 +39,7 @@ from shared.chat_models import ChatModels
 from shared.errands import Errand, ErrandKind, ErrandResult
 from shared.images import Images
 from shared.jobs import Address, Image, Job, Parameters, Request, Sender
+from shared.status_messages import Work
 from shared.store.batches import Batches
 from shared.store.database import Database
 from shared.store.errand_outbox import ErrandOutbox
@@ -204,21 +205,29 @@ class Rig:
         """Run the bot's deliveries until one has ended, or until something else is so; returns its row."""
 
         async def run(bot: Bot, limit: FloodLimit) -> Row[Any]:
-            return await self._deliver(bot, limit, table, row_id, until or _has_ended)
+            return await self.deliver_with(bot, limit, table, row_id, until=until)
 
         return self.with_bot(run)
 
-    async def _deliver(
-        self, bot: Bot, limit: FloodLimit, table: Table, row_id: int, is_so: Callable[[Row[Any]], bool]
+    async def deliver_with(
+        self,
+        bot: Bot,
+        limit: FloodLimit,
+        table: Table,
+        row_id: int,
+        *,
+        until: Callable[[Row[Any]], bool] | None = None,
     ) -> Row[Any]:
+        """The same, with a bot that did something before."""
+        is_so = until or _has_ended
         errands = Errands(self.database)
         catalogue = Catalogue(FOX_RECIPE.model)
         pictures = Delivery(bot, BOT, self.outbox, self.jobs, self.images, catalogue=catalogue, left_s=self.left_s)
-        messages, removals = self._status_messages(bot, limit)
+        whole = self.batch_delivery(bot, limit)
+        messages, removals = self._status_messages(bot, limit, {Work.BATCH: whole.close})
         streams = AnswerStreams(bot, BOT, errands, messages, limit)
         draw = self._drawings(bot, limit, messages).begin
         answers = Answers(bot, BOT, ErrandOutbox(self.database), errands, streams, draw=draw)
-        whole = self.batch_delivery(bot, limit)
         rounds = [
             asyncio.ensure_future(round_)
             for round_ in (
@@ -254,11 +263,13 @@ class Rig:
         promise = Promise(bot, BOT, orders, messages, StatusMessages(self.database), jobs, status, limit)
         return Drawings(bot, Choices(People(self.database), catalogue, ChatModels("gemini-3.5-flash")), promise)
 
-    def _status_messages(self, bot: Bot, limit: FloodLimit) -> tuple[SentStatusMessages, Removals]:
+    def _status_messages(
+        self, bot: Bot, limit: FloodLimit, endings: Mapping[Work, Ending]
+    ) -> tuple[SentStatusMessages, Removals]:
         record, known = StatusMessages(self.database), KnownMessages()
         keyboards = StatusKeyboards(bot, Jobs(self.database), Errands(self.database), self.batches)
         lost = LostMessages(bot, BOT, record, known, limit, keyboards.of)
-        removals = Removals(bot, BOT, record, lost)
+        removals = Removals(bot, BOT, record, lost, endings)
         return SentStatusMessages(record, lost, known, removals), removals
 
     def row(self, table: Table, row_id: int) -> Row[Any]:

@@ -184,17 +184,18 @@ class BatchDelivery:
 
     async def _close(self, batch: Batch) -> None:
         """Say what came of it, and only then note that all is done: a kill between the two costs one edit more."""
-        is_told = True
+        tell_in_s: float | None = None
         try:
             await self._progress.close(batch)
+            tell_in_s = self._progress.may_change_s(batch) or None
         except TelegramError as error:
             match after(error, tries=batch.delivery_tries + 1):
                 case Again(seconds) | Unsure(seconds):
                     await self._put_off(batch, seconds)
                     return
             log.warning("progress message not closed yet", extra=_fields(batch) | {"error": words_of(error)})
-            is_told = False
-        await asyncio.to_thread(self._batches.delivered, batch.id, is_told=is_told)
+            tell_in_s = 0.0
+        await asyncio.to_thread(self._batches.delivered, batch.id, tell_in_s=tell_in_s)
         fields = {"state": str(batch.state), "undelivered": batch.undelivered_reason}
         log.info("batch delivery ended", extra=_fields(batch) | fields)
 

@@ -87,6 +87,12 @@ class ProgressMessage:
         self._next_edit_at.pop(batch.id, None)
         self._certain.pop(batch.id, None)
 
+    def may_change_s(self, batch: Batch) -> float:
+        """Seconds for which the message may still be made to say something older; 0: it says what was said last."""
+        if batch.status_message_id is None:
+            return 0.0
+        return self._limit.edit_may_come_s(batch.address.chat_id, batch.status_message_id)
+
     # The witness
 
     @asynccontextmanager

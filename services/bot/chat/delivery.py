@@ -117,8 +117,13 @@ class Answers(OutboxRelay[Errand]):
             if not whole:
                 await self._remove_announcement(errand)
             await self._draw(errand)
-        await record(self._outbox.delivered, errand.id)
         self._streams.keep_distance(errand)
+        if again_in_s := self._streams.may_change_s(errand, messages):
+            # All is said once more then; what is there as it should be stays as it is.
+            await record(self._errands.keep_shown, errand.id, {"messages": messages, "said": 0})
+            await self._again(errand, again_in_s)
+            return
+        await record(self._outbox.delivered, errand.id)
         log.info("answered", extra={"errand_id": errand.id, "state": str(errand.state), "messages": len(messages)})
 
     async def _end(self, errand: Errand) -> None:

@@ -9,7 +9,7 @@ import asyncio
 import logging
 import math
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from html import unescape
 
@@ -78,6 +78,11 @@ class AnswerStreams:
         self._ending.add(errand_id)
         if (sent := self._being_sent.get(errand_id)) is not None:
             await sent.wait()
+
+    def may_change_s(self, errand: Errand, message_ids: Iterable[int]) -> float:
+        """Seconds for which one of an answer's messages may still be made to say something older; 0: none may."""
+        chat_id = errand.address.chat_id
+        return max((self._limit.edit_may_come_s(chat_id, message_id) for message_id in message_ids), default=0.0)
 
     def keep_distance(self, errand: Errand) -> None:
         """Take note that a chat was written to just now."""

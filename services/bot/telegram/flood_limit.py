@@ -42,6 +42,7 @@ LONGEST_FOR_ANSWER_S = 5.0  # an answer to a press that has to wait longer is le
 NOTED_FROM_S = 5.0  # shorter waits are over before a restart is
 QUIETLY = -1  # in place of the number of tries: one try, inside of ``quiet``
 QUIET_WITHIN_S = 5.0
+LATE_WITHIN_S = 60.0  # so long an edit may take effect after it was given up; Telegram promises nothing
 
 Answer: TypeAlias = bool | JsonObject | list[JsonObject]
 Call: TypeAlias = Callable[..., Awaitable[Answer]]
@@ -98,6 +99,7 @@ class FloodLimit(BaseRateLimiter[int]):
         self._slots = asyncio.Semaphore(CALLS_AT_ONCE)
         self._closed_until: dict[str, float] = {}  # by the key of what is closed
         self._notes: set[asyncio.Task[None]] = set()  # that are being written down
+        self._late_edits: dict[tuple[object, object], float] = {}  # by chat and message: until when they may come
         self._overall = Window(messages_per_s)
         self._chats: dict[object, Bucket] = {}
         self._forget_at = MANY_CHATS
@@ -147,6 +149,10 @@ class FloodLimit(BaseRateLimiter[int]):
         )
         return max(wait, ASK_AGAIN_S) if wait > 0 or chat.waiting or self._overall.waiting else 0.0
 
+    def edit_may_come_s(self, chat_id: int, message_id: int) -> float:
+        """Seconds for which an edit that was given up may still take effect, and undo a later one; 0: there is none."""
+        return max(self._late_edits.get((chat_id, message_id), 0.0) - _now(), 0.0)
+
     def is_busy(self, kind: Kind) -> bool:
         """Whether something that may be left out would now take the place of what people wait for, in whatever chat."""
         return self._overall.waiting > 0 or self._overall.lacks_s(spare=kind.value[0]) > 0
@@ -183,12 +189,19 @@ class FloodLimit(BaseRateLimiter[int]):
             except Refused as error:
                 raise RetryAfter(error.seconds) from None
             except TelegramError as error:
+                if isinstance(error, TimedOut) and endpoint.startswith("edit"):
+                    self._expect_late_edit(data)
                 if not await self._is_to_repeat(error, endpoint, data, tries):
                     raise
             else:
                 if self._seen is not None:
                     self._seen(answer)
                 return answer
+
+    def _expect_late_edit(self, data: Mapping[str, object]) -> None:
+        now = _now()
+        self._late_edits = {message: until for message, until in self._late_edits.items() if until > now}
+        self._late_edits[data.get("chat_id"), data.get("message_id")] = now + LATE_WITHIN_S
 
     async def _is_to_repeat(
         self, error: TelegramError, endpoint: str, data: Mapping[str, object], tries: "_Tries"
