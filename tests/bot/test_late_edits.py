@@ -9,7 +9,9 @@ from telegram.error import TimedOut
 
 from sandbox.client import SandboxClient
 from services.bot.telegram.flood_limit import LATE_WITHIN_S, ONCE, FloodLimit
+from shared.batches import DeliveryFormat
 from shared.clock import present
+from shared.errands import ErrandKind
 from shared.store import tables
 from shared.store.database import Database
 from tests.bot.delivery_rig import Bot, Rig
@@ -58,8 +60,13 @@ class TestALateEdit:
         assert rig.in_chat() == told
         assert "2/2" in told[0]
 
-    def test_of_an_answer_is_undone(self, rig: Rig) -> None:
-        answer = rig.answer("A fox is red.")
+    @pytest.mark.parametrize(
+        ("kind", "text"),
+        [(ErrandKind.CHAT, "A fox is red."), (ErrandKind.CHAT, "A fox is red. " * 400), (ErrandKind.DESCRIBE, "")],
+        ids=["in a message", "in several", "description"],
+    )
+    def test_of_an_answer_is_undone(self, rig: Rig, kind: ErrandKind, text: str) -> None:
+        answer = rig.answer(text, kind=kind)
         row = deliver_after_an_edit_without_answer(
             rig, tables.errands, answer.id, until=lambda row: row.delivery_not_before is not None
         )
@@ -71,7 +78,41 @@ class TestALateEdit:
         rig.deliver(tables.errands, answer.id)
 
         assert row.delivered_at is None
-        assert told == rig.in_chat() == ["A fox is red."]
+        assert told
+        assert rig.in_chat() == told
+        assert rig.calls("sendMessage").count(200) == len(told)  # The announcement, and what did not fit into it.
+
+    @pytest.mark.parametrize("delivery_format", DeliveryFormat)
+    def test_after_a_batch_is_no_reason_to_send_its_pictures_again(
+        self, rig: Rig, delivery_format: DeliveryFormat
+    ) -> None:
+        batch_id = rig.batch(delivery_format=delivery_format)
+        deliver_after_an_edit_without_answer(rig, tables.batches, batch_id)
+        told = rig.in_chat()
+        let_telegram_act_at_last(rig)
+
+        with rig.database.writing() as connection:
+            connection.execute(update(tables.removals).values(not_before=present() + ALREADY_OVER))
+        rig.deliver(tables.batches, batch_id, until=lambda _: "still at it" not in rig.in_chat())
+
+        assert rig.in_chat() == told
+        assert rig.calls("sendMediaGroup") + rig.calls("sendDocument") == [200]
+
+    def test_may_change_the_witness_of_an_album_which_then_tells_nothing(self, rig: Rig) -> None:
+        """The change would be taken for the arrival of an album that Telegram never took."""
+        batch_id = rig.batch()
+        rig.sandbox.arm("telegram", path="/sendMediaGroup$", drop="before")
+
+        row = deliver_after_an_edit_without_answer(
+            rig, tables.batches, batch_id, until=lambda row: row.delivery_not_before is not None
+        )
+        let_telegram_act_at_last(rig)
+        with rig.database.writing() as connection:
+            connection.execute(update(tables.batches).values(delivery_not_before=present() + ALREADY_OVER))
+        rig.deliver(tables.batches, batch_id)
+
+        assert row.sending
+        assert rig.in_chat().count("photo") == 2
 
     def test_that_was_answered_is_none(self, rig: Rig) -> None:
         answer = rig.answer("A fox is red.")

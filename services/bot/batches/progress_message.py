@@ -151,7 +151,7 @@ class ProgressMessage:
             await self._say_anew(batch, saying)
             return Edit.CHANGED
         came_of_it = await self._edit(batch, saying)
-        if came_of_it in {Edit.CHANGED, Edit.AS_IT_WAS}:
+        if came_of_it in {Edit.CHANGED, Edit.AS_IT_WAS} and not self.may_change_s(batch):
             self._certain[batch.id] = saying
         return came_of_it
 
